@@ -1,0 +1,125 @@
+"""What every test shares: matrices with a chosen spectrum, one tolerance table, the op census."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+# Relative tolerance of a result whose condition number is moderate. Anything looser says what was measured.
+RTOL = {torch.float32: 2e-5, torch.float64: 1e-12}
+
+SPECTRA: dict[str, Callable[[int], Tensor]] = {
+    "flat": lambda count: torch.ones(count, dtype=torch.float64),
+    "decaying": lambda count: torch.logspace(0, -3, count, dtype=torch.float64),
+    "step": lambda count: torch.where(torch.arange(count) < count // 2, 2.0, 0.02).double(),
+    "rank_deficient": lambda count: torch.linspace(2, -1, count, dtype=torch.float64).clamp(min=0),
+    "clustered": lambda count: 3 + 1e-7 * torch.arange(count, dtype=torch.float64).flip(0),
+    "tiny_tail": lambda count: torch.cat(
+        [torch.linspace(2, 1, count - 2, dtype=torch.float64), torch.full((2,), 1e-6, dtype=torch.float64)]
+    ),
+}
+
+# Parts of op names, each chosen not to sit inside a harmless name: "eig" is in weight, "qr" in sqrt.
+FACTORISATIONS = (
+    "svd",
+    "linalg_eig",
+    "eigh",
+    "eigvals",
+    "symeig",
+    "linalg_qr",
+    "aten.qr",
+    "linalg_det",
+    "slogdet",
+    "geqrf",
+    "ormqr",
+    "cholesky",
+    "linalg_lu",
+    "lu_factor",
+    "lu_unpack",
+    "lu_with_info",
+    "ldl",
+    "inverse",
+    "linalg_inv",
+    "solve",
+    "lstsq",
+    "pinv",
+    "matrix_rank",
+)
+
+
+@pytest.fixture(scope="session")
+def spectra() -> dict[str, Callable[[int], Tensor]]:
+    """Deliberately chosen spectra by name: count -> singular values, descending, float64."""
+    return SPECTRA
+
+
+@pytest.fixture(params=sorted(SPECTRA))
+def spectrum(request: pytest.FixtureRequest) -> Callable[[int], Tensor]:
+    """Run the test once per chosen spectrum."""
+    return SPECTRA[request.param]
+
+
+@pytest.fixture(params=[torch.float32, torch.float64], ids=["float32", "float64"])
+def dtype(request: pytest.FixtureRequest) -> torch.dtype:
+    """Run the test in both supported precisions."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def rtol_of() -> dict[torch.dtype, float]:
+    """The one tolerance table."""
+    return RTOL
+
+
+@pytest.fixture(scope="session")
+def matrix_with_spectrum() -> Callable[..., Tensor]:
+    """Factory of m x n matrices with given singular values and random singular vectors."""
+
+    def build(
+        singular_values: Sequence[float] | Tensor,
+        m: int,
+        n: int,
+        dtype: torch.dtype = torch.float64,
+        seed: int = 0,
+    ) -> Tensor:
+        sigma = torch.as_tensor(singular_values, dtype=torch.float64)
+        count = len(sigma)
+        assert count <= min(m, n)
+        generator = torch.Generator().manual_seed(seed)
+        U, _ = torch.linalg.qr(torch.randn(m, count, generator=generator, dtype=torch.float64))
+        V, _ = torch.linalg.qr(torch.randn(n, count, generator=generator, dtype=torch.float64))
+        return ((U * sigma) @ V.T).to(dtype)
+
+    return build
+
+
+class _Census(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.ops: set[str] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.ops.add(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture(scope="session")
+def op_census() -> Callable[..., contextlib.AbstractContextManager[set[str]]]:
+    """Context manager: yields the ops called within (backward too), refuses factorisations at its end."""
+
+    @contextlib.contextmanager
+    def census(forbidden: Sequence[str] = FACTORISATIONS) -> Iterator[set[str]]:
+        with _Census() as mode:
+            yield mode.ops
+        found = sorted(op for op in mode.ops if any(word in op for word in forbidden))
+        assert not found, f"factorisations were called: {found}"
+
+    return census
