@@ -1,0 +1,71 @@
+"""What every output file has in common: checked before the work, written beside it, renamed at the end."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+from edlrr_cli.errors import OutputError
+
+
+def check_target(path: Path, *inputs: Path, overwrite: bool) -> None:
+    """Refuse an output file that could not be written, before any expensive work.
+
+    Args:
+        path: The output to be written, of any kind.
+        *inputs: Files the command reads; the output must be none of them, overwrite or not.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        OutputError: The folder is missing or not writable, the path is a folder, an input, or an
+            existing file without ``overwrite``.
+    """
+    try:
+        _check_target(path, inputs, overwrite)
+    except (OSError, ValueError) as error:
+        raise OutputError(f"output {path} cannot be written ({error})", "choose another file name") from error
+
+
+def _check_target(path: Path, inputs: tuple[Path, ...], overwrite: bool) -> None:
+    folder = path.parent
+    if not folder.exists():
+        raise OutputError(
+            f"output {path}: the folder {folder} does not exist", f"create it: mkdir -p {folder}"
+        )
+    if not folder.is_dir():
+        raise OutputError(f"output {path}: {folder} is not a folder", "choose another output folder")
+    if path.is_dir():
+        raise OutputError(f"output {path} is a folder", "name a file inside it")
+    if path.exists():
+        if any(source.exists() and path.samefile(source) for source in inputs):
+            raise OutputError(f"output {path} is one of the input files", "choose another file name")
+        if not overwrite:
+            raise OutputError(f"output {path} exists already", "pass --overwrite to replace it")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(
+            f"output {path}: the folder {folder} is not writable", "choose another output folder"
+        )
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a temporary sibling of ``path``, then rename it; a failure leaves no trace.
+
+    Args:
+        path: The final file; replaced if it exists.
+        content: All of it.
+
+    Raises:
+        OutputError: Writing or renaming failed (disk full, name too long).
+    """
+    temporary = path.with_name(f".edlrr-{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        try:
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"output {path} cannot be written ({error})", "check the disk and the name"
+        ) from error

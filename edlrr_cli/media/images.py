@@ -1,0 +1,374 @@
+"""Still pictures: any file Pillow can decode becomes floats in [0, 1], and goes back as it came.
+
+Files are hostile until decoded: Pillow raises whatever its decoders raise, so they are all
+caught at one place (`_decode`) and become one `InputError` that names the file.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from edlrr_cli.errors import InputError, NumericsError, OutputError, UsageError
+from edlrr_cli.media.files import check_target, write_atomic
+
+READ_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000")
+"""Formats that are tried: raster only, nothing that starts another program."""
+
+WRITE_FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+}
+"""Output format by lower-case extension."""
+
+_KEEPS_ALPHA = frozenset({"PNG", "TIFF", "WEBP"})
+_KEEPS_16_BIT = frozenset({"PNG", "TIFF"})
+_MAX_SIDE_PX = {"JPEG": 65500, "WEBP": 16383}
+_SAVE_SETTINGS: dict[str, dict[str, Any]] = {
+    "PNG": {},
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "TIFF": {},
+    "WEBP": {"lossless": True, "exact": True},
+    "BMP": {},
+}
+
+# What describes the photograph. The tags that describe the file's layout, the orientation (applied
+# on reading) and the thumbnail (it would show the damage) are left out.
+_EXIF_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432, 40091, 40092, 40093, 40094, 40095)
+_EXIF_FOLDERS = (0x8769, 0x8825)  # camera settings, GPS
+
+_ORIENTATION_TAG = 274
+_ORIENTATIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+_MIN_SIDE_PX = 2
+_MAX_DPI = 100_000
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded still picture and all that is needed to write another one like it.
+
+    Attributes:
+        pixels: Float64, shape (h, w, c) with c = 1 (gray) or 3 (RGB), in [0, 1], upright.
+        alpha: Uint8, shape (h, w), 255 = opaque; None without transparency.
+        mode: How it is written again: "L", "LA", "RGB", "RGBA" or "I;16" (16-bit gray).
+        format: Pillow's name of the file format it came from.
+        exif: Descriptive EXIF tags, serialised; empty without.
+        icc_profile: Colour profile if it fits the mode; empty without.
+        dpi: Horizontal and vertical resolution; None without.
+        notes: What reading could not keep, one phrase each, for the user to see.
+    """
+
+    pixels: NDArray[np.float64]
+    alpha: NDArray[np.uint8] | None
+    mode: str
+    format: str
+    exif: bytes
+    icc_profile: bytes
+    dpi: tuple[float, float] | None
+    notes: tuple[str, ...]
+
+    @property
+    def peak(self) -> int:
+        """Return the largest integer value of a pixel in the file: 255 or 65535."""
+        return 65535 if self.mode == "I;16" else 255
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Return (height, width) in pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+
+def read_picture(path: Path) -> Picture:
+    """Read the (first) picture of an image file.
+
+    Gray stays gray, 1-bit becomes gray, a palette becomes RGB, CMYK and YCbCr become RGB, 16-bit gray
+    keeps its depth, a transparent colour becomes alpha. The EXIF orientation is applied and its tag dropped.
+
+    Args:
+        path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM or JPEG 2000 file.
+
+    Returns:
+        The picture; 8-bit values are k / 255 exactly as rounded, so `save_picture` restores k.
+
+    Raises:
+        InputError: Missing, empty, not an image, truncated, corrupt, too large, smaller than
+            2 x 2 pixels, or of a pixel type without a fixed range (float, 32-bit).
+    """
+    _check_source(path)
+    return _decode(path)
+
+
+def _check_source(path: Path) -> None:
+    try:
+        if not path.exists():
+            raise InputError(f"{path}: no such file", "check the name")
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, not an image", "name one image file")
+        if not path.is_file():
+            raise InputError(f"{path} is not a regular file", "save it to a file first")
+        if path.stat().st_size == 0:
+            raise InputError(f"{path} is empty (0 bytes)", "get the file again")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be opened ({error})", "check the name and the permissions"
+        ) from error
+
+
+def _decode(path: Path) -> Picture:
+    """Open, decode and convert under the one net that turns decoder failures into InputError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            # From a stream: by name Pillow maps plain TIFF files and garbles those stored sideways.
+            with path.open("rb") as stream, Image.open(stream, formats=READ_FORMATS) as image:
+                raw_modes = _raw_modes(image)
+                image.load()
+                return _to_picture(path, image, raw_modes)
+    except InputError:
+        raise
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read", "check the permissions") from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        limit = f"{(Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels"
+        raise InputError(f"{path} has more than {limit}", "crop it or scale it down first") from error
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path} is not an image of a known kind", "convert it to PNG") from error
+    except MemoryError as error:
+        raise InputError(f"{path} does not fit into memory", "crop it or scale it down first") from error
+    except Exception as error:  # decoders raise SyntaxError, struct.error, EOFError, KeyError, ...
+        fault = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(
+            f"{path} is truncated or corrupt ({fault})", "get or export the file again"
+        ) from error
+
+
+def _to_picture(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> Picture:
+    if min(image.size) < _MIN_SIDE_PX:
+        size = f"{image.width} x {image.height}"
+        raise InputError(f"{path} has {size} pixels, fewer than 2 x 2", "give a larger image")
+    exif, exif_notes = _descriptive_exif(image)
+    upright = _upright(_to_plain_mode(path, image, raw_modes), image)
+    values = np.asarray(upright)
+    mode, alpha = upright.mode, None
+    if mode in ("LA", "RGBA"):
+        values, alpha = values[..., :-1], np.array(values[..., -1])
+    pixels = values.reshape(upright.height, upright.width, -1) / np.float64(65535 if mode == "I;16" else 255)
+    return Picture(
+        pixels=pixels,
+        alpha=alpha,
+        mode=mode,
+        format=str(image.format),
+        exif=exif,
+        icc_profile=_fitting_profile(image.info.get("icc_profile"), gray=pixels.shape[2] == 1),
+        dpi=_valid_dpi(image.info.get("dpi")),
+        notes=_depth_notes(image, raw_modes) + exif_notes,
+    )
+
+
+def _to_plain_mode(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> Image.Image:
+    """Return the image in one of the modes that `Picture.mode` lists."""
+    if image.mode.startswith("I"):
+        return _to_gray_16(path, image)
+    if image.mode == "F":
+        raise InputError(f"{path} has floating-point pixels of unknown range", "convert it to 8 or 16 bit")
+    transparent = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
+    gray = image.mode in ("1", "L", "LA", "La") or raw_modes == ("LA;16B",)
+    if image.mode == "1":
+        image = image.convert("L")
+    plain = ("LA" if transparent else "L") if gray else ("RGBA" if transparent else "RGB")
+    return image if image.mode == plain else image.convert(plain)
+
+
+def _to_gray_16(path: Path, image: Image.Image) -> Image.Image:
+    """Return native 16-bit gray; mode "I" is 32 bits wide but holds 16-bit files too."""
+    values = np.asarray(image)
+    if values.min() < 0 or values.max() > 65535:
+        raise InputError(f"{path} has 32-bit pixels beyond 16 bits", "convert it to 16 bit")
+    return Image.fromarray(values.astype(np.uint16))
+
+
+def _upright(plain: Image.Image, source: Image.Image) -> Image.Image:
+    method = _ORIENTATIONS.get(source.getexif().get(_ORIENTATION_TAG, 1))
+    return plain if method is None else plain.transpose(method)
+
+
+def _raw_modes(image: Image.Image) -> tuple[str, ...]:
+    """Return how the file stores its pixels; known only before they are decoded."""
+    settings = [tile[3] for tile in getattr(image, "tile", ())]
+    return tuple({str(raw[0] if isinstance(raw, tuple) and raw else raw) for raw in settings})
+
+
+def _depth_notes(image: Image.Image, raw_modes: tuple[str, ...]) -> tuple[str, ...]:
+    """Say what Pillow cannot represent: 16 bits per colour channel, transparency in 16-bit gray."""
+    if image.mode.startswith("I"):
+        ignored = "transparency" in image.info
+        return ("the transparent colour of a 16-bit gray image was ignored",) if ignored else ()
+    deep = any(";16" in raw for raw in raw_modes)
+    return ("16 bits per colour channel were read as 8",) if deep else ()
+
+
+def _descriptive_exif(image: Image.Image) -> tuple[bytes, tuple[str, ...]]:
+    """Return the tags worth keeping, serialised, and a note if they cannot be read."""
+    try:
+        source, kept = image.getexif(), Image.Exif()
+        for tag in _EXIF_TAGS:
+            if tag in source:
+                kept[tag] = source[tag]
+        for folder in _EXIF_FOLDERS:
+            if tags := source.get_ifd(folder):
+                kept[folder] = dict(tags)
+        return (kept.tobytes() if len(kept) else b""), ()
+    except Exception:  # corrupt metadata must not cost the user the picture
+        return b"", ("the EXIF data are corrupt and were dropped",)
+
+
+def _fitting_profile(profile: object, *, gray: bool) -> bytes:
+    """Return the ICC profile if its colour space is that of the decoded pixels, else nothing."""
+    colour_space = slice(16, 20)  # in the ICC header
+    if isinstance(profile, bytes) and profile[colour_space] == (b"GRAY" if gray else b"RGB "):
+        return profile
+    return b""
+
+
+def _valid_dpi(dpi: object) -> tuple[float, float] | None:
+    try:
+        across, down = (float(value) for value in dpi)  # type: ignore[attr-defined]
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (across, down) if 1 <= across <= _MAX_DPI and 1 <= down <= _MAX_DPI else None
+
+
+def check_output(path: Path, *inputs: Path, overwrite: bool, like: Picture | None = None) -> None:
+    """Refuse an output picture that could not be written, before any expensive work.
+
+    Args:
+        path: The picture to be written; its extension is the format.
+        *inputs: Files the command reads; the output must be none of them.
+        overwrite: Whether an existing file may be replaced.
+        like: The picture whose depth, transparency and size the output must keep, if known yet.
+
+    Raises:
+        OutputError: See `check_target`; or the extension is unknown, or its format cannot keep
+            the transparency, the 16 bits or the size of ``like``.
+    """
+    file_format = _format_of(path)
+    check_target(path, *inputs, overwrite=overwrite)
+    if like is None:
+        return
+    if like.alpha is not None and file_format not in _KEEPS_ALPHA and (like.alpha < 255).any():
+        raise OutputError(f"output {path}: {file_format} cannot keep the transparency", "write a .png file")
+    if like.peak > 255 and file_format not in _KEEPS_16_BIT:
+        raise OutputError(f"output {path}: {file_format} cannot keep 16 bits per pixel", "write a .png file")
+    limit_px = _MAX_SIDE_PX.get(file_format)
+    if limit_px is not None and max(like.size_px) > limit_px:
+        raise OutputError(
+            f"output {path}: {file_format} ends at {limit_px} pixels a side", "write a .png file"
+        )
+
+
+def _format_of(path: Path) -> str:
+    file_format = WRITE_FORMATS.get(path.suffix.lower())
+    if file_format is None:
+        known = " ".join(WRITE_FORMATS)
+        raise OutputError(f"output {path}: unknown extension {path.suffix!r}", f"use one of {known}")
+    return file_format
+
+
+def save_picture(path: Path, pixels: NDArray[np.floating[Any]], *, like: Picture, overwrite: bool) -> None:
+    """Write pixels in the mode, depth, transparency and metadata of another picture.
+
+    Values are clipped to [0, 1] and rounded to the nearest integer level, so pixels that were not
+    changed come back bit by bit in lossless formats (PNG, TIFF, BMP; WebP is written lossless).
+    JPEG is written at quality 95 without chroma subsampling. WebP has no gray: it stores equal RGB.
+
+    Args:
+        path: Where to; its extension is the format. Written beside, then renamed.
+        pixels: Floating, shape of ``like.pixels``, nominally in [0, 1]; not modified.
+        like: What to write it like.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        OutputError: See `check_output`; or writing failed.
+        UsageError: The shape is not that of ``like.pixels``.
+        NumericsError: NaN or Inf among the pixels.
+    """
+    check_output(path, overwrite=overwrite, like=like)
+    if pixels.shape != like.pixels.shape:
+        raise UsageError(f"pixels: expected shape {like.pixels.shape}, got {pixels.shape}")
+    image = Image.fromarray(_to_levels(pixels, like))
+    file_format = _format_of(path)
+    if image.mode in ("LA", "RGBA") and file_format not in _KEEPS_ALPHA:
+        image = image.convert(image.mode[:-1])
+    settings = {**_SAVE_SETTINGS[file_format], **_metadata(file_format, like)}
+    write_atomic(path, encode_image(path, image, file_format, **settings))
+
+
+def encode_image(path: Path, image: Image.Image, file_format: str, **settings: Any) -> bytes:
+    """Encode in memory, so that a fault of the encoder and one of the disk are told apart.
+
+    Args:
+        path: Named in the message only.
+        image: In a mode that the format takes.
+        file_format: Pillow's name of the format.
+        **settings: Passed to Pillow's encoder.
+
+    Returns:
+        The content of the file.
+
+    Raises:
+        OutputError: The encoder refused.
+    """
+    stream = io.BytesIO()
+    try:
+        image.save(stream, format=file_format, **settings)
+    except Exception as error:  # encoders raise RuntimeError, struct.error, KeyError, ...
+        raise OutputError(
+            f"output {path}: {file_format} cannot hold this ({error})", "write a .png"
+        ) from error
+    return stream.getvalue()
+
+
+def _to_levels(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[np.unsignedinteger[Any]]:
+    """Return integers as Pillow takes them: (h, w) or (h, w, 2..4), uint8 or uint16."""
+    if not np.isfinite(pixels).all():
+        raise NumericsError("pixels: NaN or Inf cannot be written to a picture")
+    depth = np.uint16 if like.peak > 255 else np.uint8
+    levels: NDArray[np.unsignedinteger[Any]] = np.rint(np.clip(pixels, 0.0, 1.0) * like.peak).astype(depth)
+    if like.alpha is not None:
+        return np.dstack([levels, like.alpha])
+    return levels[..., 0] if levels.shape[2] == 1 else levels
+
+
+def _metadata(file_format: str, like: Picture) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    if like.dpi is not None and file_format != "WEBP":
+        kept["dpi"] = like.dpi
+    if file_format == "BMP":
+        return kept
+    if like.exif:
+        kept["exif"] = like.exif
+    if like.icc_profile and not (file_format == "WEBP" and like.pixels.shape[2] == 1):
+        kept["icc_profile"] = like.icc_profile
+    return kept

@@ -1,0 +1,415 @@
+"""Pictures in and out: exact round trips, one line for every bad file, nothing else ever raised."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from edlrr_cli.errors import InputError, NumericsError, OutputError, UsageError
+from edlrr_cli.media.images import Picture, check_output, read_picture, save_picture
+
+LOSSLESS = (".png", ".tif", ".bmp", ".webp")
+
+
+def levels(shape: tuple[int, ...], peak: int = 255, seed: int = 0) -> np.ndarray:
+    """Random integers that include 0 and the peak."""
+    values = np.random.default_rng(seed).integers(0, peak + 1, shape)
+    values.flat[0], values.flat[1] = 0, peak
+    return values.astype(np.uint16 if peak > 255 else np.uint8)
+
+
+def rgb_profile() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def write(path: Path, values: np.ndarray, **settings: object) -> Path:
+    Image.fromarray(values).save(path, **settings)
+    return path
+
+
+def copy_of(path: Path, out: Path, *, overwrite: bool = False) -> Picture:
+    picture = read_picture(path)
+    save_picture(out, picture.pixels, like=picture, overwrite=overwrite)
+    return picture
+
+
+@pytest.mark.parametrize("suffix", LOSSLESS)
+def test_every_8_bit_level_round_trips(tmp_path: Path, suffix: str) -> None:
+    values = np.dstack([np.arange(256, dtype=np.uint8).reshape(16, 16)] * 3)
+    values[..., 1] = values[::-1, :, 1]
+    picture = copy_of(write(tmp_path / "in.png", values), tmp_path / f"out{suffix}")
+    assert picture.pixels.shape == (16, 16, 3)
+    assert picture.pixels.dtype == np.float64
+    assert picture.pixels.min() == 0.0
+    assert picture.pixels.max() == 1.0
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / f"out{suffix}")), values)
+
+
+def test_values_are_rounded_not_truncated_and_clipped(tmp_path: Path) -> None:
+    picture = read_picture(write(tmp_path / "in.png", levels((2, 3))))
+    pixels = np.array([[0.6, 1.4, 254.6], [-30.0, 300.0, 100.49]])[..., None] / 255
+    save_picture(tmp_path / "out.png", pixels, like=picture, overwrite=False)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.png")), [[1, 1, 255], [0, 255, 100]])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_16_bit_gray_keeps_its_depth(tmp_path: Path, suffix: str) -> None:
+    values = levels((7, 5), peak=65535)
+    picture = copy_of(write(tmp_path / f"in{suffix}", values), tmp_path / f"out{suffix}")
+    assert (picture.mode, picture.peak, picture.pixels.shape) == ("I;16", 65535, (7, 5, 1))
+    assert picture.pixels.max() == 1.0
+    with Image.open(tmp_path / f"out{suffix}") as image:
+        assert image.mode == "I;16"
+        np.testing.assert_array_equal(np.asarray(image), values)
+
+
+def test_16_bit_pgm_and_big_endian_tiff_are_16_bit(tmp_path: Path) -> None:
+    values = levels((3, 4), peak=65535)
+    (tmp_path / "a.pgm").write_bytes(b"P5 4 3 65535\n" + values.astype(">u2").tobytes())
+    Image.frombytes("I;16B", (4, 3), values.astype(">u2").tobytes()).save(tmp_path / "b.tif")
+    for name in ("a.pgm", "b.tif"):
+        picture = read_picture(tmp_path / name)
+        assert picture.mode == "I;16"
+        np.testing.assert_array_equal(np.rint(picture.pixels[..., 0] * 65535), values)
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_alpha_is_kept_bit_by_bit(tmp_path: Path, mode: str, suffix: str) -> None:
+    values = levels((6, 5, len(mode)))
+    picture = copy_of(write(tmp_path / "in.png", values), tmp_path / f"out{suffix}")
+    np.testing.assert_array_equal(picture.alpha, values[..., -1])
+    with Image.open(tmp_path / f"out{suffix}") as image:
+        assert image.mode == mode
+        np.testing.assert_array_equal(np.asarray(image), values)
+
+
+def test_webp_keeps_colours_under_full_transparency(tmp_path: Path) -> None:
+    values = levels((6, 5, 4))
+    values[..., 3] = 0
+    copy_of(write(tmp_path / "in.png", values), tmp_path / "out.webp")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.webp")), values)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix", "expected"),
+    [
+        ("1", ".png", "L"),
+        ("L", ".jpg", "L"),
+        ("P", ".gif", "RGB"),
+        ("RGB", ".jpg", "RGB"),
+        ("CMYK", ".jpg", "RGB"),
+        ("CMYK", ".tif", "RGB"),
+        ("YCbCr", ".tif", "RGB"),
+        ("PA", ".tif", "RGBA"),
+    ],
+)
+def test_other_modes_become_gray_or_rgb(tmp_path: Path, mode: str, suffix: str, expected: str) -> None:
+    path = tmp_path / f"in{suffix}"
+    Image.fromarray(levels((8, 8, 3))).convert(mode if mode != "PA" else "P").convert(mode).save(path)
+    picture = read_picture(path)
+    assert picture.mode == expected
+    assert picture.pixels.shape == (8, 8, 1 if expected == "L" else 3)
+
+
+def test_one_bit_picture_is_black_and_white(tmp_path: Path) -> None:
+    Image.fromarray(np.eye(4, dtype=bool)).save(tmp_path / "in.png")
+    np.testing.assert_array_equal(read_picture(tmp_path / "in.png").pixels[..., 0], np.eye(4))
+
+
+def test_transparent_palette_and_colour_key_become_alpha(tmp_path: Path) -> None:
+    image = Image.fromarray(np.array([[0, 1], [1, 1]], np.uint8))
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    image.save(tmp_path / "palette.png", transparency=0)
+    Image.fromarray(np.full((2, 2, 3), 9, np.uint8)).save(tmp_path / "key.png", transparency=(9, 9, 9))
+    Image.fromarray(np.full((2, 2), 9, np.uint8)).save(tmp_path / "gray.png", transparency=9)
+    palette = read_picture(tmp_path / "palette.png")
+    np.testing.assert_array_equal(palette.alpha, [[0, 255], [255, 255]])
+    np.testing.assert_allclose(palette.pixels[1, 1] * 255, [200, 100, 50])
+    assert not read_picture(tmp_path / "key.png").alpha.any()
+    gray = read_picture(tmp_path / "gray.png")
+    assert gray.mode == "LA"
+    assert not gray.alpha.any()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
+def test_orientation_is_applied_once(tmp_path: Path, orientation: int, suffix: str) -> None:
+    upright = np.zeros((16, 24), np.uint8)
+    upright[:8, :8] = 255  # the bright corner is at the top left
+    stored = {
+        1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1],
+        5: upright.T, 6: np.rot90(upright, 1), 7: upright[::-1, ::-1].T, 8: np.rot90(upright, -1),
+    }[orientation]  # fmt: skip
+    exif = Image.Exif()
+    exif[274], exif[315] = orientation, "A. Painter"
+    path = write(tmp_path / f"in{suffix}", np.ascontiguousarray(stored), exif=exif.tobytes())
+    picture = copy_of(path, tmp_path / "out.png")
+    np.testing.assert_allclose(picture.pixels[..., 0], upright / 255, atol=0.02)
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.size == (24, 16)
+        assert dict(image.getexif()) == {315: "A. Painter"}
+
+
+def test_orientation_of_16_bit_gray(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    values = levels((3, 5), peak=65535)
+    picture = read_picture(write(tmp_path / "in.png", values, exif=exif.tobytes()))
+    np.testing.assert_array_equal(np.rint(picture.pixels[..., 0] * 65535), np.rot90(values, -1))
+
+
+@pytest.mark.parametrize("source", [".jpg", ".png", ".tif", ".webp"])
+@pytest.mark.parametrize("target", [".jpg", ".png", ".tif", ".webp"])
+def test_metadata_travel_between_formats(tmp_path: Path, source: str, target: str) -> None:
+    exif = Image.Exif()
+    exif[271], exif[33432] = "Maker", "(c) someone"
+    exif[0x8769] = {0x9003: "2020:01:02 03:04:05"}
+    exif[0x8825] = {1: "N"}
+    settings = {"exif": exif.tobytes(), "icc_profile": rgb_profile(), "dpi": (300, 300)}
+    path = write(tmp_path / f"in{source}", levels((16, 16, 3)), **settings)
+    copy_of(path, tmp_path / f"out{target}")
+    with Image.open(tmp_path / f"out{target}") as image:
+        kept = image.getexif()
+        assert (kept[271], kept[33432]) == ("Maker", "(c) someone")
+        assert kept.get_ifd(0x8769)[0x9003] == "2020:01:02 03:04:05"
+        assert kept.get_ifd(0x8825)[1] == "N"
+        assert image.info["icc_profile"] == rgb_profile()
+        if "webp" not in source + target:
+            assert image.info["dpi"] == pytest.approx((300, 300), rel=1e-3)
+
+
+def test_profile_of_another_colour_space_is_dropped(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.png", levels((4, 4)), icc_profile=rgb_profile())
+    assert read_picture(path).icc_profile == b""
+
+
+def test_corrupt_exif_costs_the_exif_only(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.jpg", levels((16, 16, 3)), exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff garbage")
+    picture = read_picture(path)
+    assert picture.exif == b""
+
+
+def test_16_bit_colour_is_read_as_8_and_says_so(tmp_path: Path) -> None:
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    rows = b"".join(b"\0" + bytes([255, 255, 128, 0, 0, 0]) * 2 for _ in range(2))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0))
+    data = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    (tmp_path / "in.png").write_bytes(data)
+    picture = read_picture(tmp_path / "in.png")
+    np.testing.assert_array_equal(np.rint(picture.pixels[0, 0] * 255), [255, 128, 0])
+    assert picture.notes == ("16 bits per colour channel were read as 8",)
+    assert read_picture(write(tmp_path / "plain.png", levels((4, 4, 3)))).notes == ()
+
+
+def test_first_frame_of_an_animation(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:])
+    np.testing.assert_array_equal(read_picture(tmp_path / "in.gif").pixels[0, 0], [1, 0, 0])
+
+
+def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
+    whole = write(folder / "whole.png", levels((40, 40, 3))).read_bytes()
+    contents = {
+        "empty": (b"", "empty"),
+        "text": (b"this is no picture" * 9, "not an image"),
+        "truncated": (whole[: len(whole) // 2], "truncated or corrupt"),
+        "header": (whole[:20], "not an image|truncated or corrupt"),
+    }
+    for name, (content, _) in contents.items():
+        (folder / name).write_bytes(content)
+    write(folder / "single", np.zeros((1, 1), np.uint8), format="PNG")
+    write(folder / "line", np.zeros((1, 9), np.uint8), format="PNG")
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(folder / "float", format="TIFF")
+    Image.fromarray(np.full((4, 4), 70000, np.int32)).save(folder / "deep", format="TIFF")
+    faults = {name: fault for name, (_, fault) in contents.items()}
+    faults |= {"absent": "no such file", ".": "is a folder", "nul\0": "cannot be opened|no such file"}
+    faults |= {"single": "1 x 1", "line": "9 x 1", "float": "floating-point", "deep": "32-bit"}
+    return {name: (folder / name, fault) for name, fault in faults.items()}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["empty", "text", "truncated", "header", "absent", ".", "nul\0", "single", "line", "float", "deep"],
+)
+def test_bad_file_is_named_with_fault_and_remedy(tmp_path: Path, name: str) -> None:
+    path, fault = bad_files(tmp_path)[name]
+    with pytest.raises(InputError, match=fault) as caught:
+        read_picture(path)
+    assert str(path) in caught.value.message
+    assert caught.value.remedy
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("limit", [100, 300], ids=["error", "warning"])
+def test_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    path = write(tmp_path / "bomb.png", np.zeros((20, 20), np.uint8))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    with pytest.raises(InputError, match="million pixels"):
+        read_picture(path)
+
+
+def test_postscript_is_never_run(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "in.eps")
+    with pytest.raises(InputError, match="known kind"):
+        read_picture(tmp_path / "in.eps")
+
+
+def test_existing_output_is_refused_until_overwrite(tmp_path: Path) -> None:
+    path, out = write(tmp_path / "in.png", levels((4, 4))), tmp_path / "out.png"
+    out.write_bytes(b"precious")
+    with pytest.raises(OutputError, match="--overwrite"):
+        copy_of(path, out)
+    assert out.read_bytes() == b"precious"
+    copy_of(path, out, overwrite=True)
+    assert read_picture(out).format == "PNG"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["in.png", "out.png"]
+
+
+def test_output_must_not_be_an_input(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.png", levels((4, 4)))
+    (tmp_path / "link.png").symlink_to(path)
+    for out in (path, tmp_path / "link.png", tmp_path / "." / "in.png"):
+        with pytest.raises(OutputError, match="input"):
+            check_output(out, tmp_path / "absent", path, overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("out.gif", "extension '.gif'"),
+        ("out", "extension ''"),
+        ("missing/out.png", "does not exist"),
+        ("in.png/out.png", "not a folder|cannot be written"),
+        ("folder.png", "is a folder"),
+        ("x" * 300 + ".png", "cannot be written"),
+    ],
+)
+def test_impossible_output_is_refused_beforehand(tmp_path: Path, name: str, fault: str) -> None:
+    write(tmp_path / "in.png", levels((4, 4)))
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(OutputError, match=fault) as caught:
+        check_output(tmp_path / name, overwrite=True)
+    assert caught.value.remedy
+
+
+def test_unwritable_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edlrr_cli.media.files.os.access", lambda *_: False)  # root may write anywhere
+    with pytest.raises(OutputError, match="not writable"):
+        check_output(tmp_path / "out.png", overwrite=False)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".bmp"])
+def test_transparency_is_never_dropped_unsaid(tmp_path: Path, suffix: str) -> None:
+    picture = read_picture(write(tmp_path / "in.png", levels((4, 4, 4))))
+    with pytest.raises(OutputError, match="transparency"):
+        check_output(tmp_path / f"out{suffix}", overwrite=False, like=picture)
+
+
+def test_opaque_alpha_is_no_obstacle(tmp_path: Path) -> None:
+    values = levels((4, 4, 4))
+    values[..., 3] = 255
+    copy_of(write(tmp_path / "in.png", values), tmp_path / "out.bmp")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.bmp")), values[..., :3])
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".bmp", ".webp"])
+def test_16_bits_are_never_dropped_unsaid(tmp_path: Path, suffix: str) -> None:
+    picture = read_picture(write(tmp_path / "in.png", levels((4, 4), peak=65535)))
+    with pytest.raises(OutputError, match="16 bits"):
+        check_output(tmp_path / f"out{suffix}", overwrite=False, like=picture)
+
+
+def test_too_long_side_for_webp(tmp_path: Path) -> None:
+    picture = read_picture(write(tmp_path / "in.png", np.zeros((2, 16384), np.uint8)))
+    with pytest.raises(OutputError, match="16383"):
+        check_output(tmp_path / "out.webp", overwrite=False, like=picture)
+
+
+def test_wrong_pixels_are_refused_and_leave_nothing(tmp_path: Path) -> None:
+    picture = read_picture(write(tmp_path / "in.png", levels((4, 4))))
+    with pytest.raises(NumericsError):
+        save_picture(tmp_path / "out.png", np.full((4, 4, 1), np.nan), like=picture, overwrite=False)
+    with pytest.raises(UsageError, match=r"\(4, 4, 1\)"):
+        save_picture(tmp_path / "out.png", np.zeros((4, 4)), like=picture, overwrite=False)
+    assert [file.name for file in tmp_path.iterdir()] == ["in.png"]
+
+
+def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, out = write(tmp_path / "in.png", levels((4, 4))), tmp_path / "out.png"
+    out.write_bytes(b"old")
+
+    def disk_full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", disk_full)
+    with pytest.raises(OutputError, match="No space left"):
+        copy_of(path, out, overwrite=True)
+    assert out.read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def seed_files() -> dict[str, bytes]:
+    """Small valid files of every kind, with metadata where the kind has them."""
+    exif = Image.Exif()
+    exif[274], exif[315] = 6, "A. Painter"
+    exif[0x8769] = {0x9003: "2020:01:02 03:04:05"}
+    colour, gray = Image.fromarray(levels((12, 9, 3))), Image.fromarray(levels((12, 9), peak=65535))
+    cases = {
+        "png": (colour, {"format": "PNG", "exif": exif.tobytes(), "dpi": (72, 72)}),
+        "png16": (gray, {"format": "PNG"}),
+        "palette": (colour.quantize(8), {"format": "PNG", "transparency": 1}),
+        "jpeg": (colour, {"format": "JPEG", "exif": exif.tobytes()}),
+        "tiff": (colour, {"format": "TIFF", "exif": exif.tobytes()}),
+        "tiff_lzw": (colour, {"format": "TIFF", "compression": "tiff_lzw"}),
+        "bmp": (colour, {"format": "BMP"}),
+        "webp": (colour, {"format": "WEBP", "exif": exif.tobytes()}),
+        "gif": (colour, {"format": "GIF"}),
+    }
+    files = {}
+    for name, (image, settings) in cases.items():
+        stream = io.BytesIO()
+        image.save(stream, **settings)
+        files[name] = stream.getvalue()
+    return files
+
+
+def mutate(content: bytes, rng: np.random.Generator) -> bytes:
+    """Flip a few bytes, or cut the end, or both; half of the flips hit the header."""
+    data = bytearray(content)
+    for _ in range(rng.integers(0, 5)):
+        reach = len(data) if rng.random() < 0.5 else min(len(data), 80)
+        data[rng.integers(reach)] = rng.integers(256)
+    if rng.random() < 0.4:
+        data = data[: rng.integers(1, len(data))]
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", seed_files())
+def test_fuzzed_files_give_a_picture_or_an_input_error(tmp_path: Path, kind: str) -> None:
+    content, rng = seed_files()[kind], np.random.default_rng(7)
+    path, num_read = tmp_path / "fuzzed", 0
+    for _ in range(150):
+        path.write_bytes(mutate(content, rng))
+        try:
+            picture = read_picture(path)
+        except InputError as error:
+            assert str(path) in error.message  # noqa: PT017
+            continue
+        num_read += 1
+        assert picture.pixels.ndim == 3
+        assert picture.pixels.min() >= 0
+        assert picture.pixels.max() <= 1
+        if picture.pixels.size < 10_000:
+            suffix = ".png" if picture.peak > 255 else str(rng.choice([".png", ".tif", ".webp"]))
+            save_picture(tmp_path / f"out{suffix}", picture.pixels, like=picture, overwrite=True)
+    assert num_read > 5
