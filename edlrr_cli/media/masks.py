@@ -1,0 +1,251 @@
+"""Mask files: which pixels are known. The polarity of masks is settled here and nowhere else.
+
+Inside the program True means known. In a file the hole may be white, black or transparent. One
+rule reads all three: a pixel is missing if it lies at least ``threshold`` levels of 255 away from
+the colour of the known pixels, which is black, white or opaque respectively.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edlrr_cli.errors import InputError, UsageError
+from edlrr_cli.media.images import Picture, read_picture
+
+MASK_MODES = ("auto", "white", "black", "alpha")
+"""What marks the hole; the choices of ``--mask-mode``."""
+
+_BoolArray = NDArray[np.bool_]
+_OPPOSITE = {"white": "black", "black": "white"}
+_SAY_MODE = "say --mask-mode white or --mask-mode black (what marks the hole)"
+_CLEAR_SHARE = 0.25  # a side below this share is clearly the smaller; random drops of up to 75 % stay open
+_CONSTANT_SHARE = 0.95  # this share of one colour counts as constant
+_CONSTANT_TOLERANCE = 4.5 / 255  # an image that went through JPEG keeps its flat holes nearly flat
+_FAINT_LEVELS = 16  # fainter marks than this come from JPEG more often than from anti-aliasing
+_NOISY_SHARE = 0.2  # if more of the hole is that faint, the user is told about --mask-threshold
+
+
+@dataclass(frozen=True, eq=False)
+class MaskReading:
+    """A mask, and how it was understood.
+
+    Attributes:
+        known: Bool, shape (h, w); True = known pixel.
+        mode: What marked the hole: "white", "black" or "alpha".
+        missing_fraction: Share of pixels to be restored, in (0, 1), after dilation.
+        evidence: One sentence for the user: the mode, the fraction and why this reading.
+    """
+
+    known: _BoolArray
+    mode: str
+    missing_fraction: float
+    evidence: str
+
+
+@dataclass(frozen=True)
+class _Polarity:
+    """One way to read the mask: missing pixels, the undoubted and the suspiciously faint among them."""
+
+    mode: str
+    missing: _BoolArray
+    undoubted: _BoolArray
+    faint: _BoolArray
+
+    @property
+    def possible(self) -> bool:
+        return bool(self.missing.any() and not self.missing.all())
+
+
+def read_mask(
+    path: Path, picture: Picture, *, mode: str = "auto", threshold: int | None = None, dilate: int = 0
+) -> MaskReading:
+    """Read a mask file and decide which pixels of ``picture`` are known.
+
+    Modes: "white" marks the hole with anything that is not black, "black" with anything that is
+    not white, "alpha" with anything that is not opaque. Paint on a transparent layer counts as if
+    the layer lay on the colour of the known pixels. So the in-between values of anti-aliased text
+    are missing whatever the polarity. "auto" decides so:
+
+    1. A transparency that is not constant marks the hole.
+    2. If the pixels under one polarity are one constant colour in ``picture`` (95 % of the
+       undoubted ones within 4 levels) and those under the other are not, they are the hole.
+    3. The side that covers less than 25 % is the hole.
+
+    Evidence that conflicts, and none at all, is refused rather than guessed. A reading in which
+    nothing or everything would be missing is out beforehand.
+
+    Args:
+        path: Any image file of the picture's size; for mode "alpha" it may be the picture's own.
+        picture: The damaged picture; not modified.
+        mode: One of `MASK_MODES`.
+        threshold: 1 to 255; distance from the colour of the known pixels, in levels of 255, from
+            which a pixel is missing. None: 1 level.
+        dilate: Grow the hole by a disk of this radius in pixels.
+
+    Returns:
+        The mask as read.
+
+    Raises:
+        UsageError: An unknown mode, a threshold outside 1..255 or a negative dilation.
+        InputError: The file is unreadable, of another size, marks nothing or everything, has no
+            transparency for mode "alpha", or "auto" cannot decide.
+    """
+    _check_settings(mode, threshold, dilate)
+    mask = read_picture(path)
+    _check_size(path, mask, picture)
+    if mode == "auto":
+        polarity, reason = _decide(path, mask, picture, threshold)
+    else:
+        polarity, reason = _read_as(path, mode, mask, threshold), "as told"
+    _check_extent(path, polarity, threshold)
+    missing = _dilated(path, polarity.missing, dilate)
+    fraction = float(missing.mean())
+    evidence = f"{_subject(polarity.mode)} marks the hole ({reason}): {100 * fraction:.3g} % missing"
+    return MaskReading(~missing, polarity.mode, fraction, evidence + _threshold_hint(polarity))
+
+
+def _check_settings(mode: str, threshold: int | None, dilate: int) -> None:
+    if mode not in MASK_MODES:
+        raise UsageError(f"--mask-mode: expected one of {', '.join(MASK_MODES)}, got {mode!r}")
+    if threshold is not None and not 1 <= threshold <= 255:
+        raise UsageError(f"--mask-threshold: expected 1 to 255, got {threshold}")
+    if dilate < 0:
+        raise UsageError(f"--dilate: expected 0 or more pixels, got {dilate}")
+
+
+def _check_size(path: Path, mask: Picture, picture: Picture) -> None:
+    if mask.size_px != picture.size_px:
+        sizes = [f"{width} x {height}" for height, width in (mask.size_px, picture.size_px)]
+        raise InputError(
+            f"mask {path} is {sizes[0]} pixels, the image is {sizes[1]} (width x height)",
+            f"give --mask a file of {sizes[1]} pixels",
+        )
+
+
+def _check_extent(path: Path, polarity: _Polarity, threshold: int | None) -> None:
+    other = f"--mask-mode {_OPPOSITE.get(polarity.mode, 'white')}"
+    if not polarity.missing.any():
+        remedy = f"try {other}" if threshold is None else f"try {other} or a lower --mask-threshold"
+        raise InputError(f"mask {path} marks no pixel as missing with mode {polarity.mode}", remedy)
+    if polarity.missing.all():
+        raise InputError(
+            f"mask {path} leaves no pixel known with mode {polarity.mode}",
+            f"try {other} or a higher --mask-threshold, such as 128",
+        )
+
+
+def _dilated(path: Path, missing: _BoolArray, radius_px: int) -> _BoolArray:
+    if radius_px == 0:
+        return missing
+    from skimage.morphology import isotropic_dilation
+
+    grown: _BoolArray = isotropic_dilation(missing, radius_px)  # type: ignore[no-untyped-call]
+    if grown.all():
+        raise InputError(f"mask {path} leaves no pixel known after --dilate {radius_px}", "dilate less")
+    return grown
+
+
+def _distance(mode: str, mask: Picture) -> NDArray[np.float64]:
+    """Return how far each mask pixel is from the colour of the known pixels, 0..1."""
+    opacity = np.float64(1.0) if mask.alpha is None else mask.alpha / 255.0
+    if mode == "alpha":
+        return np.broadcast_to(1.0 - opacity, mask.size_px)
+    paint = mask.pixels.max(axis=2) if mode == "white" else 1.0 - mask.pixels.min(axis=2)
+    distance: NDArray[np.float64] = paint * opacity
+    return distance
+
+
+def _polarity(mode: str, mask: Picture, threshold: int | None) -> _Polarity:
+    distance = _distance(mode, mask)
+    level = 1 if threshold is None else threshold
+    missing = distance >= (level - 0.5) / 255.0
+    if threshold is not None:
+        return _Polarity(mode, missing, missing, np.zeros_like(missing))
+    undoubted = missing & (distance >= distance.max())
+    faint = missing & ~undoubted & (distance < _FAINT_LEVELS / 255.0)
+    return _Polarity(mode, missing, undoubted, faint)
+
+
+def _read_as(path: Path, mode: str, mask: Picture, threshold: int | None) -> _Polarity:
+    if mode == "alpha" and mask.alpha is None:
+        raise InputError(f"mask {path} has no transparency for --mask-mode alpha", _SAY_MODE)
+    return _polarity(mode, mask, threshold)
+
+
+def _decide(path: Path, mask: Picture, picture: Picture, threshold: int | None) -> tuple[_Polarity, str]:
+    """Return the polarity that the evidence supports, and the reason in words."""
+    if mask.alpha is not None and np.ptp(mask.alpha) > 0:
+        return _decide_alpha(path, mask, picture, threshold)
+    readings = [_polarity(mode, mask, threshold) for mode in ("white", "black")]
+    possible = [reading for reading in readings if reading.possible]
+    if not possible:
+        raise InputError(
+            f"mask {path} has one colour only and marks nothing", "paint the hole in white on black"
+        )
+    chosen, *others = possible
+    hole, known = chosen.undoubted, ~chosen.missing
+    if hole.sum() + known.sum() < hole.size / 2:
+        raise InputError(
+            f"mask {path} is mostly neither black nor white",
+            "give --mask a black-and-white file, or set --mask-mode and --mask-threshold 128",
+        )
+    flat, small = _flatness_vote(picture, hole, known), _area_vote(hole, known)
+    if flat * small < 0 or flat + small == 0:
+        problem = "the evidence conflicts" if flat * small < 0 else "there is no evidence"
+        raise InputError(f"mask {path}: {problem} whether white or black marks the hole", _SAY_MODE)
+    if flat + small < 0 and not others:
+        raise InputError(f"mask {path}: the {chosen.mode} part looks like the known one", _SAY_MODE)
+    reasons = ["those pixels are one constant colour in the image"] * (flat != 0)
+    reasons += ["it is the smaller area"] * (small != 0)
+    return (chosen if flat + small > 0 else others[0]), " and ".join(reasons)
+
+
+def _decide_alpha(
+    path: Path, mask: Picture, picture: Picture, threshold: int | None
+) -> tuple[_Polarity, str]:
+    """Trust transparency unless the opaque part looks like paint on a transparent layer."""
+    reading = _polarity("alpha", mask, threshold)
+    known = ~reading.missing
+    flat, small = _flatness_vote(picture, reading.undoubted, known), _area_vote(reading.undoubted, known)
+    painted = known.any() and _is_constant(mask.pixels[known])
+    if flat < 0 or (flat == 0 and small < 0 and painted):
+        raise InputError(
+            f"mask {path} is transparent, but its opaque part looks like the hole",
+            "say --mask-mode alpha (transparent marks the hole), white or black (paint marks it)",
+        )
+    return reading, "the mask is transparent there"
+
+
+def _flatness_vote(picture: Picture, hole: _BoolArray, known: _BoolArray) -> int:
+    """Return 1 if the hole is one colour in the picture and the rest is not, -1 if reversed, else 0."""
+    flat_hole, flat_known = (
+        bool(part.any()) and _is_constant(picture.pixels[part]) for part in (hole, known)
+    )
+    return int(flat_hole) - int(flat_known)
+
+
+def _area_vote(hole: _BoolArray, known: _BoolArray) -> int:
+    """Return 1 if the hole is clearly the smaller part, -1 if it is clearly the larger, else 0."""
+    share = hole.sum() / (hole.sum() + known.sum())
+    return int(share < _CLEAR_SHARE) - int(share > 1 - _CLEAR_SHARE)
+
+
+def _is_constant(colours: NDArray[np.float64]) -> bool:
+    """Say whether nearly all rows (n, c) are near the most typical one."""
+    deviation = np.abs(colours - np.median(colours, axis=0)).max(axis=1)
+    return float((deviation <= _CONSTANT_TOLERANCE).mean()) >= _CONSTANT_SHARE
+
+
+def _subject(mode: str) -> str:
+    return "transparency" if mode == "alpha" else mode
+
+
+def _threshold_hint(polarity: _Polarity) -> str:
+    share = polarity.faint.sum() / polarity.missing.sum()
+    if share < _NOISY_SHARE:
+        return ""
+    return f"; {100 * share:.0f} % of the marks are very faint, --mask-threshold 128 would leave them out"
