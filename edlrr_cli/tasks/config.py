@@ -1,0 +1,85 @@
+"""The settings of one inpainting: frozen, validated when made, importable without torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from edlrr_cli.errors import UsageError
+from edlrr_cli.lrr.names import BACKENDS, nearest, parse_reg
+
+FILLS = ("biharmonic", "mean", "zero")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of `edlrr_cli.tasks.inpaint.inpaint`; the defaults suit any image.
+
+    Attributes:
+        reg: The penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
+        gamma: Shape of the penalty, in units of the scaled singular value; None for its default.
+        scale: Unit of the singular values at the end of the continuation; None: chosen from the
+            spectrum, per channel.
+        noise: Standard deviation of the noise on known pixels, on the [0, 1] scale; 0 keeps known
+            pixels exactly.
+        lam: Weight lambda of the penalty beside the data term; None: adapted until the known
+            pixels are met to within the noise. Without noise it has nothing to weigh.
+        steps: Adam steps at most.
+        lr: Adam's first step size, in pixel values; it falls geometrically to a twenty-fifth.
+        refresh: Steps for which the penalty's quadratic majorizer is kept; 1 recomputes the exact
+            gradient in every step.
+        whiten: Emphasis of high frequencies in the penalised matrix; 0 penalises the pixels themselves.
+        center: Take the row and column means out of the penalised matrix.
+        fill: The start: ``"biharmonic"``, ``"mean"`` or ``"zero"`` (black).
+        held_out: Share of the known pixels hidden from the optimisation, to measure its error.
+        probes: Gaussian probes of the paper's stochastic estimator; None for the exact trace.
+        backend: How the penalty is computed, one of `edlrr_cli.lrr.names.BACKENDS`.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
+        seed: Of the held-out pixels and the probes.
+        time_budget: Seconds after which the best image so far is returned; None for no limit.
+
+    Raises:
+        UsageError: A value is outside its domain.
+    """
+
+    reg: str = "laguerre-gamma"
+    gamma: float | None = None
+    scale: float | None = None
+    noise: float = 0.0
+    lam: float | None = None
+    steps: int = 120
+    lr: float = 0.05
+    refresh: int = 10
+    whiten: float = 2.0
+    center: bool = True
+    fill: str = "biharmonic"
+    held_out: float = 0.01
+    probes: int | None = None
+    backend: str = "auto"
+    device: str = "auto"
+    seed: int = 0
+    time_budget: float | None = None
+
+    def __post_init__(self) -> None:
+        parse_reg(self.reg)
+        _require_choice("fill", self.fill, FILLS)
+        _require_choice("backend", self.backend, BACKENDS)
+        for name in ("gamma", "scale", "lam", "lr", "time_budget", "probes"):
+            value = getattr(self, name)
+            _require(value is None or (math.isfinite(value) and value > 0), name, "more than 0", value)
+        for name in ("noise", "whiten"):
+            value = getattr(self, name)
+            _require(math.isfinite(value) and value >= 0, name, "0 or more", value)
+        _require(self.steps >= 0, "steps", "0 or more", self.steps)
+        _require(self.refresh >= 1, "refresh", "1 or more", self.refresh)
+        _require(0 <= self.held_out <= 0.5, "held_out", "between 0 and 0.5", self.held_out)
+
+
+def _require(condition: bool, name: str, expected: str, value: object) -> None:
+    if not condition:
+        raise UsageError(f"{name} must be {expected}, got {value}")
+
+
+def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UsageError(f"unknown {name} {value!r}", nearest(value, choices))
