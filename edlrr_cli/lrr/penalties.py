@@ -11,6 +11,7 @@ norm" (TIP 2016), Table 1; Hu et al., "Low rank regularization: a review" (2021)
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -22,32 +23,47 @@ from edlrr_cli.lrr.names import RegName
 
 
 @dataclass(frozen=True)
-class Penalty:
+class Penalty(ABC):
     """A penalty h on one singular value.
 
     Attributes:
         smooth: h is analytic on [0, inf), so matrix polynomials approximate it geometrically fast.
+        x_fit: Where the largest scaled singular value is put when no scale is given; None for a
+            homogeneous h, whose bend lies nowhere and which needs no scale.
+        x_max: The largest x at which h may be evaluated.
     """
 
     smooth: ClassVar[bool] = True
+    x_fit: ClassVar[float | None] = 10.0
+    x_max: ClassVar[float] = math.inf
 
+    @abstractmethod
     def value(self, x: Tensor) -> Tensor:
         """Return h(x) for x >= 0."""
-        raise NotImplementedError
 
+    @abstractmethod
     def derivative(self, x: Tensor) -> Tensor:
         """Return h'(x) for x >= 0; at a kink, the right derivative."""
-        raise NotImplementedError
+
+
+class Analytic(Penalty):
+    """A penalty with a power series at 0."""
+
+    @abstractmethod
+    def taylor(self, order: int) -> list[float]:
+        """Return the Taylor coefficients of h at 0, of the powers 0 to ``order``."""
 
 
 @dataclass(frozen=True)
 class Nuclear(Penalty):
     """h(x) = x: the nuclear norm, the convex envelope of the rank."""
 
-    def value(self, x: Tensor) -> Tensor:  # noqa: D102
+    x_fit: ClassVar[float | None] = None
+
+    def value(self, x: Tensor) -> Tensor:
         return x
 
-    def derivative(self, x: Tensor) -> Tensor:  # noqa: D102
+    def derivative(self, x: Tensor) -> Tensor:
         return torch.ones_like(x)
 
 
@@ -57,11 +73,12 @@ class Schatten(Penalty):
 
     p: float
     smooth: ClassVar[bool] = False
+    x_fit: ClassVar[float | None] = None
 
-    def value(self, x: Tensor) -> Tensor:  # noqa: D102
+    def value(self, x: Tensor) -> Tensor:
         return x**self.p
 
-    def derivative(self, x: Tensor) -> Tensor:  # noqa: D102
+    def derivative(self, x: Tensor) -> Tensor:
         return self.p * x ** (self.p - 1)
 
 
@@ -77,72 +94,93 @@ class Shaped(Penalty):
 
 
 @dataclass(frozen=True)
-class Gamma(Shaped):
+class Gamma(Shaped, Analytic):
     """h(x) = (1 + gamma) x / (gamma + x) (gamma-nuclear norm; Kang et al. 2015)."""
 
-    def value(self, x: Tensor) -> Tensor:  # noqa: D102
+    def value(self, x: Tensor) -> Tensor:
         return (1 + self.gamma) * x / (self.gamma + x)
 
-    def derivative(self, x: Tensor) -> Tensor:  # noqa: D102
+    def derivative(self, x: Tensor) -> Tensor:
         return (1 + self.gamma) * self.gamma / (self.gamma + x) ** 2
 
+    def taylor(self, order: int) -> list[float]:
+        g = self.gamma
+        return [0.0, *(-(1 + g) * (-1 / g) ** i for i in range(1, order + 1))]
+
 
 @dataclass(frozen=True)
-class Laplace(Shaped):
+class Laplace(Shaped, Analytic):
     """h(x) = 1 - exp(-x / gamma) (Trzasko and Manduca 2008)."""
 
-    def value(self, x: Tensor) -> Tensor:  # noqa: D102
+    def value(self, x: Tensor) -> Tensor:
         return -torch.expm1(-x / self.gamma)
 
-    def derivative(self, x: Tensor) -> Tensor:  # noqa: D102
+    def derivative(self, x: Tensor) -> Tensor:
         return torch.exp(-x / self.gamma) / self.gamma
 
+    def taylor(self, order: int) -> list[float]:
+        return [0.0, *(-((-1 / self.gamma) ** i) / math.factorial(i) for i in range(1, order + 1))]
+
 
 @dataclass(frozen=True)
-class LNN(Penalty):
+class LNN(Analytic):
     """h(x) = log(1 + x) (log-determinant; Peng et al. 2015)."""
 
-    def value(self, x: Tensor) -> Tensor:  # noqa: D102
+    def value(self, x: Tensor) -> Tensor:
         return torch.log1p(x)
 
-    def derivative(self, x: Tensor) -> Tensor:  # noqa: D102
+    def derivative(self, x: Tensor) -> Tensor:
         return 1 / (1 + x)
 
+    def taylor(self, order: int) -> list[float]:
+        return [0.0, *(-((-1) ** i) / i for i in range(1, order + 1))]
+
 
 @dataclass(frozen=True)
-class Log(Shaped):
+class Log(Shaped, Analytic):
     """h(x) = log(1 + gamma x) / log(1 + gamma) (Friedman 2012)."""
 
-    def value(self, x: Tensor) -> Tensor:  # noqa: D102
+    def value(self, x: Tensor) -> Tensor:
         return torch.log1p(self.gamma * x) / math.log1p(self.gamma)
 
-    def derivative(self, x: Tensor) -> Tensor:  # noqa: D102
+    def derivative(self, x: Tensor) -> Tensor:
         return self.gamma / ((1 + self.gamma * x) * math.log1p(self.gamma))
+
+    def taylor(self, order: int) -> list[float]:
+        height = math.log1p(self.gamma)
+        return [0.0, *(-((-self.gamma) ** i) / (i * height) for i in range(1, order + 1))]
 
 
 @dataclass(frozen=True)
-class ETP(Shaped):
+class ETP(Shaped, Analytic):
     """h(x) = (1 - exp(-x / gamma)) / (1 - exp(-1 / gamma)) (Gao et al. 2011).
 
     Gao et al. and IRNN write gamma for what is 1 / gamma here, the form of the EDLRR authors.
     """
 
-    def value(self, x: Tensor) -> Tensor:  # noqa: D102
+    def value(self, x: Tensor) -> Tensor:
         return torch.expm1(-x / self.gamma) / math.expm1(-1 / self.gamma)
 
-    def derivative(self, x: Tensor) -> Tensor:  # noqa: D102
+    def derivative(self, x: Tensor) -> Tensor:
         return -torch.exp(-x / self.gamma) / (self.gamma * math.expm1(-1 / self.gamma))
+
+    def taylor(self, order: int) -> list[float]:
+        height = -math.expm1(-1 / self.gamma)
+        return [c / height for c in Laplace(self.gamma).taylor(order)]
 
 
 @dataclass(frozen=True)
-class Geman(Shaped):
+class Geman(Shaped, Analytic):
     """h(x) = x / (gamma + x) (Geman and Yang 1995)."""
 
-    def value(self, x: Tensor) -> Tensor:  # noqa: D102
+    def value(self, x: Tensor) -> Tensor:
         return x / (self.gamma + x)
 
-    def derivative(self, x: Tensor) -> Tensor:  # noqa: D102
+    def derivative(self, x: Tensor) -> Tensor:
         return self.gamma / (self.gamma + x) ** 2
+
+    def taylor(self, order: int) -> list[float]:
+        return [0.0, *(-((-1 / self.gamma) ** i) for i in range(1, order + 1))]
 
 
 @dataclass(frozen=True)
@@ -157,12 +195,12 @@ class SCAD(Shaped):
         if self.gamma <= 2:
             raise UsageError(f"scad needs gamma > 2, got {self.gamma}", "the customary value is 3.7")
 
-    def value(self, x: Tensor) -> Tensor:  # noqa: D102
+    def value(self, x: Tensor) -> Tensor:
         g = self.gamma
         bent = (-(x**2) + 2 * g * x - 1) / (2 * (g - 1))
         return torch.where(x <= 1, x, torch.where(x < g, bent, (g + 1) / 2))
 
-    def derivative(self, x: Tensor) -> Tensor:  # noqa: D102
+    def derivative(self, x: Tensor) -> Tensor:
         return ((self.gamma - x) / (self.gamma - 1)).clamp(0, 1)
 
 
@@ -172,11 +210,11 @@ class MCP(Shaped):
 
     smooth: ClassVar[bool] = False
 
-    def value(self, x: Tensor) -> Tensor:  # noqa: D102
+    def value(self, x: Tensor) -> Tensor:
         bounded = x.clamp(max=self.gamma)
         return bounded - bounded**2 / (2 * self.gamma)
 
-    def derivative(self, x: Tensor) -> Tensor:  # noqa: D102
+    def derivative(self, x: Tensor) -> Tensor:
         return (1 - x / self.gamma).clamp_min(0)
 
 
@@ -186,10 +224,10 @@ class CappedL1(Shaped):
 
     smooth: ClassVar[bool] = False
 
-    def value(self, x: Tensor) -> Tensor:  # noqa: D102
+    def value(self, x: Tensor) -> Tensor:
         return x.clamp(max=self.gamma)
 
-    def derivative(self, x: Tensor) -> Tensor:  # noqa: D102
+    def derivative(self, x: Tensor) -> Tensor:
         return (x < self.gamma).to(x.dtype)
 
 
