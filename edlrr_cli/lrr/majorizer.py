@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from edlrr_cli.errors import UsageError
-from edlrr_cli.lrr.spectral import Function, factor, resolve_scale
+from edlrr_cli.lrr.spectral import Function, Scale, factor, resolve_scale
 
 
 class Majorizer:
@@ -23,7 +23,7 @@ class Majorizer:
     Args:
         S: S_0, shape (..., m, n), float32 or float64. Not modified.
         h: The function; see `edlrr_cli.lrr.series.make_function`.
-        scale: Unit of the singular values, a number or shape (...); None: as in `lowrank_penalty`.
+        scale: Unit of the singular values, as in `lowrank_penalty`.
         smoothing: Relative to sigma_1, more than 0.
         backend: One of `edlrr_cli.lrr.names.BACKENDS`.
 
@@ -53,7 +53,7 @@ class Majorizer:
         S: Tensor,
         h: Function,
         *,
-        scale: float | Tensor | None = None,
+        scale: Scale = None,
         smoothing: float = 1e-2,
         backend: str = "auto",
     ) -> None:

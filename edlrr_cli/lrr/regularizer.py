@@ -12,7 +12,7 @@ from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.estimators import trace_nuclear, trace_series
 from edlrr_cli.lrr.penalties import Nuclear
 from edlrr_cli.lrr.series import Series, make_function
-from edlrr_cli.lrr.spectral import Function, factor, largest_singular_value, resolve_scale
+from edlrr_cli.lrr.spectral import Function, Scale, factor, largest_singular_value, resolve_scale
 
 
 def lowrank_penalty(
@@ -20,7 +20,7 @@ def lowrank_penalty(
     reg: str = "laguerre-gamma",
     *,
     gamma: float | None = None,
-    scale: float | Tensor | None = None,
+    scale: Scale = None,
     num_probes: int | None = None,
     generator: torch.Generator | None = None,
     backend: str = "auto",
@@ -37,9 +37,10 @@ def lowrank_penalty(
         S: Shape (..., m, n), any m and n, float32 or float64, CPU or CUDA. Not modified.
         reg: One of `edlrr_cli.lrr.names.REG_NAMES`.
         gamma: Shape of the penalty, in units of the scaled singular value; None for its default.
-        scale: Unit of the singular values, more than 0, a number or shape (...). None: sigma_1 / x, where x
-            is the end of the series' range, or 10 for ``exact-X``, so that the penalty bends within
-            the spectrum; 1 for ``nuclear`` and ``schatten-P``. Constant in the gradient.
+        scale: Unit of the singular values, more than 0: a number, shape (...), or a function from sigma_1,
+            shape (...), to it. None: sigma_1 / x, where x is the end of the series' range, or 10 for
+            ``exact-X``, so that the penalty bends within the spectrum; 1 for ``nuclear`` and
+            ``schatten-P``. Constant in the gradient.
         num_probes: N, number of Gaussian probes; None for the exact trace.
         generator: Source of the probes; required with ``num_probes``.
         backend: How the exact trace is computed: ``"gram"``, ``"svd"``, ``"polar"`` (matrix products
@@ -101,7 +102,7 @@ class LowRankRegularizer(nn.Module):
         reg: str = "laguerre-gamma",
         *,
         gamma: float | None = None,
-        scale: float | None = None,
+        scale: Scale = None,
         num_probes: int | None = None,
         generator: torch.Generator | None = None,
         backend: str = "auto",
@@ -136,7 +137,7 @@ class _SpectralPenalty(torch.autograd.Function):
     """The exact trace: value and gradient in the forward pass, one product in the backward."""
 
     @staticmethod
-    def forward(ctx: Any, S: Tensor, h: Function, scale: float | Tensor | None, backend: str) -> Tensor:
+    def forward(ctx: Any, S: Tensor, h: Function, scale: Scale, backend: str) -> Tensor:
         route = factor(S, h, backend)
         unit = resolve_scale(h, route.sigma_max, scale)
         value, gradient = route.evaluate(h, unit)
@@ -153,7 +154,7 @@ class _SpectralPenalty(torch.autograd.Function):
 def _estimate(
     S: Tensor,
     h: Function,
-    scale: float | Tensor | None,
+    scale: Scale,
     num_probes: int,
     generator: torch.Generator | None,
 ) -> Tensor:

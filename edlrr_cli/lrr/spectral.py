@@ -13,6 +13,7 @@ would lose every sigma below 3e-4 sigma_1).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -28,6 +29,8 @@ from edlrr_cli.lrr.series import Series
 from edlrr_cli.lrr.sqrtm import sqrtm_newton_schulz
 
 Function = Penalty | Series
+#: A unit of the singular values: a number, one per matrix, a function of sigma_1, or None for the default.
+Scale = float | Tensor | Callable[[Tensor], Tensor] | None
 
 _EPS = torch.finfo(torch.float64).eps
 
@@ -160,13 +163,14 @@ def factor(S: Tensor, h: Function, backend: str = "auto") -> Route:
     return _ROUTES[backend](S.detach())
 
 
-def resolve_scale(h: Function, sigma_max: Tensor, scale: float | Tensor | None) -> Tensor:
+def resolve_scale(h: Function, sigma_max: Tensor, scale: Scale) -> Tensor:
     """Return the unit of the singular values, one per matrix, and refuse one that h cannot bear.
 
     Args:
         h: The function; its ``x_fit`` and ``x_max`` decide.
         sigma_max: Largest singular values, shape (...).
-        scale: The unit asked for; None: sigma_1 / x_fit, or 1 where h has no bend.
+        scale: The unit asked for, or a function from sigma_1, shape (...), to it; None: sigma_1 / x_fit, or
+            1 where h has no bend.
 
     Raises:
         UsageError: scale is not positive.
@@ -175,6 +179,8 @@ def resolve_scale(h: Function, sigma_max: Tensor, scale: float | Tensor | None) 
     if scale is None:
         fitted = sigma_max / h.x_fit if h.x_fit is not None else torch.ones_like(sigma_max)
         return torch.where(sigma_max > 0, fitted, 1.0)
+    if callable(scale):
+        scale = scale(_positive(sigma_max))
     unit = torch.as_tensor(scale, dtype=sigma_max.dtype, device=sigma_max.device).expand_as(sigma_max)
     if not bool((unit > 0).all()):
         raise UsageError(f"scale must be positive, got {scale}", "leave it out to take it from the spectrum")

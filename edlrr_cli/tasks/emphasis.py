@@ -1,0 +1,60 @@
+"""The linear map from a channel X to the matrix S = g(X) that is penalised: centring and whitening."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+class Emphasis:
+    """S = A (X - row means - column means + mean) B, A = (I + strength L)^(1/2), B likewise.
+
+    The means are a part of rank 2 that carries most of the energy and deserves no penalty: without
+    them sigma_1 of a photograph falls from about 150 to about 20. L is the second difference along an
+    axis (mirrored at the border), so that A and B lift the high frequencies, which natural
+    images lack: an error of any frequency then costs alike, not only one of low frequency.
+
+    Args:
+        height: Rows of X.
+        width: Columns of X.
+        center: Take the means out.
+        dtype: Of X.
+        device: Of X.
+    """
+
+    def __init__(
+        self, height: int, width: int, *, center: bool, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        self._center = center
+        self._modes = [_cosine_modes(n, dtype, device) for n in (height, width)]
+        self._filters: list[Tensor] | None = None
+
+    def set_strength(self, strength: float) -> None:
+        """Set the emphasis of high frequencies: 0 for none."""
+        self._filters = None
+        if strength > 0:
+            self._filters = [(D.mT * (1 + strength * mu).sqrt()) @ D for D, mu in self._modes]
+
+    def __call__(self, X: Tensor) -> Tensor:
+        """Return S, shape (..., h, w) like X; differentiable."""
+        S = _centered(X) if self._center else X
+        if self._filters is None:
+            return S
+        A, B = self._filters
+        return A @ S @ B
+
+
+def _centered(X: Tensor) -> Tensor:
+    rows, columns = X.mean(-1, keepdim=True), X.mean(-2, keepdim=True)
+    return X - rows - columns + rows.mean(-2, keepdim=True)
+
+
+def _cosine_modes(n: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the orthonormal DCT-II matrix, whose rows are the eigenvectors of L, and the eigenvalues."""
+    k = torch.arange(n, dtype=torch.float64)
+    D = torch.cos(math.pi * k[:, None] * (k + 0.5) / n) * math.sqrt(2 / n)
+    D[0] /= math.sqrt(2)
+    mu = 2 - 2 * torch.cos(math.pi * k / n)
+    return D.to(device, dtype), mu.to(device, dtype)

@@ -1,0 +1,376 @@
+"""Inpainting by matrix completion: one low-rank penalty per channel, minimised by Adam.
+
+    min_X  ||P(X) - P(Y)||_F^2 + lambda R(g(X)),   P keeps the known pixels, g is `Emphasis`
+
+Without noise the known pixels are kept exactly, and only R remains to be minimised over the others.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edlrr_cli.errors import NumericsError, UsageError
+from edlrr_cli.lrr.majorizer import Majorizer
+from edlrr_cli.lrr.regularizer import lowrank_penalty
+from edlrr_cli.lrr.series import make_function
+from edlrr_cli.lrr.spectral import Scale, factor, resolve_scale
+from edlrr_cli.tasks.config import Config
+from edlrr_cli.tasks.device import resolve_device
+from edlrr_cli.tasks.emphasis import Emphasis
+from edlrr_cli.tasks.fill import fill
+
+Pixels = NDArray[np.floating[Any]]
+
+# The continuation: sigma_1 / scale starts here, where every penalty is nearly linear, hence nearly convex.
+_X_START = 0.3
+# It ends after this share of the steps; from then on objectives compare and the best iterate is kept.
+_CONTINUATION = 0.8
+_LR_DECAY = 25.0
+_MAX_LAMBDA_STEP = 2.0
+_CHECK_EVERY = 10
+_RTOL = 1e-3
+_PATIENCE = 3
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback is told, once every `Config.refresh` steps.
+
+    Attributes:
+        step: Steps done.
+        num_steps: Steps at most.
+        loss: The objective, of the current scale and emphasis.
+        held_out_rmse: Root mean square error on the held-out known pixels, on the [0, 1] scale.
+        current: Returns the image as it stands, shape (h, w, c), float64.
+    """
+
+    step: int
+    num_steps: int
+    loss: float
+    held_out_rmse: float | None
+    current: Callable[[], Pixels]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A restored image and what can be said about it without knowing the truth.
+
+    Attributes:
+        restored: Shape (h, w, c), float64 in [0, 1].
+        iterations: Adam steps done.
+        stop: ``"steps"``, ``"stagnation"``, ``"held-out"`` or ``"time budget"``.
+        seconds: Wall time.
+        device: Where it ran.
+        lam: Final weight lambda; None where known pixels are kept exactly.
+        scale: Final unit of the singular values, mean over the channels.
+        data_term: ||P(X) - P(Y)||_F^2 of the result, summed over the channels.
+        penalty: R(g(X)) of the result, summed over the channels.
+        effective_rank_before: exp of the entropy of sigma / sum(sigma) of the damaged channels without
+            their means (Roy and Vetterli 2007), averaged over the channels.
+        effective_rank_after: The same of the result.
+        held_out_psnr: PSNR on known pixels that were hidden from the optimisation, in dB.
+        history: (step, loss, held-out RMSE) after every `Config.refresh` steps.
+    """
+
+    restored: Pixels
+    iterations: int
+    stop: str
+    seconds: float
+    device: str
+    lam: float | None
+    scale: float
+    data_term: float
+    penalty: float
+    effective_rank_before: float
+    effective_rank_after: float
+    held_out_psnr: float | None
+    history: tuple[tuple[int, float, float | None], ...]
+
+
+def inpaint(
+    image: Pixels,
+    known: NDArray[np.bool_],
+    config: Config | None = None,
+    *,
+    callback: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Restore the missing pixels of an image.
+
+    Args:
+        image: Shape (h, w, c), h and w at least 2, values in [0, 1]; missing pixels are not looked at,
+            but for the effective rank before. Not modified.
+        known: Shape (h, w), True = known pixel.
+        config: Settings; None for the defaults.
+        callback: Told of the progress.
+
+    Raises:
+        UsageError: Shapes that do not fit, values outside [0, 1], nothing known or nothing missing.
+        DeviceError: The device is not here.
+        NumericsError: The penalty left the range of its series, or the optimisation diverged.
+    """
+    started = time.perf_counter()
+    config = config or Config()
+    _check(image, known)
+    problem = _Problem(image, known, config)
+    objective = _Objective(problem, config)
+    run = _minimise(problem, objective, config, started, callback)
+    restored = problem.restored(run.best)
+    final = problem.tensor(restored)
+    penalty, scale = objective.measure(final)
+    return Result(
+        restored=restored,
+        iterations=run.step,
+        stop=run.stop,
+        seconds=time.perf_counter() - started,
+        device=str(problem.device),
+        lam=objective.lam if config.noise > 0 else None,
+        scale=scale,
+        data_term=problem.misfit(final) if config.noise > 0 else 0.0,
+        penalty=penalty,
+        effective_rank_before=_effective_rank(problem.tensor(image)),
+        effective_rank_after=_effective_rank(final),
+        held_out_psnr=_psnr(run.held_out_rmse),
+        history=tuple(run.history),
+    )
+
+
+class _Problem:
+    """The data on the device: what is observed, what is hidden, and how a variable becomes an image."""
+
+    def __init__(self, image: Pixels, known: NDArray[np.bool_], config: Config) -> None:
+        self.device = resolve_device(config.device)
+        hidden = held_out(known, config.held_out, np.random.default_rng(config.seed))
+        observed = known & ~hidden
+        self.keep_known = config.noise == 0
+        self._image, self._known = image, known
+        self._observed = torch.from_numpy(observed).to(self.device)
+        self._hidden = torch.from_numpy(hidden).to(self.device) if hidden.any() else None
+        self.Y = self.tensor(image)
+        self.start = self.tensor(fill(image, observed, config.fill))
+        self.num_observed = int(observed.sum()) * image.shape[2]
+
+    def tensor(self, pixels: Pixels) -> Tensor:
+        """Return the channels (c, h, w), float32, on the device."""
+        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)).to(self.device)
+
+    def compose(self, Z: Tensor) -> Tensor:
+        """Return the image of a variable: known pixels put back if they are exact."""
+        return torch.where(self._observed, self.Y, Z) if self.keep_known else Z
+
+    def data_term(self, X: Tensor) -> Tensor:
+        """Return ||P(X) - P(Y)||_F^2, summed over the channels."""
+        return (torch.where(self._observed, X - self.Y, 0.0) ** 2).sum()
+
+    def misfit(self, X: Tensor) -> float:
+        """Return the data term as a number."""
+        return float(self.data_term(X))
+
+    def held_out_rmse(self, X: Tensor) -> float | None:
+        """Return the root mean square error on the hidden known pixels."""
+        if self._hidden is None:
+            return None
+        return float((X - self.Y)[:, self._hidden].square().mean().sqrt())
+
+    def restored(self, X: Tensor) -> Pixels:
+        """Return the image (h, w, c) in [0, 1], known pixels bit-exact where they are exact."""
+        pixels = X.permute(1, 2, 0).double().cpu().numpy().clip(0.0, 1.0)
+        return np.where(self._known[..., None], self._image, pixels) if self.keep_known else pixels
+
+
+class _Objective:
+    """The data term and the penalty, whose scale and emphasis move from easy to final."""
+
+    def __init__(self, problem: _Problem, config: Config) -> None:
+        self._problem, self._config = problem, config
+        self._h = make_function(config.reg, config.gamma)
+        self._generator = torch.Generator(problem.device).manual_seed(config.seed)
+        height, width = problem.Y.shape[-2:]
+        self._emphasis = Emphasis(
+            height, width, center=config.center, dtype=torch.float32, device=problem.device
+        )
+        self._unit: Scale = None
+        self._penalty = self._exact
+        self._adaptive = config.noise > 0 and config.lam is None
+        self.lam = config.lam or 0.0
+
+    def move(self, fraction: float, X: Tensor) -> None:
+        """Set scale, emphasis and lambda for a fraction in [0, 1] of the way, at the iterate X."""
+        config = self._config
+        self._emphasis.set_strength(config.whiten * min(max((fraction - 0.3) / 0.7, 0.0), 1.0))
+        self._unit = self._scale_at(fraction)
+        if config.refresh > 1 and not config.probes:
+            S = self._emphasis(X)
+            self._penalty = Majorizer(S, self._h, scale=self._unit, backend=config.backend)
+        if self._adaptive:
+            self._adapt_lambda(X)
+
+    def __call__(self, X: Tensor) -> Tensor:
+        """Return the objective, a scalar."""
+        penalty = self._penalty(self._emphasis(X)).sum()
+        return penalty if self._problem.keep_known else self._problem.data_term(X) + self.lam * penalty
+
+    def measure(self, X: Tensor) -> tuple[float, float]:
+        """Return the exact penalty of X, summed over the channels, and the mean scale."""
+        route = factor(self._emphasis(X), self._h, self._config.backend)
+        unit = resolve_scale(self._h, route.sigma_max, self._unit)
+        value, _ = route.evaluate(self._h, unit)
+        return float(value.sum()), float(unit.mean())
+
+    def _exact(self, S: Tensor) -> Tensor:
+        config = self._config
+        return lowrank_penalty(
+            S,
+            config.reg,
+            gamma=config.gamma,
+            scale=self._unit,
+            num_probes=config.probes,
+            generator=self._generator if config.probes else None,
+            backend=config.backend,
+        )
+
+    def _scale_at(self, fraction: float) -> Scale:
+        """Shrink the unit geometrically until the penalty bends within the spectrum."""
+        x_fit, final = self._h.x_fit, self._config.scale
+        if x_fit is None:
+            return final
+        growth = float((x_fit / _X_START) ** (1 - fraction))
+        if final is not None:
+            return final * growth
+        return lambda sigma_max: sigma_max / x_fit * growth
+
+    def _adapt_lambda(self, X: Tensor) -> None:
+        """Weigh the penalty so that the known pixels are missed by the noise, no more and no less."""
+        noise, count = self._config.noise, self._problem.num_observed
+        if self.lam == 0:
+            Z = X.detach().requires_grad_()
+            (pull,) = torch.autograd.grad(self._penalty(self._emphasis(Z)).sum(), Z)
+            self.lam = 2 * noise * count**0.5 / max(float(pull.norm()), 1e-12)
+            return
+        rms = (self._problem.misfit(X) / count) ** 0.5
+        self.lam *= min(max(noise / max(rms, 1e-12), 1 / _MAX_LAMBDA_STEP), _MAX_LAMBDA_STEP)
+
+
+class _Run:
+    """The minimisation so far: where it stands, the best image, and why it stopped."""
+
+    def __init__(self, start: Tensor) -> None:
+        self.step = 0
+        self.stop = "steps"
+        self.best = start
+        self.held_out_rmse: float | None = None
+        self.history: list[tuple[int, float, float | None]] = []
+        self._best_score = math.inf
+        self._worse = 0
+
+    def check(self, X: Tensor, loss: float, rmse: float | None, *, final: bool) -> None:
+        """Record a checkpoint; in the final phase, where objectives compare, keep the best."""
+        self.history.append((self.step, loss, rmse))
+        score = loss if rmse is None else rmse
+        if not final or score < self._best_score * (1 - _RTOL):
+            self._best_score = score if final else math.inf
+            self._worse = 0
+        else:
+            self._worse += 1
+        if not final or score <= self._best_score:
+            self.best, self.held_out_rmse = X, rmse
+            self._best_score = min(score, self._best_score)
+        if self._worse >= _PATIENCE:
+            self.stop = "stagnation" if rmse is None or score < self._best_score * (1 + _RTOL) else "held-out"
+
+
+def _minimise(
+    problem: _Problem,
+    objective: _Objective,
+    config: Config,
+    started: float,
+    callback: Callable[[Progress], None] | None,
+) -> _Run:
+    Z = problem.start.clone().requires_grad_()
+    optimizer = torch.optim.Adam([Z], lr=config.lr, betas=(0.9, 0.99), eps=1e-12)
+    run = _Run(problem.start)
+    final_from = _CONTINUATION * config.steps
+    for step in range(config.steps):
+        if step % config.refresh == 0:
+            objective.move(min(step / final_from, 1.0), problem.compose(Z).detach())
+        for group in optimizer.param_groups:
+            group["lr"] = config.lr * _LR_DECAY ** (-step / config.steps)
+        optimizer.zero_grad()
+        loss = objective(problem.compose(Z))
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        run.step = step + 1
+        timed_out = config.time_budget is not None and time.perf_counter() - started > config.time_budget
+        if run.step % _CHECK_EVERY and run.step < config.steps and not timed_out:
+            continue
+        X = problem.compose(Z).detach().clone()
+        value = _finite(float(loss.detach()), run.step)
+        rmse = problem.held_out_rmse(X)
+        run.check(X, value, rmse, final=step >= final_from + config.refresh)
+        if callback is not None:
+            callback(Progress(run.step, config.steps, value, rmse, partial(problem.restored, X)))
+        if timed_out:
+            run.stop = "time budget"
+        if run.stop != "steps":
+            break
+    return run
+
+
+def held_out(known: NDArray[np.bool_], share: float, generator: np.random.Generator) -> NDArray[np.bool_]:
+    """Choose known pixels to hide, at random.
+
+    Args:
+        known: Shape (h, w), True = known pixel. Not modified.
+        share: Of the known pixels; at least one pixel always stays.
+        generator: Source of the choice.
+
+    Returns:
+        Shape (h, w), True = hidden; a subset of ``known``.
+    """
+    candidates = np.flatnonzero(known)
+    count = min(round(share * candidates.size), candidates.size - 1)
+    hidden = np.zeros_like(known)
+    hidden.flat[generator.choice(candidates, size=count, replace=False)] = True
+    return hidden
+
+
+def _check(image: Pixels, known: NDArray[np.bool_]) -> None:
+    if image.ndim != 3 or min(image.shape[:2]) < 2:
+        raise UsageError(f"image: expected shape (h, w, c) with h, w >= 2, got {image.shape}")
+    if known.shape != image.shape[:2] or known.dtype != np.bool_:
+        raise UsageError(
+            f"known: expected a bool array of shape {image.shape[:2]}, got {known.dtype} {known.shape}"
+        )
+    if known.all() or not known.any():
+        raise UsageError(f"known: {'no' if known.all() else 'every'} pixel is missing", "check the mask")
+    values = image[known]
+    if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
+        raise UsageError("image: expected finite values in [0, 1] at the known pixels", "divide by the peak")
+
+
+def _finite(loss: float, step: int) -> float:
+    if not math.isfinite(loss):
+        raise NumericsError(f"the objective became {loss} at step {step}", "lower --lr")
+    return loss
+
+
+def _effective_rank(X: Tensor) -> float:
+    """Return exp of the entropy of the normalised singular values, without the means, over the channels."""
+    S = torch.nan_to_num(X.double())
+    S = S - S.mean((-2, -1), keepdim=True)
+    sigma = torch.linalg.svdvals(S)
+    share = sigma / sigma.sum(-1, keepdim=True).clamp_min(1e-12)
+    return float(torch.exp(torch.special.entr(share).sum(-1)).mean())
+
+
+def _psnr(rmse: float | None) -> float | None:
+    return None if rmse is None else -20 * math.log10(max(rmse, 1e-12))
