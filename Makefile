@@ -1,0 +1,29 @@
+# Everything sets itself up: `make demo` and `make test` need only Python >= 3.10 and pip.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint clean
+
+demo: $(STAMP)
+	$(BIN)/edlrr inpaint sample_images/coffee_text.png --mask sample_images/mask_text.png \
+	  --reg laguerre-gamma --reference sample_images/coffee.png \
+	  -o demo_output/restored.png --figure demo_output/comparison.png --overwrite
+
+test: $(STAMP) lint
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+# Editable, so that it is made again only when the metadata or the pinned versions change.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo_output build dist
