@@ -1,0 +1,123 @@
+"""The ``edlrr`` group, and the one boundary where errors become a line and an exit code."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from edlrr_cli import __version__
+from edlrr_cli.cli.groups import LazyGroup
+from edlrr_cli.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, EdlrrError
+
+_COMMANDS = {"inpaint": "edlrr_cli.cli.inpaint", "show": "edlrr_cli.cli.show"}
+
+_EPILOG = """\b
+Exit codes:
+  0    done
+  1    failed while running, out of memory included
+  2    an option or a setting makes no sense
+  3    an input file is missing, unreadable or unfit
+  4    an output exists already or cannot be written
+  5    the device asked for is not there
+  6    NaN, Inf or a series outside its range
+  130  interrupted
+"""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What the user is told about an error.
+
+    Attributes:
+        message: What is wrong.
+        remedy: What mends it; may be empty.
+        exit_code: Of the process.
+        label: Before the message.
+    """
+
+    message: str
+    remedy: str
+    exit_code: int
+    label: str = "error"
+
+    def line(self) -> str:
+        """Return all of it in one line."""
+        text = f"{self.message}; {self.remedy}" if self.remedy else self.message
+        return " ".join(f"edlrr: {self.label}: {text}".split())
+
+
+def fault_of(error: Exception) -> Fault:
+    """Say what an exception means to the user."""
+    if isinstance(error, EdlrrError):
+        return Fault(error.message, error.remedy, error.exit_code)
+    if isinstance(error, click.Abort):
+        return Fault("nothing is left half-written", "", EXIT_INTERRUPTED, label="interrupted")
+    if isinstance(error, click.ClickException):
+        context = getattr(error, "ctx", None)
+        remedy = f"see {context.command_path} --help" if context else ""
+        return Fault(error.format_message().rstrip("."), remedy, error.exit_code)
+    if _is_out_of_memory(error):
+        return Fault("out of memory", "scale the image down, or try --device cpu", EXIT_FAILURE)
+    message = f"{type(error).__name__}: {error}"
+    return Fault(message, "run again with --debug and report it", EXIT_FAILURE, label="internal error")
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Recognise the out-of-memory errors of Python, NumPy and torch, without importing torch."""
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or "DefaultCPUAllocator: can't allocate memory" in str(error)
+
+
+class App(LazyGroup):
+    """The group with the boundary around it."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **settings: Any) -> Any:
+        """Run a command line and exit; every error ends as one line on stderr.
+
+        With ``--json`` among the arguments an error is also one JSON object on stdout; with
+        ``--debug`` its traceback comes first.
+        """
+        arguments = sys.argv[1:] if args is None else list(args)
+        settings = {"prog_name": "edlrr", **settings, "standalone_mode": False}
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a file name need not suit the terminal
+            sys.stdout.reconfigure(errors="backslashreplace")
+        try:
+            outcome = super().main(arguments, *rest, **settings)
+        except Exception as error:
+            sys.exit(_tell(error, arguments))
+        sys.exit(outcome if isinstance(outcome, int) else EXIT_OK)
+
+
+def _tell(error: Exception, arguments: list[str]) -> int:
+    fault = fault_of(error)
+    if "--debug" in arguments:
+        traceback.print_exception(error)
+    click.echo(fault.line(), err=True)
+    if "--json" in arguments:
+        record = {"status": "error", "error": fault.message, "remedy": fault.remedy}
+        click.echo(json.dumps({**record, "exit_code": fault.exit_code, "version": __version__}))
+    return fault.exit_code
+
+
+@click.group(
+    cls=App,
+    commands_in=_COMMANDS,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(__version__, prog_name="edlrr")
+def edlrr() -> None:
+    """Restore damaged images with a low-rank penalty that needs no SVD.
+
+    \b
+    edlrr inpaint photo.png --mask mask.png      fill what the mask marks
+    edlrr show regs                              list the penalties
+    edlrr COMMAND --help                         more examples and all options
+    """

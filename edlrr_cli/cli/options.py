@@ -1,0 +1,106 @@
+"""Options that commands share, as decorators; their defaults are those of the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from edlrr_cli.cli.settings import MASK_MODES, preset_names, preset_path, setting_defaults, setting_types
+from edlrr_cli.lrr.names import BACKENDS, REG_NAMES, parse_reg
+from edlrr_cli.tasks.config import FILLS
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+FILE = click.Path(path_type=Path)
+"""A file name; whether the file is fit is decided by who reads or writes it."""
+
+
+class Name(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
+    """A name out of a list, completed by the shell and checked with the nearest one offered.
+
+    Args:
+        name: Shown in the help.
+        check: Raises `UsageError` for an unknown name.
+        choices: Returns the names to complete.
+    """
+
+    def __init__(self, name: str, check: Callable[[str], object], choices: Callable[[], tuple[str, ...]]):
+        self.name = name
+        self._check = check
+        self._choices = choices
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name if it is known."""
+        self._check(value)
+        return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the names that begin so."""
+        return [CompletionItem(name) for name in self._choices() if name.startswith(incomplete)]
+
+
+REG = Name("name", parse_reg, lambda: REG_NAMES)
+PRESET = Name("name", preset_path, preset_names)
+
+_TYPES: dict[str, Any] = {
+    "reg": REG,
+    "fill": click.Choice(FILLS),
+    "backend": click.Choice(BACKENDS),
+    "mask_mode": click.Choice(MASK_MODES),
+}
+
+_HELP = {
+    "reg": "Penalty on the singular values; 'edlrr show regs' lists them.",
+    "gamma": "Shape of the penalty. [default: the penalty's own]",
+    "scale": "Unit of the singular values. [default: chosen from the spectrum]",
+    "noise": "Standard deviation of the noise on known pixels, on 0..255; 0 keeps them exactly.",
+    "lam": "Weight of the penalty beside the data term. [default: adapted to the noise]",
+    "steps": "Adam steps at most.",
+    "lr": "Adam's first step size, in pixel values on 0..1.",
+    "refresh": "Steps between two evaluations of the penalty; 1 for the exact gradient in every step.",
+    "whiten": "Emphasis of high frequencies in the penalised matrix; 0 penalises the pixels themselves.",
+    "center": "Leave row and column means out of the penalty, or not.",
+    "fill": "What the optimisation starts from.",
+    "held_out": "Share of the known pixels hidden to measure the error.",
+    "probes": "Random probes of the stochastic estimator. [default: exact trace]",
+    "backend": "How the penalty is computed.",
+    "device": "auto, cpu, cuda or cuda:N.",
+    "seed": "Of the held-out pixels and the probes.",
+    "time_budget": "Seconds after which the best image so far is taken. [default: no limit]",
+    "mask_mode": "What marks the hole: white paint, black paint or transparency.",
+    "mask_threshold": "Levels of 255 a mask pixel must differ to be missing, 1..255. [default: 1]",
+    "dilate": "Grow the hole by this radius in pixels.",
+}
+
+
+def setting_options(command: _Command) -> _Command:
+    """Give a command one option per setting; the value is None where the flag is not given."""
+    types, defaults = setting_types(), setting_defaults()
+    for name in reversed(_HELP):
+        command = _setting_option(name, types[name], defaults[name])(command)
+    return command
+
+
+def _setting_option(name: str, kind: type, default: Any) -> Callable[[_Command], _Command]:
+    flag = "--" + name.replace("_", "-")
+    text = _HELP[name]
+    if kind is bool:
+        shown = flag if default else f"--no-{flag[2:]}"
+        help_text = f"{text} [default: {shown}]"
+        return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=help_text)
+    if default is not None:
+        text += f" [default: {default:g}]" if kind is float else f" [default: {default}]"
+    return click.option(flag, name, type=_TYPES.get(name, kind), default=None, help=text)
+
+
+def common_options(command: _Command) -> _Command:
+    """Give a command what every command has: ``--debug``, which the boundary looks for."""
+    return click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")(
+        command
+    )
