@@ -1,0 +1,241 @@
+"""``edlrr inpaint``: parse, check the targets, read, restore, write, report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edlrr_cli.cli.options import FILE, PRESET, common_options, setting_options
+from edlrr_cli.cli.settings import MaskSettings, Settings, preset_names, resolve
+from edlrr_cli.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edlrr_cli.media.images import Picture
+    from edlrr_cli.media.masks import MaskReading
+    from edlrr_cli.tasks.inpaint import Progress
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of one run; absent ones are None."""
+
+    image: Path
+    mask: Path
+    reference: Path | None
+    output: Path
+    figure: Path | None
+    overwrite: bool
+
+    @property
+    def inputs(self) -> list[Path]:
+        """Return the files that are read."""
+        return [path for path in (self.image, self.mask, self.reference) if path is not None]
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What was read.
+
+    Attributes:
+        picture: The damaged picture.
+        mask: Which of its pixels are known.
+        reference: Clean pixels of the picture's shape, or None.
+        notes: What the user should know about the files.
+    """
+
+    picture: Picture
+    mask: MaskReading
+    reference: NDArray[np.float64] | None
+    notes: list[str]
+
+
+@click.command(short_help="Fill the missing pixels of an image.")
+@click.argument("image", type=FILE)
+@click.option("--mask", type=FILE, required=True, help="Image of the same size that marks the hole.")
+@click.option("-o", "--output", type=FILE, help="Result. [default: IMAGE_restored beside IMAGE]")
+@click.option("--reference", type=FILE, help="Clean image of the same size, to measure PSNR and SSIM.")
+@click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
+@click.option("--json", "as_json", is_flag=True, help="Report as one JSON object on stdout.")
+@click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
+@click.option("-q", "--quiet", is_flag=True, help="No report, notes or progress; errors and --json remain.")
+@click.option("--config", "config_file", type=FILE, help="TOML file of settings, named like the options.")
+@click.option("--preset", type=PRESET, help=f"One of {', '.join(preset_names())}.")
+@setting_options
+@common_options
+def inpaint(
+    *,
+    image: Path,
+    mask: Path,
+    output: Path | None,
+    reference: Path | None,
+    figure: Path | None,
+    as_json: bool,
+    overwrite: bool,
+    quiet: bool,
+    config_file: Path | None,
+    preset: str | None,
+    **flags: Any,
+) -> None:
+    """Fill the pixels of IMAGE that the mask marks as missing.
+
+    \b
+    edlrr inpaint photo.png --mask mask.png
+    edlrr inpaint photo.png --mask mask.png --preset text -o clean.png
+    edlrr inpaint photo.png --mask mask.png --reference original.png --figure compare.png
+    edlrr inpaint photo.png --mask mask.png --reg exact-laplace --noise 10 --json
+
+    A flag wins over the --config file, the file over the preset, the preset over the default.
+    The TOML keys are the option names with underscores, such as held_out = 0.02; noise is on
+    0..255 there too. The mask's polarity is found out, or refused if unclear: --mask-mode says it.
+    """
+    settings = resolve(flags, config_file, preset)
+    files = Files(image, mask, reference, output or default_output(image), figure, overwrite)
+    check_targets(files)
+    inputs = read_inputs(files, settings.mask)
+    if not quiet:
+        for note in inputs.notes:
+            click.echo(note, err=True)
+    record = _restore(files, inputs, settings, quiet=quiet)
+    _report(record, as_json=as_json, quiet=quiet)
+
+
+def default_output(image: Path) -> Path:
+    """Return ``<stem>_restored`` beside the image, as .png if its own format cannot be written."""
+    from edlrr_cli.media.images import WRITE_FORMATS
+
+    suffix = image.suffix if image.suffix.lower() in WRITE_FORMATS else ".png"
+    return image.with_name(f"{image.stem}_restored{suffix}")
+
+
+def check_targets(files: Files) -> None:
+    """Refuse outputs that could not be written, before anything is read."""
+    from edlrr_cli.media.figure import check_figure
+    from edlrr_cli.media.images import check_output
+
+    check_output(files.output, *files.inputs, overwrite=files.overwrite)
+    if files.figure is None:
+        return
+    check_figure(files.figure, *files.inputs, overwrite=files.overwrite)
+    if files.figure.resolve() == files.output.resolve():
+        raise OutputError(f"figure {files.figure} is the output too", "choose another file name")
+
+
+def read_inputs(files: Files, mask_settings: MaskSettings) -> Inputs:
+    """Read the picture, its mask and the reference.
+
+    Raises:
+        InputError: A file is unfit, or they do not fit together.
+        OutputError: The output's format cannot hold the picture.
+    """
+    from edlrr_cli.media.images import check_output, read_picture
+    from edlrr_cli.media.masks import read_mask
+
+    picture = read_picture(files.image)
+    check_output(files.output, overwrite=files.overwrite, like=picture)
+    mask = read_mask(
+        files.mask,
+        picture,
+        mode=mask_settings.mask_mode,
+        threshold=mask_settings.mask_threshold,
+        dilate=mask_settings.dilate,
+    )
+    notes = [f"{files.image}: {note}" for note in picture.notes] + [f"{files.mask}: {mask.evidence}"]
+    if files.reference is None:
+        return Inputs(picture, mask, None, notes)
+    reference = read_picture(files.reference)
+    _check_reference(files.reference, reference, picture)
+    return Inputs(picture, mask, reference.pixels, notes)
+
+
+def _check_reference(path: Path, reference: Picture, picture: Picture) -> None:
+    kinds = [_kind(of) for of in (reference, picture)]
+    if kinds[0] != kinds[1]:
+        raise InputError(
+            f"reference {path} is {kinds[0]}, the image is {kinds[1]}", "give the image before the damage"
+        )
+
+
+def _kind(picture: Picture) -> str:
+    height, width, channels = picture.pixels.shape
+    return f"{width} x {height} pixels {'gray' if channels == 1 else 'RGB'}"
+
+
+def _restore(files: Files, inputs: Inputs, settings: Settings, *, quiet: bool) -> dict[str, Any]:
+    """Compute, write the outputs and return the record of it."""
+    from edlrr_cli.cli.report import inpaint_record
+    from edlrr_cli.media.images import save_picture
+    from edlrr_cli.tasks import inpaint as task
+
+    shown = not quiet and sys.stderr.isatty()
+    with _progress_bar(settings.config.steps, inputs.reference, shown=shown) as callback:
+        result = task.inpaint(inputs.picture.pixels, inputs.mask.known, settings.config, callback=callback)
+    save_picture(files.output, result.restored, like=inputs.picture, overwrite=files.overwrite)
+    written = _as_written(result.restored, inputs.picture)
+    record = inpaint_record(files, inputs, settings, result, written)
+    if files.figure is not None:
+        _write_figure(files.figure, inputs, written, record, overwrite=files.overwrite)
+    return record
+
+
+def _as_written(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[np.float64]:
+    """Round to the levels of the output file; a lossy format loses more."""
+    import numpy as np
+
+    levels: NDArray[np.float64] = np.rint(np.clip(pixels, 0.0, 1.0) * like.peak)
+    return levels / like.peak
+
+
+@contextmanager
+def _progress_bar(
+    num_steps: int, reference: NDArray[np.float64] | None, *, shown: bool
+) -> Iterator[Callable[[Progress], None] | None]:
+    """Yield a callback that draws on stderr, or None if nothing is to be drawn."""
+    if not shown:
+        yield None
+        return
+    from tqdm import tqdm
+
+    from edlrr_cli.metrics import psnr
+
+    with tqdm(total=num_steps, file=sys.stderr, unit="step", leave=False, dynamic_ncols=True) as bar:
+        numbers: dict[str, str] = {}
+
+        def advance(progress: Progress) -> None:
+            numbers["loss"] = f"{progress.loss:.4g}"
+            if reference is not None:
+                numbers["PSNR"] = f"{psnr(progress.current(), reference, data_range=1.0):.2f}"
+            bar.update(progress.step - bar.n)
+            bar.set_postfix(numbers)
+
+        yield advance
+
+
+def _write_figure(
+    path: Path, inputs: Inputs, written: NDArray[np.float64], record: dict[str, Any], *, overwrite: bool
+) -> None:
+    from edlrr_cli.media.figure import comparison_panels, write_figure
+
+    captions = {"damaged": f"{100 * record['missing_fraction']:.3g} % missing", "restored": record["reg"]}
+    if inputs.reference is not None:
+        captions["damaged"] += f", PSNR {record['psnr_input']:.2f} dB"
+        captions["restored"] += f", PSNR {record['psnr']:.2f} dB"
+    panels = comparison_panels(inputs.picture.pixels, written, inputs.reference, captions=captions)
+    write_figure(path, panels, overwrite=overwrite)
+
+
+def _report(record: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
+    from edlrr_cli.cli.report import as_json_text, as_text
+
+    if as_json:
+        click.echo(as_json_text(record))
+    elif not quiet:
+        click.echo(as_text(record))

@@ -1,0 +1,120 @@
+"""What ``edlrr inpaint`` says about a run: one record, told as JSON or as text."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from edlrr_cli import __version__
+from edlrr_cli.metrics import psnr, ssim
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edlrr_cli.cli.inpaint import Files, Inputs
+    from edlrr_cli.cli.settings import Settings
+    from edlrr_cli.tasks.inpaint import Result
+
+_LABEL_WIDTH = 16
+
+
+def inpaint_record(
+    files: Files, inputs: Inputs, settings: Settings, result: Result, written: NDArray[np.float64]
+) -> dict[str, Any]:
+    """Return all that is known about a run, by name.
+
+    Args:
+        files: What was read and written.
+        inputs: What was in the files.
+        settings: As merged.
+        result: Of the computation.
+        written: The restored pixels at the depth of the output; they are what is measured.
+
+    Returns:
+        Plain values; infinite where pictures are identical, None where nothing was measured.
+    """
+    return {
+        "status": "ok",
+        "input": str(files.image),
+        "mask": str(files.mask),
+        "reference": None if files.reference is None else str(files.reference),
+        "output": str(files.output),
+        "figure": None if files.figure is None else str(files.figure),
+        "method": "lrr",
+        "reg": settings.config.reg,
+        "device": result.device,
+        "seed": settings.config.seed,
+        "mask_mode": inputs.mask.mode,
+        "missing_fraction": inputs.mask.missing_fraction,
+        "iterations": result.iterations,
+        "stop": result.stop,
+        "seconds": result.seconds,
+        **_quality(inputs, written),
+        "held_out_psnr": result.held_out_psnr,
+        "effective_rank_before": result.effective_rank_before,
+        "effective_rank_after": result.effective_rank_after,
+        "data_term": result.data_term,
+        "penalty": result.penalty,
+        "lam": result.lam,
+        "scale": result.scale,
+        "settings": settings.as_record(),
+        "version": __version__,
+    }
+
+
+def _quality(inputs: Inputs, written: NDArray[np.float64]) -> dict[str, float | None]:
+    reference = inputs.reference
+    if reference is None:
+        return dict.fromkeys(("psnr_input", "psnr", "psnr_missing", "ssim"))
+    return {
+        "psnr_input": psnr(inputs.picture.pixels, reference, data_range=1.0),
+        "psnr": psnr(written, reference, data_range=1.0),
+        "psnr_missing": psnr(written, reference, data_range=1.0, where=~inputs.mask.known),
+        "ssim": ssim(written, reference, data_range=1.0),
+    }
+
+
+def as_json_text(record: dict[str, Any]) -> str:
+    """Return strict JSON in one line; what is not finite becomes null."""
+    finite = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in record.items()
+    }
+    return json.dumps(finite, allow_nan=False)
+
+
+def as_text(record: dict[str, Any]) -> str:
+    """Return short aligned lines."""
+    return "\n".join(f"{label:<{_LABEL_WIDTH}}{text}" for label, text in _lines(record))
+
+
+def _lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    settings = record["settings"]
+    yield "restored", record["output"]
+    missing = f"{100 * record['missing_fraction']:.3g} % of the pixels"
+    yield "missing", f"{missing} (mask mode {record['mask_mode']})"
+    if record["psnr"] is not None:
+        gain = f"{record['psnr_input']:.2f} -> {record['psnr']:.2f} dB"
+        yield "PSNR", f"{gain}, missing pixels alone {record['psnr_missing']:.2f} dB"
+    if record["ssim"] is not None:
+        yield "SSIM", f"{record['ssim']:.4f}"
+    if record["held_out_psnr"] is not None:
+        share = f"{100 * settings['held_out']:.3g} % of the known pixels, hidden"
+        yield "held-out PSNR", f"{record['held_out_psnr']:.2f} dB on {share}"
+    ranks = (record["effective_rank_before"], record["effective_rank_after"])
+    yield "effective rank", f"{ranks[0]:.1f} -> {ranks[1]:.1f}"
+    yield "objective", _objective(record)
+    steps = f"{record['iterations']} of {settings['steps']} steps ({record['stop']})"
+    yield "stopped after", f"{steps}, {record['seconds']:.1f} s on {record['device']}"
+    if record["figure"] is not None:
+        yield "figure", record["figure"]
+
+
+def _objective(record: dict[str, Any]) -> str:
+    penalty = f"penalty {record['penalty']:.4g} ({record['reg']})"
+    if record["lam"] is None:
+        return f"{penalty}; known pixels kept exactly"
+    return f"data term {record['data_term']:.4g} + lambda {record['lam']:.4g} x {penalty}"
