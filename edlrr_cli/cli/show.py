@@ -1,0 +1,98 @@
+"""``edlrr show``: look at the penalties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edlrr_cli.cli.groups import HelpfulGroup
+from edlrr_cli.cli.options import FILE, REG, common_options
+from edlrr_cli.errors import UsageError
+from edlrr_cli.lrr.names import REG_NAMES, parse_reg
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@click.group(cls=HelpfulGroup)
+def show() -> None:
+    """Show the penalties behind --reg."""
+
+
+@show.command()
+@common_options
+def regs() -> None:
+    """List every penalty with its formula and its default gamma."""
+    click.echo(f"{'name':<19}{'gamma':<7}formula")
+    for name, gamma, formula in _penalties():
+        click.echo(f"{name:<19}{gamma:<7}{formula}")
+
+
+def _penalties() -> Iterator[tuple[str, str, str]]:
+    """Yield name, default gamma and formula; the formula is the first line of the docstring."""
+    from edlrr_cli.lrr.penalties import make_penalty
+
+    for name in REG_NAMES:
+        penalty = make_penalty(parse_reg(name.replace("-P", "-0.5")))
+        gamma = getattr(penalty, "gamma", None)
+        formula = (type(penalty).__doc__ or "").partition("\n")[0]
+        yield name, "-" if gamma is None else f"{gamma:g}", formula
+
+
+@show.command()
+@click.argument("name", type=REG)
+@click.option("--image", type=FILE, help="Mark the singular values of this image's channels.")
+@click.option("--gamma", type=float, help="Shape of the penalty. [default: the penalty's own]")
+@click.option("--scale", type=float, help="Unit of the singular values. [default: the largest fits]")
+@click.option("-o", "--output", type=FILE, help="The drawing, a .png. [default: reg_NAME.png here]")
+@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+@common_options
+def reg(
+    *,
+    name: str,
+    image: Path | None,
+    gamma: float | None,
+    scale: float | None,
+    output: Path | None,
+    overwrite: bool,
+) -> None:
+    """Draw a penalty, and how far its series can be trusted.
+
+    \b
+    edlrr show reg laguerre-gamma
+    edlrr show reg taylor-laplace --gamma 2 --image photo.png -o laplace.png
+    """
+    if scale is not None and (image is None or not 0 < scale < float("inf")):
+        raise UsageError("--scale divides the singular values of --image", "give --image and a scale above 0")
+    target = output or Path(f"reg_{name}.png")
+    inputs = [] if image is None else [image]
+
+    from edlrr_cli.media.figure import check_figure
+    from edlrr_cli.media.files import write_atomic
+
+    check_figure(target, *inputs, overwrite=overwrite)
+    spectrum = None if image is None else centred_spectrum(image)
+
+    from edlrr_cli.cli.reg_figure import draw, study
+    from edlrr_cli.lrr.series import make_function
+
+    subject = study(name, make_function(name, gamma), spectrum, scale)
+    write_atomic(target, draw(subject))
+    click.echo(f"{subject.summary}; drawn in {target}")
+
+
+def centred_spectrum(path: Path) -> NDArray[np.float64]:
+    """Return the singular values of an image's channels without their row and column means, (c, k)."""
+    import numpy as np
+
+    from edlrr_cli.media.images import read_picture
+
+    channels = np.moveaxis(read_picture(path).pixels, 2, 0)
+    rows, columns = channels.mean(axis=2, keepdims=True), channels.mean(axis=1, keepdims=True)
+    centred = channels - rows - columns + channels.mean(axis=(1, 2), keepdims=True)
+    spectrum: NDArray[np.float64] = np.linalg.svd(centred, compute_uv=False)
+    return spectrum
