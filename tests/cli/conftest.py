@@ -1,0 +1,107 @@
+"""What the tests of the command line share: a runner and a small damaged picture on disk."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from edlrr_cli.cli.app import edlrr
+
+SIDE_PX = 32
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A clean picture, the same with a black square, and the mask of the square (white)."""
+
+    folder: Path
+
+    @property
+    def clean(self) -> Path:
+        return self.folder / "clean.png"
+
+    @property
+    def damaged(self) -> Path:
+        return self.folder / "damaged.png"
+
+    @property
+    def mask(self) -> Path:
+        return self.folder / "mask.png"
+
+    @property
+    def restored(self) -> Path:
+        return self.folder / "damaged_restored.png"
+
+    def arguments(self, *more: str | Path) -> list[str | Path]:
+        """A quick inpainting of the picture."""
+        return ["inpaint", self.damaged, "--mask", self.mask, "--steps", "10", *more]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return write_scene(tmp_path)
+
+
+def write_scene(folder: Path) -> Scene:
+    """Waves in three colours, 5 x 5 pixels missing."""
+    made = Scene(folder)
+    x, y = np.meshgrid(*[np.linspace(0, 6, SIDE_PX)] * 2)
+    waves = [np.sin(x) * np.cos(y), np.sin(x + 1), np.cos(y)]
+    clean = (127 + 100 * np.stack(waves, axis=2)).astype(np.uint8)
+    hole = np.zeros((SIDE_PX, SIDE_PX), dtype=np.uint8)
+    hole[10:15, 12:17] = 255
+    Image.fromarray(clean).save(made.clean)
+    Image.fromarray(np.where(hole[..., None] > 0, 0, clean).astype(np.uint8)).save(made.damaged)
+    Image.fromarray(hole).save(made.mask)
+    return made
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[..., Result]:
+    """Run a command line in this process; no error may show a traceback."""
+    separate = "mix_stderr" in inspect.signature(CliRunner).parameters  # click 8.1
+    runner = CliRunner(mix_stderr=False) if separate else CliRunner()
+
+    def invoke(*arguments: str | Path) -> Result:
+        result = runner.invoke(edlrr, [str(argument) for argument in arguments])
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        assert "Traceback" not in result.stderr
+        return result
+
+    return invoke
+
+
+@pytest.fixture(scope="session")
+def refused(run: Callable[..., Result]) -> Callable[..., str]:
+    """Run a command line that must fail with a code, one line on stderr and nothing on stdout."""
+
+    def check(exit_code: int, *arguments: str | Path) -> str:
+        result = run(*arguments)
+        assert result.exit_code == exit_code, result.stderr
+        assert result.stdout == ""
+        assert result.stderr.startswith("edlrr: ")
+        assert result.stderr.count("\n") == 1
+        assert result.stderr.endswith("\n")
+        return result.stderr
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def spawn() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a command line in a process of its own."""
+
+    def start(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "edlrr_cli", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60)
+
+    return start

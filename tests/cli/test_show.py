@@ -1,0 +1,86 @@
+"""``edlrr show``: the table of penalties and the drawing of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edlrr_cli.cli.show import centred_spectrum
+from edlrr_cli.lrr.names import REG_NAMES
+
+DRAWING_PX = (1320, 528)
+
+
+def test_the_table_has_every_name_with_its_formula(run):
+    header, *rows = run("show", "regs").stdout.splitlines()
+    assert header.split() == ["name", "gamma", "formula"]
+    assert [row.split()[0] for row in rows] == list(REG_NAMES)
+    assert all("h(x) = " in row for row in rows)
+    assert "exact-scad         3.7    h(x) = x up to 1" in rows[REG_NAMES.index("exact-scad")]
+
+
+def size_px(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        return image.size
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("laguerre-gamma", "laguerre-gamma: order 20, within 0.0183 of h up to x_max = 11.87"),
+        ("taylor-lnn", "up to x_max = 0.936"),
+        ("exact-scad", "exact-scad: exact"),
+        ("nuclear", "nuclear: exact; "),
+        ("schatten-0.5", "schatten-0.5: exact; "),
+    ],
+)
+def test_draws_a_penalty_over_the_spectrum_of_an_image(run, scene, name, said):
+    target = scene.folder / "reg.png"
+    result = run("show", "reg", name, "--image", scene.clean, "-o", target)
+    assert result.exit_code == 0, result.stderr
+    assert said in result.stdout
+    assert f"sigma_1 = {centred_spectrum(scene.clean).max():.4g}" in result.stdout
+    assert result.stdout.count("\n") == 1
+    assert size_px(target) == DRAWING_PX
+
+
+def test_the_default_name_is_in_the_current_folder(run, refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("show", "reg", "laguerre-log", "--gamma", "2").exit_code == 0
+    assert size_px(tmp_path / "reg_laguerre-log.png") == DRAWING_PX
+    assert "exists already" in refused(4, "show", "reg", "laguerre-log")
+    assert run("show", "reg", "laguerre-log", "--overwrite").exit_code == 0
+
+
+def test_a_spectrum_beyond_the_range_is_told(run, scene):
+    result = run(
+        "show", "reg", "taylor-lnn", "--image", scene.clean, "--scale", "1", "-o", scene.folder / "a.png"
+    )
+    assert "is beyond x_max" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["laguerre-gama"], 2, "did you mean 'laguerre-gamma'?"),
+        (["nuclear", "--gamma", "2"], 2, "no shape parameter"),
+        (["nuclear", "--scale", "2"], 2, "give --image"),
+        (["nuclear", "-o", "a.pdf"], 4, "expected the extension .png"),
+        (["nuclear", "--image", "absent.png"], 3, "no such file"),
+        (["laguerre-gamma", "--gamma", "1e-6"], 6, "nowhere accurate"),
+    ],
+)
+def test_refusals(refused, tmp_path, monkeypatch, arguments, code, said):
+    monkeypatch.chdir(tmp_path)
+    assert said in refused(code, "show", "reg", *arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_centring_leaves_nothing_of_a_sum_of_a_row_and_a_column(tmp_path):
+    values = np.add.outer(np.arange(20), np.arange(30)).astype(np.uint8)
+    Image.fromarray(values).save(tmp_path / "ramp.png")
+    assert centred_spectrum(tmp_path / "ramp.png").max() < 1e-12
