@@ -1,3 +1,29 @@
-"""edlrr: low-rank image restoration with a differentiable, SVD-free penalty."""
+"""edlrr: low-rank image restoration with a differentiable, SVD-free penalty.
+
+Names are resolved when first used, so that importing the package imports no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edlrr_cli.api import inpaint
+    from edlrr_cli.lrr.regularizer import LowRankRegularizer, lowrank_penalty
 
 __version__ = "0.1.0"
+
+__all__ = ["LowRankRegularizer", "__version__", "inpaint", "lowrank_penalty"]
+
+_HOMES = {
+    "LowRankRegularizer": "edlrr_cli.lrr.regularizer",
+    "inpaint": "edlrr_cli.api",
+    "lowrank_penalty": "edlrr_cli.lrr.regularizer",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+# Test matrices are small: a second thread costs more than it brings, above all on a busy machine.
+torch.set_num_threads(1)
+
 # Relative tolerance of a result whose condition number is moderate. Anything looser says what was measured.
 RTOL = {torch.float32: 2e-5, torch.float64: 1e-12}
 

@@ -50,7 +50,7 @@ class Config:
     steps: int = 120
     lr: float = 0.05
     refresh: int = 10
-    whiten: float = 2.0
+    whiten: float = 1.0
     center: bool = True
     fill: str = "biharmonic"
     held_out: float = 0.01

@@ -23,7 +23,7 @@ from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.lrr.majorizer import Majorizer
 from edlrr_cli.lrr.regularizer import lowrank_penalty
 from edlrr_cli.lrr.series import make_function
-from edlrr_cli.lrr.spectral import Scale, factor, resolve_scale
+from edlrr_cli.lrr.spectral import Scale, factor, largest_singular_value, resolve_scale
 from edlrr_cli.tasks.config import Config
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.emphasis import Emphasis
@@ -36,7 +36,7 @@ _X_START = 0.3
 # It ends after this share of the steps; from then on objectives compare and the best iterate is kept.
 _CONTINUATION = 0.8
 _LR_DECAY = 25.0
-_MAX_LAMBDA_STEP = 2.0
+_MAX_LAMBDA_STEP = 4.0
 _CHECK_EVERY = 10
 _RTOL = 1e-3
 _PATIENCE = 3
@@ -201,6 +201,7 @@ class _Objective:
         self._unit: Scale = None
         self._penalty = self._exact
         self._adaptive = config.noise > 0 and config.lam is None
+        self._pull = 0.0
         self.lam = config.lam or 0.0
 
     def move(self, fraction: float, X: Tensor) -> None:
@@ -249,15 +250,20 @@ class _Objective:
         return lambda sigma_max: sigma_max / x_fit * growth
 
     def _adapt_lambda(self, X: Tensor) -> None:
-        """Weigh the penalty so that the known pixels are missed by the noise, no more and no less."""
+        """Weigh the penalty so that the known pixels are missed by the noise, no more and no less.
+
+        What is adapted is the pull lambda / scale on a vanishing singular value, which alone stays
+        comparable while the scale shrinks. It starts where the nuclear norm would remove the noise.
+        """
         noise, count = self._config.noise, self._problem.num_observed
-        if self.lam == 0:
-            Z = X.detach().requires_grad_()
-            (pull,) = torch.autograd.grad(self._penalty(self._emphasis(Z)).sum(), Z)
-            self.lam = 2 * noise * count**0.5 / max(float(pull.norm()), 1e-12)
-            return
-        rms = (self._problem.misfit(X) / count) ** 0.5
-        self.lam *= min(max(noise / max(rms, 1e-12), 1 / _MAX_LAMBDA_STEP), _MAX_LAMBDA_STEP)
+        S = self._emphasis(X)
+        unit = float(resolve_scale(self._h, largest_singular_value(S), self._unit).mean())
+        if self._pull == 0.0:
+            self._pull = 2 * noise * (math.sqrt(S.shape[-1]) + math.sqrt(S.shape[-2]))
+        else:
+            excess = max(self._problem.misfit(X) / (count * noise**2), 1e-12)
+            self._pull /= min(max(excess, 1 / _MAX_LAMBDA_STEP), _MAX_LAMBDA_STEP)
+        self.lam = self._pull * unit
 
 
 class _Run:

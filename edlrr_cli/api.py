@@ -1,0 +1,66 @@
+"""The outermost door: inpainting of numpy arrays in one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edlrr_cli.errors import UsageError
+from edlrr_cli.tasks.config import Config
+
+
+def inpaint(image: NDArray[Any], mask: NDArray[np.bool_], **settings: Any) -> NDArray[Any]:
+    """Restore the missing pixels of an image.
+
+    Args:
+        image: Shape (h, w) or (h, w, c), at least 2 x 2; uint8, uint16, or floating in [0, 1]. Not modified.
+        mask: Shape (h, w), bool, **True = hole**, as in scikit-image (inside this package it is the other
+            way round). At least one pixel missing and one known.
+        **settings: Fields of `edlrr_cli.tasks.config.Config`, such as ``reg="exact-laplace"``,
+            ``noise=0.1`` (on the [0, 1] scale) or ``device="cuda"``.
+
+    Returns:
+        Shape and dtype of ``image``; without noise the known pixels are those of ``image``, bit by bit.
+
+    Raises:
+        UsageError: Wrong shape, dtype or range, nothing missing or nothing known, unknown setting.
+        DeviceError: The device is not here.
+        NumericsError: The penalty left the range of its series, or the optimisation diverged.
+
+    Example:
+        >>> stripes = np.tile(np.array([0, 255], np.uint8), (8, 4))
+        >>> hole = np.zeros((8, 8), bool)
+        >>> hole[3:5, 3:5] = True
+        >>> restored = inpaint(np.where(hole, 128, stripes).astype(np.uint8), hole)
+        >>> int(np.abs(restored.astype(int) - stripes).max()) < 40
+        True
+    """
+    from edlrr_cli.tasks.inpaint import inpaint as complete
+
+    if image.ndim not in (2, 3):
+        raise UsageError(f"image: expected shape (h, w) or (h, w, c), got {image.shape}")
+    if mask.dtype != np.bool_ or mask.shape != image.shape[:2]:
+        raise UsageError(f"mask: expected bool of shape {image.shape[:2]}, got {mask.dtype} of {mask.shape}")
+    peak = _peak(image.dtype)
+    try:
+        config = Config(**settings)
+    except TypeError as error:
+        raise UsageError(f"unknown setting: {error}", "see edlrr_cli.tasks.config.Config") from None
+    pixels = np.where(mask[..., None], 0.0, np.atleast_3d(image) / peak)
+    restored = complete(pixels, ~mask, config).restored * peak
+    if image.dtype.kind == "u":
+        restored = np.rint(restored)
+    restored = restored.reshape(image.shape).astype(image.dtype)
+    if config.noise > 0:
+        return restored
+    return np.where(mask.reshape(mask.shape + (1,) * (image.ndim - 2)), restored, image)
+
+
+def _peak(dtype: np.dtype[Any]) -> int:
+    if dtype == np.uint8 or dtype == np.uint16:
+        return int(np.iinfo(dtype).max)
+    if dtype.kind == "f":
+        return 1
+    raise UsageError(f"image: expected uint8, uint16 or floating, got {dtype}", "convert it first")
