@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
+
+from edlrr_cli.errors import EXIT_INTERRUPTED
 
 
 def main() -> None:
     """Run the command line; ends the process with the exit code."""
     # Threads that wait for each other by spinning made a run twenty times slower on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    from edlrr_cli.cli.app import edlrr
+    try:
+        from edlrr_cli.cli.app import edlrr
 
-    edlrr()
+        edlrr()
+    except KeyboardInterrupt:  # before or after the boundary of the group
+        sys.exit(EXIT_INTERRUPTED)
 
 
 if __name__ == "__main__":
