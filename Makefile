@@ -7,6 +7,7 @@ STAMP := $(VENV)/.installed
 .PHONY: demo test lint clean
 
 demo: $(STAMP)
+	mkdir -p demo_output
 	$(BIN)/edlrr inpaint sample_images/coffee_text.png --mask sample_images/mask_text.png \
 	  --reg laguerre-gamma --reference sample_images/coffee.png \
 	  -o demo_output/restored.png --figure demo_output/comparison.png --overwrite

@@ -31,7 +31,8 @@ class Config:
         whiten: Emphasis of high frequencies in the penalised matrix; 0 penalises the pixels themselves.
         center: Take the row and column means out of the penalised matrix.
         fill: The start: ``"biharmonic"``, ``"mean"`` or ``"zero"`` (black).
-        held_out: Share of the known pixels hidden from the optimisation, to measure its error.
+        held_out: Share of the known pixels hidden from the optimisation, to measure its error and to
+            decide how much of its start is mixed in; 0 for neither.
         probes: Gaussian probes of the paper's stochastic estimator; None for the exact trace.
         backend: How the penalty is computed, one of `edlrr_cli.lrr.names.BACKENDS`.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
@@ -53,7 +54,7 @@ class Config:
     whiten: float = 1.0
     center: bool = True
     fill: str = "biharmonic"
-    held_out: float = 0.01
+    held_out: float = 0.02
     probes: int | None = None
     backend: str = "auto"
     device: str = "auto"
@@ -72,6 +73,7 @@ class Config:
             _require(math.isfinite(value) and value >= 0, name, "0 or more", value)
         _require(self.steps >= 0, "steps", "0 or more", self.steps)
         _require(self.refresh >= 1, "refresh", "1 or more", self.refresh)
+        _require(0 <= self.seed < 2**63, "seed", "between 0 and 2^63 - 1", self.seed)
         _require(0 <= self.held_out <= 0.5, "held_out", "between 0 and 0.5", self.held_out)
 
 

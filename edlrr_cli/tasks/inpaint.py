@@ -28,6 +28,7 @@ from edlrr_cli.tasks.config import Config
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.emphasis import Emphasis
 from edlrr_cli.tasks.fill import fill
+from edlrr_cli.tasks.holdout import held_out
 
 Pixels = NDArray[np.floating[Any]]
 
@@ -44,7 +45,7 @@ _PATIENCE = 3
 
 @dataclass(frozen=True)
 class Progress:
-    """What a callback is told, once every `Config.refresh` steps.
+    """What a callback is told, every ten steps and at the end.
 
     Attributes:
         step: Steps done.
@@ -78,8 +79,10 @@ class Result:
         effective_rank_before: exp of the entropy of sigma / sum(sigma) of the damaged channels without
             their means (Roy and Vetterli 2007), averaged over the channels.
         effective_rank_after: The same of the result.
-        held_out_psnr: PSNR on known pixels that were hidden from the optimisation, in dB.
-        history: (step, loss, held-out RMSE) after every `Config.refresh` steps.
+        weight: Share of the minimiser in the result, in [0, 1]; the rest is the start. Both are known up
+            to here without the held-out pixels, which decide; 1 without any.
+        held_out_psnr: PSNR on known pixels that were hidden so far, in dB.
+        history: (step, loss, held-out RMSE), every ten steps and at the end.
     """
 
     restored: Pixels
@@ -93,6 +96,7 @@ class Result:
     penalty: float
     effective_rank_before: float
     effective_rank_after: float
+    weight: float
     held_out_psnr: float | None
     history: tuple[tuple[int, float, float | None], ...]
 
@@ -124,7 +128,8 @@ def inpaint(
     problem = _Problem(image, known, config)
     objective = _Objective(problem, config)
     run = _minimise(problem, objective, config, started, callback)
-    restored = problem.restored(run.best)
+    blended, weight = _blend(problem, run.best)
+    restored = problem.restored(blended)
     final = problem.tensor(restored)
     penalty, scale = objective.measure(final)
     return Result(
@@ -139,7 +144,8 @@ def inpaint(
         penalty=penalty,
         effective_rank_before=_effective_rank(problem.tensor(image)),
         effective_rank_after=_effective_rank(final),
-        held_out_psnr=_psnr(run.held_out_rmse),
+        weight=weight,
+        held_out_psnr=_psnr(problem.held_out_rmse(blended)),
         history=tuple(run.history),
     )
 
@@ -180,6 +186,14 @@ class _Problem:
         if self._hidden is None:
             return None
         return float((X - self.Y)[:, self._hidden].square().mean().sqrt())
+
+    def held_out_weight(self, X: Tensor) -> float:
+        """Return the share of X in the mixture with the start that fits the hidden known pixels best."""
+        if self._hidden is None:
+            return 1.0
+        step, wanted = ((of - self.start)[:, self._hidden] for of in (X, self.Y))
+        weight = (step * wanted).sum() / step.square().sum().clamp_min(1e-12)
+        return float(weight.clamp(0.0, 1.0))
 
     def restored(self, X: Tensor) -> Pixels:
         """Return the image (h, w, c) in [0, 1], known pixels bit-exact where they are exact."""
@@ -331,22 +345,10 @@ def _minimise(
     return run
 
 
-def held_out(known: NDArray[np.bool_], share: float, generator: np.random.Generator) -> NDArray[np.bool_]:
-    """Choose known pixels to hide, at random.
-
-    Args:
-        known: Shape (h, w), True = known pixel. Not modified.
-        share: Of the known pixels; at least one pixel always stays.
-        generator: Source of the choice.
-
-    Returns:
-        Shape (h, w), True = hidden; a subset of ``known``.
-    """
-    candidates = np.flatnonzero(known)
-    count = min(round(share * candidates.size), candidates.size - 1)
-    hidden = np.zeros_like(known)
-    hidden.flat[generator.choice(candidates, size=count, replace=False)] = True
-    return hidden
+def _blend(problem: _Problem, X: Tensor) -> tuple[Tensor, float]:
+    """Mix the minimiser with the start it came from, by least squares on the hidden known pixels."""
+    weight = problem.held_out_weight(X)
+    return problem.start + weight * (X - problem.start), weight
 
 
 def _check(image: Pixels, known: NDArray[np.bool_]) -> None:

@@ -13,7 +13,8 @@ from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.config import Config
 from edlrr_cli.tasks.emphasis import Emphasis
 from edlrr_cli.tasks.fill import fill
-from edlrr_cli.tasks.inpaint import held_out, inpaint
+from edlrr_cli.tasks.holdout import held_out
+from edlrr_cli.tasks.inpaint import inpaint
 
 REGS = [name.replace("schatten-P", "schatten-0.5") for name in REG_NAMES]
 
@@ -54,6 +55,18 @@ def test_held_out_error_tells_the_true_error(restored):
     image, known, _, result = restored
     true_psnr = psnr(result.restored, image, data_range=1, where=~known)
     assert result.held_out_psnr == pytest.approx(true_psnr, abs=4)
+
+
+def test_the_start_is_mixed_in_where_it_is_better():
+    """Rings are smooth, which the biharmonic start knows, and of high rank: held-out pixels must tell."""
+    y, x = np.mgrid[:60, :60] / 60
+    smooth = (0.5 + 0.3 * np.cos(30 * np.hypot(x - 0.3, y - 0.4)))[..., None]
+    known = dropped(smooth, 0.3)
+    damaged = np.where(known[..., None], smooth, 0.0)
+    mixed, pure = (inpaint(damaged, known, Config(held_out=share)) for share in (0.02, 0))
+    assert mixed.weight < 0.5
+    assert pure.weight == 1
+    assert psnr(mixed.restored, smooth, data_range=1) > psnr(pure.restored, smooth, data_range=1) + 1
 
 
 def test_effective_rank_falls(restored):
@@ -190,6 +203,15 @@ def test_held_out_pixels_are_known_and_never_all():
     assert not held_out(single, 0.5, np.random.default_rng(0)).any()
 
 
+def test_held_out_pixels_have_the_shape_of_the_holes():
+    known = np.ones((60, 60), bool)
+    known[10:14, 20:27] = False
+    hidden = held_out(known, 0.02, np.random.default_rng(3))
+    assert hidden.sum() == round(0.02 * known.sum())
+    assert hidden[hidden.any(1)].sum(1).max() >= 7  # a whole copy of the 4 x 7 hole
+    assert not (hidden & ~known).any()
+
+
 def test_emphasis_is_the_stated_map():
     X = torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     emphasis = Emphasis(5, 7, center=True, dtype=torch.float64, device=torch.device("cpu"))
@@ -227,6 +249,7 @@ def test_fills_keep_known_pixels_and_ignore_the_others(method):
         ({"noise": -0.1}, "noise must be 0 or more"),
         ({"noise": float("nan")}, "noise must be 0 or more"),
         ({"held_out": 0.9}, "held_out must be between"),
+        ({"seed": -1}, "seed must be between"),
         ({"refresh": 0}, "refresh must be 1 or more"),
         ({"gamma": -1.0}, "gamma must be more than 0"),
     ],
