@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 import edlrr_cli
 from edlrr_cli.errors import DeviceError, NumericsError, UsageError
@@ -58,13 +59,13 @@ def test_held_out_error_tells_the_true_error(restored):
 
 
 def test_the_start_is_mixed_in_where_it_is_better():
-    """Rings are smooth, which the biharmonic start knows, and of high rank: held-out pixels must tell."""
-    y, x = np.mgrid[:60, :60] / 60
-    smooth = (0.5 + 0.3 * np.cos(30 * np.hypot(x - 0.3, y - 0.4)))[..., None]
+    """Blurred noise is smooth, which the biharmonic start knows, and of high rank."""
+    blurred = gaussian_filter(np.random.default_rng(0).standard_normal((60, 60)), 2)
+    smooth = ((blurred - blurred.min()) / np.ptp(blurred))[..., None]
     known = dropped(smooth, 0.3)
     damaged = np.where(known[..., None], smooth, 0.0)
     mixed, pure = (inpaint(damaged, known, Config(held_out=share)) for share in (0.02, 0))
-    assert mixed.weight < 0.5
+    assert mixed.weight < 0.3
     assert pure.weight == 1
     assert psnr(mixed.restored, smooth, data_range=1) > psnr(pure.restored, smooth, data_range=1) + 1
 
