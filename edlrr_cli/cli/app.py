@@ -16,7 +16,7 @@ from edlrr_cli import __version__
 from edlrr_cli.cli.groups import LazyGroup
 from edlrr_cli.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, EdlrrError
 
-_COMMANDS = {"inpaint": "edlrr_cli.cli.inpaint", "show": "edlrr_cli.cli.show"}
+_COMMANDS = {"inpaint": "edlrr_cli.cli.inpaint", "show": "edlrr_cli.cli.show", "bench": "edlrr_cli.cli.bench"}
 
 _EPILOG = """\b
 Exit codes:

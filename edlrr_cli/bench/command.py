@@ -1,0 +1,101 @@
+"""Whole commands as processes: what a user waits for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edlrr_cli.bench.pictures import PHOTO, photo, save_png, text_hole
+from edlrr_cli.bench.record import Row
+from edlrr_cli.bench.timing import time_side_by_side
+from edlrr_cli.errors import EdlrrError
+from edlrr_cli.media.images import read_picture
+from edlrr_cli.metrics import psnr
+
+NAME = "command"
+HELP, INPAINT = "edlrr --help", "edlrr inpaint"
+IMPORT, BIHARMONIC = "import torch alone", "skimage inpaint_biharmonic"
+
+PARAMETERS = {
+    "image": PHOTO,
+    "mask": "lines of text",
+    "warm_up_rounds": 1,
+    "seconds": "wall time of a process of its own, interpreter and imports included",
+    "psnr": "of the file written, against the undamaged picture",
+}
+
+_BIHARMONIC_SCRIPT = """
+import sys
+from skimage import io, restoration
+image, mask = io.imread(sys.argv[1]), io.imread(sys.argv[2])
+filled = restoration.inpaint_biharmonic(image, mask > 0, channel_axis=-1, split_into_regions=True)
+io.imsave(sys.argv[3], (filled.clip(0, 1) * 255).round().astype("uint8"), check_contrast=False)
+"""
+
+
+def run(*, size_px: int, repeats: int, device: str, progress: Callable[[str], None]) -> list[Row]:
+    """Time the commands in turns.
+
+    Args:
+        size_px: Sides of the picture.
+        repeats: Rounds.
+        device: As in ``edlrr inpaint``.
+        progress: Told what comes next.
+
+    Raises:
+        EdlrrError: A command failed.
+    """
+    with TemporaryDirectory(prefix="edlrr-bench-") as name:
+        folder = Path(name)
+        clean = _write_pictures(folder, size_px)
+        commands = _commands(folder, device)
+        timings = time_side_by_side(
+            {title: partial(_execute, command) for title, command in commands.items()},
+            repeats=repeats,
+            progress=progress,
+        )
+        qualities = {title: _quality(folder / f"{title}.png", clean) for title in commands}
+    return [
+        {"method": title, **timing.as_row(), "psnr": qualities[title]} for title, timing in timings.items()
+    ]
+
+
+def _write_pictures(folder: Path, size_px: int) -> NDArray[np.float64]:
+    clean, hole = photo(size_px), text_hole(size_px)
+    save_png(folder / "damaged.png", np.where(hole[..., None], 1.0, clean))
+    save_png(folder / "mask.png", hole.astype(np.float64))
+    return clean
+
+
+def _commands(folder: Path, device: str) -> dict[str, list[str]]:
+    edlrr = [sys.executable, "-m", "edlrr_cli"]
+    image, mask = str(folder / "damaged.png"), str(folder / "mask.png")
+    to_inpaint = [image, "--mask", mask, "--device", device, "--quiet", "--overwrite"]
+    return {
+        HELP: [*edlrr, "--help"],
+        IMPORT: [sys.executable, "-c", "import torch"],
+        INPAINT: [*edlrr, "inpaint", *to_inpaint, "-o", str(folder / f"{INPAINT}.png")],
+        BIHARMONIC: [
+            *(sys.executable, "-c", _BIHARMONIC_SCRIPT),
+            *(image, mask, str(folder / f"{BIHARMONIC}.png")),
+        ],
+    }
+
+
+def _execute(command: list[str]) -> None:
+    ended = subprocess.run(command, capture_output=True, text=True)
+    if ended.returncode != 0:
+        fault = ended.stderr.strip().rpartition("\n")[2]
+        raise EdlrrError(f"{' '.join(command[:4])} ended with code {ended.returncode} ({fault})")
+
+
+def _quality(written: Path, clean: NDArray[np.float64]) -> float | None:
+    """Return the PSNR of what a command wrote; None if it writes nothing."""
+    return psnr(read_picture(written).pixels, clean, data_range=1.0) if written.exists() else None

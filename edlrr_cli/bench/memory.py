@@ -1,0 +1,91 @@
+"""Peak memory of a call, beyond what was there before it.
+
+On a GPU: bytes that torch's allocator held at most (`torch.cuda.max_memory_allocated`). On the CPU:
+resident memory of a fresh process, whose high-water mark Linux lets it reset (``clear_refs``) after
+imports, inputs and a warm-up on a small input; libraries' workspaces count. There every block of 64 KiB or
+more is a mapping of its own, lest memory that was freed before be used again unseen. Elsewhere: not measured.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edlrr_cli.errors import EdlrrError
+
+Call = Callable[[], object]
+
+_PROC = Path("/proc/self")
+_RESET_PEAK = "5"
+_OWN_MAPPINGS = {"MALLOC_MMAP_THRESHOLD_": str(2**16), "MALLOC_TOP_PAD_": "0"}
+
+
+def cuda_peak_bytes(call: Call, device: torch.device) -> int:
+    """Run the call and return the peak of torch's allocator above its level before."""
+    torch.cuda.synchronize(device)
+    before = torch.cuda.memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    call()
+    torch.cuda.synchronize(device)
+    return torch.cuda.max_memory_allocated(device) - before
+
+
+def fresh_process_peak_bytes(prepare: str, arguments: Mapping[str, Any]) -> int | None:
+    """Measure a call in a process of its own.
+
+    Args:
+        prepare: ``"module:function"``; the function, called with the arguments, returns the warm-up
+            and the call.
+        arguments: Plain values, for JSON.
+
+    Returns:
+        Bytes; None where the system cannot tell.
+
+    Raises:
+        EdlrrError: The process failed.
+    """
+    command = [sys.executable, "-m", "edlrr_cli.bench.memory", prepare, json.dumps(arguments)]
+    ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **_OWN_MAPPINGS})
+    if ended.returncode != 0:
+        fault = ended.stderr.strip().rpartition("\n")[2]
+        raise EdlrrError(f"measuring the memory of {prepare} failed ({fault})", "leave it out: --no-memory")
+    peak: int | None = json.loads(ended.stdout)
+    return peak
+
+
+def resident_peak_bytes(call: Call) -> int | None:
+    """Run the call and return the peak of this process's resident memory above its level before."""
+    try:
+        (_PROC / "clear_refs").write_text(_RESET_PEAK)
+        before = _status_bytes("VmRSS")
+        call()
+        return max(_status_bytes("VmHWM") - before, 0)
+    except OSError:
+        return None
+
+
+def _status_bytes(key: str) -> int:
+    for line in (_PROC / "status").read_text().splitlines():
+        if line.startswith(f"{key}:"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"no {key} in {_PROC / 'status'}")
+
+
+def main(prepare: str, arguments: str) -> None:
+    """Warm up, measure, and print the bytes: the other side of `fresh_process_peak_bytes`."""
+    module, _, function = prepare.partition(":")
+    warm_up, call = getattr(importlib.import_module(module), function)(**json.loads(arguments))
+    warm_up()
+    print(json.dumps(resident_peak_bytes(call)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,128 @@
+"""A whole optimisation: the majorised steps beside an SVD in every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edlrr_cli.bench.matrices import svdvals_penalty
+from edlrr_cli.bench.pictures import PHOTO, photo, text_hole
+from edlrr_cli.bench.record import Row
+from edlrr_cli.bench.timing import time_side_by_side
+from edlrr_cli.lrr.series import make_function
+from edlrr_cli.lrr.spectral import Function, Scale, factor
+from edlrr_cli.metrics import psnr
+from edlrr_cli.tasks import inpaint as task
+from edlrr_cli.tasks.config import Config
+from edlrr_cli.tasks.emphasis import Emphasis
+
+NAME = "optimization"
+#: The methods by name; ratios refer to the last.
+OURS, EXACT, AUTOGRAD = "majorized", "exact gradient by SVD", "autograd svdvals"
+_START = "start alone"
+
+PARAMETERS = {
+    "image": PHOTO,
+    "mask": "lines of text",
+    "settings": "the defaults of edlrr inpaint, but no pixel is held out: the result is the minimiser itself",
+    "warm_up_rounds": 1,
+    "seconds": "of the Adam steps: the seconds of the whole less those of a run of 0 steps, round by round",
+    "ratio": f"seconds of {AUTOGRAD!r} divided by those of the method, median over the rounds",
+    "objective": "exact R of the result, float64 SVD, final emphasis, one scale per channel for all methods",
+    "objective_difference": f"relative to {EXACT!r}",
+}
+
+
+def run(
+    *, size_px: int, steps: int, repeats: int, reg: str, device: str, progress: Callable[[str], None]
+) -> list[Row]:
+    """Inpaint one picture by each method and compare time, objective and PSNR.
+
+    Args:
+        size_px: Sides of the picture.
+        steps: Adam steps.
+        repeats: Rounds.
+        reg: The penalty.
+        device: As in ``edlrr inpaint``.
+        progress: Told what comes next.
+    """
+    clean, hole = photo(size_px), text_hole(size_px)
+    configs = _configs(Config(reg=reg, steps=steps, held_out=0.0, device=device))
+    results: dict[str, task.Result] = {}
+    timings = time_side_by_side(
+        {
+            name: partial(_inpaint, name, np.where(hole[..., None], 0.0, clean), ~hole, config, results)
+            for name, config in configs.items()
+        },
+        repeats=repeats,
+        progress=progress,
+    )
+    steps_alone = {name: timings[name].minus(timings[_START]) for name in (OURS, EXACT, AUTOGRAD)}
+    objectives = _objectives({name: results[name].restored for name in steps_alone}, configs[OURS])
+    return [
+        {
+            "method": name,
+            **timing.as_row(),
+            "seconds_of_whole": timings[name].as_row()["seconds"],
+            "ratio": timing.times_faster_than(steps_alone[AUTOGRAD]),
+            "iterations": results[name].iterations,
+            "objective": objectives[name],
+            "objective_difference": objectives[name] / objectives[EXACT] - 1,
+            "psnr": psnr(results[name].restored, clean, data_range=1.0),
+            "psnr_missing": psnr(results[name].restored, clean, data_range=1.0, where=hole),
+            "device": results[name].device,
+        }
+        for name, timing in steps_alone.items()
+    ]
+
+
+def _configs(ours: Config) -> dict[str, Config]:
+    every_step = replace(ours, refresh=1, backend="svd")
+    return {_START: replace(ours, steps=0), OURS: ours, EXACT: every_step, AUTOGRAD: every_step}
+
+
+def _inpaint(
+    name: str,
+    image: NDArray[np.float64],
+    known: NDArray[np.bool_],
+    config: Config,
+    results: dict[str, task.Result],
+) -> None:
+    """Keep the result; the device is idle when the function returns, for the image is back on the CPU."""
+    if name != AUTOGRAD:
+        results[name] = task.inpaint(image, known, config)
+        return
+    with mock.patch.object(task, "lowrank_penalty", _by_autograd):
+        results[name] = task.inpaint(image, known, config)
+
+
+def _by_autograd(S: Tensor, reg: str, *, gamma: float | None, scale: Scale, **_: Any) -> Tensor:
+    return svdvals_penalty(S, make_function(reg, gamma), scale)
+
+
+def _objectives(restored: Mapping[str, NDArray[Any]], config: Config) -> dict[str, float]:
+    """Return the exact penalty of each image, all in the same units."""
+    h = make_function(config.reg, config.gamma)
+    height, width = next(iter(restored.values())).shape[:2]
+    emphasis = Emphasis(height, width, center=config.center, dtype=torch.float64, device=torch.device("cpu"))
+    emphasis.set_strength(config.whiten)
+    routes = {
+        name: factor(emphasis(torch.from_numpy(image).double().permute(2, 0, 1)), h, "svd")
+        for name, image in restored.items()
+    }
+    unit = _common_unit(h, [route.sigma_max for route in routes.values()])
+    return {name: float(route.evaluate(h, unit)[0].sum()) for name, route in routes.items()}
+
+
+def _common_unit(h: Function, sigma_max: list[Tensor]) -> Tensor:
+    """Return one unit per channel in which every image stays within the range of h."""
+    largest = torch.stack(sigma_max).amax(0)
+    return torch.ones_like(largest) if h.x_fit is None else largest / h.x_fit

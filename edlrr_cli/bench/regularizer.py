@@ -1,0 +1,184 @@
+"""Value and gradient of the penalty: every route of ours beside what a user of torch would write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from edlrr_cli.bench.matrices import (
+    SPECTRUM,
+    definition,
+    image_like,
+    relative_error,
+    svdvals_penalty,
+    value_and_gradient,
+)
+from edlrr_cli.bench.memory import Call, cuda_peak_bytes, fresh_process_peak_bytes
+from edlrr_cli.bench.record import Row
+from edlrr_cli.bench.timing import time_side_by_side
+from edlrr_cli.errors import UsageError
+from edlrr_cli.lrr.names import parse_reg
+from edlrr_cli.lrr.regularizer import lowrank_penalty
+from edlrr_cli.lrr.series import Series, make_function
+from edlrr_cli.lrr.spectral import Function
+from edlrr_cli.tasks.device import resolve_device
+
+NAME = "regularizer"
+#: The method that ratios refer to.
+REFERENCE = "autograd svdvals"
+NUM_PROBES = 20
+#: The estimator is differentiated through its iterations and takes too long on larger matrices.
+MAX_ESTIMATED_SIDE = 512
+#: The definition, a float64 SVD, is affordable up to here.
+MAX_DEFINED_SIDE = 1024
+_WARM_UP_SIDE = 24
+
+PARAMETERS = {
+    "dtype": "float32",
+    "input": f"{SPECTRUM}, random singular vectors",
+    "num_probes": NUM_PROBES,
+    "warm_up_rounds": 1,
+    "ratio": f"seconds of {REFERENCE!r} divided by those of the method, median over the rounds",
+    "peak_bytes": "above the level before: allocated by torch (GPU), resident in a fresh process (CPU)",
+    "gradient_error": "||g - g64|| / ||g64||, g64 from the definition by a float64 SVD",
+}
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to compute a penalty.
+
+    Attributes:
+        penalty: S, shape (..., m, n) -> R(S), differentiable.
+        h: The function it computes.
+    """
+
+    penalty: Callable[[Tensor], Tensor]
+    h: Function
+
+    def run(self, S: Tensor) -> tuple[Tensor, Tensor]:
+        """Return value and gradient at S."""
+        leaf = S.detach().requires_grad_()
+        return value_and_gradient(self.penalty(leaf), leaf)
+
+
+def methods_for(reg: str, shape: tuple[int, ...], device: torch.device) -> dict[str, Method]:
+    """Return the methods that apply to a penalty and a shape, by name."""
+    h = make_function(reg)
+    methods = {"auto": Method(partial(lowrank_penalty, reg=reg), h)}
+    for backend in ("gram", "svd", "polar") if h.smooth else ("gram", "svd"):
+        methods[backend] = Method(partial(lowrank_penalty, reg=reg, backend=backend), h)
+    if max(shape[-2:]) <= MAX_ESTIMATED_SIDE and (reg == "nuclear" or isinstance(h, Series)):
+        generator = torch.Generator(device).manual_seed(0)
+        estimate = partial(lowrank_penalty, reg=reg, num_probes=NUM_PROBES, generator=generator)
+        methods["estimator"] = Method(estimate, h)
+    methods[REFERENCE] = Method(partial(svdvals_penalty, h=h), h)
+    if reg == "nuclear":
+        methods["autograd matrix_norm"] = Method(partial(torch.linalg.matrix_norm, ord="nuc"), h)
+    if isinstance(h, Series):
+        exact = make_function(f"exact-{parse_reg(reg).penalty}")
+        methods[f"{REFERENCE}, exact h"] = Method(partial(svdvals_penalty, h=exact), exact)
+    return methods
+
+
+def run(
+    shapes: list[tuple[int, ...]],
+    regs: list[str],
+    *,
+    repeats: int,
+    device: str,
+    seed: int,
+    memory: bool,
+    progress: Callable[[str], None],
+) -> list[Row]:
+    """Measure every method on every shape.
+
+    Args:
+        shapes: Each (..., m, n).
+        regs: Names of penalties.
+        repeats: Rounds.
+        device: As in ``edlrr inpaint``.
+        seed: Of the matrices.
+        memory: Measure the peak memory too; on the CPU that takes one process per row.
+        progress: Told what comes next.
+
+    Returns:
+        One row per shape, penalty and method.
+    """
+    where = resolve_device(device)
+    rows = []
+    for shape in shapes:
+        S = image_like(shape, seed=seed).float().to(where)
+        for reg in regs:
+            rows += _measure(S, reg, repeats=repeats, seed=seed, memory=memory, progress=progress)
+    return rows
+
+
+def _measure(
+    S: Tensor, reg: str, *, repeats: int, seed: int, memory: bool, progress: Callable[[str], None]
+) -> list[Row]:
+    shape = tuple(S.shape)
+    methods = methods_for(reg, shape, S.device)
+    title = f"{'x'.join(map(str, shape))} {reg}"
+    timings = time_side_by_side(
+        {name: partial(method.run, S) for name, method in methods.items()},
+        repeats=repeats,
+        synchronize=partial(torch.cuda.synchronize, S.device) if S.is_cuda else lambda: None,
+        progress=lambda name: progress(f"{title}: {name}"),
+    )
+    rows = []
+    for name, method in methods.items():
+        progress(f"{title}: {name}, memory and error")
+        row = {"shape": list(shape), "reg": reg, "method": name, **timings[name].as_row()}
+        row["ratio"] = timings[name].times_faster_than(timings[REFERENCE])
+        row["peak_bytes"] = _peak_bytes(S, reg, name, method, seed) if memory else None
+        row["gradient_error"] = _gradient_error(S, method)
+        rows.append(row)
+    return rows
+
+
+def _gradient_error(S: Tensor, method: Method) -> float | None:
+    if min(S.shape[-2:]) > MAX_DEFINED_SIDE:
+        return None
+    _, gradient = method.run(S)
+    _, expected = definition(S, method.h)
+    return relative_error(gradient, expected)
+
+
+def _peak_bytes(S: Tensor, reg: str, name: str, method: Method, seed: int) -> int | None:
+    if S.is_cuda:
+        return cuda_peak_bytes(partial(method.run, S), S.device)
+    arguments = {"shape": list(S.shape), "reg": reg, "name": name, "seed": seed}
+    return fresh_process_peak_bytes(f"{__name__}:prepare", arguments)
+
+
+def prepare(shape: list[int], reg: str, name: str, seed: int) -> tuple[Call, Call]:
+    """Return the warm-up on a small input and the call, for a process in which memory is measured."""
+    method = methods_for(reg, tuple(shape), torch.device("cpu"))[name]
+    *batch, m, n = shape
+    small = (*batch, min(m, _WARM_UP_SIDE), min(n, _WARM_UP_SIDE))
+    warm_up, S = (image_like(size, seed=seed).float() for size in (small, tuple(shape)))
+    return partial(method.run, warm_up), partial(method.run, S)
+
+
+def parse_shapes(text: str) -> list[tuple[int, ...]]:
+    """Parse ``3x300x300,100x20800``.
+
+    Raises:
+        UsageError: Not a list of shapes of two or more positive sides.
+
+    Example:
+        >>> parse_shapes("3x300x300,100x20800")
+        [(3, 300, 300), (100, 20800)]
+    """
+    shapes = [
+        tuple(int(side) if side.isdecimal() else 0 for side in word.split("x")) for word in text.split(",")
+    ]
+    for shape, word in zip(shapes, text.split(","), strict=True):
+        if len(shape) < 2 or min(shape) < 1:
+            raise UsageError(f"shapes: {word!r} is no shape", "write 3x300x300,100x20800")
+    return shapes

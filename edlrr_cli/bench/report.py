@@ -1,0 +1,199 @@
+"""From records to short Markdown tables, and those into a document between markers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from edlrr_cli.bench.record import Record, Row
+from edlrr_cli.errors import InputError
+
+#: The best cell that the paper prints per column of its Table 1, PSNR in dB.
+PAPER_BEST = {
+    "drop20": 38.47,
+    "drop30": 36.24,
+    "drop40": 34.28,
+    "drop50": 32.51,
+    "block": 31.14,
+    "text": 37.19,
+}
+
+
+def blocks(records: Iterable[Record]) -> dict[str, str]:
+    """Return Markdown by benchmark name; several records of one benchmark follow one another.
+
+    Raises:
+        InputError: A record of an unknown benchmark, or without the numbers it should have.
+    """
+    found: dict[str, list[str]] = {}
+    for record in records:
+        found.setdefault(record["benchmark"], []).append(_block(record))
+    return {name: "\n\n".join(texts) for name, texts in found.items()}
+
+
+def _block(record: Record) -> str:
+    name = record["benchmark"]
+    if name not in _TABLES:
+        raise InputError(f"unknown benchmark {name!r}", f"expected one of {', '.join(_TABLES)}")
+    try:
+        return f"{_TABLES[name](record['rows'])}\n\n{_source(record)}"
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise InputError(f"the {name} record lacks its numbers ({error!r})", "make it again") from error
+
+
+def _source(record: Record) -> str:
+    where = record["machine"]
+    software = f"torch {where['torch']}, Python {where['python']}"
+    hardware = f"{where['processor']}, {where['num_threads']} threads, device {where['device']}"
+    version = f"edlrr {record['version']}"
+    if record["commit"]:
+        revision, plus, dirty = record["commit"].partition("+")
+        version += f" at {revision[:10]}{plus}{dirty}"
+    return f"Made by `{record['command']}` ({version}; {software}; {hardware})."
+
+
+def insert(document: str, name: str, block: str) -> str:
+    """Replace what stands between ``<!-- bench:NAME -->`` and ``<!-- /bench:NAME -->``.
+
+    Raises:
+        InputError: The markers are not there, not alone or not in this order.
+
+    Example:
+        >>> insert("<!-- bench:a -->old<!-- /bench:a -->", "a", "new")
+        '<!-- bench:a -->\\nnew\\n<!-- /bench:a -->'
+    """
+    start, end = f"<!-- bench:{name} -->", f"<!-- /bench:{name} -->"
+    for marker in (start, end):
+        if document.count(marker) != 1:
+            raise InputError(
+                f"expected the marker {marker} once, found {document.count(marker)}", "put it in"
+            )
+    before, _, rest = document.partition(start)
+    if end not in rest:
+        raise InputError(f"the marker {end} comes before {start}", "exchange them")
+    return f"{before}{start}\n{block}\n{end}{rest.partition(end)[2]}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Lay out a table: the first column to the left, numbers to the right."""
+    ruler = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ruler, *rows))
+
+
+def _regularizer(rows: list[Row]) -> str:
+    by_method = {(tuple(row["shape"]), row["reg"], row["method"]): row for row in rows}
+    lines = []
+    for shape, reg in dict.fromkeys(key[:2] for key in by_method):
+        ours, svd = (by_method[shape, reg, method] for method in ("auto", "autograd svdvals"))
+        times = [_milliseconds(row["seconds"]) for row in (ours, svd)]
+        memory = [_mebibytes(row["peak_bytes"]) for row in (ours, svd)]
+        errors = [_error(row["gradient_error"]) for row in (ours, svd)]
+        title = f"{' x '.join(map(str, shape))}, {reg}"
+        lines.append([title, *times, f"{ours['ratio']:.2f}", " / ".join(memory), " / ".join(errors)])
+    pairs = ["peak memory, MiB, ours / SVD", "gradient error, ours / SVD"]
+    return _table(["shape, penalty", "ours, ms", "autograd SVD, ms", "SVD / ours", *pairs], lines)
+
+
+def _accuracy(rows: list[Row]) -> str:
+    cases: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row["part"] == "penalty":
+            cases.setdefault((row["dtype"], row["backend"]), []).append(row)
+    lines = []
+    for (dtype, backend), group in cases.items():
+        line = [f"{dtype}, {backend} ({len(group)} penalties)"]
+        for measure in ("gradient_error", "value_error"):
+            worst = max(group, key=lambda row: float(row[measure]))
+            line += [_error(worst[measure]), worst["reg"] if worst[measure] else "–"]
+        lines.append(line)
+    header = ["precision, route", "worst gradient error", "penalty", "worst value error", "penalty"]
+    return f"{_table(header, lines)}\n\n{_variance(rows)}"
+
+
+def _variance(rows: list[Row]) -> str:
+    cases = [row for row in rows if row["part"] == "variance"]
+    ratios = [row["measured"] / row["theory"] for row in cases]
+    counts = [row["num_probes"] for row in cases]
+    span = f"N = {min(counts)} to {max(counts)}"
+    return (
+        f"Variance of the stochastic estimator, measured / theory (2 Σ h² / N): {min(ratios):.2f} to "
+        f"{max(ratios):.2f} for {span} probes, {cases[0]['repetitions']} estimates each."
+    )
+
+
+def _optimization(rows: list[Row]) -> str:
+    lines = [
+        [
+            row["method"],
+            f"{row['seconds']:.2f}",
+            f"{row['ratio']:.2f}",
+            f"{row['objective']:.4f}",
+            f"{100 * row['objective_difference']:+.2f} %",
+            f"{row['psnr']:.2f}",
+        ]
+        for row in rows
+    ]
+    header = ["method", "seconds", "times faster", "final objective R", "difference", "PSNR, dB"]
+    return _table(header, lines)
+
+
+def _table1(rows: list[Row]) -> str:
+    means = {(row["method"], row["corruption"]): row["psnr"] for row in rows if row["kind"] == "mean"}
+    methods, corruptions = (list(dict.fromkeys(key[i] for key in means)) for i in (0, 1))
+    best = {
+        column: max((means[method, column] for method in methods if means[method, column]), default=None)
+        for column in corruptions
+    }
+    lines = [
+        [method, *(_decibels(means[method, column], best[column]) for column in corruptions)]
+        for method in methods
+    ]
+    printed = [f"{PAPER_BEST[column]:.2f}" if column in PAPER_BEST else "–" for column in corruptions]
+    images = len({row["image"] for row in rows if row["kind"] == "case"})
+    table = _table(
+        [f"mean PSNR over {images} images, dB", *corruptions],
+        [*lines, ["*best cell the paper prints*", *printed]],
+    )
+    failed = sum("error" in row for row in rows)
+    return f"{table}\n\n{failed} cases failed and are left out of the means." if failed else table
+
+
+def _decibels(value: float | None, best: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"**{value:.2f}**" if value == best else f"{value:.2f}"
+
+
+def _command(rows: list[Row]) -> str:
+    lines = [
+        [
+            f"`{row['method']}`" if row["method"].startswith("edlrr") else row["method"],
+            *(f"{row[name]:.2f}" for name in ("seconds", "seconds_min", "seconds_max")),
+            "–" if row["psnr"] is None else f"{row['psnr']:.2f}",
+        ]
+        for row in rows
+    ]
+    return _table(["command", "seconds, median", "min", "max", "PSNR, dB"], lines)
+
+
+def _milliseconds(seconds: float) -> str:
+    milliseconds = 1e3 * seconds
+    return f"{milliseconds:.2f}" if milliseconds < 10 else f"{milliseconds:.0f}"
+
+
+def _mebibytes(count: int | None) -> str:
+    return "–" if count is None else f"{count / 2**20:.0f}"
+
+
+def _error(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.1e}" if value else "0"
+
+
+_TABLES: dict[str, Callable[[list[Row]], str]] = {
+    "regularizer": _regularizer,
+    "accuracy": _accuracy,
+    "optimization": _optimization,
+    "table1": _table1,
+    "command": _command,
+}

@@ -1,0 +1,84 @@
+"""Side-by-side timing: the methods take turns, so that the noise of a machine hits them alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one method.
+
+    Attributes:
+        seconds: One per round.
+    """
+
+    seconds: tuple[float, ...]
+
+    def as_row(self) -> dict[str, float]:
+        """Return median, min and max by name."""
+        return {
+            "seconds": statistics.median(self.seconds),
+            "seconds_min": min(self.seconds),
+            "seconds_max": max(self.seconds),
+        }
+
+    def minus(self, other: Timing) -> Timing:
+        """Take the seconds of another method off, round by round."""
+        return Timing(tuple(mine - theirs for mine, theirs in zip(self.seconds, other.seconds, strict=True)))
+
+    def times_faster_than(self, other: Timing) -> float:
+        """Return the median over the rounds of other / self: more than 1 where this one is faster.
+
+        Example:
+            >>> Timing((1.0, 2.0, 1.0)).times_faster_than(Timing((2.0, 4.0, 3.0)))
+            2.0
+        """
+        pairs = zip(other.seconds, self.seconds, strict=True)
+        return statistics.median(theirs / mine for theirs, mine in pairs)
+
+
+def time_side_by_side(
+    methods: Mapping[str, Call],
+    *,
+    repeats: int,
+    synchronize: Callable[[], None] = lambda: None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> dict[str, Timing]:
+    """Time methods against each other.
+
+    One warm-up round, then ``repeats`` rounds in which every method runs once; the order rotates, so
+    that none always runs after the same other.
+
+    Args:
+        methods: Name -> call.
+        repeats: Rounds, at least 1.
+        synchronize: Waits until the device has done all that was asked of it.
+        progress: Told the name before each call.
+
+    Returns:
+        Name -> timing, in the order of ``methods``.
+    """
+    names = list(methods)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(repeats + 1):
+        shift = turn % len(names)
+        for name in names[shift:] + names[:shift]:
+            progress(name)
+            elapsed = _time(methods[name], synchronize)
+            if turn > 0:
+                seconds[name].append(elapsed)
+    return {name: Timing(tuple(values)) for name, values in seconds.items()}
+
+
+def _time(call: Call, synchronize: Callable[[], None]) -> float:
+    synchronize()
+    start = time.perf_counter()
+    call()
+    synchronize()
+    return time.perf_counter() - start

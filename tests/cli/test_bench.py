@@ -1,0 +1,219 @@
+"""``edlrr bench``: each benchmark on a tiny input, its record, and the way into a document."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edlrr_cli.bench import command as command_benchmark
+from edlrr_cli.bench import regularizer
+from edlrr_cli.bench import table1 as table1_benchmark
+from edlrr_cli.bench.accuracy import REGS
+from edlrr_cli.bench.record import KEYS, MACHINE_KEYS
+from edlrr_cli.bench.timing import Timing
+from edlrr_cli.errors import NumericsError
+
+HEIGHT_PX, WIDTH_PX = 24, 28
+
+
+@pytest.fixture
+def measure(run, tmp_path) -> Callable[..., dict[str, Any]]:
+    """Run a benchmark and return its record, checked to be complete and strict."""
+
+    def start(name: str, *arguments: str | Path, exit_code: int = 0) -> dict[str, Any]:
+        target = tmp_path / f"{name}.json"
+        result = run("bench", name, *arguments, "-o", target)
+        assert result.exit_code == exit_code, result.stderr
+        record = json.loads(target.read_text(encoding="utf-8"), parse_constant=pytest.fail)
+        assert tuple(record) == KEYS
+        assert set(record["machine"]) == set(MACHINE_KEYS)
+        assert record["benchmark"] == name
+        assert record["command"] == f"edlrr bench {' '.join(map(str, [name, *arguments]))} -o {target}"
+        assert result.stdout == f"{target}: {len(record['rows'])} rows\n"
+        return record
+
+    return start
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    """The folder of Table 1 in small, with one image."""
+    folder = tmp_path / "data"
+    (folder / "images").mkdir(parents=True)
+    (folder / "masks").mkdir()
+    x, y = np.meshgrid(np.linspace(0, 6, WIDTH_PX), np.linspace(0, 6, HEIGHT_PX))
+    waves = np.stack([np.sin(x) * np.cos(y), np.sin(x + 1), np.cos(y)], axis=2)
+    Image.fromarray((127 + 100 * waves).astype(np.uint8)).save(folder / "images" / "1.jpg")
+    for name in table1_benchmark.MASKS.values():
+        mask = np.full((HEIGHT_PX, HEIGHT_PX, 3), 255, np.uint8)
+        mask[8:12, 8:12] = 0
+        Image.fromarray(mask).save(folder / "masks" / name)
+    return folder
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom edlrr_cli.cli.app import edlrr\n"
+        "try: edlrr(['bench', 'table1', '--help'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "print({'torch', 'numpy', 'skimage', 'PIL'} & set(sys.modules), file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stderr == "set()\n"
+
+
+def test_regularizer(measure):
+    record = measure("regularizer", "--shapes", "3x16x20,9x600", "--repeats", "1", "--no-memory")
+    methods = {(row["reg"], row["method"]) for row in record["rows"]}
+    assert {("nuclear", "autograd matrix_norm"), ("laguerre-gamma", "autograd svdvals, exact h")} <= methods
+    estimated = [row["shape"] for row in record["rows"] if row["method"] == "estimator"]
+    assert estimated == [[3, 16, 20]] * 2  # not on the long one
+    for row in record["rows"]:
+        assert 0 < row["seconds_min"] <= row["seconds"] <= row["seconds_max"]
+        assert row["peak_bytes"] is None
+        assert row["gradient_error"] < (5 if row["method"] == "estimator" else 1e-5)
+        assert row["method"] != "autograd svdvals" or row["ratio"] == 1
+    assert record["parameters"]["shapes"] == ["3x16x20", "9x600"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is measured on Linux")
+def test_regularizer_measures_memory(monkeypatch, measure):
+    every, name = regularizer.methods_for, regularizer.REFERENCE
+    monkeypatch.setattr(regularizer, "methods_for", lambda *of: {name: every(*of)[name]})
+    (row,) = measure("regularizer", "--shapes", "500x500", "--regs", "nuclear", "--repeats", "1")["rows"]
+    assert row["peak_bytes"] is None or 10**6 < row["peak_bytes"] < 10**8  # S itself is 10^6 bytes
+
+
+def test_accuracy(measure):
+    rows = measure("accuracy", "--side", "30", "--repetitions", "300")["rows"]
+    penalties = [row for row in rows if row["part"] == "penalty"]
+    assert {row["reg"] for row in penalties} == set(REGS)
+    for row in penalties:
+        limit = 1e-4 if row["dtype"] == "float32" else 1e-9
+        assert row["gradient_error"] < limit
+        assert row["value_error"] < limit
+    for row in rows:
+        if row["part"] == "bias":
+            assert row["measured"] == pytest.approx(row["theory"], abs=1e-9)
+        if row["part"] == "variance":
+            assert 0.6 < row["measured"] / row["theory"] < 1.5  # 300 estimates: standard error 8 %
+            assert abs(row["mean_error_in_standard_errors"]) < 4
+
+
+def test_optimization(measure):
+    rows = measure("optimization", "--steps", "10", "--size-px", "40", "--repeats", "1")["rows"]
+    ours, exact, autograd = rows
+    assert [row["iterations"] for row in rows] == [10] * 3
+    assert exact["objective_difference"] == 0
+    assert autograd["objective"] == pytest.approx(exact["objective"], rel=1e-3)
+    assert ours["objective"] == pytest.approx(exact["objective"], rel=0.1)
+    assert autograd["ratio"] == 1
+    assert all(row["psnr"] > 20 for row in rows)
+
+
+def test_table1(measure, data):
+    arguments = ("--data", data, "--images", "1", "--corruptions", "drop40,block")
+    rows = measure("table1", *arguments, "--regs", "nuclear")["rows"]
+    cases = {(row["corruption"], row["method"]): row for row in rows if row["kind"] == "case"}
+    means = {(row["corruption"], row["method"]): row for row in rows if row["kind"] == "mean"}
+    assert set(cases) == set(means)
+    assert len(cases) == 6
+    dropped = np.random.default_rng(0).random((HEIGHT_PX, WIDTH_PX)) < 0.4
+    assert cases["drop40", "nuclear"]["missing_fraction"] == pytest.approx(dropped.mean())
+    for corruption in ("drop40", "block"):
+        black = cases[corruption, "as damaged"]
+        assert black["psnr"] == black["psnr_input"] == means[corruption, "as damaged"]["psnr"]
+        for method in ("biharmonic", "nuclear"):
+            assert cases[corruption, method]["psnr"] > black["psnr"] + 10
+    assert means["block", "nuclear"]["num_images"] == 1
+
+
+def test_table1_goes_on_after_a_failed_case(measure, data, monkeypatch):
+    def broken(*_):
+        raise NumericsError("the objective became nan")
+
+    monkeypatch.setattr(table1_benchmark, "inpaint", broken)
+    arguments = ("--data", data, "--images", "1", "--corruptions", "block")
+    rows = measure("table1", *arguments, exit_code=1)["rows"]
+    assert [row.get("error") for row in rows[:3]] == [None, None, "NumericsError: the objective became nan"]
+    assert rows[-1]["psnr"] is None
+    assert rows[-1]["num_failed"] == 1
+
+
+def test_command(measure, monkeypatch):
+    def once(methods, *, repeats, progress):
+        return {name: Timing((float(call() is None),)) for name, call in methods.items()}
+
+    monkeypatch.setattr(command_benchmark, "time_side_by_side", once)
+    rows = measure("command", "--size-px", "40", "--device", "cpu")["rows"]
+    quality = {row["method"]: row["psnr"] for row in rows}
+    assert quality.pop("edlrr --help") is None
+    assert quality.pop("import torch alone") is None
+    assert len(quality) == 2
+    assert min(quality.values()) > 20
+
+
+def test_a_command_that_fails_ends_the_benchmark(refused, tmp_path, monkeypatch):
+    monkeypatch.setattr(command_benchmark, "_commands", lambda *_: {"x": [sys.executable, "-c", "1 / 0"]})
+    line = refused(1, "bench", "command", "--size-px", "32", "-o", tmp_path / "a.json")
+    assert "ended with code 1 (ZeroDivisionError: division by zero)" in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_report_round_trip_into_a_document(run, refused, measure, tmp_path):
+    measure("optimization", "--steps", "10", "--size-px", "32", "--repeats", "1")
+    record, readme = tmp_path / "optimization.json", tmp_path / "README.md"
+    printed = run("bench", "report", record).stdout
+    assert printed.count("\n|") == 4
+    assert "Made by `edlrr bench optimization --steps 10" in printed
+    readme.write_bytes(
+        "µ\r\n<!-- bench:optimization -->\nold\n<!-- /bench:optimization -->\nafter\n".encode()
+    )
+    result = run("bench", "report", record, "--into", readme)
+    assert result.stdout == f"{readme}: replaced optimization\n"
+    expected = f"µ\r\n<!-- bench:optimization -->\n{printed}<!-- /bench:optimization -->\nafter\n"
+    assert readme.read_bytes().decode() == expected
+    readme.write_text("no markers", encoding="utf-8")
+    assert "found 0; put it in" in refused(3, "bench", "report", record, "--into", readme)
+    assert readme.read_text(encoding="utf-8") == "no markers"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["regularizer", "--shapes", "12", "-o", "a.json"], 2, "shapes: '12' is no shape"),
+        (["regularizer", "--regs", "nuclaer", "-o", "a.json"], 2, "did you mean 'nuclear'?"),
+        (["regularizer", "--shapes", "4x4", "--device", "tpu", "-o", "a.json"], 5, "unknown device 'tpu'"),
+        (["accuracy"], 2, "Missing option"),
+        (["accuracy", "-o", "absent/a.json"], 4, "does not exist"),
+        (["table1", "--data", "absent", "-o", "a.json"], 3, "data absent has no images/1.jpg"),
+        (["table1", "--data", ".", "--images", "x", "-o", "a.json"], 2, "images: expected numbers"),
+        (["table1", "--data", ".", "--corruptions", "rain", "-o", "a.json"], 2, "unknown corruption 'rain'"),
+        (
+            ["table1", "--data", ".", "--corruptions", "drop0", "-o", "a.json"],
+            2,
+            "unknown corruption 'drop0'",
+        ),
+        (["table1", "--data", ".", "--device", "cuda:99", "-o", "a.json"], 5, "is not here"),
+        (["report", "absent.json"], 3, "absent.json cannot be read"),
+        (["rpeort"], 2, "did you mean 'report'?"),
+    ],
+)
+def test_refusals(refused, tmp_path, monkeypatch, arguments, code, said):
+    monkeypatch.chdir(tmp_path)
+    assert said in refused(code, "bench", *arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_existing_output_is_kept(refused, tmp_path):
+    (tmp_path / "a.json").write_text("mine")
+    assert "exists already" in refused(4, "bench", "accuracy", "-o", tmp_path / "a.json")
+    assert (tmp_path / "a.json").read_text() == "mine"
