@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from edlrr_cli.errors import UsageError
@@ -9,23 +10,26 @@ from edlrr_cli.lrr.spectral import Function, Scale, factor, resolve_scale
 
 
 class Majorizer:
-    """The quadratic majorizer of R at a matrix S_0 (iteratively reweighted least squares).
+    """The quadratic majorizer of X -> R(A X B) at X_0 (iteratively reweighted least squares).
 
-        q(S) = R(S_0) + tr M (S S^T - S_0 S_0^T) / 2,   M = h'(Q_0) Q_0^(-1),   dq/dS = M S.
+        q(X) = R(S_0) + tr M (S S^T - S_0 S_0^T) / 2,   S = A X B,   M = h'(Q_0) Q_0^(-1),
+        dq/dX = (A^T M A) X (B B^T).
 
     Every h of this package is concave and non-decreasing, so h(sqrt(a)) is concave in a, and q >= R
     everywhere with q(S_0) = R(S_0) (for a truncated series: up to its error). A step that lowers q lowers R,
     and M need not be recomputed until S has moved far. One product
-    of min(m, n) m n multiplications gives value and gradient.
+    gives value and gradient, two with A and B, and none is needed in the backward pass.
 
     sigma is replaced by sqrt(sigma^2 + smoothing^2 sigma_1^2), since M is unbounded where sigma vanishes.
 
     Args:
-        S: S_0, shape (..., m, n), float32 or float64. Not modified.
+        X: X_0, shape (..., m, n), float32 or float64. Not modified.
         h: The function; see `edlrr_cli.lrr.series.make_function`.
         scale: Unit of the singular values, as in `lowrank_penalty`.
         smoothing: Relative to sigma_1, more than 0.
         backend: One of `edlrr_cli.lrr.names.BACKENDS`.
+        left: A, shape (m, m); None for the identity.
+        right: B, shape (n, n); None for the identity.
 
     Attributes:
         scale: The unit used, shape (...), float64.
@@ -45,33 +49,43 @@ class Majorizer:
         >>> S = torch.diag(torch.tensor([3.0, 4.0]))
         >>> q = Majorizer(S, make_function("nuclear"), smoothing=1e-6)
         >>> q(S), q(2 * S)  # R = 7, and 7 + 3 * 7 / 2 >= 14
-        (tensor(7.0000), tensor(17.5000))
+        (tensor(7.), tensor(17.5000))
     """
 
     def __init__(
         self,
-        S: Tensor,
+        X: Tensor,
         h: Function,
         *,
         scale: Scale = None,
         smoothing: float = 1e-2,
         backend: str = "auto",
+        left: Tensor | None = None,
+        right: Tensor | None = None,
     ) -> None:
         if not smoothing > 0:
             raise UsageError(f"smoothing must be positive, got {smoothing}")
-        route = factor(S, h, backend)
+        start = X.detach()
+        A, B = _or_identity(left, X.shape[-2], X), _or_identity(right, X.shape[-1], X)
+        route = factor(A @ start @ B, h, backend)
         self.scale = resolve_scale(h, route.sigma_max, scale)
         self.value, M = route.weigh(h, self.scale, smoothing)
-        self._M = M.to(S.dtype)
-        self._on_rows = S.shape[-2] <= S.shape[-1]
-        start = S.detach()
-        self._offset = self.value.to(S.dtype) - (start * self._weighted(start)).sum((-2, -1)) / 2
+        M = M.to(X.dtype)
+        on_rows = X.shape[-2] <= X.shape[-1]
+        self._left = A.mT @ M @ A if on_rows else None if left is None else A.mT @ A
+        self._right = B @ M @ B.mT if not on_rows else None if right is None else B @ B.mT
+        self._offset = self.value.to(X.dtype) - (start * self._pull(start)).sum((-2, -1)) / 2
 
-    def __call__(self, S: Tensor) -> Tensor:
-        """Return q(S), shape (...), differentiable in S; S has the shape of S_0."""
-        current = S.detach()
-        pull = self._weighted(current)
-        return self._offset + (S * pull).sum((-2, -1)) - (current * pull).sum((-2, -1)) / 2
+    def __call__(self, X: Tensor) -> Tensor:
+        """Return q(X), shape (...), differentiable in X; X has the shape of X_0."""
+        current = X.detach()
+        pull = self._pull(current)
+        return self._offset + (X * pull).sum((-2, -1)) - (current * pull).sum((-2, -1)) / 2
 
-    def _weighted(self, S: Tensor) -> Tensor:
-        return self._M @ S if self._on_rows else S @ self._M
+    def _pull(self, X: Tensor) -> Tensor:
+        X = X if self._left is None else self._left @ X
+        return X if self._right is None else X @ self._right
+
+
+def _or_identity(A: Tensor | None, size: int, like: Tensor) -> Tensor:
+    return torch.eye(size, dtype=like.dtype, device=like.device) if A is None else A

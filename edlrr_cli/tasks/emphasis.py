@@ -22,6 +22,9 @@ class Emphasis:
         center: Take the means out.
         dtype: Of X.
         device: Of X.
+
+    Attributes:
+        filters: A and B, shapes (h, h) and (w, w), or None twice for the identity.
     """
 
     def __init__(
@@ -29,26 +32,27 @@ class Emphasis:
     ) -> None:
         self._center = center
         self._modes = [_cosine_modes(n, dtype, device) for n in (height, width)]
-        self._filters: list[Tensor] | None = None
+        self.filters: tuple[Tensor, Tensor] | tuple[None, None] = (None, None)
 
     def set_strength(self, strength: float) -> None:
         """Set the emphasis of high frequencies: 0 for none."""
-        self._filters = None
+        self.filters = (None, None)
         if strength > 0:
-            self._filters = [(D.mT * (1 + strength * mu).sqrt()) @ D for D, mu in self._modes]
+            A, B = ((D.mT * (1 + strength * mu).sqrt()) @ D for D, mu in self._modes)
+            self.filters = (A, B)
+
+    def centered(self, X: Tensor) -> Tensor:
+        """Return X without its means, or X itself; differentiable."""
+        if not self._center:
+            return X
+        rows, columns = X.mean(-1, keepdim=True), X.mean(-2, keepdim=True)
+        return X - rows - columns + rows.mean(-2, keepdim=True)
 
     def __call__(self, X: Tensor) -> Tensor:
         """Return S, shape (..., h, w) like X; differentiable."""
-        S = _centered(X) if self._center else X
-        if self._filters is None:
-            return S
-        A, B = self._filters
-        return A @ S @ B
-
-
-def _centered(X: Tensor) -> Tensor:
-    rows, columns = X.mean(-1, keepdim=True), X.mean(-2, keepdim=True)
-    return X - rows - columns + rows.mean(-2, keepdim=True)
+        S = self.centered(X)
+        A, B = self.filters
+        return S if A is None or B is None else A @ S @ B
 
 
 def _cosine_modes(n: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -213,7 +213,7 @@ class _Objective:
             height, width, center=config.center, dtype=torch.float32, device=problem.device
         )
         self._unit: Scale = None
-        self._penalty = self._exact
+        self._penalty: Callable[[Tensor], Tensor] = self._exact
         self._adaptive = config.noise > 0 and config.lam is None
         self._pull = 0.0
         self.lam = config.lam or 0.0
@@ -224,14 +224,13 @@ class _Objective:
         self._emphasis.set_strength(config.whiten * min(max((fraction - 0.3) / 0.7, 0.0), 1.0))
         self._unit = self._scale_at(fraction)
         if config.refresh > 1 and not config.probes:
-            S = self._emphasis(X)
-            self._penalty = Majorizer(S, self._h, scale=self._unit, backend=config.backend)
+            self._penalty = self._majorized(X)
         if self._adaptive:
             self._adapt_lambda(X)
 
     def __call__(self, X: Tensor) -> Tensor:
         """Return the objective, a scalar."""
-        penalty = self._penalty(self._emphasis(X)).sum()
+        penalty = self._penalty(X).sum()
         return penalty if self._problem.keep_known else self._problem.data_term(X) + self.lam * penalty
 
     def measure(self, X: Tensor) -> tuple[float, float]:
@@ -241,10 +240,22 @@ class _Objective:
         value, _ = route.evaluate(self._h, unit)
         return float(value.sum()), float(unit.mean())
 
-    def _exact(self, S: Tensor) -> Tensor:
+    def _majorized(self, start: Tensor) -> Callable[[Tensor], Tensor]:
+        left, right = self._emphasis.filters
+        majorizer = Majorizer(
+            self._emphasis.centered(start),
+            self._h,
+            scale=self._unit,
+            backend=self._config.backend,
+            left=left,
+            right=right,
+        )
+        return lambda X: majorizer(self._emphasis.centered(X))
+
+    def _exact(self, X: Tensor) -> Tensor:
         config = self._config
         return lowrank_penalty(
-            S,
+            self._emphasis(X),
             config.reg,
             gamma=config.gamma,
             scale=self._unit,

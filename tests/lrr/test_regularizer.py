@@ -255,6 +255,22 @@ def test_majorizer_touches_at_the_start_and_lies_above(reg, shape, backend, matr
         assert float(q(S + step)) >= float(smoothed(S + step)) - 1e-9
 
 
+@pytest.mark.parametrize("shape", [(6, 9), (9, 6)])
+def test_majorizer_of_a_filtered_matrix(shape, matrix_with_spectrum):
+    X = matrix_with_spectrum([4.0, 2.0, 1.0, 0.3], *shape)
+    A, B = (matrix_with_spectrum(torch.linspace(2, 1, n), n, n, seed=n) for n in shape)
+    h = make_function("exact-gamma")
+    filtered = Majorizer(X, h, scale=1.0, left=A, right=B)
+    plain = Majorizer(A @ X @ B, h, scale=1.0)
+    for seed in range(3):
+        Y = X + torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        Y.requires_grad_()
+        (pull,) = torch.autograd.grad(filtered(Y), Y)
+        (expected,) = torch.autograd.grad(plain(A @ Y @ B), Y)
+        torch.testing.assert_close(pull, expected, rtol=1e-10, atol=1e-10)
+        assert float(filtered(Y).detach()) == pytest.approx(float(plain(A @ Y @ B).detach()), rel=1e-10)
+
+
 def test_majorizer_by_products_is_svd_free(matrix_with_spectrum, op_census):
     S = matrix_with_spectrum(image_spectrum(20), 20, 30, dtype=torch.float32).requires_grad_()
     h = make_function("laguerre-gamma")
