@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from edlrr_cli.errors import EXIT_INTERRUPTED
@@ -10,8 +9,6 @@ from edlrr_cli.errors import EXIT_INTERRUPTED
 
 def main() -> None:
     """Run the command line; ends the process with the exit code."""
-    # Threads that wait for each other by spinning made a run twenty times slower on a busy machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         from edlrr_cli.cli.app import edlrr
 

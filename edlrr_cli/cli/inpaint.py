@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -97,6 +98,9 @@ def inpaint(
     The TOML keys are the option names with underscores, such as held_out = 0.02; noise is on
     0..255 there too. The mask's polarity is found out, or refused if unclear: --mask-mode says it.
     """
+    # Threads that wait for each other by spinning slow a busy machine down many times over; a short spin
+    # costs an idle one next to nothing. Read once, when torch loads.
+    os.environ.setdefault("GOMP_SPINCOUNT", "300")
     settings = resolve(flags, config_file, preset)
     files = Files(image, mask, reference, output or default_output(image), figure, overwrite)
     check_targets(files)

@@ -32,8 +32,8 @@ class Majorizer:
         right: B, shape (n, n); None for the identity.
 
     Attributes:
-        scale: The unit used, shape (...), float64.
-        value: R(S_0) of the smoothed spectrum, shape (...), float64.
+        scale: The unit used, shape (...).
+        value: R(S_0) of the smoothed spectrum, shape (...).
 
     Raises:
         UsageError: smoothing is not positive; otherwise as `edlrr_cli.lrr.spectral.factor`.

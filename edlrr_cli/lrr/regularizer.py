@@ -43,8 +43,9 @@ def lowrank_penalty(
             ``schatten-P``. Constant in the gradient.
         num_probes: N, number of Gaussian probes; None for the exact trace.
         generator: Source of the probes; required with ``num_probes``.
-        backend: How the exact trace is computed: ``"gram"``, ``"svd"``, ``"polar"`` (matrix products
-            alone) or ``"auto"``, the fastest that is exact.
+        backend: How the exact trace is computed: ``"gram"`` (eigendecomposition of the Gram matrix in
+            float64), ``"svd"`` (in the dtype of S), ``"polar"`` (matrix products alone, in float64) or
+            ``"auto"``, the fastest that is exact.
 
     Returns:
         Shape S.shape[:-2], dtype of S.

@@ -5,9 +5,9 @@ With S = U diag(sigma) V^T, Q = (S S^T)^(1/2) and W the polar factor, S = Q W:
     dR/dS = U diag(h'(sigma / scale) / scale) V^T = h'(Q / scale) W / scale = M S,
     M = h'(Q / scale) Q^(-1) / scale.
 
-A route factors S once; afterwards any number of functions may be evaluated. All work on the
-smaller side and in float64 (the Gram matrix squares the condition number: in float32 it
-would lose every sigma below 3e-4 sigma_1).
+A route factors S once; afterwards any number of functions may be evaluated. The Gram and the polar
+route work on the smaller side and in float64 (the Gram matrix squares the condition number: in
+float32 it would lose every sigma below 3e-4 sigma_1), the SVD in the dtype of S.
 """
 
 from __future__ import annotations
@@ -33,39 +33,43 @@ Function = Penalty | Series
 Scale = float | Tensor | Callable[[Tensor], Tensor] | None
 
 _EPS = torch.finfo(torch.float64).eps
+# Relative to sigma_1: float32 products with weights up to its inverse err by 1e-4 at most.
+_SMALL = 1e-3
 
 
 class Route(Protocol):
     """A factored batch of matrices.
 
     Attributes:
-        sigma_max: Largest singular value, shape (...), float64.
+        sigma_max: Largest singular value, shape (...), in the dtype the route works in, as all below.
     """
 
     sigma_max: Tensor
 
     def evaluate(self, h: Function, scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Return R, shape (...), float64, and dR/dS, as S; the gradient is 0 in the null space of S."""
+        """Return R, shape (...), and dR/dS, as S; the gradient is 0 in the null space of S."""
 
     def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
-        """Return R, shape (...), and M, shape (..., k, k), k = min(m, n), both float64.
+        """Return R, shape (...), and M, shape (..., k, k), k = min(m, n).
 
         Taken at sqrt(sigma^2 + smoothing^2 sigma_1^2) in place of sigma, so that M stays bounded.
         """
 
 
 class SvdRoute:
-    """Singular value decomposition (LAPACK, cuSOLVER): the definition."""
+    """Singular value decomposition (LAPACK, cuSOLVER): the definition.
+
+    In float32 the direction of sigma is accurate to about eps sigma_1 / sigma only.
+    """
 
     def __init__(self, S: Tensor) -> None:
         self._S = S
-        wide = _wide(S.double())
-        self._U, self._sigma, self._Vh = torch.linalg.svd(wide, full_matrices=False)
+        self._U, self._sigma, self._Vh = torch.linalg.svd(_wide(S), full_matrices=False)
         self.sigma_max = self._sigma[..., 0]
 
     def evaluate(self, h: Function, scale: Tensor) -> tuple[Tensor, Tensor]:
         """Follow the definition."""
-        slope = _slope(h, self._sigma, scale, cutoff=self._Vh.shape[-1] * _EPS)
+        slope = _slope(h, self._sigma, scale, cutoff=self._Vh.shape[-1] * torch.finfo(self._S.dtype).eps)
         gradient = (self._U * slope.unsqueeze(-2)) @ self._Vh
         return _sum_h(h, self._sigma, scale), _like(gradient, self._S)
 
@@ -83,22 +87,34 @@ class GramRoute:
 
     def __init__(self, S: Tensor) -> None:
         self._S = S
-        self._wide = _wide(S.double())
-        eigenvalues, self._U = torch.linalg.eigh(self._wide @ self._wide.mT)
+        self._wide = _wide(S)
+        C = self._wide.double()
+        eigenvalues, self._U = torch.linalg.eigh(C @ C.mT)
         self._sigma = eigenvalues.clamp_min(0).sqrt()
         self.sigma_max = self._sigma[..., -1]
 
     def evaluate(self, h: Function, scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Recover the rows of V^T as U^T S / sigma."""
+        """Apply M, of the large singular values in the dtype of S, of the small ones in float64."""
         slope = _slope(h, self._sigma, scale, cutoff=math.sqrt(self._U.shape[-1] * _EPS))
-        right = (slope / _positive(self._sigma)).unsqueeze(-1) * (self._U.mT @ self._wide)
-        dtype = self._S.dtype  # the rows of ``right`` are of order 1: rounding them is harmless
-        gradient = self._U.to(dtype) @ right.to(dtype)
+        weight = (slope / _positive(self._sigma)).unsqueeze(-2)
+        small = self._num_small()
+        dtype = self._S.dtype
+        U, U_small = self._U[..., small:].to(dtype), self._U[..., :small]
+        gradient = (U * weight[..., small:].to(dtype)) @ U.mT @ self._wide
+        if small:
+            rows = (U_small * weight[..., :small]).mT @ self._wide.double()
+            gradient = gradient + U_small.to(dtype) @ rows.to(dtype)
         return _sum_h(h, self._sigma, scale), _like(gradient, self._S)
 
     def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
         """Reuse the left singular vectors."""
         return _weights(h, self._U, self._sigma, scale, smoothing)
+
+    def _num_small(self) -> int:
+        """Count the singular values whose weight, 1 / sigma, would magnify the rounding of float32."""
+        if self._S.dtype == torch.float64:
+            return 0
+        return int((self._sigma < _SMALL * self.sigma_max.unsqueeze(-1)).sum(-1).max())
 
 
 class PolarRoute:

@@ -26,8 +26,8 @@ class Config:
             pixels are met to within the noise. Without noise it has nothing to weigh.
         steps: Adam steps at most.
         lr: Adam's first step size, in pixel values; it falls geometrically to a twenty-fifth.
-        refresh: Steps for which the penalty's quadratic majorizer is kept; 1 recomputes the exact
-            gradient in every step.
+        refresh: Steps for which the penalty's quadratic majorizer is kept, a fifth of it in the last fifth
+            of the steps; 1 recomputes the exact gradient in every step.
         whiten: Emphasis of high frequencies in the penalised matrix; 0 penalises the pixels themselves.
         center: Take the row and column means out of the penalised matrix.
         fill: The start: ``"biharmonic"``, ``"mean"`` or ``"zero"`` (black).

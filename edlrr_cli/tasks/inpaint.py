@@ -36,7 +36,11 @@ Pixels = NDArray[np.floating[Any]]
 _X_START = 0.3
 # It ends after this share of the steps; from then on objectives compare and the best iterate is kept.
 _CONTINUATION = 0.8
+# There the majorizer is renewed more often, which decides how low the objective gets.
+_FINAL_RENEWALS = 5
 _LR_DECAY = 25.0
+# Of the majorizer, relative to sigma_1, for each step that it is kept: it must cover what the steps change.
+_SMOOTHING = 1e-3
 _MAX_LAMBDA_STEP = 4.0
 _CHECK_EVERY = 10
 _RTOL = 1e-3
@@ -80,7 +84,7 @@ class Result:
             their means (Roy and Vetterli 2007), averaged over the channels.
         effective_rank_after: The same of the result.
         weight: Share of the minimiser in the result, in [0, 1]; the rest is the start. Both are known up
-            to here without the held-out pixels, which decide; 1 without any.
+            to here without the held-out pixels, which decide; 1 without any, and with noise.
         held_out_psnr: PSNR on known pixels that were hidden so far, in dB.
         history: (step, loss, held-out RMSE), every ten steps and at the end.
     """
@@ -188,8 +192,11 @@ class _Problem:
         return float((X - self.Y)[:, self._hidden].square().mean().sqrt())
 
     def held_out_weight(self, X: Tensor) -> float:
-        """Return the share of X in the mixture with the start that fits the hidden known pixels best."""
-        if self._hidden is None:
+        """Return the share of X in the mixture with the start that fits the hidden known pixels best.
+
+        A noisy start would bring its noise back: then all is X.
+        """
+        if self._hidden is None or not self.keep_known:
             return 1.0
         step, wanted = ((of - self.start)[:, self._hidden] for of in (X, self.Y))
         weight = (step * wanted).sum() / step.square().sum().clamp_min(1e-12)
@@ -218,14 +225,14 @@ class _Objective:
         self._pull = 0.0
         self.lam = config.lam or 0.0
 
-    def move(self, fraction: float, X: Tensor) -> None:
-        """Set scale, emphasis and lambda for a fraction in [0, 1] of the way, at the iterate X."""
+    def move(self, fraction: float, X: Tensor, refresh: int) -> None:
+        """Set scale, emphasis and lambda for a fraction in [0, 1] of the way, at X, for ``refresh`` steps."""
         config = self._config
         self._emphasis.set_strength(config.whiten * min(max((fraction - 0.3) / 0.7, 0.0), 1.0))
         self._unit = self._scale_at(fraction)
         if config.refresh > 1 and not config.probes:
-            self._penalty = self._majorized(X)
-        if self._adaptive:
+            self._penalty = self._majorized(X, smoothing=_SMOOTHING * refresh)
+        if self._adaptive and refresh == config.refresh:
             self._adapt_lambda(X)
 
     def __call__(self, X: Tensor) -> Tensor:
@@ -240,12 +247,13 @@ class _Objective:
         value, _ = route.evaluate(self._h, unit)
         return float(value.sum()), float(unit.mean())
 
-    def _majorized(self, start: Tensor) -> Callable[[Tensor], Tensor]:
+    def _majorized(self, start: Tensor, *, smoothing: float) -> Callable[[Tensor], Tensor]:
         left, right = self._emphasis.filters
         majorizer = Majorizer(
             self._emphasis.centered(start),
             self._h,
             scale=self._unit,
+            smoothing=smoothing,
             backend=self._config.backend,
             left=left,
             right=right,
@@ -298,25 +306,24 @@ class _Run:
         self.step = 0
         self.stop = "steps"
         self.best = start
-        self.held_out_rmse: float | None = None
         self.history: list[tuple[int, float, float | None]] = []
         self._best_score = math.inf
-        self._worse = 0
+        self._aim = math.inf
+        self._misses = 0
 
     def check(self, X: Tensor, loss: float, rmse: float | None, *, final: bool) -> None:
         """Record a checkpoint; in the final phase, where objectives compare, keep the best."""
         self.history.append((self.step, loss, rmse))
         score = loss if rmse is None else rmse
-        if not final or score < self._best_score * (1 - _RTOL):
-            self._best_score = score if final else math.inf
-            self._worse = 0
-        else:
-            self._worse += 1
-        if not final or score <= self._best_score:
-            self.best, self.held_out_rmse = X, rmse
-            self._best_score = min(score, self._best_score)
-        if self._worse >= _PATIENCE:
-            self.stop = "stagnation" if rmse is None or score < self._best_score * (1 + _RTOL) else "held-out"
+        if not final or score < self._best_score:
+            self.best = X
+        if not final:
+            return
+        self._best_score = min(score, self._best_score)
+        self._misses = 0 if score < self._aim else self._misses + 1
+        self._aim = self._best_score * (1 - _RTOL)
+        if self._misses >= _PATIENCE:
+            self.stop = "held-out" if score > self._best_score * (1 + _RTOL) else "stagnation"
 
 
 def _minimise(
@@ -331,8 +338,10 @@ def _minimise(
     run = _Run(problem.start)
     final_from = _CONTINUATION * config.steps
     for step in range(config.steps):
-        if step % config.refresh == 0:
-            objective.move(min(step / final_from, 1.0), problem.compose(Z).detach())
+        final = step >= final_from
+        refresh = max(config.refresh // _FINAL_RENEWALS, 1) if final else config.refresh
+        if step % refresh == 0:
+            objective.move(min(step / final_from, 1.0), problem.compose(Z).detach(), refresh)
         for group in optimizer.param_groups:
             group["lr"] = config.lr * _LR_DECAY ** (-step / config.steps)
         optimizer.zero_grad()
@@ -346,7 +355,7 @@ def _minimise(
         X = problem.compose(Z).detach().clone()
         value = _finite(float(loss.detach()), run.step)
         rmse = problem.held_out_rmse(X)
-        run.check(X, value, rmse, final=step >= final_from + config.refresh)
+        run.check(X, value, rmse, final=final)
         if callback is not None:
             callback(Progress(run.step, config.steps, value, rmse, partial(problem.restored, X)))
         if timed_out:

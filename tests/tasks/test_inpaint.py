@@ -60,7 +60,7 @@ def test_held_out_error_tells_the_true_error(restored):
 
 def test_the_start_is_mixed_in_where_it_is_better():
     """Blurred noise is smooth, which the biharmonic start knows, and of high rank."""
-    blurred = gaussian_filter(np.random.default_rng(0).standard_normal((60, 60)), 2)
+    blurred = gaussian_filter(np.random.default_rng(0).standard_normal((60, 60)), 1)
     smooth = ((blurred - blurred.min()) / np.ptp(blurred))[..., None]
     known = dropped(smooth, 0.3)
     damaged = np.where(known[..., None], smooth, 0.0)
