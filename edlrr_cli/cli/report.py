@@ -53,6 +53,7 @@ def inpaint_record(
         "stop": result.stop,
         "seconds": result.seconds,
         **_quality(inputs, written),
+        "weight": result.weight,
         "held_out_psnr": result.held_out_psnr,
         "effective_rank_before": result.effective_rank_before,
         "effective_rank_after": result.effective_rank_after,
@@ -107,8 +108,14 @@ def _lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     ranks = (record["effective_rank_before"], record["effective_rank_after"])
     yield "effective rank", f"{ranks[0]:.1f} -> {ranks[1]:.1f}"
     yield "objective", _objective(record)
-    steps = f"{record['iterations']} of {settings['steps']} steps ({record['stop']})"
-    yield "stopped after", f"{steps}, {record['seconds']:.1f} s on {record['device']}"
+    if record["weight"] < 1:
+        yield (
+            "mixture",
+            f"{record['weight']:.0%} minimiser, {1 - record['weight']:.0%} {settings['fill']} start",
+        )
+    early = "" if record["stop"] == "steps" else f" ({record['stop']})"
+    steps = f"{record['iterations']} of {settings['steps']} steps{early}"
+    yield "done", f"{steps}, {record['seconds']:.1f} s on {record['device']}"
     if record["figure"] is not None:
         yield "figure", record["figure"]
 

@@ -88,8 +88,8 @@ class GramRoute:
     def __init__(self, S: Tensor) -> None:
         self._S = S
         self._wide = _wide(S)
-        C = self._wide.double()
-        eigenvalues, self._U = torch.linalg.eigh(C @ C.mT)
+        self._precise = self._wide.double()
+        eigenvalues, self._U = torch.linalg.eigh(self._precise @ self._precise.mT)
         self._sigma = eigenvalues.clamp_min(0).sqrt()
         self.sigma_max = self._sigma[..., -1]
 
@@ -102,8 +102,8 @@ class GramRoute:
         U, U_small = self._U[..., small:].to(dtype), self._U[..., :small]
         gradient = (U * weight[..., small:].to(dtype)) @ U.mT @ self._wide
         if small:
-            rows = (U_small * weight[..., :small]).mT @ self._wide.double()
-            gradient = gradient + U_small.to(dtype) @ rows.to(dtype)
+            rows = (U_small * weight[..., :small]).mT @ self._precise
+            gradient += U_small.to(dtype) @ rows.to(dtype)
         return _sum_h(h, self._sigma, scale), _like(gradient, self._S)
 
     def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:

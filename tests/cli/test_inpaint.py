@@ -52,7 +52,7 @@ def test_restores_beside_the_input_and_reports(run, scene):
         "held-out PSNR",
         "effective rank",
         "objective",
-        "stopped after",
+        "done",
     ]
     assert str(scene.restored) in result.stdout
     assert result.stderr == (

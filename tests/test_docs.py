@@ -1,0 +1,130 @@
+"""The documents are tests: what README says is run, and what exists is in README."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edlrr_cli.cli.app import _COMMANDS, edlrr
+from edlrr_cli.errors import EdlrrError
+from edlrr_cli.lrr.names import REG_NAMES
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.json"))
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def run(arguments, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", "edlrr_cli", *arguments],
+        cwd=cwd,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    shutil.copytree(ROOT / "sample_images", tmp_path / "sample_images")
+    return tmp_path
+
+
+def comparable(report):
+    """Labels, and numbers to the decibel; not the time taken."""
+    report = re.sub(r"\d+\.\d s on .*", "", report)
+    return [re.sub(r"(\d+)\.\d+", r"\1", line) for line in report.splitlines()]
+
+
+def test_the_console_example_prints_what_is_shown(checkout):
+    (block,) = blocks("console")
+    command, _, shown = block.partition("\n")
+    result = run(shlex.split(command.removeprefix("$ edlrr ")), checkout)
+    assert result.returncode == 0, result.stderr
+    printed = comparable(result.stdout)
+    assert len(printed) == len(comparable(shown))
+    for ours, theirs in zip(printed, comparable(shown), strict=True):
+        assert ours[:16] == theirs[:16]
+        numbers = [list(map(int, re.findall(r"\d+", line[16:]))) for line in (ours, theirs)]
+        assert numbers[0] == pytest.approx(numbers[1], abs=2, rel=0.05)
+
+
+def test_the_shell_loop_runs(checkout):
+    (script,) = blocks("sh")
+    for folder in ("photos", "masks"):
+        (checkout / folder).mkdir()
+    shutil.copy(checkout / "sample_images/brick_blocks.png", checkout / "photos/a.png")
+    shutil.copy(checkout / "sample_images/mask_blocks.png", checkout / "masks/a.png")
+    shutil.copy(checkout / "sample_images/coffee_text.png", checkout / "photos/b.png")  # without a mask
+    script = f'edlrr() {{ {shlex.quote(sys.executable)} -m edlrr_cli "$@" --steps 5; }}\n{script}'
+    result = subprocess.run(
+        ["bash", "-c", script],
+        cwd=checkout,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "failed: photos/b.png" in result.stdout
+    records = [json.loads(line) for line in (checkout / "report.jsonl").read_text().splitlines()]
+    assert [record["status"] for record in records] == ["ok", "error"]
+
+
+def test_the_python_example_runs():
+    (code,) = blocks("python")
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in names["net"].parameters())
+
+
+@pytest.mark.parametrize("name", [*REG_NAMES, *_COMMANDS])
+def test_every_penalty_and_command_is_documented(name):
+    assert f"`{name}`" in README or f"edlrr {name}" in README
+
+
+def subclasses(kind):
+    return [kind, *(deeper for below in kind.__subclasses__() for deeper in subclasses(below))]
+
+
+def test_every_exit_code_is_documented():
+    documented = {int(code) for code in re.findall(r"^\| (\d+) \|", README, flags=re.MULTILINE)}
+    assert documented >= {0, 130} | {kind.exit_code for kind in subclasses(EdlrrError)}
+    assert all(f"  {code} " in (edlrr.epilog or "") for code in documented)
+
+
+def test_links_and_pictures_exist():
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_make_targets_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^    make (\w+)", README, flags=re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE)
+
+
+def test_the_tables_are_those_of_the_committed_measurements(tmp_path):
+    copy = tmp_path / "README.md"
+    copy.write_text(README)
+    result = run(["bench", "report", *map(str, BENCHMARKS), "--into", str(copy)], ROOT)
+    assert result.returncode == 0, result.stderr
+    assert copy.read_text() == README
+
+
+@pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.name)
+def test_every_measurement_is_strict_and_names_its_command(path):
+    record = json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(name))
+    assert record["command"].startswith("edlrr bench")
+    assert "dirty" not in record["commit"]
