@@ -119,5 +119,6 @@ def edlrr() -> None:
     \b
     edlrr inpaint photo.png --mask mask.png      fill what the mask marks
     edlrr show regs                              list the penalties
+    edlrr bench command -o command.json          measure it here
     edlrr COMMAND --help                         more examples and all options
     """
