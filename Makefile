@@ -8,8 +8,8 @@ STAMP := $(VENV)/.installed
 
 demo: $(STAMP)
 	mkdir -p demo_output
-	$(BIN)/edlrr inpaint sample_images/coffee_text.png --mask sample_images/mask_text.png \
-	  --reg laguerre-gamma --reference sample_images/coffee.png \
+	$(BIN)/edlrr inpaint sample_images/rocket_scratches.png --mask sample_images/mask_scratches.png \
+	  --reg laguerre-gamma --reference sample_images/rocket.png \
 	  -o demo_output/restored.png --figure demo_output/comparison.png --overwrite
 
 test: $(STAMP) lint
