@@ -67,7 +67,7 @@ _HELP = {
     "whiten": "Emphasis of high frequencies in the penalised matrix; 0 penalises the pixels themselves.",
     "center": "Leave row and column means out of the penalty, or not.",
     "fill": "What the optimisation starts from.",
-    "held_out": "Share of the known pixels hidden to measure the error.",
+    "held_out": "Share of the known pixels hidden, to measure the error and weigh the start in.",
     "probes": "Random probes of the stochastic estimator. [default: exact trace]",
     "backend": "How the penalty is computed.",
     "device": "auto, cpu, cuda or cuda:N.",
