@@ -15,12 +15,13 @@ PACKAGE = Path(__file__).parents[1] / "edlrr_cli"
 MAY_IMPORT = {
     "errors": set(),
     "lrr": {"errors"},
+    "baselines": {"errors", "lrr"},
     "media": {"errors"},
     "metrics": {"errors"},
-    "tasks": {"errors", "lrr"},
+    "tasks": {"errors", "lrr", "baselines"},
     "api": {"errors", "tasks"},
-    "bench": {"errors", "lrr", "media", "metrics", "tasks", "cli", ""},
-    "cli": {"errors", "lrr", "media", "metrics", "tasks", "bench", ""},
+    "bench": {"errors", "lrr", "media", "metrics", "tasks", "baselines", "cli", ""},
+    "cli": {"errors", "lrr", "media", "metrics", "tasks", "baselines", "bench", ""},
     "__main__": {"errors", "cli"},
     "": {"api", "lrr"},
 }
@@ -65,7 +66,14 @@ def test_the_walk_sees_the_package():
 
 
 @pytest.mark.parametrize(
-    "module", ["edlrr_cli", "edlrr_cli.lrr", "edlrr_cli.lrr.names", "edlrr_cli.tasks.config"]
+    "module",
+    [
+        "edlrr_cli",
+        "edlrr_cli.lrr",
+        "edlrr_cli.lrr.names",
+        "edlrr_cli.tasks.config",
+        "edlrr_cli.baselines.registry",
+    ],
 )
 def test_light_modules_import_no_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"

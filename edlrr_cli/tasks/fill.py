@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edlrr_cli.baselines.biharmonic import biharmonic
+
 Pixels = NDArray[np.floating[Any]]
 
 
@@ -31,11 +33,4 @@ def fill(image: Pixels, known: NDArray[np.bool_], method: str) -> Pixels:
     mean = observed.sum((0, 1)) / known.sum()
     if method == "mean":
         return np.where(known[..., None], observed, mean)
-    return _biharmonic(observed, known)
-
-
-def _biharmonic(observed: Pixels, known: NDArray[np.bool_]) -> Pixels:
-    from skimage.restoration import inpaint_biharmonic
-
-    filled: Pixels = inpaint_biharmonic(observed, ~known, channel_axis=-1, split_into_regions=True)
-    return np.clip(filled, 0.0, 1.0)
+    return biharmonic(observed, known).raw.clip(0.0, 1.0)

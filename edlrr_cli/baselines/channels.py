@@ -1,0 +1,30 @@
+"""Between images as arrays and their channels as a batch of matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edlrr_cli.baselines.result import Bools, Pixels
+
+
+def to_channels(
+    image: Pixels, known: Bools, *, device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Return P(M), shape (c, h, w) with zeros in the holes, and the known pixels, shape (h, w), bool.
+
+    Args:
+        image: Shape (h, w, c), values in [0, 1]; missing pixels are not looked at. Not modified.
+        known: Shape (h, w), True = known pixel.
+        device: Of the tensors.
+        dtype: Of P(M).
+    """
+    observed = np.where(known[..., None], image, 0.0).transpose(2, 0, 1)
+    P = torch.from_numpy(np.ascontiguousarray(observed)).to(device=device, dtype=dtype)
+    return P, torch.from_numpy(known).to(device)
+
+
+def to_pixels(X: Tensor) -> Pixels:
+    """Return the image of channels (c, h, w): shape (h, w, c), float64."""
+    return X.detach().permute(1, 2, 0).double().cpu().numpy()

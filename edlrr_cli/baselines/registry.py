@@ -1,0 +1,134 @@
+"""All methods in one table, importable without torch: the source of every choice, list and table row."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from edlrr_cli.errors import UsageError
+from edlrr_cli.lrr.names import nearest
+
+if TYPE_CHECKING:
+    import torch
+
+    from edlrr_cli.baselines.result import Bools, Callback, Pixels, Result
+
+Params = dict[str, Any]
+
+_GIVEN = ("image", "known", "device", "dtype", "callback")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method under its name.
+
+    Attributes:
+        solver: ``"module:function"`` in this package.
+        title: As in a table.
+        source: Authors and year.
+        grid: The one or two parameters worth choosing on held-out pixels, each with its candidates.
+        printed: The column of the paper's Table 1 that it stands for; None for a control.
+    """
+
+    solver: str
+    title: str
+    source: str
+    grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    printed: str | None = None
+
+
+METHODS: dict[str, Method] = {
+    "untouched": Method("untouched:untouched", "holes left black", "control"),
+    "biharmonic": Method("biharmonic:biharmonic", "biharmonic", "Damelin, Hoang 2018"),
+    "telea": Method("opencv:telea", "Telea", "Telea 2004"),
+    "navier-stokes": Method("opencv:navier_stokes", "Navier-Stokes", "Bertalmio et al. 2001"),
+    "fsr": Method("opencv:fsr", "FSR", "Genser et al. 2018"),
+    "tv": Method("total_variation:total_variation", "total variation", "Chan, Shen 2002"),
+    "nuclear-admm": Method("nuclear_admm:nuclear_admm", "nuclear norm, exact", "Lin et al. 2010"),
+    "tnnr": Method("tnnr:tnnr", "TNNR", "Hu et al. 2013"),
+    "fgsr-rpca": Method("fgsr:fgsr_rpca", "RPCA FGSR", "Fan et al. 2019", printed="RPCA FGSR"),
+    "fgsr-two-thirds": Method("fgsr:fgsr_two_thirds", "FGSR-2/3, masked", "Fan et al. 2019"),
+    "fgsr-half": Method("fgsr:fgsr_half", "FGSR-1/2, masked", "Fan et al. 2019"),
+    "mdt-tucker": Method(
+        "mdt_tucker:mdt_tucker", "f-MDT Tucker", "Yamamoto et al. 2022", printed="f-MDT Tucker"
+    ),
+    "pssv": Method("pssv:pssv", "partial sum (MSS), masked", "Oh et al. 2015", printed="MSS"),
+    "pssv-rpca": Method("pssv:pssv_rpca", "partial sum (MSS), RPCA", "Oh et al. 2015", printed="MSS"),
+    "multi-schatten": Method(
+        "multi_schatten:multi_schatten", "multi-Schatten-p (MSS)", "Xu et al. 2017", printed="MSS"
+    ),
+    "irnn": Method("irnn:irnn", "IRNN", "Lu et al. 2015", printed="IRNN"),
+    "tnn-3dtv": Method("tnn_3dtv:tnn_3dtv", "TNN-3DTV", "Jiang et al. 2018", printed="TNN-3DTV"),
+    "dlrl": Method("dlrl:dlrl", "DLRL, as released", "Chen et al. 2021", printed="DLRL"),
+    "dlrl-principled": Method(
+        "dlrl:dlrl_principled", "DLRL, matrix power", "Chen et al. 2021", printed="DLRL"
+    ),
+}
+
+METHOD_NAMES = tuple(METHODS)
+
+
+def find(name: str) -> Method:
+    """Return the method of a name.
+
+    Raises:
+        UsageError: There is none; the message offers the nearest.
+    """
+    if name not in METHODS:
+        raise UsageError(f"unknown method {name!r}", nearest(name, METHOD_NAMES))
+    return METHODS[name]
+
+
+def solver(name: str) -> Any:
+    """Import the function of a method."""
+    module, _, function = find(name).solver.partition(":")
+    return getattr(import_module(f"edlrr_cli.baselines.{module}"), function)
+
+
+def default_params(name: str) -> Params:
+    """Return the parameters of a method with their published values; imports torch."""
+    signature = inspect.signature(solver(name))
+    return {key: given.default for key, given in signature.parameters.items() if key not in _GIVEN}
+
+
+def param_types(name: str) -> dict[str, type]:
+    """Return the type of each parameter of a method; imports torch."""
+    hints = get_type_hints(solver(name))
+    return {key: hints[key] for key in default_params(name)}
+
+
+def run(
+    name: str,
+    image: Pixels,
+    known: Bools,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    callback: Callback | None = None,
+    **params: Any,
+) -> Result:
+    """Run a method by its name.
+
+    Args:
+        name: One of `METHOD_NAMES`.
+        image: Shape (h, w, c), values in [0, 1]; missing pixels are not looked at. Not modified.
+        known: Shape (h, w), True = known pixel.
+        device: To compute on, where the method uses torch.
+        dtype: Of the computation, where the method uses torch.
+        callback: Told of each step.
+        **params: Of the method, see `default_params`.
+
+    Raises:
+        UsageError: Unknown method or parameter, or a library of the method is not installed.
+        NumericsError: The iteration left the finite numbers.
+    """
+    choices = tuple(default_params(name))
+    for key in params:
+        if key not in choices:
+            remedy = nearest(key, choices) if choices else "it takes none"
+            raise UsageError(f"method {name}: unknown parameter {key!r}", remedy)
+    result: Result = solver(name)(image, known, device=device, dtype=dtype, callback=callback, **params)
+    return result
