@@ -43,8 +43,10 @@ class Method:
 METHODS: dict[str, Method] = {
     "untouched": Method("untouched:untouched", "holes left black", "control"),
     "biharmonic": Method("biharmonic:biharmonic", "biharmonic", "Damelin, Hoang 2018"),
-    "telea": Method("opencv:telea", "Telea", "Telea 2004"),
-    "navier-stokes": Method("opencv:navier_stokes", "Navier-Stokes", "Bertalmio et al. 2001"),
+    "telea": Method("opencv:telea", "Telea", "Telea 2004", {"radius_px": (2, 3, 10)}),
+    "navier-stokes": Method(
+        "opencv:navier_stokes", "Navier-Stokes", "Bertalmio et al. 2001", {"radius_px": (1, 3, 10)}
+    ),
     "fsr": Method("opencv:fsr", "FSR", "Genser et al. 2018"),
     "tv": Method("total_variation:total_variation", "total variation", "Chan, Shen 2002"),
     "nuclear-admm": Method("nuclear_admm:nuclear_admm", "nuclear norm, exact", "Lin et al. 2010"),

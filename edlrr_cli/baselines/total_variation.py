@@ -1,0 +1,87 @@
+"""Inpainting by total variation: the shortest level lines that agree with the known pixels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from edlrr_cli.baselines.channels import to_channels, to_pixels
+from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
+
+# ||grad||^2 <= 8 for forward differences, so tau sigma = 1/8 is the largest product that converges.
+_SQUARED_NORM = 8.0
+
+
+def total_variation(
+    image: Pixels,
+    known: Bools,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    callback: Callback | None = None,
+    primal_step: float = 0.03,
+    rtol: float = 1e-3,
+    max_iterations: int = 1000,
+) -> Result:
+    """Minimise TV(X) = sum over pixels ||grad X||_2 subject to P(X) = P(M), 0 <= X <= 1.
+
+        p <- (p + sigma grad(2 X - X')) / max(1, |.|),   X <- clip(X + tau div p), then P(X) = P(M)
+
+    X' is the X before, tau the primal step, tau sigma = 1/8. |.| runs over both directions and all channels,
+    which makes edges of the channels meet (vectorial TV). The bounds do not change the minimum: clipping an
+    image lowers its TV. They make the duality gap finite, and it bounds TV(X) - min TV from above.
+
+    Args:
+        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        known: Shape (h, w), True = known pixel.
+        device: To compute on.
+        dtype: Of the computation.
+        callback: Told TV(X) of each step.
+        primal_step: tau, in pixel values.
+        rtol: Of the duality gap, relative to TV(X).
+        max_iterations: Steps at most.
+
+    Source: Chan, Shen, "Mathematical models for local nontexture inpaintings", 2002, without its data term;
+        Blomgren, Chan, "Color TV", 1998, coupled as by Bresson, Chan 2008; solved by Chambolle, Pock, "A
+        first-order primal-dual algorithm for convex problems with applications to imaging", 2011. An own
+        solver, since neither scikit-image nor OpenCV inpaints by TV.
+    """
+    P, observed = to_channels(image, known, device=device, dtype=dtype)
+    missing = ~observed
+    mean = P.sum((-2, -1), keepdim=True) / observed.sum().clamp_min(1)
+    X = torch.where(observed, P, mean)
+    G = _gradient(X)
+    p, before = torch.zeros_like(G), G
+    monitor = Monitor("tv", max_iterations, callback)
+    converged = False
+    while not converged and len(monitor.history) < max_iterations:
+        p = p + (2 * G - before) / (_SQUARED_NORM * primal_step)
+        p = p / p.square().sum((0, 1)).sqrt().clamp_min(1.0)
+        slope = _divergence(p)
+        X = torch.where(observed, P, (X + primal_step * slope).clamp(0.0, 1.0))
+        before, G = G, _gradient(X)
+        variation = float(G.square().sum((0, 1)).sqrt().sum())
+        # min over X of -<div p, X>: the known pixels are given, a missing one takes the better bound.
+        bound = -float((slope * P).sum() + (slope * missing).clamp_min(0.0).sum())
+        monitor.note(variation)
+        converged = variation - bound <= rtol * variation
+    return monitor.result(to_pixels(X), converged=converged)
+
+
+def _gradient(X: Tensor) -> Tensor:
+    """Return the forward differences down and across, shape (2, c, h, w), 0 at the far border."""
+    G = torch.zeros(2, *X.shape, dtype=X.dtype, device=X.device)
+    torch.sub(X[:, 1:], X[:, :-1], out=G[0, :, :-1])
+    torch.sub(X[:, :, 1:], X[:, :, :-1], out=G[1, :, :, :-1])
+    return G
+
+
+def _divergence(p: Tensor) -> Tensor:
+    """Return the negative adjoint of `_gradient`, shape (c, h, w)."""
+    d = torch.zeros(p.shape[1:], dtype=p.dtype, device=p.device)
+    down, across = p[0, :, :-1], p[1, :, :, :-1]
+    d[:, :-1] += down
+    d[:, 1:] -= down
+    d[:, :, :-1] += across
+    d[:, :, 1:] -= across
+    return d
