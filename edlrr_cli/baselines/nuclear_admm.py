@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
+from torch import Tensor
 
 from edlrr_cli.baselines.channels import to_channels, to_pixels
 from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
 from edlrr_cli.baselines.shrinkage import svt
+
+# Maps a batch of matrices and a threshold to the proximal point and the objective there.
+Prox = Callable[[Tensor, float], tuple[Tensor, Tensor]]
 
 _MAX_PENALTY = 1e10
 
@@ -45,18 +51,47 @@ def nuclear_admm(
     Source: Lin, Chen, Ma, "The augmented Lagrange multiplier method for exact recovery of corrupted low-rank
         matrices", 2010; settings of the LibADMM toolbox (its 1e-8 is 1e-5 here, which no pixel shows).
     """
+
+    def prox(Y: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+        X, sigma = svt(Y, threshold)
+        return X, sigma.sum()
+
     P, observed = to_channels(image, known, device=device, dtype=dtype)
-    X, E, L, mu = torch.zeros_like(P), torch.zeros_like(P), torch.zeros_like(P), penalty
     monitor = Monitor("nuclear-admm", max_iterations, callback)
+    return complete(
+        P,
+        observed,
+        prox,
+        monitor,
+        penalty=penalty,
+        growth=growth,
+        rtol=rtol,
+        max_iterations=max_iterations,
+    )
+
+
+def complete(
+    P: Tensor,
+    observed: Tensor,
+    prox: Prox,
+    monitor: Monitor,
+    *,
+    penalty: float,
+    growth: float,
+    rtol: float,
+    max_iterations: int,
+) -> Result:
+    """Run the loop of `nuclear_admm` with the proximal map of another function of X."""
+    X, E, L, mu = torch.zeros_like(P), torch.zeros_like(P), torch.zeros_like(P), penalty
     converged = False
     while not converged and len(monitor.history) < max_iterations:
         before = X, E
-        X, sigma = svt(P - E + L / mu, 1 / mu)
+        X, objective = prox(P - E + L / mu, 1 / mu)
         E = (P - X + L / mu).masked_fill(observed, 0.0)
         gap = P - X - E
         L = L + mu * gap
         mu = min(growth * mu, _MAX_PENALTY)
-        monitor.note(float(sigma.sum()))
+        monitor.note(float(objective))
         change = max(float(D.abs().max()) for D in (gap, X - before[0], E - before[1]))
         converged = change < rtol
     return monitor.result(to_pixels(X), converged=converged)

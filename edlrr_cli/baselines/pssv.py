@@ -1,0 +1,141 @@
+"""Partial sum minimisation of singular values: the N largest are free, the others are penalised."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from edlrr_cli.baselines.channels import to_channels, to_pixels
+from edlrr_cli.baselines.nuclear_admm import complete
+from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
+from edlrr_cli.baselines.shrinkage import shrink_singular_values, soft
+
+# The largest penalty of the robust variant, over its first one.
+_MAX_GROWTH = 1e7
+
+
+def psvt(Y: Tensor, threshold: float | Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """Threshold all singular values but the ``rank`` largest.
+
+    The proximal map of threshold * sum_{i > rank} sigma_i; the largest are kept whatever their size.
+
+    Returns:
+        The matrices and their singular values, descending in both parts.
+
+    Source: Oh et al. 2016, PSVT. Their program drops those of the first N that are below the threshold,
+        which is not the minimiser; here they are kept.
+
+    Example:
+        >>> psvt(torch.diag(torch.tensor([3.0, 2.0, 1.5])), 1.0, rank=1)[1].tolist()
+        [3.0, 1.0, 0.5]
+    """
+
+    def rule(sigma: Tensor) -> Tensor:
+        return torch.cat([sigma[..., :rank], (sigma[..., rank:] - threshold).clamp_min(0.0)], dim=-1)
+
+    return shrink_singular_values(Y, rule)
+
+
+def pssv(
+    image: Pixels,
+    known: Bools,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    callback: Callback | None = None,
+    rank: int = 5,
+    penalty: float = 1e-4,
+    growth: float = 1.1,
+    rtol: float = 1e-5,
+    max_iterations: int = 500,
+) -> Result:
+    """Minimise sum_{i > rank} sigma_i(X) subject to P(X) = P(M), each channel a matrix.
+
+    The steps of `nuclear_admm` with `psvt` for the thresholding; rank 0 is that method. Not convex: the
+    growing penalty makes it stop, at a point that depends on it.
+
+    Args:
+        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        known: Shape (h, w), True = known pixel.
+        device: To compute on.
+        dtype: Of the computation.
+        callback: Told the objective of each step.
+        rank: How many singular values of each channel are free.
+        penalty: The first mu, for pixels on [0, 1].
+        growth: Factor of mu per step.
+        rtol: As in `nuclear_admm`.
+        max_iterations: Steps at most.
+
+    Source: Oh, Tai, Bazin, Kim, Kweon, "Partial sum minimization of singular values in robust PCA", TPAMI
+        2016, which has no mask: its functional under the constraint of completion, settings of LibADMM.
+    """
+
+    def prox(Y: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
+        X, sigma = psvt(Y, threshold, rank)
+        return X, sigma[..., rank:].sum()
+
+    P, observed = to_channels(image, known, device=device, dtype=dtype)
+    monitor = Monitor("pssv", max_iterations, callback)
+    return complete(
+        P,
+        observed,
+        prox,
+        monitor,
+        penalty=penalty,
+        growth=growth,
+        rtol=rtol,
+        max_iterations=max_iterations,
+    )
+
+
+def pssv_rpca(
+    image: Pixels,
+    known: Bools,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    callback: Callback | None = None,
+    rank: int = 5,
+    sparsity: float = 1.0,
+    growth: float = 1.1,
+    rtol: float = 1e-7,
+    max_iterations: int = 1000,
+) -> Result:
+    """Minimise sum_{i > rank} sigma_i(A) + lambda ||E||_1 subject to A + E = D, holes black in D, no mask.
+
+        E <- soft(D - A + L / mu, lambda / mu),   A <- psvt(D - E + L / mu, 1 / mu, rank),
+        L <- L + mu (D - A - E),   mu <- min(growth * mu, 1e7 mu_0),   mu_0 = 1.25 / ||D||_2
+
+    As published, for the comparison: where pixels miss it must find the holes as outliers, and past some
+    share it takes the picture for the outlier.
+
+    Args:
+        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        known: Shape (h, w), True = known pixel; only says what is black.
+        device: To compute on.
+        dtype: Of the computation.
+        callback: Told the largest ||D - A - E||_F / ||D||_F of the channels.
+        rank: How many singular values of each channel are free.
+        sparsity: lambda sqrt(max(h, w)).
+        growth: Factor of mu per step.
+        rtol: Of what the callback is told.
+        max_iterations: Steps at most.
+
+    Source: as `pssv`; settings of the inexact augmented Lagrangian that its program is built on.
+    """
+    D, _ = to_channels(image, known, device=device, dtype=dtype)
+    lam = sparsity / max(D.shape[1:]) ** 0.5
+    size = torch.linalg.matrix_norm(D, keepdim=True).clamp_min(torch.finfo(dtype).tiny)
+    first = 1.25 / torch.linalg.matrix_norm(D, ord=2, keepdim=True).clamp_min(torch.finfo(dtype).tiny)
+    A, L, mu = torch.zeros_like(D), torch.zeros_like(D), first
+    monitor = Monitor("pssv-rpca", max_iterations, callback)
+    gap = float("inf")
+    while gap >= rtol and len(monitor.history) < max_iterations:
+        E = soft(D - A + L / mu, lam / mu)
+        A, _ = psvt(D - E + L / mu, 1 / mu[..., 0].double(), rank)
+        Z = D - A - E
+        L = L + mu * Z
+        mu = torch.minimum(growth * mu, _MAX_GROWTH * first)
+        gap = float((torch.linalg.matrix_norm(Z, keepdim=True) / size).max())
+        monitor.note(gap)
+    return monitor.result(to_pixels(A), converged=gap < rtol)
