@@ -68,7 +68,7 @@ def run(*, size_px: int, repeats: int, device: str, progress: Callable[[str], No
 
 
 def _write_pictures(folder: Path, size_px: int) -> NDArray[np.float64]:
-    clean, hole = photo(size_px), text_hole(size_px)
+    clean, hole = photo(size_px), text_hole(size_px, size_px)
     save_png(folder / "damaged.png", np.where(hole[..., None], 1.0, clean))
     save_png(folder / "mask.png", hole.astype(np.float64))
     return clean

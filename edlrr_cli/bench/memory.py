@@ -8,6 +8,8 @@ more is a mapping of its own, lest memory that was freed before be used again un
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib
 import json
 import os
@@ -15,13 +17,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from edlrr_cli.errors import EdlrrError
 
 Call = Callable[[], object]
+R = TypeVar("R")
 
 _PROC = Path("/proc/self")
 _RESET_PEAK = "5"
@@ -70,6 +73,29 @@ def resident_peak_bytes(call: Call) -> int | None:
         return max(_status_bytes("VmHWM") - before, 0)
     except OSError:
         return None
+
+
+def measure_peak(call: Callable[[], R], device: torch.device) -> tuple[R, int | None]:
+    """Run the call in this process; return its outcome and its peak in bytes, None where not measured."""
+    outcomes: list[R] = []
+
+    def keep() -> None:
+        outcomes.append(call())
+
+    if device.type == "cuda":
+        peak: int | None = cuda_peak_bytes(keep, device)
+    else:
+        _give_back_freed_memory()
+        peak = resident_peak_bytes(keep)
+    if not outcomes:  # the system cannot tell, and nothing was run
+        keep()
+    return outcomes[0], peak
+
+
+def _give_back_freed_memory() -> None:
+    """Return what was freed to the system, lest the call use it again unseen; a function of glibc."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _status_bytes(key: str) -> int:

@@ -52,7 +52,7 @@ def run(
         device: As in ``edlrr inpaint``.
         progress: Told what comes next.
     """
-    clean, hole = photo(size_px), text_hole(size_px)
+    clean, hole = photo(size_px), text_hole(size_px, size_px)
     configs = _configs(Config(reg=reg, steps=steps, held_out=0.0, device=device))
     results: dict[str, task.Result] = {}
     timings = time_side_by_side(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from edlrr_cli.errors import InputError
 
 PHOTO = "skimage.data.astronaut(), scaled with anti-aliasing, rounded to 8 bits"
+_THUMBNAIL_PX = 128
 _TEXT = "The quick brown fox jumps over the lazy dog. "
 
 
@@ -24,13 +26,21 @@ def photo(size_px: int) -> NDArray[np.float64]:
     return rounded
 
 
-def text_hole(size_px: int) -> NDArray[np.bool_]:
-    """Return lines of text, shape (size, size), True = letter: the pixels to be missing."""
-    image = Image.new("L", (size_px, size_px))
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=max(size_px / 16, 8))
-    for line, top in enumerate(range(0, size_px, max(size_px // 10, 10))):
+def text_hole(height: int, width: int) -> NDArray[np.bool_]:
+    """Return lines of text, shape (height, width), True = letter: the pixels to be missing."""
+    side = max(height, width)
+    image = Image.new("L", (width, height))
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=max(side / 16, 8))
+    for line, top in enumerate(range(0, height, max(side // 10, 10))):
         draw.text((2 - 20 * line, top), _TEXT * 4, fill=255, font=font)
     return np.asarray(image) > 127
+
+
+def block_hole(height: int, width: int) -> NDArray[np.bool_]:
+    """Return a centred rectangle of a quarter of each side, shape (height, width), True = missing."""
+    hole = np.zeros((height, width), dtype=np.bool_)
+    hole[3 * height // 8 : 5 * height // 8, 3 * width // 8 : 5 * width // 8] = True
+    return hole
 
 
 def read_hole(path: Path, size_px: tuple[int, int]) -> NDArray[np.bool_]:
@@ -45,6 +55,16 @@ def read_hole(path: Path, size_px: tuple[int, int]) -> NDArray[np.bool_]:
     except Exception as error:  # decoders raise SyntaxError, struct.error, EOFError, ...
         raise InputError(f"mask {path} cannot be read ({error})", "get the file again") from error
     return np.asarray((scaled.reshape(*size_px, -1) < 255).any(axis=2))
+
+
+def save_thumbnail(path: Path, pixels: NDArray[np.floating[Any]]) -> None:
+    """Write the centre of a picture, shape (h, w, c), values in [0, 1], as JPEG; makes the folder."""
+    height, width, num_channels = pixels.shape
+    top, left = max(height - _THUMBNAIL_PX, 0) // 2, max(width - _THUMBNAIL_PX, 0) // 2
+    centre = pixels[top : top + _THUMBNAIL_PX, left : left + _THUMBNAIL_PX]
+    levels = np.rint(centre * 255).astype(np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(levels[..., 0] if num_channels == 1 else levels).save(path, quality=90)
 
 
 def save_png(path: Path, pixels: NDArray[np.float64]) -> None:

@@ -1,191 +1,320 @@
-"""The paper's Table 1: eleven photographs, six kinds of damage, as its released code runs it."""
+"""The paper's Table 1: every method on every picture from every damage, measured side by side."""
 
 from __future__ import annotations
 
-import re
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 
-from edlrr_cli.bench.pictures import read_hole
+import edlrr_cli
+from edlrr_cli.bench.cases import Case, Data, drop_rate
+from edlrr_cli.bench.contestants import Contestant, Outcome, Task, all_names, contestant
+from edlrr_cli.bench.memory import measure_peak
+from edlrr_cli.bench.pictures import save_thumbnail
 from edlrr_cli.bench.record import Row
-from edlrr_cli.errors import InputError, UsageError
-from edlrr_cli.media.images import read_picture
+from edlrr_cli.bench.workers import run_each
+from edlrr_cli.errors import UsageError
 from edlrr_cli.metrics import psnr, ssim
-from edlrr_cli.tasks.config import Config
 from edlrr_cli.tasks.device import resolve_device
-from edlrr_cli.tasks.fill import fill
-from edlrr_cli.tasks.inpaint import inpaint
+
+R = TypeVar("R")
 
 NAME = "table1"
-MASKS = {"block": "block_square_small.bmp", "text": "block_text.bmp"}
-BASELINES = ("as damaged", "biharmonic")
-_DETAILS = ("iterations", "stop", "held_out_psnr", "weight")
-_MEASURES = ("psnr", "psnr_missing", "ssim", "seconds")
+CORRUPTIONS = ("drop20", "drop30", "drop40", "drop50", "block", "text")
+QUICK_CORRUPTIONS = ("drop50", "block", "text")
+QUICK_CROP_PX = 128
+QUICK_IMAGES = 2
 
 PARAMETERS = {
-    "images": "RGB / 255, the hole black",
+    "images": "values / 255, the hole black",
     "drop": "a pixel is known where numpy.random.default_rng(seed).random((h, w)) >= p",
     "block, text": "masks scaled to the image by Pillow's default, missing where a channel is below 255",
-    "psnr": "whole image, all channels, peak 1, of the unrounded result",
-    "psnr_missing": "the same over the missing pixels",
-    "mean": "over the images; cases that failed are left out and counted",
-    "settings": "the defaults of edlrr inpaint for each penalty",
+    "psnr": "whole image, all channels, peak 1, clipped, unrounded, the known pixels put back",
+    "psnr_raw, ssim_raw": "the same of the image as the method leaves it",
+    "psnr_missing": "the same over the missing pixels, which the two share",
+    "seconds": "of the restoration, after a warm-up on a small image; choosing parameters apart",
+    "peak_bytes": "memory beyond that before the call",
+    "mean": "over the images, then over the seeds; sd over the seeds; what failed is left out and counted",
+    "dtype": "compared methods in float64, ours in its own precision",
+    "params": "what was chosen for this case, on hidden known pixels; all else is in settings, by method",
 }
+_MEASURES = ("psnr_missing", "ssim", "ssim_raw", "seconds")
+_SPREAD = ("psnr", "psnr_raw")
 
 
-@dataclass(frozen=True, eq=False)
-class Case:
-    """One picture with one damage.
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run.
 
     Attributes:
-        clean: Shape (h, w, 3), in [0, 1].
-        known: Shape (h, w), True = known pixel.
+        data: Folder of the pictures.
+        images: Their names.
+        corruptions: ``dropNN`` (percent), ``block`` or ``text``.
+        methods: Names of contestants.
+        num_seeds: Draws of the dropped pixels; damage by a mask is run once.
+        device: As in ``edlrr inpaint``.
+        crop_px: Side of the central square that is used; None for whole pictures.
+        pictures: Folder for thumbnails of the first seed; None for none.
+        picture_images: Whose thumbnails.
     """
 
-    image: int
-    corruption: str
-    clean: NDArray[np.float64]
-    known: NDArray[np.bool_]
+    data: Path
+    images: tuple[str, ...]
+    corruptions: tuple[str, ...]
+    methods: tuple[str, ...]
+    num_seeds: int = 1
+    device: str = "auto"
+    crop_px: int | None = None
+    pictures: Path | None = None
+    picture_images: tuple[str, ...] = ()
 
-    @property
-    def damaged(self) -> NDArray[np.float64]:
-        """Return the picture with the hole black."""
-        return np.where(self.known[..., None], self.clean, 0.0)
+    def check(self) -> None:
+        """Refuse what could not be run, before the work.
+
+        Raises:
+            UsageError: An unknown method, corruption or image.
+            InputError: There are no pictures.
+            DeviceError: There is no such device here.
+        """
+        resolve_device(self.device)
+        data = Data(self.data)
+        for names in (self.images, self.picture_images):
+            data.choose(list(names))
+        for corruption in self.corruptions:
+            drop_rate(corruption)
+        for method in self.methods:
+            contestant(method)
+
+    def cases(self) -> list[CaseKey]:
+        """Return all cases, the first seed first, so that a stopped run has whole tables."""
+        return [
+            CaseKey(self, corruption, seed, image, method)
+            for seed in range(self.num_seeds)
+            for corruption in self.corruptions
+            if seed == 0 or drop_rate(corruption) is not None
+            for image in self.images
+            for method in self.methods
+        ]
+
+    def as_parameters(self) -> dict[str, Any]:
+        """Return what the numbers depend on."""
+        return {
+            "data": Data(self.data).fingerprints(self.images),
+            "images": list(self.images),
+            "corruptions": list(self.corruptions),
+            "methods": list(self.methods),
+            "seeds": list(range(self.num_seeds)),
+            "device": self.device,
+            "crop_px": self.crop_px,
+            "picture_images": list(self.picture_images),
+            "settings": {method: contestant(method).settings() for method in self.methods},
+        }
 
 
-def check(data: Path, *, images: list[int], corruptions: list[str], device: str) -> None:
-    """Refuse what could not be run, before the work.
-
-    Raises:
-        UsageError: An unknown corruption.
-        InputError: A file is missing; the message names it.
-        DeviceError: There is no such device here.
-    """
-    resolve_device(device)
-    masks = [data / "masks" / MASKS[name] for name in corruptions if _drop_rate(name) is None]
-    for path in [*(_image_path(data, image) for image in images), *masks]:
-        if not path.is_file():
-            raise InputError(f"data {data} has no {path.relative_to(data)}", "give the folder of Table 1")
-
-
-def run(
-    data: Path,
+def make_plan(
+    data: Path | None,
     *,
-    images: list[int],
-    corruptions: list[str],
-    regs: list[str],
-    seed: int,
-    device: str,
-    progress: Callable[[str], None],
-) -> list[Row]:
-    """Restore every picture from every damage by every method.
+    methods: Sequence[str] | None,
+    corruptions: Sequence[str] | None,
+    images: Sequence[str] | None,
+    picture_images: Sequence[str] | None,
+    quick: bool,
+    **rest: Any,
+) -> Plan:
+    """Fill in what was not said.
 
     Args:
-        data: Folder with ``images/N.jpg`` and ``masks/``.
-        images: Numbers of the pictures.
-        corruptions: ``dropNN`` (percent), ``block`` or ``text``.
-        regs: Penalties, each with the default settings.
-        seed: Of the dropped pixels.
-        device: As in ``edlrr inpaint``.
-        progress: Told what comes next.
-
-    Returns:
-        One row per case, ``kind`` "case", then one per method and corruption, ``kind`` "mean".
-    """
-    rows = []
-    for corruption in corruptions:
-        for image in images:
-            for method in (*BASELINES, *regs):
-                progress(f"{corruption}, image {image}: {method}")
-                rows.append(_row(data, image, corruption, method, seed, device))
-    return rows + _means(rows)
-
-
-def _row(data: Path, image: int, corruption: str, method: str, seed: int, device: str) -> Row:
-    """Run one case; what goes wrong is its row, not the end of the table."""
-    row: Row = {"kind": "case", "corruption": corruption, "image": image, "method": method}
-    try:
-        case = read_case(data, image, corruption, seed)
-        return row | _measure(case, method, device)
-    except Exception as error:  # whatever it is, it belongs to this case
-        return row | {"error": " ".join(f"{type(error).__name__}: {error}".split())}
-
-
-def read_case(data: Path, image: int, corruption: str, seed: int) -> Case:
-    """Read a picture and make its damage.
+        data: None for the sample images of a checkout, if ``quick``.
+        methods: None for all.
+        corruptions: None for the six of the paper, three if ``quick``.
+        images: None for all, two if ``quick``.
+        picture_images: None for the first two.
+        quick: Small crops of few pictures.
+        **rest: Fields of `Plan`.
 
     Raises:
-        InputError: A file is unfit.
-        UsageError: An unknown corruption.
+        UsageError: No data, or something unknown; the message offers the nearest.
+        InputError: There are no pictures.
+        DeviceError: There is no such device here.
     """
-    path = _image_path(data, image)
-    clean = read_picture(path).pixels
-    if clean.shape[2] != 3:
-        raise InputError(f"{path} is gray, Table 1 is RGB", "get the file again")
-    size_px = (clean.shape[0], clean.shape[1])
-    rate = _drop_rate(corruption)
-    if rate is None:
-        return Case(image, corruption, clean, ~read_hole(data / "masks" / MASKS[corruption], size_px))
-    return Case(image, corruption, clean, np.random.default_rng(seed).random(size_px) >= rate)
+    folder = data or (_sample_images() if quick else None)
+    if folder is None:
+        raise UsageError("no pictures to restore", "give --data DIR")
+    found = Data(folder).images[: QUICK_IMAGES if quick else None]
+    chosen = tuple(images or found)
+    plan = Plan(
+        folder,
+        images=chosen,
+        corruptions=tuple(corruptions or (QUICK_CORRUPTIONS if quick else CORRUPTIONS)),
+        methods=tuple(methods or all_names()),
+        crop_px=QUICK_CROP_PX if quick else None,
+        picture_images=tuple(picture_images or chosen[:2]),
+        **rest,
+    )
+    plan.check()
+    return plan
 
 
-def _measure(case: Case, method: str, device: str) -> dict[str, Any]:
-    damaged, started = case.damaged, time.perf_counter()
-    details: dict[str, Any] = dict.fromkeys(_DETAILS)
-    if method == "as damaged":
-        restored: NDArray[Any] = damaged
-    elif method == "biharmonic":
-        restored = fill(damaged, case.known, "biharmonic")
-    else:
-        result = inpaint(damaged, case.known, Config(reg=method, device=device))
-        restored = result.restored
-        details = {name: getattr(result, name) for name in _DETAILS}
-    seconds = time.perf_counter() - started
+def _sample_images() -> Path | None:
+    """Return the pictures of a checkout; they are not installed."""
+    folder = Path(edlrr_cli.__file__).parent.parent / "sample_images"
+    return folder if folder.is_dir() else None
+
+
+@dataclass(frozen=True)
+class CaseKey:
+    """One cell of one method: a picture, its damage, a seed."""
+
+    plan: Plan
+    corruption: str
+    seed: int
+    image: str
+    method: str
+
+    def as_row(self) -> Row:
+        """Return the columns that tell cases apart."""
+        names = ("corruption", "seed", "image", "method")
+        return {"kind": "case", **{name: getattr(self, name) for name in names}}
+
+    def picture(self, slug: str) -> Path | None:
+        """Return the file of a thumbnail; None where none is wanted."""
+        plan = self.plan
+        if plan.pictures is None or self.seed > 0 or self.image not in plan.picture_images:
+            return None
+        return plan.pictures / f"{self.corruption}-{self.seed}-{self.image}-{slug}.jpg"
+
+    @property
+    def slug(self) -> str:
+        """Return the method's name as a part of a file name."""
+        return self.method.replace(":", "_")
+
+
+def identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what tells a case row from every other."""
+    return tuple(row[name] for name in ("corruption", "seed", "image", "method"))
+
+
+def run(cases: Sequence[CaseKey], *, jobs: int, threads: int) -> Iterator[Row]:
+    """Run cases and yield each row as it comes; what goes wrong in one is its row, not the end of the table.
+
+    Args:
+        cases: What is to be done.
+        jobs: Processes side by side.
+        threads: Of each process.
+    """
+    for case, outcome in run_each(run_case, cases, jobs=jobs, threads=threads):
+        row = outcome if isinstance(outcome, dict) else {"error": _in_one_line(outcome)}
+        yield {**case.as_row(), **row}
+
+
+def threads_per_job(jobs: int) -> int:
+    """Return the threads of each process, so that together they use what torch would alone."""
+    return max(torch.get_num_threads() // jobs, 1)
+
+
+def run_case(key: CaseKey) -> Row:
+    """Run one case in this process."""
+    plan, rival = key.plan, contestant(key.method)
+    device = resolve_device(plan.device)
+    case = Data(plan.data, crop_px=plan.crop_px).case(key.image, key.corruption, key.seed)
+    task = Task(case.damaged, case.known, device, key.seed)
+    _warm_up(key.method, str(device))
+    choose = rival.choose
+    params, tuning_seconds = ({}, None) if choose is None else _timed(lambda: choose(task))
+    (outcome, seconds), peak = measure_peak(lambda: _timed(lambda: rival.restore(task, params)), device)
+    _save_thumbnails(key, case, outcome)
     return {
-        "psnr": psnr(restored, case.clean, data_range=1.0),
-        "psnr_missing": psnr(restored, case.clean, data_range=1.0, where=~case.known),
-        "ssim": ssim(restored, case.clean, data_range=1.0),
-        "psnr_input": psnr(damaged, case.clean, data_range=1.0),
-        "missing_fraction": float(1 - case.known.mean()),
+        **_quality(case, outcome),
         "seconds": seconds,
-        **details,
+        "tuning_seconds": tuning_seconds,
+        "peak_bytes": peak,
+        "iterations": outcome.iterations,
+        "stop": outcome.stop,
+        "params": params,
     }
 
 
-def _means(rows: list[Row]) -> list[Row]:
-    groups: dict[tuple[str, str], list[Row]] = {}
+def _timed(call: Callable[[], R]) -> tuple[R, float]:
+    started = time.perf_counter()
+    outcome = call()
+    return outcome, time.perf_counter() - started
+
+
+@cache
+def _warm_up(method: str, device: str) -> None:
+    """Import what a method needs and let its libraries start, once a process."""
+    shade = np.linspace(0.2, 0.8, 32)
+    known = np.random.default_rng(0).random((32, 32)) > 0.2
+    image = np.where(known, shade[:, None] * shade, 0.0)[..., None]
+    task = Task(image, known, torch.device(device), 0)
+    rival = contestant(method.partition(":")[0])
+    rival.restore(task, {})
+
+
+def _quality(case: Case, outcome: Outcome) -> Row:
+    raw = outcome.raw.clip(0.0, 1.0)
+    return {
+        "psnr": psnr(outcome.restored, case.clean, data_range=1.0),
+        "psnr_raw": psnr(raw, case.clean, data_range=1.0),
+        "psnr_missing": psnr(outcome.restored, case.clean, data_range=1.0, where=~case.known),
+        "ssim": ssim(outcome.restored, case.clean, data_range=1.0),
+        "ssim_raw": ssim(raw, case.clean, data_range=1.0),
+        "psnr_input": psnr(case.damaged, case.clean, data_range=1.0),
+        "missing_fraction": float(1 - case.known.mean()),
+    }
+
+
+def _save_thumbnails(key: CaseKey, case: Case, outcome: Outcome) -> None:
+    for slug, pixels in (
+        (key.slug, outcome.restored),
+        ("_clean", case.clean),
+        ("_damaged", case.damaged),
+    ):
+        path = key.picture(slug)
+        if path is not None:
+            save_thumbnail(path, pixels)
+
+
+def means(plan: Plan, rows: Sequence[Row]) -> list[Row]:
+    """Return one row per method and corruption, ``kind`` "mean"."""
+    cells: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row["method"], row["corruption"]), []).append(row)
-    means = []
-    for (method, corruption), cases in groups.items():
-        done = [case for case in cases if "error" not in case]
-        values = {name: _mean([case[name] for case in done]) for name in _MEASURES}
-        counts = {"num_images": len(done), "num_failed": len(cases) - len(done)}
-        means.append({"kind": "mean", "method": method, "corruption": corruption, **values, **counts})
-    return means
+        cells.setdefault((row["method"], row["corruption"]), []).append(row)
+    order = [(method, corruption) for method in plan.methods for corruption in plan.corruptions]
+    return [_mean(contestant(cell[0]), *cell, cells[cell]) for cell in order if cell in cells]
 
 
-def _mean(values: list[float | None]) -> float | None:
+def _mean(rival: Contestant, method: str, corruption: str, cases: list[Row]) -> Row:
+    done = [case for case in cases if "error" not in case]
+    row: Row = {"kind": "mean", "method": method, "corruption": corruption}
+    row |= {"title": rival.title, "group": rival.group, "printed": rival.printed}
+    for name in _SPREAD:
+        per_seed = [_average(case[name] for case in done if case["seed"] == seed) for seed in _seeds(done)]
+        row[name] = _average(per_seed)
+        row[f"{name}_sd"] = statistics.stdev(per_seed) if len(per_seed) > 1 else None
+    row |= {name: _average(case[name] for case in done) for name in _MEASURES}
+    row["peak_bytes"] = max(
+        (case["peak_bytes"] for case in done if case["peak_bytes"] is not None), default=None
+    )
+    counts = {"num_images": len({case["image"] for case in done}), "num_seeds": len(_seeds(done))}
+    return row | counts | {"num_failed": len(cases) - len(done)}
+
+
+def _seeds(cases: list[Row]) -> list[int]:
+    return sorted({case["seed"] for case in cases})
+
+
+def _average(values: Any) -> Any:
     numbers = [value for value in values if value is not None]
     return statistics.fmean(numbers) if numbers else None
 
 
-def _image_path(data: Path, image: int) -> Path:
-    return data / "images" / f"{image}.jpg"
-
-
-def _drop_rate(corruption: str) -> float | None:
-    """Return p of ``dropNN``; None for a damage that a mask file describes."""
-    if corruption in MASKS:
-        return None
-    drop = re.fullmatch(r"drop(\d\d?)", corruption)
-    if drop is None or drop[1] in ("0", "00"):
-        raise UsageError(f"unknown corruption {corruption!r}", f"take drop1 .. drop99, {', '.join(MASKS)}")
-    return int(drop[1]) / 100
+def _in_one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -13,15 +13,13 @@ import click
 
 from edlrr_cli.cli.groups import HelpfulGroup
 from edlrr_cli.cli.options import FILE, REG, common_options
-from edlrr_cli.errors import EdlrrError, InputError, UsageError
+from edlrr_cli.errors import EdlrrError, InputError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 _ARGUMENTS = "edlrr_cli.cli.bench.arguments"
 _SHAPES = "3x300x300,3x512x512,3x1024x1024,100x20800"
 _REGS = "nuclear,laguerre-gamma"
-_CORRUPTIONS = "drop20,drop30,drop40,drop50,block,text"
-_IMAGES = ",".join(str(number) for number in range(1, 12))
 _POSITIVE = click.IntRange(min=1)
 _SIDE = click.IntRange(min=32)
 
@@ -55,6 +53,11 @@ def _output_options(command: _Command) -> _Command:
 def _repeats(default: int) -> Callable[[_Command], _Command]:
     text = "Rounds, after one to warm up."
     return click.option("--repeats", type=_POSITIVE, default=default, show_default=True, help=text)
+
+
+def _words(context: click.Context, option: click.Parameter, text: str | None) -> list[str] | None:
+    """Parse a list of names."""
+    return None if text is None else text.split(",")
 
 
 _device = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
@@ -142,39 +145,79 @@ def optimization(
 
 
 @bench.command(cls=Measured)
-@click.option("--data", type=FILE, required=True, help="Folder with images/N.jpg and masks/.")
-@click.option("--regs", default="laguerre-gamma", show_default=True, help="Penalties.")
-@click.option("--corruptions", default=_CORRUPTIONS, show_default=True, help="Kinds of damage.")
-@click.option("--images", default=_IMAGES, show_default=True, help="Numbers of the images.")
+@click.option("--data", type=FILE, help="Folder of pictures, or of images/ and masks/ as in Table 1.")
+@click.option("--methods", callback=_words, help="Rows of the table. [default: all]")
+@click.option(
+    "--corruptions",
+    callback=_words,
+    help="Kinds of damage. [default: drop20,drop30,drop40,drop50,block,text]",
+)
+@click.option("--images", callback=_words, help="Names of pictures, without their suffix. [default: all]")
+@click.option("--seeds", type=_POSITIVE, default=1, show_default=True, help="Draws of the dropped pixels.")
+@click.option("--quick", is_flag=True, help="Small crops of two pictures, three kinds of damage.")
+@click.option("--jobs", type=_POSITIVE, default=1, show_default=True, help="Cases side by side.")
+@click.option("--html", type=FILE, help="Also write a report, one self-contained page.")
+@click.option(
+    "--pictures", callback=_words, help="Names of the pictures shown in the report. [default: the first two]"
+)
 @_device
-@_seed
 @_output_options
 def table1(
     *,
-    data: Path,
-    regs: str,
-    corruptions: str,
-    images: str,
+    data: Path | None,
+    methods: list[str] | None,
+    corruptions: list[str] | None,
+    images: list[str] | None,
+    seeds: int,
+    quick: bool,
+    jobs: int,
+    html: Path | None,
+    pictures: list[str] | None,
     device: str,
-    seed: int,
     output: Path,
     overwrite: bool,
 ) -> None:
-    """Restore the paper's eleven images from six kinds of damage.
+    """Restore pictures from six kinds of damage by every method of the paper's Table 1.
 
-    A case that fails is told in the file and by exit code 1; the others go on.
+    \b
+    edlrr bench table1 --quick -o quick.json --html quick.html
+    edlrr bench table1 --data table1 --seeds 3 --jobs 2 -o table1.json
+    edlrr bench table1 --data photos --methods laguerre-gamma,irnn,irnn:tuned --corruptions text -o a.json
+
+    A row is a penalty (NAME: the defaults, NAME:paper: the paper's setting) or a method of 'edlrr show
+    methods' (NAME: as published, NAME:tuned: parameters chosen on hidden known pixels). The same command
+    goes on where it was stopped and runs only what is new; --overwrite starts anew. A case that fails is
+    told in the file and by exit code 1; the others go on.
     """
-    numbers, damages, names = _numbers(images), corruptions.split(","), _names(regs)
-    _check(output, overwrite)
+    for target in (output, html):
+        if target is not None:
+            _check(target, overwrite=True)
+    from edlrr_cli.bench import ledger
     from edlrr_cli.bench import table1 as benchmark
 
-    benchmark.check(data, images=numbers, corruptions=damages, device=device)
-    settings: dict[str, Any] = {"images": numbers, "corruptions": damages, "regs": names}
-    settings |= {"seed": seed, "device": device}
-    with _progress() as progress:
-        rows = benchmark.run(data, **settings, progress=progress)
-    _publish(output, benchmark.NAME, {**benchmark.PARAMETERS, **settings}, rows, device=device)
-    failed = sum("error" in row for row in rows)
+    folder = None if html is None else html.with_name(f"{html.stem}_pictures")
+    plan = benchmark.make_plan(
+        data,
+        methods=methods,
+        corruptions=corruptions,
+        images=images,
+        picture_images=pictures,
+        quick=quick,
+        num_seeds=seeds,
+        device=device,
+        pictures=folder,
+    )
+    settings = {"jobs": jobs, "threads_per_job": benchmark.threads_per_job(jobs)}
+    book = ledger.Ledger(output, plan, command=_command_line(), settings=settings, anew=overwrite)
+    left = book.cases_left()
+    with book, _countdown(len(left)) as count:
+        for row in benchmark.run(left, jobs=jobs, threads=settings["threads_per_job"]):
+            book.add(row)
+            count(row)
+    click.echo(f"{output}: {len(book.rows)} cases")
+    if html is not None:
+        _write_page(html, book.record, folder)
+    failed = sum("error" in row for row in book.rows)
     if failed:
         raise EdlrrError(f"{failed} cases failed", f"{output} tells why")
 
@@ -237,14 +280,6 @@ def _names(text: str) -> list[str]:
     return names
 
 
-def _numbers(text: str) -> list[int]:
-    """Parse a list of whole numbers."""
-    words = text.split(",")
-    if not all(word.isdecimal() for word in words):
-        raise UsageError(f"images: expected numbers, got {text!r}", "write 1,2,3")
-    return [int(word) for word in words]
-
-
 def _check(output: Path, overwrite: bool) -> None:
     from edlrr_cli.media.files import check_target
 
@@ -268,14 +303,39 @@ def _progress() -> Iterator[Callable[[str], None]]:
         yield advance
 
 
+@contextmanager
+def _countdown(total: int) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Yield what counts finished cases, with the time left; silent unless stderr is a terminal."""
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit="case", dynamic_ncols=True, disable=not sys.stderr.isatty()) as bar:
+
+        def count(row: dict[str, Any]) -> None:
+            bar.set_postfix_str(f"{row['corruption']}, image {row['image']}: {row['method']}", refresh=False)
+            bar.update()
+
+        yield count
+
+
+def _write_page(path: Path, record: dict[str, Any], pictures: Path | None) -> None:
+    from edlrr_cli.bench.table1_page import page
+    from edlrr_cli.media.files import write_atomic
+
+    write_atomic(path, page(record, pictures).encode())
+    click.echo(f"{path}: the report")
+
+
+def _command_line() -> str:
+    context = click.get_current_context()
+    return shlex.join([*context.command_path.split(), *context.meta[_ARGUMENTS]])
+
+
 def _publish(
     output: Path, name: str, parameters: Mapping[str, Any], rows: Sequence[dict[str, Any]], *, device: str
 ) -> None:
     from edlrr_cli.bench.record import encode, make_record
     from edlrr_cli.media.files import write_atomic
 
-    context = click.get_current_context()
-    line = shlex.join([*context.command_path.split(), *context.meta[_ARGUMENTS]])
-    record = make_record(name, command=line, device=device, parameters=parameters, rows=rows)
+    record = make_record(name, command=_command_line(), device=device, parameters=parameters, rows=rows)
     write_atomic(output, encode(record))
     click.echo(f"{output}: {len(rows)} rows")

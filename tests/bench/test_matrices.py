@@ -63,7 +63,7 @@ def test_refuses_what_is_no_shape(text):
 
 @pytest.mark.parametrize("size_px", [32, 300])
 def test_the_photograph_has_8_bits_and_text_in_it(size_px):
-    pixels, hole = photo(size_px), text_hole(size_px)
+    pixels, hole = photo(size_px), text_hole(size_px, size_px)
     assert pixels.shape == (size_px, size_px, 3)
     assert abs(pixels * 255 - (pixels * 255).round()).max() < 1e-9
     assert 0.02 < hole.mean() < 0.4

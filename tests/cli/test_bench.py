@@ -9,19 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from edlrr_cli.bench import command as command_benchmark
 from edlrr_cli.bench import regularizer
-from edlrr_cli.bench import table1 as table1_benchmark
 from edlrr_cli.bench.accuracy import REGS
 from edlrr_cli.bench.record import KEYS, MACHINE_KEYS
 from edlrr_cli.bench.timing import Timing
-from edlrr_cli.errors import NumericsError
-
-HEIGHT_PX, WIDTH_PX = 24, 28
 
 
 @pytest.fixture
@@ -41,22 +35,6 @@ def measure(run, tmp_path) -> Callable[..., dict[str, Any]]:
         return record
 
     return start
-
-
-@pytest.fixture
-def data(tmp_path) -> Path:
-    """The folder of Table 1 in small, with one image."""
-    folder = tmp_path / "data"
-    (folder / "images").mkdir(parents=True)
-    (folder / "masks").mkdir()
-    x, y = np.meshgrid(np.linspace(0, 6, WIDTH_PX), np.linspace(0, 6, HEIGHT_PX))
-    waves = np.stack([np.sin(x) * np.cos(y), np.sin(x + 1), np.cos(y)], axis=2)
-    Image.fromarray((127 + 100 * waves).astype(np.uint8)).save(folder / "images" / "1.jpg")
-    for name in table1_benchmark.MASKS.values():
-        mask = np.full((HEIGHT_PX, HEIGHT_PX, 3), 255, np.uint8)
-        mask[8:12, 8:12] = 0
-        Image.fromarray(mask).save(folder / "masks" / name)
-    return folder
 
 
 def test_help_imports_nothing_heavy():
@@ -118,35 +96,6 @@ def test_optimization(measure):
     assert all(row["psnr"] > 20 for row in rows)
 
 
-def test_table1(measure, data):
-    arguments = ("--data", data, "--images", "1", "--corruptions", "drop40,block")
-    rows = measure("table1", *arguments, "--regs", "nuclear")["rows"]
-    cases = {(row["corruption"], row["method"]): row for row in rows if row["kind"] == "case"}
-    means = {(row["corruption"], row["method"]): row for row in rows if row["kind"] == "mean"}
-    assert set(cases) == set(means)
-    assert len(cases) == 6
-    dropped = np.random.default_rng(0).random((HEIGHT_PX, WIDTH_PX)) < 0.4
-    assert cases["drop40", "nuclear"]["missing_fraction"] == pytest.approx(dropped.mean())
-    for corruption in ("drop40", "block"):
-        black = cases[corruption, "as damaged"]
-        assert black["psnr"] == black["psnr_input"] == means[corruption, "as damaged"]["psnr"]
-        for method in ("biharmonic", "nuclear"):
-            assert cases[corruption, method]["psnr"] > black["psnr"] + 10
-    assert means["block", "nuclear"]["num_images"] == 1
-
-
-def test_table1_goes_on_after_a_failed_case(measure, data, monkeypatch):
-    def broken(*_):
-        raise NumericsError("the objective became nan")
-
-    monkeypatch.setattr(table1_benchmark, "inpaint", broken)
-    arguments = ("--data", data, "--images", "1", "--corruptions", "block")
-    rows = measure("table1", *arguments, exit_code=1)["rows"]
-    assert [row.get("error") for row in rows[:3]] == [None, None, "NumericsError: the objective became nan"]
-    assert rows[-1]["psnr"] is None
-    assert rows[-1]["num_failed"] == 1
-
-
 def test_command(measure, monkeypatch):
     def once(methods, *, repeats, progress):
         return {name: Timing((float(call() is None),)) for name, call in methods.items()}
@@ -193,15 +142,6 @@ def test_report_round_trip_into_a_document(run, refused, measure, tmp_path):
         (["regularizer", "--shapes", "4x4", "--device", "tpu", "-o", "a.json"], 5, "unknown device 'tpu'"),
         (["accuracy"], 2, "Missing option"),
         (["accuracy", "-o", "absent/a.json"], 4, "does not exist"),
-        (["table1", "--data", "absent", "-o", "a.json"], 3, "data absent has no images/1.jpg"),
-        (["table1", "--data", ".", "--images", "x", "-o", "a.json"], 2, "images: expected numbers"),
-        (["table1", "--data", ".", "--corruptions", "rain", "-o", "a.json"], 2, "unknown corruption 'rain'"),
-        (
-            ["table1", "--data", ".", "--corruptions", "drop0", "-o", "a.json"],
-            2,
-            "unknown corruption 'drop0'",
-        ),
-        (["table1", "--data", ".", "--device", "cuda:99", "-o", "a.json"], 5, "is not here"),
         (["report", "absent.json"], 3, "absent.json cannot be read"),
         (["rpeort"], 2, "did you mean 'report'?"),
     ],

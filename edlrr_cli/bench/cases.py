@@ -1,0 +1,161 @@
+"""Pictures and their damage: the folder of the paper's Table 1, or any other folder of pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edlrr_cli.bench.pictures import block_hole, read_hole, text_hole
+from edlrr_cli.errors import InputError, UsageError
+from edlrr_cli.lrr.names import nearest
+from edlrr_cli.media.images import read_picture
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_MASK_FILES = {"block": "block_square_small.bmp", "text": "block_text.bmp"}
+_DRAWN = {"block": block_hole, "text": text_hole}
+_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One picture with one damage.
+
+    Attributes:
+        clean: Shape (h, w, c), in [0, 1].
+        known: Shape (h, w), True = known pixel.
+    """
+
+    clean: NDArray[np.float64]
+    known: NDArray[np.bool_]
+
+    @property
+    def damaged(self) -> NDArray[np.float64]:
+        """Return the picture with the hole black."""
+        return np.where(self.known[..., None], self.clean, 0.0)
+
+
+class Data:
+    """A folder of pictures.
+
+    ``FOLDER/images/`` and ``FOLDER/masks/`` as the paper's data are laid out, or pictures in the folder
+    itself; where it has a ``REGISTRY.toml``, those that it calls pictures. Without the mask files of
+    Table 1 a centred square and lines of text take their place.
+
+    Args:
+        folder: Where the pictures are.
+        crop_px: Take the central square of this side only; None for all of a picture.
+
+    Raises:
+        InputError: There is no picture in it.
+    """
+
+    def __init__(self, folder: Path, *, crop_px: int | None = None) -> None:
+        self._masks = folder / "masks"
+        self._crop_px = crop_px
+        self._paths = {path.stem: path for path in _pictures(folder)}
+        if not self._paths:
+            raise InputError(f"data {folder}: no pictures in it", "give a folder of images")
+
+    @property
+    def images(self) -> list[str]:
+        """Return the names of the pictures: the files' stems, numbers in their order."""
+        return list(self._paths)
+
+    def choose(self, names: list[str]) -> list[str]:
+        """Return the names if all of them are here.
+
+        Raises:
+            UsageError: One is not; the message offers the nearest.
+        """
+        for name in names:
+            if name not in self._paths:
+                raise UsageError(f"no image {name!r} in the data", nearest(name, tuple(self.images)))
+        return names
+
+    def fingerprints(self, images: Iterable[str]) -> dict[str, str]:
+        """Return a hash of the file of each picture and mask, to tell whether two runs saw the same."""
+        masks = {name: path for name in _MASK_FILES.values() if (path := self._masks / name).is_file()}
+        files = {**{name: self._paths[name] for name in images}, **masks}
+        return {name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for name, path in files.items()}
+
+    def case(self, image: str, corruption: str, seed: int) -> Case:
+        """Read a picture and make its damage.
+
+        Args:
+            image: One of `images`.
+            corruption: ``dropNN`` (percent), ``block`` or ``text``.
+            seed: Of the dropped pixels.
+
+        Raises:
+            InputError: A file is unfit.
+            UsageError: An unknown corruption.
+        """
+        clean = self._cropped(read_picture(self._paths[image]).pixels)
+        height, width = clean.shape[:2]
+        rate = drop_rate(corruption)
+        if rate is not None:
+            return Case(clean, np.random.default_rng(seed).random((height, width)) >= rate)
+        path = self._masks / _MASK_FILES[corruption]
+        hole = read_hole(path, (height, width)) if path.is_file() else _DRAWN[corruption](height, width)
+        return Case(clean, ~hole)
+
+    def _cropped(self, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self._crop_px is None:
+            return pixels
+        top, left = (max(side - self._crop_px, 0) // 2 for side in pixels.shape[:2])
+        return pixels[top : top + self._crop_px, left : left + self._crop_px]
+
+
+def drop_rate(corruption: str) -> float | None:
+    """Return p of ``dropNN``; None for a damage that a mask describes.
+
+    Raises:
+        UsageError: An unknown corruption.
+
+    Example:
+        >>> drop_rate("drop50")
+        0.5
+    """
+    if corruption in _MASK_FILES:
+        return None
+    drop = re.fullmatch(r"drop([1-9]\d?)", corruption)
+    if drop is None:
+        raise UsageError(
+            f"unknown corruption {corruption!r}", f"take drop1 .. drop99, {', '.join(_MASK_FILES)}"
+        )
+    return int(drop[1]) / 100
+
+
+def _pictures(folder: Path) -> list[Path]:
+    where = folder / "images" if (folder / "images").is_dir() else folder
+    try:
+        files = [path for path in where.iterdir() if path.suffix.lower() in _SUFFIXES]
+        registry = where / "REGISTRY.toml"
+        if registry.is_file():
+            entries = tomllib.loads(registry.read_text(encoding="utf-8"))["files"]
+            named = {entry["file"] for entry in entries if entry["kind"] == "picture"}
+            files = [path for path in files if path.name in named]
+    except OSError as error:
+        raise InputError(
+            f"data {where} cannot be read ({error.strerror})", "give a folder of images"
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{registry} is no registry ({error!r})", "restore or remove it") from error
+    return sorted(files, key=_natural)
+
+
+def _natural(path: Path) -> list[tuple[bool, int, str]]:
+    """Sort 2 before 10, and numbers before letters."""
+    parts = re.findall(r"\d+|\D+", path.stem)
+    return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts]

@@ -1,0 +1,147 @@
+"""Who runs in Table 1: ours, the compared methods and the controls, each behind one call.
+
+``laguerre-gamma`` is a penalty with the default settings of ``edlrr inpaint`` and ``laguerre-gamma:paper``
+the same in the paper's setting; ``irnn`` is a compared method as published and ``irnn:tuned`` the same
+with its free parameters chosen on hidden known pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from edlrr_cli.baselines import registry
+from edlrr_cli.baselines.result import Bools, Pixels
+from edlrr_cli.cli.settings import resolve
+from edlrr_cli.errors import UsageError
+from edlrr_cli.lrr.names import nearest, parse_reg
+from edlrr_cli.tasks.config import Config
+from edlrr_cli.tasks.inpaint import inpaint
+from edlrr_cli.tasks.tuning import tune
+
+#: The five columns of ours in the paper's Table 1, by penalty.
+PAPER_COLUMNS = {
+    "nuclear": "nuclear",
+    "taylor-gamma": "T-gamma*",
+    "taylor-laplace": "T-Lap",
+    "laguerre-gamma": "L-gamma*",
+    "laguerre-laplace": "L-Lap",
+}
+_PAPER, _TUNED = "paper", "tuned"
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a contestant is given.
+
+    Attributes:
+        image: Shape (h, w, c), in [0, 1], the hole black.
+        known: Shape (h, w), True = known pixel.
+        device: As in ``edlrr inpaint``.
+        seed: Of all that is drawn at random.
+    """
+
+    image: Pixels
+    known: Bools
+    device: torch.device
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a contestant returns: the image as it leaves it, the same with known pixels put back, how."""
+
+    raw: Pixels
+    restored: Pixels
+    iterations: int
+    stop: str
+
+
+Params = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """One row of the table.
+
+    Attributes:
+        title: As in a table.
+        group: ``"ours"``, ``"ours, paper's setting"``, ``"compared"``, ``"compared, tuned"``, ``"control"``.
+        printed: The column of the paper's Table 1 that it stands for, if any.
+        settings: Returns the settings without the choices.
+        restore: Runs with these settings, but for what was chosen.
+        choose: Returns what it chooses on hidden known pixels; none if it takes the settings as they are.
+    """
+
+    title: str
+    group: str
+    printed: str | None
+    settings: Callable[[], Params]
+    restore: Callable[[Task, Params], Outcome]
+    choose: Callable[[Task], Params] | None = None
+
+
+def contestant(name: str) -> Contestant:
+    """Return the contestant of a name.
+
+    Raises:
+        UsageError: There is none; the message offers the nearest.
+    """
+    base, _, variant = name.partition(":")
+    if variant == "" and base in registry.METHODS:
+        return _compared(base)
+    if variant == _TUNED and base in registry.METHODS and registry.METHODS[base].grid:
+        return _compared(base, tuned=True)
+    if variant in ("", _PAPER):
+        try:
+            parse_reg(base)
+        except UsageError:
+            raise UsageError(f"unknown method {name!r}", nearest(name, all_names())) from None
+        return _ours(base, paper=variant == _PAPER)
+    raise UsageError(f"unknown method {name!r}", nearest(name, all_names()))
+
+
+def all_names() -> tuple[str, ...]:
+    """Return every row of the table: ours twice, compared methods, those with free parameters twice."""
+    ours = [f"{reg}{setting}" for setting in ("", f":{_PAPER}") for reg in PAPER_COLUMNS]
+    compared = list(registry.METHOD_NAMES)
+    tuned = [f"{name}:{_TUNED}" for name, method in registry.METHODS.items() if method.grid]
+    return (*ours, *compared, *tuned)
+
+
+def _ours(reg: str, *, paper: bool) -> Contestant:
+    def settings() -> Params:
+        return asdict(resolve({"reg": reg}, None, _PAPER if paper else None).config)
+
+    def restore(task: Task, chosen: Params) -> Outcome:
+        of_task = {"device": str(task.device), "seed": task.seed}
+        result = inpaint(task.image, task.known, Config(**{**settings(), **chosen, **of_task}))
+        return Outcome(result.restored, result.restored, result.iterations, result.stop)
+
+    group = "ours, paper's setting" if paper else "ours"
+    return Contestant(reg, group, PAPER_COLUMNS.get(reg) if paper else None, settings, restore)
+
+
+def _compared(name: str, *, tuned: bool = False) -> Contestant:
+    method = registry.METHODS[name]
+    dtype = torch.float64
+
+    def settings() -> Params:
+        return registry.default_params(name)
+
+    def choose(task: Task) -> Params:
+        found = tune(name, task.image, task.known, device=task.device, dtype=dtype, seed=task.seed)
+        return {key: found.params[key] for key in method.grid}
+
+    def restore(task: Task, chosen: Params) -> Outcome:
+        of_task = {"seed": task.seed} if "seed" in settings() else {}
+        params: dict[str, Any] = {"device": task.device, "dtype": dtype, **of_task, **chosen}
+        result = registry.run(name, task.image, task.known, **params)
+        return Outcome(result.raw, result.restored(task.image, task.known), result.iterations, result.stop)
+
+    group = "compared, tuned" if tuned else "control" if method.printed is None else "compared"
+    title = f"{method.title}, tuned" if tuned else method.title
+    return Contestant(title, group, method.printed, settings, restore, choose if tuned else None)

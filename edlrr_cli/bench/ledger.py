@@ -1,0 +1,102 @@
+"""The growing record of Table 1: written as it grows, read again to go on where it was stopped."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from edlrr_cli.bench.record import Record, Row, encode, make_record, read_record
+from edlrr_cli.bench.table1 import NAME, PARAMETERS, CaseKey, Plan, identity, means
+from edlrr_cli.errors import OutputError
+from edlrr_cli.media.files import write_atomic
+
+_SAVE_EVERY_S = 10.0
+_SAME = ("crop_px", "device")
+
+
+class Ledger:
+    """The rows of a plan and their file. A context: however it ends, the file holds all rows so far.
+
+    Args:
+        path: Of the JSON; its finished cases are taken over if it exists.
+        plan: What is to be run.
+        command: The exact command line.
+        settings: Of the run, beyond the plan.
+        anew: Take nothing over.
+
+    Raises:
+        OutputError: The file is there and is not a stopped run of this plan.
+    """
+
+    def __init__(
+        self, path: Path, plan: Plan, *, command: str, settings: dict[str, Any], anew: bool = False
+    ) -> None:
+        parameters = {**PARAMETERS, **plan.as_parameters(), **settings}
+        self._path, self._plan = path, plan
+        self._head = make_record(NAME, command=command, device=plan.device, parameters=parameters, rows=[])
+        self._rows = {} if anew or not path.exists() else self._read()
+        self._saved = -math.inf
+
+    @property
+    def rows(self) -> list[Row]:
+        """Return the cases so far, in the order of the plan."""
+        order = {identity(case.as_row()): place for place, case in enumerate(self._plan.cases())}
+        return sorted(self._rows.values(), key=lambda row: order[identity(row)])
+
+    @property
+    def record(self) -> Record:
+        """Return the record as it stands."""
+        return {**self._head, "rows": [*self.rows, *means(self._plan, self.rows)]}
+
+    def cases_left(self) -> list[CaseKey]:
+        """Return what is neither finished nor lacks its thumbnail; what failed is tried again."""
+        return [case for case in self._plan.cases() if not self._is_done(case)]
+
+    def add(self, row: Row) -> None:
+        """Take in a row, under the commit of today; save if the last time is some seconds ago."""
+        self._rows[identity(row)] = {**row, "commit": self._head["commit"]}
+        if time.monotonic() - self._saved > _SAVE_EVERY_S:
+            self._save()
+
+    def _is_done(self, case: CaseKey) -> bool:
+        row = self._rows.get(identity(case.as_row()))
+        picture = case.picture(case.slug)
+        return row is not None and "error" not in row and (picture is None or picture.is_file())
+
+    def _read(self) -> dict[tuple[Any, ...], Row]:
+        record = read_record(self._path)
+        parameters = self._head["parameters"]
+        if record["benchmark"] != NAME:
+            raise OutputError(f"{self._path} is another benchmark", "name another file, or --overwrite it")
+        before = record["parameters"]
+        others = [name for name in _SAME if before.get(name) != parameters[name]]
+        others += [
+            file for file, digest in parameters["data"].items() if before["data"].get(file, digest) != digest
+        ]
+        if others:
+            raise OutputError(
+                f"{self._path} was made with another {others[0]}", "name another file, or --overwrite it"
+            )
+        rows = {identity(row): row for row in record["rows"] if row["kind"] == "case"}
+        asked = {identity(case.as_row()) for case in self._plan.cases()}
+        if not rows.keys() <= asked:
+            raise OutputError(
+                f"{self._path} holds cases that are not asked for now", "ask for them too, or --overwrite it"
+            )
+        return rows
+
+    def _save(self) -> None:
+        write_atomic(self._path, encode(self.record))
+        self._saved = time.monotonic()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._rows:
+            self._save()

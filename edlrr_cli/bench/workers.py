@@ -1,0 +1,88 @@
+"""Tasks in processes of their own: a crash ends one task, not the run; each process has its own threads."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+# Read by the numerical libraries when they load, hence before the process starts.
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def run_each(
+    call: Callable[[T], R], tasks: Sequence[T], *, jobs: int, threads: int
+) -> Iterator[tuple[T, R | Exception]]:
+    """Run a call on every task, ``jobs`` at a time, and yield each outcome as it comes.
+
+    Args:
+        call: A function of a module, so that another process can import it.
+        tasks: Its arguments, one each; picklable.
+        jobs: Processes.
+        threads: Of each process.
+
+    Yields:
+        The task, and what the call returned or raised; `BrokenProcessPool` if its process died.
+    """
+    left = list(reversed(tasks))
+    while left:
+        broken: list[T] = []
+        for task, outcome in _until_broken(call, left, jobs, threads):
+            if isinstance(outcome, BrokenProcessPool):
+                broken.append(task)
+            else:
+                yield task, outcome
+        for task in broken:  # one of them killed its process: alone, each answers for itself
+            yield from _until_broken(call, [task], 1, threads)
+
+
+def _until_broken(
+    call: Callable[[T], R], left: list[T], jobs: int, threads: int
+) -> Iterator[tuple[T, R | Exception]]:
+    """Take tasks from the end of the list until it is empty or a process dies."""
+    running: dict[Future[R], T] = {}
+    broken = False
+    with _executor(jobs, threads) as executor:
+        while running or (left and not broken):
+            while left and len(running) < jobs and not broken:
+                task = left.pop()
+                running[executor.submit(call, task)] = task
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                error = future.exception()
+                broken = broken or isinstance(error, BrokenProcessPool)
+                yield running.pop(future), error if isinstance(error, Exception) else future.result()
+
+
+@contextmanager
+def _executor(jobs: int, threads: int) -> Iterator[ProcessPoolExecutor]:
+    """Start processes with their number of threads; however the block ends, none is left behind."""
+    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+    executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_ignore_interrupt)
+    try:
+        yield executor
+        executor.shutdown()
+    except BaseException:
+        for process in active_children():
+            process.terminate()
+        executor.shutdown(wait=False, cancel_futures=True)
+        raise
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _ignore_interrupt() -> None:
+    """Leave Ctrl-C to the process that the user talks to."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
