@@ -18,6 +18,17 @@ def soft(X: Tensor, threshold: float | Tensor) -> Tensor:
     return torch.sign(X) * (X.abs() - threshold).clamp_min(0.0)
 
 
+def soft_columns(X: Tensor, threshold: float | Tensor) -> Tensor:
+    """Return x_j max(1 - threshold / ||x_j||, 0), column by column: the prox of the sum of column norms.
+
+    Args:
+        X: Shape (..., m, n). Not modified.
+        threshold: Broadcast against the norms, shape (..., 1, n).
+    """
+    norms: Tensor = torch.linalg.vector_norm(X, dim=-2, keepdim=True)
+    return X * (1 - threshold / norms.clamp_min(torch.finfo(X.dtype).tiny)).clamp_min(0.0)
+
+
 def shrink_singular_values(Y: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
     """Replace the singular values of each matrix, U diag(sigma) V^H -> U diag(rule(sigma)) V^H.
 

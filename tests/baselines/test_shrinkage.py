@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edlrr_cli.baselines.shrinkage import shrink_singular_values, soft, svt
+from edlrr_cli.baselines.shrinkage import shrink_singular_values, soft, soft_columns, svt
 
 
 @pytest.mark.parametrize("shape", [(9, 5), (5, 9), (2, 7, 7)])
@@ -35,3 +35,10 @@ def test_zero_stays_zero():
 
 def test_soft():
     assert soft(torch.tensor([-3.0, 0.5, 2.0]), 1.0).tolist() == [-2.0, 0.0, 1.0]
+
+
+def test_soft_columns_shortens_each_column_and_drops_the_short_ones():
+    X = torch.tensor([[3.0, 0.6, 0.0], [4.0, 0.8, 0.0]])
+    wanted = torch.tensor([[1.8, 0.0, 0.0], [2.4, 0.0, 0.0]])
+    torch.testing.assert_close(soft_columns(X, 2.0), wanted)
+    torch.testing.assert_close(soft_columns(X.expand(2, 2, 3), torch.tensor([[[2.0]], [[0.0]]]))[1], X)
