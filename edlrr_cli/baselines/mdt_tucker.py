@@ -42,10 +42,10 @@ def mdt_tucker(
     Z, so that a step costs a few FFTs of the image. The channels share F_1 and F_2; no rank couples them.
 
     With the ranks fixed this is alternating least squares, in which the distance of H(Z) from its projection
-    descends; the cost, the part of it that known pixels see, need not. The ranks start at 1 x 1. Where a step
-    changes the cost by less than atol, that of the direction with the larger ||H(P(M - X)) x_m F_m^T||^2 grows
-    by 1. At full ranks X = Z: the cost is 0 and the known pixels are exact, so that the holes are filled by
-    the path to there, not by a minimum. The ranks and the cost at the stop are logged.
+    descends; the cost, the part of it that known pixels see, need not. The ranks start at 1 x 1. Where a
+    step changes the cost by less than atol, that of the direction with the larger ||H(P(M - X)) x_m F_m^T||
+    grows by 1. At full ranks X = Z: the cost is 0 and the known pixels are exact, so that the holes are
+    filled by the path to there, not by a minimum. The ranks and the cost at the stop are logged.
 
     Args:
         image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.

