@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "__main__": {"errors", "cli"},
     "": {"api", "lrr"},
 }
-ONLY_IN = {"click": {"cli"}, "PIL": {"media", "bench"}, "tqdm": {"cli"}, "matplotlib": {"cli"}}
+ONLY_IN = {"click": {"cli"}, "PIL": {"media", "bench"}, "tqdm": {"cli"}, "matplotlib": {"cli", "bench"}}
 
 
 def room(path):

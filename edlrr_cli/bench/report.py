@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 
+from edlrr_cli.bench.paper_table1 import Column
 from edlrr_cli.bench.record import Record, Row
+from edlrr_cli.bench.table1_means import GROUPS, TUNED, Means, in_seconds
 from edlrr_cli.errors import InputError
 
-#: The best cell that the paper prints per column of its Table 1, PSNR in dB.
-PAPER_BEST = {
-    "drop20": 38.47,
-    "drop30": 36.24,
-    "drop40": 34.28,
-    "drop50": 32.51,
-    "block": 31.14,
-    "text": 37.19,
-}
+_INCOMPLETE = "†"
 
 
 def blocks(records: Iterable[Record]) -> dict[str, str]:
@@ -41,14 +37,20 @@ def _block(record: Record) -> str:
 
 
 def _source(record: Record) -> str:
+    return f"Made by `{record['command']}` ({made_with(record)})."
+
+
+def made_with(record: Record) -> str:
+    """Tell version, commit, software and hardware of a record in one line."""
     where = record["machine"]
     software = f"torch {where['torch']}, Python {where['python']}"
-    hardware = f"{where['processor']}, {where['num_threads']} threads, device {where['device']}"
+    threads = f"{where['num_threads']} thread{'' if where['num_threads'] == 1 else 's'}"
+    hardware = f"{where['processor']}, {threads}, device {where['device']}"
     version = f"edlrr {record['version']}"
     if record["commit"]:
         revision, plus, dirty = record["commit"].partition("+")
         version += f" at {revision[:10]}{plus}{dirty}"
-    return f"Made by `{record['command']}` ({version}; {software}; {hardware})."
+    return f"{version}; {software}; {hardware}"
 
 
 def insert(document: str, name: str, block: str) -> str:
@@ -137,30 +139,53 @@ def _optimization(rows: list[Row]) -> str:
 
 
 def _table1(rows: list[Row]) -> str:
-    means = {(row["method"], row["corruption"]): row["psnr"] for row in rows if row["kind"] == "mean"}
-    methods, corruptions = (list(dict.fromkeys(key[i] for key in means)) for i in (0, 1))
-    best = {
-        column: max((means[method, column] for method in methods if means[method, column]), default=None)
-        for column in corruptions
-    }
-    lines = [
-        [method, *(_decibels(means[method, column], best[column]) for column in corruptions)]
-        for method in methods
-    ]
-    printed = [f"{PAPER_BEST[column]:.2f}" if column in PAPER_BEST else "–" for column in corruptions]
-    images = len({row["image"] for row in rows if row["kind"] == "case"})
-    table = _table(
-        [f"mean PSNR over {images} images, dB", *corruptions],
-        [*lines, ["*best cell the paper prints*", *printed]],
-    )
-    failed = sum("error" in row for row in rows)
-    return f"{table}\n\n{failed} cases failed and are left out of the means." if failed else table
+    means = Means(rows)
+    lines = [line for group in means.groups for line in _group(means, group)]
+    cases = [row for row in rows if row["kind"] == "case"]
+    images = len({row["image"] for row in cases})
+    table = _table([f"mean PSNR over {images} images, dB", *means.corruptions, "seconds"], lines)
+    failed = sum("error" in row for row in cases)
+    note = f"{_INCOMPLETE} Without the cases that failed, {failed} in all, and not ranked."
+    return f"{table}\n\n{note}" if failed else table
 
 
-def _decibels(value: float | None, best: float | None) -> str:
+def _group(means: Means, group: str) -> Iterator[list[str]]:
+    """Yield a heading and the methods, those of one printed column followed by what the paper prints."""
+    yield [f"**{GROUPS[group]}**", *[""] * (len(means.corruptions) + 1)]
+    for paper, methods in groupby(means.groups[group], key=means.printed):
+        yield from (_method(means, method) for method in methods)
+        if paper is not None and group != TUNED:
+            yield [f"*paper prints {_escape(paper.name)}*", *_printed(paper, means.corruptions)]
+
+
+def _method(means: Means, method: str) -> list[str]:
+    seconds = means.value(method, None, "seconds")
+    cells = [_decibels(means, method, corruption) for corruption in means.corruptions]
+    return [_escape(means.title(method)), *cells, "–" if seconds is None else in_seconds(seconds)]
+
+
+def _decibels(means: Means, method: str, corruption: str) -> str:
+    """Write a mean: the best bold, the second best underlined, the spread over several seeds behind it."""
+    value, spread = (means.value(method, corruption, key) for key in ("psnr", "psnr_sd"))
     if value is None:
         return "–"
-    return f"**{value:.2f}**" if value == best else f"{value:.2f}"
+    text = f"{value:.2f}"
+    rank = means.ranks(corruption, "psnr", "{:.2f}".format).get(method)
+    marked = {1: f"**{text}**", 2: f"<u>{text}</u>"}.get(rank or 0, text)
+    note = "" if means.complete(method, corruption) else f" {_INCOMPLETE}"
+    return f"{marked}{note}" if spread is None else f"{marked} ± {spread:.2f}{note}"
+
+
+def _printed(paper: Column, corruptions: Sequence[str]) -> Iterator[str]:
+    for corruption in corruptions:
+        value = paper.psnr.get(corruption)
+        yield "–" if value is None else f"*{value:.2f}*"
+    yield f"*{in_seconds(paper.seconds)}*"
+
+
+def _escape(text: str) -> str:
+    """Make Markdown of plain text, for a cell."""
+    return re.sub(r"([\\`*_|<>])", r"\\\1", text)
 
 
 def _command(rows: list[Row]) -> str:

@@ -1,0 +1,127 @@
+"""The means of a Table 1 record as a table: methods in groups, corruptions in columns, ranks."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Mapping
+
+from edlrr_cli.bench import paper_table1
+from edlrr_cli.bench.record import Row
+
+#: The groups of methods in the order of the table, each with its heading.
+GROUPS = {
+    "ours": "Ours, default settings",
+    "ours, paper's setting": "Ours, the paper's setting",
+    "compared": "Compared, published settings",
+    "compared, tuned": "Compared, free parameters chosen on hidden known pixels",
+    "control": "Controls",
+}
+_PAPER, TUNED = "ours, paper's setting", "compared, tuned"
+
+
+class Means:
+    """The rows of kind "mean", by method and corruption.
+
+    Args:
+        rows: Of a record of ``edlrr bench table1``.
+
+    Raises:
+        KeyError: A row lacks what it should have, or is of an unknown group.
+
+    Attributes:
+        corruptions: The columns.
+        groups: Names of methods by group; those without methods are left out.
+    """
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        means = [row for row in rows if row["kind"] == "mean"]
+        self._cells = {(row["method"], row["corruption"]): row for row in means}
+        self._methods = {row["method"]: row for row in means}
+        self.corruptions: list[str] = list(dict.fromkeys(row["corruption"] for row in means))
+        found: dict[str, list[str]] = {group: [] for group in GROUPS}
+        for name, row in self._methods.items():
+            found[row["group"]].append(name)
+        self.groups = {group: names for group, names in found.items() if names}
+
+    @property
+    def methods(self) -> list[str]:
+        """Return the names of all methods in the order of the table."""
+        return [name for names in self.groups.values() for name in names]
+
+    def group(self, method: str) -> str:
+        """Return the group of a method."""
+        return str(self._methods[method]["group"])
+
+    def title(self, method: str) -> str:
+        """Return what to call a method below the heading of its group."""
+        return str(self._methods[method]["title"])
+
+    def label(self, method: str) -> str:
+        """Return what to call a method where no heading tells its setting."""
+        setting = " (paper)" if self.group(method) == _PAPER else ""
+        return self.title(method) + setting
+
+    def cell(self, method: str, corruption: str) -> Row:
+        """Return a mean row; empty if the method did not run there."""
+        return self._cells.get((method, corruption), {})
+
+    def complete(self, method: str, corruption: str) -> bool:
+        """Tell whether no case is missing from a mean."""
+        return not self.cell(method, corruption).get("num_failed")
+
+    def value(self, method: str, corruption: str | None, key: str) -> float | None:
+        """Return a mean; over all corruptions, each with the same weight, if none is named."""
+        if corruption is not None:
+            number: float | None = self.cell(method, corruption).get(key)
+            return number
+        return average(self.value(method, name, key) for name in self.corruptions)
+
+    def printed(self, method: str) -> paper_table1.Column | None:
+        """Return the column of the paper's table that a method stands for."""
+        name = self._methods[method]["printed"]
+        return None if name is None else paper_table1.COLUMNS[name]
+
+    def ranks(self, corruption: str | None, key: str, text: Callable[[float], str]) -> dict[str, int]:
+        """Return 1 for the best methods and 2 for the second best; a mean that lacks cases is not ranked.
+
+        Args:
+            corruption: The column; None for the mean over all.
+            key: The measure, the greater the better.
+            text: How it is written: what looks the same has the same rank.
+        """
+        columns = self.corruptions if corruption is None else [corruption]
+        whole = [name for name in self.methods if all(self.complete(name, column) for column in columns)]
+        values = {name: self.value(name, corruption, key) for name in whole}
+        return two_best({name: value for name, value in values.items() if value is not None}, text)
+
+
+def two_best(values: Mapping[str, float], text: Callable[[float], str]) -> dict[str, int]:
+    """Rank the two greatest values, 1 and 2; what is written alike has the same rank.
+
+    Example:
+        >>> two_best({"a": 1.04, "b": 3.0, "c": 2.0, "d": 3.01}, "{:.1f}".format)
+        {'b': 1, 'c': 2, 'd': 1}
+    """
+    greatest = sorted(values, key=lambda name: values[name], reverse=True)
+    shown = list(dict.fromkeys(text(values[name]) for name in greatest))[:2]
+    return {name: shown.index(text(values[name])) + 1 for name in values if text(values[name]) in shown}
+
+
+def average(values: Iterable[float | None]) -> float | None:
+    """Return the mean; None if a value is missing."""
+    numbers = list(values)
+    known = [number for number in numbers if number is not None]
+    return statistics.fmean(known) if known and len(known) == len(numbers) else None
+
+
+def in_seconds(value: float) -> str:
+    """Write a duration.
+
+    Example:
+        >>> [in_seconds(value) for value in (0.001, 1.234, 12.34, 1234.5)]
+        ['< 0.01', '1.23', '12.3', '1234']
+    """
+    if value < 0.01:
+        return "< 0.01"
+    digits = 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:.{digits}f}"
