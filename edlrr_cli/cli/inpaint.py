@@ -20,9 +20,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edlrr_cli.baselines.result import Progress as ComparedProgress
     from edlrr_cli.media.images import Picture
     from edlrr_cli.media.masks import MaskReading
-    from edlrr_cli.tasks.inpaint import Progress
+    from edlrr_cli.tasks.compared import Compared
+    from edlrr_cli.tasks.inpaint import Progress, Result
+
+    Callback = Callable[[Progress | ComparedProgress], None]
 
 
 @dataclass(frozen=True)
@@ -93,10 +97,14 @@ def inpaint(
     edlrr inpaint photo.png --mask mask.png --preset text -o clean.png
     edlrr inpaint photo.png --mask mask.png --reference original.png --figure compare.png
     edlrr inpaint photo.png --mask mask.png --reg exact-laplace --noise 10 --json
+    edlrr inpaint photo.png --mask mask.png --method irnn --tune
+    edlrr inpaint photo.png --mask mask.png --method tv --param rtol=1e-4
 
     A flag wins over the --config file, the file over the preset, the preset over the default.
     The TOML keys are the option names with underscores, such as held_out = 0.02; noise is on
-    0..255 there too. The mask's polarity is found out, or refused if unclear: --mask-mode says it.
+    0..255 there too, and parameters are a table, [params]. The mask's polarity is found out, or
+    refused if unclear: --mask-mode says it. Of a compared --method, --device and --seed are the only
+    settings beside its own parameters and the mask's; others are refused, and so are presets of them.
     """
     # Threads that wait for each other by spinning slow a busy machine down many times over; a short spin
     # costs an idle one next to nothing. Read once, when torch loads.
@@ -177,17 +185,36 @@ def _restore(files: Files, inputs: Inputs, settings: Settings, *, quiet: bool) -
     """Compute, write the outputs and return the record of it."""
     from edlrr_cli.cli.report import inpaint_record
     from edlrr_cli.media.images import save_picture
-    from edlrr_cli.tasks import inpaint as task
 
     shown = not quiet and sys.stderr.isatty()
-    with _progress_bar(settings.config.steps, inputs.reference, shown=shown) as callback:
-        result = task.inpaint(inputs.picture.pixels, inputs.mask.known, settings.config, callback=callback)
+    with _progress_bar(inputs.reference, shown=shown) as callback:
+        result = _filled(inputs, settings, callback)
     save_picture(files.output, result.restored, like=inputs.picture, overwrite=files.overwrite)
     written = _as_written(result.restored, inputs.picture)
     record = inpaint_record(files, inputs, settings, result, written)
     if files.figure is not None:
         _write_figure(files.figure, inputs, written, record, overwrite=files.overwrite)
     return record
+
+
+def _filled(inputs: Inputs, settings: Settings, callback: Callback | None) -> Result | Compared:
+    """Fill the hole by the chosen method."""
+    from edlrr_cli.tasks import compared
+    from edlrr_cli.tasks import inpaint as task
+
+    image, known, config = inputs.picture.pixels, inputs.mask.known, settings.config
+    if settings.is_ours:
+        return task.inpaint(image, known, config, callback=callback)
+    return compared.inpaint_by(
+        settings.choice.method,
+        image,
+        known,
+        params=settings.choice.params,
+        tuned=settings.choice.tune,
+        device=config.device,
+        seed=config.seed,
+        callback=callback,
+    )
 
 
 def _as_written(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[np.float64]:
@@ -199,24 +226,28 @@ def _as_written(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[np.
 
 
 @contextmanager
-def _progress_bar(
-    num_steps: int, reference: NDArray[np.float64] | None, *, shown: bool
-) -> Iterator[Callable[[Progress], None] | None]:
-    """Yield a callback that draws on stderr, or None if nothing is to be drawn."""
+def _progress_bar(reference: NDArray[np.float64] | None, *, shown: bool) -> Iterator[Callback | None]:
+    """Yield a callback that draws on stderr, or None if nothing is to be drawn.
+
+    The bar starts anew with each run of a tuning. Compared methods tell no picture, hence no PSNR.
+    """
     if not shown:
         yield None
         return
     from tqdm import tqdm
 
     from edlrr_cli.metrics import psnr
+    from edlrr_cli.tasks.inpaint import Progress
 
-    with tqdm(total=num_steps, file=sys.stderr, unit="step", leave=False, dynamic_ncols=True) as bar:
-        numbers: dict[str, str] = {}
+    with tqdm(file=sys.stderr, unit="step", leave=False, dynamic_ncols=True) as bar:
 
-        def advance(progress: Progress) -> None:
-            numbers["loss"] = f"{progress.loss:.4g}"
-            if reference is not None:
+        def advance(progress: Progress | ComparedProgress) -> None:
+            numbers = {"loss": f"{progress.loss:.4g}"}
+            if reference is not None and isinstance(progress, Progress):
                 numbers["PSNR"] = f"{psnr(progress.current(), reference, data_range=1.0):.2f}"
+            if progress.step < bar.n:
+                bar.reset()
+            bar.total = progress.num_steps
             bar.update(progress.step - bar.n)
             bar.set_postfix(numbers)
 
@@ -228,7 +259,10 @@ def _write_figure(
 ) -> None:
     from edlrr_cli.media.figure import comparison_panels, write_figure
 
-    captions = {"damaged": f"{100 * record['missing_fraction']:.3g} % missing", "restored": record["reg"]}
+    captions = {
+        "damaged": f"{100 * record['missing_fraction']:.3g} % missing",
+        "restored": record["reg"] or record["title"],
+    }
     if inputs.reference is not None:
         captions["damaged"] += f", PSNR {record['psnr_input']:.2f} dB"
         captions["restored"] += f", PSNR {record['psnr']:.2f} dB"

@@ -9,7 +9,16 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from edlrr_cli.cli.settings import MASK_MODES, preset_names, preset_path, setting_defaults, setting_types
+from edlrr_cli.cli.params import parse_assignments
+from edlrr_cli.cli.settings import (
+    MASK_MODES,
+    METHODS,
+    check_method,
+    preset_names,
+    preset_path,
+    setting_defaults,
+    setting_types,
+)
 from edlrr_cli.lrr.names import BACKENDS, REG_NAMES, parse_reg
 from edlrr_cli.tasks.config import FILLS
 
@@ -46,9 +55,11 @@ class Name(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.
 
 
 REG = Name("name", parse_reg, lambda: REG_NAMES)
+METHOD = Name("name", check_method, lambda: METHODS)
 PRESET = Name("name", preset_path, preset_names)
 
 _TYPES: dict[str, Any] = {
+    "method": METHOD,
     "reg": REG,
     "fill": click.Choice(FILLS),
     "backend": click.Choice(BACKENDS),
@@ -56,6 +67,8 @@ _TYPES: dict[str, Any] = {
 }
 
 _HELP = {
+    "method": "What fills the hole; 'edlrr show methods' lists them.",
+    "tune": "Choose the parameters of a compared method on hidden known pixels, or not.",
     "reg": "Penalty on the singular values; 'edlrr show regs' lists them.",
     "gamma": "Shape of the penalty. [default: the penalty's own]",
     "scale": "Unit of the singular values. [default: chosen from the spectrum]",
@@ -71,7 +84,7 @@ _HELP = {
     "probes": "Random probes of the stochastic estimator. [default: exact trace]",
     "backend": "How the penalty is computed.",
     "device": "auto, cpu, cuda or cuda:N.",
-    "seed": "Of the held-out pixels and the probes.",
+    "seed": "Of the hidden pixels, and of what is drawn at random.",
     "time_budget": "Seconds after which the best image so far is taken. [default: no limit]",
     "mask_mode": "What marks the hole: white paint, black paint or transparency.",
     "mask_threshold": "Levels of 255 a mask pixel must differ to be missing, 1..255. [default: 1]",
@@ -84,7 +97,14 @@ def setting_options(command: _Command) -> _Command:
     types, defaults = setting_types(), setting_defaults()
     for name in reversed(_HELP):
         command = _setting_option(name, types[name], defaults[name])(command)
-    return command
+    return click.option(
+        "--param",
+        "params",
+        metavar="NAME=VALUE",
+        multiple=True,
+        callback=lambda context, option, words: parse_assignments(words) or None,
+        help="Parameter of a compared method; repeat for more. [default: as published]",
+    )(command)
 
 
 def _setting_option(name: str, kind: type, default: Any) -> Callable[[_Command], _Command]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from edlrr_cli import __version__
+from edlrr_cli.baselines.registry import find
 from edlrr_cli.metrics import psnr, ssim
 
 if TYPE_CHECKING:
@@ -16,15 +17,30 @@ if TYPE_CHECKING:
 
     from edlrr_cli.cli.inpaint import Files, Inputs
     from edlrr_cli.cli.settings import Settings
+    from edlrr_cli.tasks.compared import Compared
     from edlrr_cli.tasks.inpaint import Result
 
 _LABEL_WIDTH = 16
 
+_OURS_ALONE = (
+    "weight",
+    "effective_rank_before",
+    "effective_rank_after",
+    "data_term",
+    "penalty",
+    "lam",
+    "scale",
+)
+
 
 def inpaint_record(
-    files: Files, inputs: Inputs, settings: Settings, result: Result, written: NDArray[np.float64]
+    files: Files,
+    inputs: Inputs,
+    settings: Settings,
+    result: Result | Compared,
+    written: NDArray[np.float64],
 ) -> dict[str, Any]:
-    """Return all that is known about a run, by name.
+    """Return all that is known about a run, by name; the names are the same for every method.
 
     Args:
         files: What was read and written.
@@ -34,7 +50,8 @@ def inpaint_record(
         written: The restored pixels at the depth of the output; they are what is measured.
 
     Returns:
-        Plain values; infinite where pictures are identical, None where nothing was measured.
+        Plain values; infinite where pictures are identical, None where nothing was measured or the
+        method has no such thing.
     """
     return {
         "status": "ok",
@@ -43,8 +60,9 @@ def inpaint_record(
         "reference": None if files.reference is None else str(files.reference),
         "output": str(files.output),
         "figure": None if files.figure is None else str(files.figure),
-        "method": "lrr",
-        "reg": settings.config.reg,
+        "method": settings.choice.method,
+        "title": "low-rank penalty" if settings.is_ours else find(settings.choice.method).title,
+        "reg": settings.config.reg if settings.is_ours else None,
         "device": result.device,
         "seed": settings.config.seed,
         "mask_mode": inputs.mask.mode,
@@ -53,16 +71,25 @@ def inpaint_record(
         "stop": result.stop,
         "seconds": result.seconds,
         **_quality(inputs, written),
-        "weight": result.weight,
-        "held_out_psnr": result.held_out_psnr,
-        "effective_rank_before": result.effective_rank_before,
-        "effective_rank_after": result.effective_rank_after,
-        "data_term": result.data_term,
-        "penalty": result.penalty,
-        "lam": result.lam,
-        "scale": result.scale,
+        **_particulars(result),
         "settings": settings.as_record(),
         "version": __version__,
+    }
+
+
+def _particulars(result: Result | Compared) -> dict[str, Any]:
+    """Return what is to be said of ours alone, or of a compared method alone; None for the rest."""
+    from edlrr_cli.tasks.compared import Compared
+
+    if not isinstance(result, Compared):
+        ours = {name: getattr(result, name) for name in _OURS_ALONE}
+        return {**ours, "held_out_psnr": result.held_out_psnr, "params": None, "tuning": None}
+    scores = result.tuning.scores if result.tuning else None
+    return {
+        **dict.fromkeys(_OURS_ALONE),
+        "held_out_psnr": result.held_out_psnr,
+        "params": result.params,
+        "tuning": scores and [{"params": score.params, "held_out_rmse": score.rmse} for score in scores],
     }
 
 
@@ -93,7 +120,6 @@ def as_text(record: dict[str, Any]) -> str:
 
 
 def _lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    settings = record["settings"]
     yield "restored", record["output"]
     missing = f"{100 * record['missing_fraction']:.3g} % of the pixels"
     yield "missing", f"{missing} (mask mode {record['mask_mode']})"
@@ -102,9 +128,14 @@ def _lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "PSNR", f"{gain}, missing pixels alone {record['psnr_missing']:.2f} dB"
     if record["ssim"] is not None:
         yield "SSIM", f"{record['ssim']:.4f}"
-    if record["held_out_psnr"] is not None:
-        share = f"{100 * settings['held_out']:.3g} % of the known pixels, hidden"
-        yield "held-out PSNR", f"{record['held_out_psnr']:.2f} dB on {share}"
+    yield from _compared_lines(record) if record["reg"] is None else _our_lines(record)
+    if record["figure"] is not None:
+        yield "figure", record["figure"]
+
+
+def _our_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    settings = record["settings"]
+    yield from _held_out(record, settings["held_out"])
     ranks = (record["effective_rank_before"], record["effective_rank_after"])
     yield "effective rank", f"{ranks[0]:.1f} -> {ranks[1]:.1f}"
     yield "objective", _objective(record)
@@ -116,8 +147,26 @@ def _lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     early = "" if record["stop"] == "steps" else f" ({record['stop']})"
     steps = f"{record['iterations']} of {settings['steps']} steps{early}"
     yield "done", f"{steps}, {record['seconds']:.1f} s on {record['device']}"
-    if record["figure"] is not None:
-        yield "figure", record["figure"]
+
+
+def _compared_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    from edlrr_cli.tasks.tuning import SHARE
+
+    yield from _held_out(record, SHARE)
+    yield "method", f"{record['title']} ({find(record['method']).source}); known pixels put back"
+    if record["params"]:
+        yield "parameters", ", ".join(f"{name} = {value}" for name, value in record["params"].items())
+    if record["settings"]["tune"]:
+        tried = record["tuning"]
+        yield "tuned", f"best of {len(tried)} settings" if tried else "nothing to choose"
+    steps = f"{record['iterations']} steps ({record['stop']}), " if record["iterations"] else ""
+    yield "done", f"{steps}{record['seconds']:.1f} s on {record['device']}"
+
+
+def _held_out(record: dict[str, Any], share: float) -> Iterator[tuple[str, str]]:
+    if record["held_out_psnr"] is not None:
+        hidden = f"{100 * share:.3g} % of the known pixels, hidden"
+        yield "held-out PSNR", f"{record['held_out_psnr']:.2f} dB on {hidden}"
 
 
 def _objective(record: dict[str, Any]) -> str:

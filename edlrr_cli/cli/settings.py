@@ -1,18 +1,22 @@
 """From flags, a ``--config`` file and a preset to one frozen object: the first that speaks wins.
 
 Noise is on 0..255 in all of them and on [0, 1] in `Config`; it is converted here and nowhere else.
+A setting that the chosen method would not look at is refused wherever it is said.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import edlrr_cli
+from edlrr_cli.baselines.registry import METHOD_NAMES, Params
+from edlrr_cli.cli.params import KINDS, typed_params
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.lrr.names import nearest
 from edlrr_cli.tasks.config import Config
@@ -28,7 +32,12 @@ MASK_MODES = ("auto", "white", "black", "alpha")
 
 NOISE_LEVELS = 255.0
 
-_WORDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+OURS = "lrr"
+"""The method of this program; every other one is in `edlrr_cli.baselines.registry`."""
+
+METHODS = (OURS, *METHOD_NAMES)
+
+_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True)
@@ -41,36 +50,67 @@ class MaskSettings:
 
 
 @dataclass(frozen=True)
+class MethodSettings:
+    """What fills the hole.
+
+    Attributes:
+        method: One of `METHODS`.
+        params: Of a compared method; those left out keep their published values.
+        tune: Choose the parameters of a compared method on hidden known pixels.
+    """
+
+    method: str = OURS
+    params: Params = field(default_factory=dict)
+    tune: bool = False
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of ``edlrr inpaint``.
 
     Attributes:
-        config: Of the restoration, noise on [0, 1].
+        config: Of the restoration, noise on [0, 1]; compared methods have its device and seed alone.
         mask: Of the mask file.
+        choice: The method and its parameters.
     """
 
     config: Config
     mask: MaskSettings
+    choice: MethodSettings
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the low-rank penalty fills the hole, and not a compared method."""
+        return self.choice.method == OURS
 
     def as_record(self) -> dict[str, Any]:
-        """Return what a ``--config`` file would say, noise on 0..255."""
-        noise = round(self.config.noise * NOISE_LEVELS, 6)
-        return {**dataclasses.asdict(self.config), **dataclasses.asdict(self.mask), "noise": noise}
+        """Return what a ``--config`` file would say, noise on 0..255; None: not set, or of no concern."""
+        config = {**dataclasses.asdict(self.config), "noise": round(self.config.noise * NOISE_LEVELS, 6)}
+        if not self.is_ours:
+            config.update(dict.fromkeys(_OURS_ALONE))
+        return {**dataclasses.asdict(self.choice), **config, **dataclasses.asdict(self.mask)}
+
+
+_OURS_ALONE = tuple(of.name for of in fields(Config) if of.name not in ("device", "seed"))
+_OTHERS_ALONE = ("params", "tune")
 
 
 def setting_types() -> dict[str, type]:
-    """Return the type of each setting by name; an optional setting has that of its values."""
-    hints = {**get_type_hints(Config), **get_type_hints(MaskSettings)}
-    return {name: (get_args(hint) or (hint,))[0] for name, hint in hints.items()}
+    """Return the type of each setting by name, ``params`` apart; an optional one has that of its values."""
+    hints = {name: hint for owner in _OWNERS for name, hint in get_type_hints(owner).items()}
+    return {name: (get_args(hint) or (hint,))[0] for name, hint in hints.items() if name != "params"}
 
 
 def setting_defaults() -> dict[str, Any]:
-    """Return the default of each setting by name."""
-    return {field.name: field.default for owner in (Config, MaskSettings) for field in fields(owner)}
+    """Return the default of each setting by name, ``params`` apart."""
+    return {of.name: of.default for owner in _OWNERS for of in fields(owner) if of.name != "params"}
+
+
+_OWNERS = (MethodSettings, Config, MaskSettings)
 
 
 def resolve(flags: Mapping[str, Any], config_file: Path | None, preset: str | None) -> Settings:
-    """Merge the settings: flag, then ``--config`` file, then preset, then default.
+    """Merge the settings: flag, then ``--config`` file, then preset, then default; parameters one by one.
 
     Args:
         flags: Setting -> value; None means that the flag was not given.
@@ -79,8 +119,8 @@ def resolve(flags: Mapping[str, Any], config_file: Path | None, preset: str | No
 
     Raises:
         InputError: The file is missing or not TOML.
-        UsageError: An unknown key or preset, a wrong type, or a value outside its domain; the
-            message names the file if that is where it stands.
+        UsageError: An unknown key or preset, a wrong type, a value outside its domain, or a setting that
+            the method does not have; the message names the file if that is where it stands.
     """
     from_file = {} if config_file is None else read_settings(config_file)
     named = from_file.pop("preset", None)
@@ -88,7 +128,38 @@ def resolve(flags: Mapping[str, Any], config_file: Path | None, preset: str | No
     from_preset = {} if preset is None else read_settings(preset_path(preset))
     from_preset.pop("preset", None)
     given = {name: value for name, value in flags.items() if value is not None}
-    return _settings({**from_preset, **from_file, **given})
+    merged = {**from_preset, **from_file, **given}
+    method = merged.get("method", OURS)
+    params: Params = {}
+    for source, values in (
+        (f"preset {preset}: ", from_preset),
+        (f"config {config_file}: ", from_file),
+        ("", given),
+    ):
+        with _said_by(source):
+            _refuse_idle(values, method, flags=not source)
+            params.update(typed_params(method, values.get("params", {})))
+    return _settings({**merged, "params": params})
+
+
+def _refuse_idle(values: Mapping[str, Any], method: str, *, flags: bool) -> None:
+    """Refuse what the method would not look at."""
+    alone, remedy = (_OTHERS_ALONE, "name one with --method") if method == OURS else (_OURS_ALONE, "")
+    for name in alone:
+        # Of the compared methods' settings, saying that there are none is no contradiction.
+        if name in values and (method != OURS or values[name]):
+            shown = ("--param" if name == "params" else "--" + name.replace("_", "-")) if flags else name
+            owner = "the compared methods" if method == OURS else f"the method {OURS}"
+            raise UsageError(f"{shown} is a setting of {owner}, not of {method}", remedy or "leave it out")
+
+
+@contextmanager
+def _said_by(source: str) -> Iterator[None]:
+    """Name where a setting stands in the message about it."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{source}{error.message}", error.remedy) from error
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -99,17 +170,15 @@ def read_settings(path: Path) -> dict[str, Any]:
         UsageError: An unknown key, a wrong type, or a value outside its domain.
     """
     values = _load(path)
-    types = {**setting_types(), "preset": str}
+    types = {**setting_types(), "preset": str, "params": dict}
     for name, value in values.items():
         if name not in types:
             raise UsageError(f"config {path}: unknown key {name!r}", nearest(name, tuple(types)))
         expected = types[name]
         if type(value) is not expected and not (expected is float and type(value) is int):
-            raise UsageError(f"config {path}: {name} must be {_WORDS[expected]}, got {value!r}")
-    try:
+            raise UsageError(f"config {path}: {name} must be {KINDS[expected]}, got {value!r}")
+    with _said_by(f"config {path}: "):
         _settings({name: value for name, value in values.items() if name != "preset"})
-    except UsageError as error:
-        raise UsageError(f"config {path}: {error.message}", error.remedy) from error
     return values
 
 
@@ -125,12 +194,24 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _settings(values: dict[str, Any]) -> Settings:
-    mask_names = {field.name for field in fields(MaskSettings)}
-    mask = {name: value for name, value in values.items() if name in mask_names}
-    config = {name: value for name, value in values.items() if name not in mask_names}
-    if "noise" in config:
-        config["noise"] = _to_unit_range(config["noise"])
-    return Settings(Config(**config), MaskSettings(**mask))
+    if "noise" in values:
+        values = {**values, "noise": _to_unit_range(values["noise"])}
+    check_method(values.get("method", OURS))
+    return Settings(_part(Config, values), _part(MaskSettings, values), _part(MethodSettings, values))
+
+
+def _part(owner: type[_Part], values: Mapping[str, Any]) -> _Part:
+    return owner(**{name: values[name] for name in get_type_hints(owner) if name in values})
+
+
+def check_method(name: str) -> None:
+    """Refuse a method that there is not.
+
+    Raises:
+        UsageError: The message offers the nearest.
+    """
+    if name not in METHODS:
+        raise UsageError(f"unknown method {name!r}", nearest(name, METHODS))
 
 
 def _to_unit_range(noise: float) -> float:

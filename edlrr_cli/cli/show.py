@@ -1,15 +1,16 @@
-"""``edlrr show``: look at the penalties."""
+"""``edlrr show``: look at the penalties and the methods."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edlrr_cli.cli.groups import HelpfulGroup
 from edlrr_cli.cli.options import FILE, REG, common_options
+from edlrr_cli.cli.settings import OURS
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import REG_NAMES, parse_reg
 
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_METHOD_ROW = "{:<17}{:<26}{:<24}{}"
+
 
 @click.group(cls=HelpfulGroup)
 def show() -> None:
-    """Show the penalties behind --reg."""
+    """Show the penalties behind --reg and the methods behind --method."""
 
 
 @show.command()
@@ -41,6 +44,33 @@ def _penalties() -> Iterator[tuple[str, str, str]]:
         gamma = getattr(penalty, "gamma", None)
         formula = (type(penalty).__doc__ or "").partition("\n")[0]
         yield name, "-" if gamma is None else f"{gamma:g}", formula
+
+
+@show.command()
+@common_options
+def methods() -> None:
+    """List every method with its source and its parameters, as published.
+
+    Where --tune chooses a parameter, its candidates follow in brackets.
+    """
+    from edlrr_cli.baselines.registry import METHODS, default_params
+
+    rows = [
+        (name, method.title, method.source, _parameters(default_params(name), method.grid))
+        for name, method in METHODS.items()
+    ]
+    click.echo(_METHOD_ROW.format("name", "title", "source", "parameters"))
+    click.echo(_METHOD_ROW.format(OURS, "low-rank penalty", "Li et al. 2025", "see edlrr inpaint --help"))
+    for row in rows:
+        click.echo(_METHOD_ROW.format(*row).rstrip())
+
+
+def _parameters(params: Mapping[str, Any], grid: Mapping[str, tuple[Any, ...]]) -> str:
+    shown = []
+    for name, value in params.items():
+        candidates = f" [{', '.join(map(str, grid[name]))}]" if name in grid else ""
+        shown.append(f"{name}={value}{candidates}")
+    return "  ".join(shown)
 
 
 @show.command()

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from edlrr_cli import __version__
+from edlrr_cli.baselines.registry import METHODS
 from edlrr_cli.errors import EXIT_DEVICE, EXIT_INPUT, EXIT_OUTPUT
 from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks import inpaint as task
@@ -260,3 +261,75 @@ def test_a_sample_gets_better(spawn, tmp_path):
     ended = spawn("inpaint", image, *files, "--preset", "text", "--steps", "20", "--json")
     record = json.loads(ended.stdout)
     assert record["psnr"] > record["psnr_input"] + 10
+
+
+def by_method(scene, *more):
+    return ["inpaint", scene.damaged, "--mask", scene.mask, "--method", *more]
+
+
+def test_a_compared_method_fills_the_hole_and_reports(run, scene):
+    figure = scene.folder / "compare.png"
+    given = ("nuclear-admm", "--param", "rtol=1e-3", "--reference", scene.clean, "--figure", figure)
+    text = run(*by_method(scene, *given)).stdout
+    known = levels(scene.mask) == 0
+    np.testing.assert_array_equal(levels(scene.restored)[known], levels(scene.damaged)[known])
+    assert psnr(pixels(scene.restored), pixels(scene.clean), data_range=1.0) > 30
+    lines = dict((line[:16].strip(), line[16:]) for line in text.splitlines())
+    assert list(lines) == ["restored", "missing", "PSNR", "SSIM", "method", "parameters", "done", "figure"]
+    assert lines["method"].startswith("nuclear norm, exact (Lin et al. 2010)")
+    assert "rtol = 0.001, max_iterations = 500" in lines["parameters"]
+    assert " steps (tolerance), " in lines["done"]
+    assert levels(figure).shape[2] == 3
+
+
+def test_the_json_of_every_method_has_the_same_keys(run, scene):
+    ours = record_of(run(*scene.arguments("--json")))
+    theirs = record_of(run(*by_method(scene, "biharmonic", "--json", "--overwrite")))
+    assert list(theirs) == list(ours)
+    assert list(theirs["settings"]) == list(ours["settings"])
+    assert (ours["method"], ours["params"], ours["tuning"]) == ("lrr", None, None)
+    names = ("method", "title", "reg", "params", "tuning", "iterations", "stop", "weight", "scale")
+    assert [theirs[name] for name in names] == [
+        "biharmonic", "biharmonic", None, {}, None, 0, "direct", None, None,
+    ]  # fmt: skip
+
+
+def test_a_method_is_tuned_on_hidden_pixels(run, scene, monkeypatch):
+    method = dataclasses.replace(METHODS["nuclear-admm"], grid={"max_iterations": (1, 100)})
+    monkeypatch.setitem(METHODS, "nuclear-admm", method)
+    given = ("nuclear-admm", "--tune", "--param", "rtol=1e-3")
+    record = record_of(run(*by_method(scene, *given, "--json")))
+    assert record["params"]["max_iterations"] == 100
+    assert record["params"]["rtol"] == 1e-3
+    assert [score["params"]["max_iterations"] for score in record["tuning"]] == [1, 100]
+    best = min(score["held_out_rmse"] for score in record["tuning"])
+    assert record["held_out_psnr"] == pytest.approx(-20 * np.log10(best))
+    text = run(*by_method(scene, *given, "--overwrite")).stdout
+    assert "held-out PSNR" in text
+    assert "5 % of the known pixels, hidden" in text
+    assert "best of 2 settings" in text
+    text = run(*by_method(scene, "untouched", "--tune", "--overwrite")).stdout
+    assert "nothing to choose" in text
+
+
+def test_a_terminal_sees_the_progress_of_a_method(run, scene, monkeypatch):
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda self: True, raising=False)
+    result = run(*by_method(scene, "tv", "--reference", scene.clean, "--param", "max_iterations=3"))
+    assert "3/3" in result.stderr
+    assert "loss=" in result.stderr
+
+
+def test_methods_from_a_file_and_their_refusals(refused, run, scene):
+    config = scene.folder / "mine.toml"
+    config.write_text('method = "tv"\n[params]\nmax_iterations = 2\n')
+    record = record_of(
+        run("inpaint", scene.damaged, "--mask", scene.mask, "--config", config, "--json", "-q")
+    )
+    assert (record["method"], record["iterations"], record["stop"]) == ("tv", 2, "iterations")
+    again = ("--overwrite", "-q")
+    line = refused(2, *by_method(scene, "tv", *again, "--param", "rtl=1"))
+    assert "method tv: unknown parameter 'rtl'; did you mean 'rtol'?" in line
+    assert "it takes none" in refused(2, *by_method(scene, "biharmonic", *again, "--param", "a=1"))
+    assert "did you mean 'irnn'?" in refused(2, *by_method(scene, "irn"))
+    line = refused(6, *by_method(scene, "nuclear-admm", *again, "--param", "penalty=0"))
+    assert "method nuclear-admm broke down" in line

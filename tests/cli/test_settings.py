@@ -7,7 +7,7 @@ import inspect
 
 import pytest
 
-from edlrr_cli.cli import settings
+from edlrr_cli.cli import params, settings
 from edlrr_cli.cli.inpaint import inpaint
 from edlrr_cli.cli.settings import preset_names, preset_path, read_settings, resolve
 from edlrr_cli.errors import InputError, UsageError
@@ -76,6 +76,9 @@ def test_noise_is_converted_once_and_told_as_given():
         "mask_mode",
         "mask_threshold",
         "dilate",
+        "method",
+        "params",
+        "tune",
     }
 
 
@@ -92,6 +95,13 @@ def test_noise_is_converted_once_and_told_as_given():
         ("steps = -3", "steps must be 0 or more, got -3"),
         ("noise = -1", "noise must be between 0 and 255, got -1"),
         ('reg = "laguerre-gama"', "unknown reg 'laguerre-gama'; did you mean 'laguerre-gamma'?"),
+        ('method = "irn"', "unknown method 'irn'; did you mean 'irnn'?"),
+        ("params = 3", "params must be a table, got 3"),
+        ("tune = 1", "tune must be true or false, got 1"),
+        ('method = "tv"\n[params]\nrtol = "a"', "method tv: rtol must be a number, got 'a'"),
+        ('method = "tv"\nwhiten = 1', "whiten is a setting of the method lrr, not of tv; leave it out"),
+        ("tune = true", "tune is a setting of the compared methods, not of lrr; name one with --method"),
+        ("[params]\nrtol = 1", "params is a setting of the compared methods, not of lrr"),
     ],
 )
 def test_wrong_settings_are_refused_with_the_file(toml, refused, scene, text, said):
@@ -130,3 +140,88 @@ def test_presets_are_valid_and_self_contained(name):
 def test_the_paper_preset_is_the_papers_setting():
     expected = Config(center=False, whiten=0, fill="zero", steps=500, refresh=1, lr=0.1, held_out=0)
     assert resolve({}, None, "paper").config == expected
+
+
+def test_parameters_are_merged_one_by_one_and_typed(toml):
+    path = toml('method = "tv"\ntune = true\nseed = 3\n[params]\nrtol = 1\nprimal_step = 0.5\n')
+    resolved = resolve({"params": {"rtol": "1e-2", "max_iterations": "7"}, "tune": None}, path, None)
+    assert resolved.choice == settings.MethodSettings(
+        "tv", {"rtol": 0.01, "primal_step": 0.5, "max_iterations": 7}, tune=True
+    )
+    assert resolved.config == Config(seed=3)
+    record = resolved.as_record()
+    assert (record["method"], record["tune"], record["params"]["rtol"]) == ("tv", True, 0.01)
+    assert (record["seed"], record["device"]) == (3, "auto")
+    assert {record[of.name] for of in dataclasses.fields(Config)} == {None, 3, "auto"}
+    assert set(record) == set(resolve({}, None, None).as_record())
+
+
+def test_a_flag_may_take_another_method_than_the_file(toml):
+    path = toml('method = "tv"\n[params]\nrtol = 0.01\n')
+    assert resolve({"method": "nuclear-admm"}, path, None).choice.params == {"rtol": 0.01}
+    with pytest.raises(UsageError, match="params is a setting of the compared methods, not of lrr"):
+        resolve({"method": "lrr"}, path, None)
+
+
+def test_what_a_compared_method_would_ignore_is_refused(refused, scene, toml):
+    given = ("inpaint", scene.damaged, "--mask", scene.mask, "--method", "tv")
+    assert "--held-out is a setting of the method lrr, not of tv" in refused(2, *given, "--held-out", "0.1")
+    assert "--center is a setting of the method lrr" in refused(2, *given, "--no-center")
+    path = toml("lr = 0.1")
+    assert f"config {path}: lr is a setting of the method lrr" in refused(2, *given, "--config", path)
+    assert "preset random: steps is a setting of" in refused(2, *given, "--preset", "random")
+    ours = ("inpaint", scene.damaged, "--mask", scene.mask)
+    assert "--param is a setting of the compared methods" in refused(2, *ours, "--param", "rtol=1")
+    assert "--tune is a setting of the compared methods, not of lrr" in refused(2, *ours, "--tune")
+    assert resolve({"tune": False, "params": None}, None, None).choice == settings.MethodSettings()
+
+
+@pytest.fixture
+def declared(monkeypatch):
+    hints = {"a": int, "b": float, "c": bool, "d": str, "e": int | None}
+    monkeypatch.setattr(params, "param_types", lambda name: hints)
+
+
+@pytest.mark.parametrize(
+    ("given", "typed"),
+    [
+        ({"a": "3"}, 3),
+        ({"a": 3}, 3),
+        ({"b": "1e-3"}, 1e-3),
+        ({"b": 2}, 2.0),
+        ({"c": "true"}, True),
+        ({"c": False}, False),
+        ({"d": "none"}, "none"),
+        ({"e": "none"}, None),
+        ({"e": "4"}, 4),
+        ({"unknown": 1.5}, 1.5),  # the registry refuses it, with the nearest name
+    ],
+)
+def test_parameters_get_their_types(declared, given, typed):
+    (result,) = params.typed_params("m", given).values()
+    assert result == typed
+    assert type(result) is type(typed)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"a": "3.5"}, "method m: a must be a whole number, got '3.5'"),
+        ({"a": True}, "method m: a must be a whole number, got True"),
+        ({"a": "none"}, "method m: a must be a whole number, got 'none'"),
+        ({"b": "nan"}, "method m: b must be a number, got 'nan'"),
+        ({"b": []}, r"method m: b must be a number, got \[\]"),
+        ({"c": "1"}, "method m: c must be true or false, got '1'"),
+        ({"d": 1}, "method m: d must be a text, got 1"),
+        ({"e": "x"}, "method m: e must be a whole number or none, got 'x'"),
+    ],
+)
+def test_parameters_of_a_wrong_type_are_refused(declared, given, said):
+    with pytest.raises(UsageError, match=said):
+        params.typed_params("m", given)
+
+
+@pytest.mark.parametrize("word", ["rtol", "=1", "rtol="])
+def test_an_assignment_has_two_sides(refused, scene, word):
+    line = refused(2, *scene.arguments("--param", word))
+    assert f"--param '{word}': expected NAME=VALUE" in line

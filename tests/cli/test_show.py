@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edlrr_cli.baselines.registry import METHOD_NAMES, METHODS
 from edlrr_cli.cli.show import centred_spectrum
 from edlrr_cli.lrr.names import REG_NAMES
 
@@ -20,6 +21,20 @@ def test_the_table_has_every_name_with_its_formula(run):
     assert [row.split()[0] for row in rows] == list(REG_NAMES)
     assert all("h(x) = " in row for row in rows)
     assert "exact-scad         3.7    h(x) = x up to 1" in rows[REG_NAMES.index("exact-scad")]
+
+
+def test_the_methods_have_their_source_and_parameters(run):
+    header, ours, *rows = run("show", "methods").stdout.splitlines()
+    assert header.split() == ["name", "title", "source", "parameters"]
+    assert ours.startswith("lrr ")
+    assert [row.split()[0] for row in rows] == list(METHOD_NAMES)
+    for row, method in zip(rows, METHODS.values(), strict=True):
+        assert f" {method.title} " in row
+        assert f" {method.source}" in row
+    (tv,) = (row for row in rows if row.startswith("tv "))
+    assert tv.endswith("primal_step=0.03  rtol=0.001  max_iterations=1000")
+    (telea,) = (row for row in rows if row.startswith("telea "))
+    assert telea.endswith("radius_px=3 [2, 3, 10]")
 
 
 def size_px(path: Path) -> tuple[int, int]:
