@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from edlrr_cli.baselines.registry import METHOD_NAMES, METHODS
 from edlrr_cli.cli.app import _COMMANDS, edlrr
 from edlrr_cli.errors import EdlrrError
 from edlrr_cli.lrr.names import REG_NAMES
@@ -89,9 +90,16 @@ def test_the_python_example_runs():
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in names["net"].parameters())
 
 
-@pytest.mark.parametrize("name", [*REG_NAMES, *_COMMANDS])
-def test_every_penalty_and_command_is_documented(name):
+@pytest.mark.parametrize("name", [*REG_NAMES, *METHOD_NAMES, *_COMMANDS])
+def test_every_penalty_method_and_command_is_documented(name):
     assert f"`{name}`" in README or f"edlrr {name}" in README
+
+
+def test_the_source_of_every_method_is_documented():
+    (section,) = re.findall(r"^## Compared methods\n(.*?)^## ", README, flags=re.MULTILINE | re.DOTALL)
+    for name, method in METHODS.items():
+        (row,) = (line for line in section.splitlines() if line.startswith("|") and f"`{name}`" in line)
+        assert method.source == "control" or method.source in row
 
 
 def subclasses(kind):

@@ -38,6 +38,16 @@ def parse_assignments(words: Iterable[str]) -> dict[str, str]:
     return given
 
 
+def as_word(value: Any) -> str:
+    """Return a parameter as ``--param`` takes it.
+
+    Example:
+        >>> as_word(None), as_word(True), as_word(1e-5)
+        ('none', 'true', '1e-05')
+    """
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
 def typed_params(method: str, given: Mapping[str, Any]) -> Params:
     """Give each parameter the type that the method's solver declares; imports torch if any is given.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edlrr_cli import __version__
 from edlrr_cli.baselines.registry import find
+from edlrr_cli.cli.params import as_word
 from edlrr_cli.metrics import psnr, ssim
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _compared_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _held_out(record, SHARE)
     yield "method", f"{record['title']} ({find(record['method']).source}); known pixels put back"
     if record["params"]:
-        yield "parameters", ", ".join(f"{name} = {value}" for name, value in record["params"].items())
+        yield "parameters", " ".join(f"{name}={as_word(value)}" for name, value in record["params"].items())
     if record["settings"]["tune"]:
         tried = record["tuning"]
         yield "tuned", f"best of {len(tried)} settings" if tried else "nothing to choose"

@@ -10,6 +10,7 @@ import click
 
 from edlrr_cli.cli.groups import HelpfulGroup
 from edlrr_cli.cli.options import FILE, REG, common_options
+from edlrr_cli.cli.params import as_word
 from edlrr_cli.cli.settings import OURS
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import REG_NAMES, parse_reg
@@ -68,8 +69,8 @@ def methods() -> None:
 def _parameters(params: Mapping[str, Any], grid: Mapping[str, tuple[Any, ...]]) -> str:
     shown = []
     for name, value in params.items():
-        candidates = f" [{', '.join(map(str, grid[name]))}]" if name in grid else ""
-        shown.append(f"{name}={value}{candidates}")
+        candidates = f" [{', '.join(map(as_word, grid[name]))}]" if name in grid else ""
+        shown.append(f"{name}={as_word(value)}{candidates}")
     return "  ".join(shown)
 
 

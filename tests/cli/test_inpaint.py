@@ -277,7 +277,7 @@ def test_a_compared_method_fills_the_hole_and_reports(run, scene):
     lines = dict((line[:16].strip(), line[16:]) for line in text.splitlines())
     assert list(lines) == ["restored", "missing", "PSNR", "SSIM", "method", "parameters", "done", "figure"]
     assert lines["method"].startswith("nuclear norm, exact (Lin et al. 2010)")
-    assert "rtol = 0.001, max_iterations = 500" in lines["parameters"]
+    assert "rtol=0.001 max_iterations=500" in lines["parameters"]
     assert " steps (tolerance), " in lines["done"]
     assert levels(figure).shape[2] == 3
 

@@ -24,7 +24,8 @@ def test_the_table_has_every_name_with_its_formula(run):
 
 
 def test_the_methods_have_their_source_and_parameters(run):
-    header, ours, *rows = run("show", "methods").stdout.splitlines()
+    result = run("show", "methods")
+    header, ours, *rows = result.stdout.splitlines()
     assert header.split() == ["name", "title", "source", "parameters"]
     assert ours.startswith("lrr ")
     assert [row.split()[0] for row in rows] == list(METHOD_NAMES)
@@ -35,6 +36,7 @@ def test_the_methods_have_their_source_and_parameters(run):
     assert tv.endswith("primal_step=0.03  rtol=0.001  max_iterations=1000")
     (telea,) = (row for row in rows if row.startswith("telea "))
     assert telea.endswith("radius_px=3 [2, 3, 10]")
+    assert "max_rank=none" in result.stdout
 
 
 def size_px(path: Path) -> tuple[int, int]:
