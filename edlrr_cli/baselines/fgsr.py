@@ -62,10 +62,7 @@ class Half:
 
     def cost(self, factors: Factors) -> Tensor:
         """Return the cost, summed over the channels."""
-        return (
-            torch.linalg.vector_norm(factors.A, dim=-2).sum()
-            + torch.linalg.vector_norm(factors.B, dim=-1).sum()
-        )
+        return _sum_of_norms(factors.A) + _sum_of_norms(factors.B.mT)
 
     def factorise(self, Y: Tensor, max_rank: int) -> Factors:
         """Return A = U S^(1/2), B = S^(1/2) V^T of the leading singular triplets of Y."""

@@ -21,7 +21,7 @@ def fgsr_two_thirds(
     device: torch.device,
     dtype: torch.dtype,
     callback: Callback | None = None,
-    penalty: float = 0.1,
+    penalty: float = 0.3,
     rtol: float = 1e-4,
     max_iterations: int = 1000,
 ) -> Result:
@@ -59,8 +59,8 @@ def fgsr_half(
 ) -> Result:
     """Minimise FGSR-1/2(A, B) subject to A B = X, P(X) = P(M): the sum of the singular values' square roots.
 
-        A, B <- a step each on the FGSR and penalty / 2 ||X + Q / penalty - A B||_F^2, A first
-        X <- P(M) + the complement of P(A B - Q / penalty),   Q <- Q + penalty (X - A B)
+        A, B <- a step each on the FGSR and penalty / 2 ||X + Y - A B||_F^2, A first
+        X <- P(M) + the complement of P(A B - Y),   Y <- Y + X - A B
 
     then negligible pairs of a column of A and a row of B are dropped, which makes the steps cheaper. Starts
     from the leading singular triplets of P(M) / share, the share of known pixels; as many as half that share
@@ -99,16 +99,16 @@ def _complete(
     """Return the outcome of the steps that `fgsr_half` describes."""
     share = max(float(observed.double().mean()), 1 / observed.numel())
     A, B = fgsr.factorise(P / share, math.ceil(share * min(P.shape[-2:]) / 2))
-    X, Q = P, torch.zeros_like(P)
+    X, Y = P, torch.zeros_like(P)
     converged = False
     while not converged and len(monitor.history) < max_iterations:
         before = A, B, X
-        target = X + Q / penalty
+        target = X + Y
         A = step_A(Factors(A, B), target, penalty, _SAFETY_A)
         B = fgsr.step_B(Factors(A, B), target, penalty, _SAFETY_B)
         product = A @ B
-        X = torch.where(observed, P, product - Q / penalty)
-        Q = Q + penalty * (X - product)
+        X = torch.where(observed, P, product - Y)
+        Y = Y + X - product
         monitor.note(float(fgsr.cost(Factors(A, B))))
         converged = settled(before, (A, B, X), rtol)
         A, B = prune(Factors(A, B), by_rows=True)

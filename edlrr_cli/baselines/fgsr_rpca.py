@@ -30,8 +30,8 @@ def fgsr_rpca(
 ) -> Result:
     """Minimise FGSR(A, B) + weight ||E||_1 subject to D = A B + E, D each channel with its holes black.
 
-        A, B <- a step each on the FGSR and penalty / 2 ||D - E + Q / penalty - A B||_F^2, B first
-        E <- soft(D - A B + Q / penalty, weight / penalty),   Q <- Q + penalty (D - A B - E)
+        A, B <- a step each on the FGSR and penalty / 2 ||D - E + Y - A B||_F^2, B first
+        E <- soft(D - A B + Y, weight / penalty),   Y <- Y + D - A B - E
 
     then negligible columns of A are dropped with their rows of B. The penalty stays as it is. Nothing is
     proved about convergence of these steps.
@@ -67,17 +67,17 @@ def fgsr_rpca(
     fgsr = _REGULARISERS[regulariser]
     D, _ = to_channels(image, known, device=device, dtype=dtype)
     A, B = fgsr.factorise(D, max_rank)
-    E, Q = torch.zeros_like(D), torch.zeros_like(D)
+    E, Y = torch.zeros_like(D), torch.zeros_like(D)
     monitor = Monitor("fgsr-rpca", max_iterations, callback)
     converged = False
     while not converged and len(monitor.history) < max_iterations:
         before = A, B, E
-        target = D - E + Q / penalty
+        target = D - E + Y
         B = fgsr.step_B(Factors(A, B), target, penalty, _SAFETY)
         A = step_A(Factors(A, B), target, penalty, _SAFETY)
-        gap = D - A @ B + Q / penalty
+        gap = D - A @ B + Y
         E = soft(gap, weight / penalty)
-        Q = penalty * (gap - E)
+        Y = gap - E
         monitor.note(float(fgsr.cost(Factors(A, B)) + weight * E.abs().sum()))
         converged = settled(before, (A, B, E), rtol)
         A, B = prune(Factors(A, B), by_rows=False)
