@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from edlrr_cli.bench.paper_table1 import CITATION, Column
+from edlrr_cli.bench.paper_table1 import CITATION
 from edlrr_cli.bench.record import Record, Row
 from edlrr_cli.bench.report import made_with
 from edlrr_cli.bench.table1_means import GROUPS, Means, average, in_seconds, two_best
@@ -34,7 +34,6 @@ class Measure:
         caption: Of the table.
         text: Writes a value.
         ranked: Whether the best are marked; the greater the better.
-        printed: What the paper prints, given its column and a corruption or None for the mean.
     """
 
     key: str
@@ -42,7 +41,6 @@ class Measure:
     caption: str
     text: Callable[[float], str]
     ranked: bool = True
-    printed: Callable[[Column, str | None], float | None] = lambda column, corruption: None
 
 
 @dataclass(frozen=True)
@@ -92,28 +90,18 @@ def _decibels(value: float) -> str:
     return f"{value:.2f}"
 
 
-def _printed_psnr(column: Column, corruption: str | None) -> float | None:
-    return average(column.psnr.values()) if corruption is None else column.psnr.get(corruption)
-
-
-def _printed_seconds(column: Column, corruption: str | None) -> float | None:
-    return column.seconds if corruption is None else None
-
-
 MEASURES = (
     Measure(
         "psnr",
         "PSNR, known pixels put back",
         "PSNR in dB over the whole image, the known pixels put back",
         _decibels,
-        printed=_printed_psnr,
     ),
     Measure(
         "psnr_raw",
         "PSNR, as the method returns it",
         "PSNR in dB over the whole image, as the method returns it",
         _decibels,
-        printed=_printed_psnr,
     ),
     Measure(
         "psnr_missing", "PSNR, missing pixels only", "PSNR in dB over the missing pixels alone", _decibels
@@ -125,7 +113,6 @@ MEASURES = (
         "Seconds per image, choosing of parameters apart",
         in_seconds,
         ranked=False,
-        printed=_printed_seconds,
     ),
     Measure(
         "peak_bytes",
@@ -179,7 +166,9 @@ def _context(record: Record, pictures: Path | None) -> dict[str, Any]:
         "image_tables": [_image_table(means, corruption, cases) for corruption in means.corruptions],
         "galleries": [] if pictures is None else list(_galleries(means, parameters, cases, pictures)),
         "failures": [case for case in cases if "error" in case],
-        "parameters": {key: _plain(value) for key, value in parameters.items() if key != "settings"},
+        "parameters": {
+            key: _plain(value) for key, value in parameters.items() if key != "settings" and value is not None
+        },
         "settings": {key: _plain(value) for key, value in parameters.get("settings", {}).items()},
     }
 
@@ -195,38 +184,61 @@ def _plain(value: Any) -> str:
 
 def _measure_table(means: Means, measure: Measure, cases: Iterable[Row]) -> Table:
     columns = [*means.corruptions, None]
-    ranks = {
-        column: means.ranks(column, measure.key, measure.text) if measure.ranked else {} for column in columns
-    }
+    ranked = columns if measure.ranked else []
+    ranks = {column: means.ranks(column, measure.key, measure.text) for column in ranked}
     tuning = _tuning_seconds(cases) if measure.key == "seconds" else {}
 
-    def cell(method: str, column: str | None) -> Cell:
-        value = means.value(method, column, measure.key)
-        if value is None:
-            return Cell(_NONE)
-        spread = None if column is None else means.cell(method, column).get(f"{measure.key}_sd")
-        failed = 0 if column is None else means.cell(method, column)["num_failed"]
-        choosing = tuning.get((method, column))
-        paper = means.printed(method)
-        printed = None if paper is None else measure.printed(paper, column)
-        return Cell(
-            measure.text(value),
-            value,
-            ranks[column].get(method, 0),
-            "" if spread is None else f"± {measure.text(spread)}",
-            f"† {failed} failed" if failed else "" if choosing is None else f"+ {in_seconds(choosing)}",
-            "" if printed is None else measure.text(printed),
-        )
-
     def line(method: str) -> Line:
+        cells = [
+            _mean_cell(
+                means,
+                measure,
+                method,
+                column,
+                rank=ranks.get(column, {}).get(method, 0),
+                choosing=tuning.get((method, column)),
+            )
+            for column in columns
+        ]
         paper = means.printed(method)
-        shown = paper is not None and any(measure.printed(paper, column) is not None for column in columns)
-        cells = [cell(method, column) for column in columns]
-        return Line(method, means.title(method), cells, paper.name if paper is not None and shown else "")
+        name = paper.name if paper is not None and any(cell.printed for cell in cells) else ""
+        return Line(method, means.title(method), cells, name)
 
     names = [_OVERALL if column is None else column for column in columns]
     first = "descending" if measure.ranked else "ascending"
     return Table(measure.caption, names, _grouped(means, line), first)
+
+
+def _mean_cell(
+    means: Means, measure: Measure, method: str, column: str | None, *, rank: int, choosing: float | None
+) -> Cell:
+    """Return a mean over one corruption, or over all, with its small print."""
+    printed = _printed(means, measure, method, column)
+    of_paper = "" if printed is None else measure.text(printed)
+    value = means.value(method, column, measure.key)
+    if value is None:
+        return Cell(_NONE, printed=of_paper)
+    row = {} if column is None else means.cell(method, column)
+    spread, failed = row.get(f"{measure.key}_sd"), row.get("num_failed", 0)
+    below = f"† {failed} failed" if failed else "" if choosing is None else f"+ {in_seconds(choosing)}"
+    return Cell(
+        measure.text(value),
+        value,
+        rank,
+        "" if spread is None else f"± {measure.text(spread)}",
+        below,
+        of_paper,
+    )
+
+
+def _printed(means: Means, measure: Measure, method: str, column: str | None) -> float | None:
+    """Return what the paper prints: PSNR, which may be read either way, and the time over all."""
+    paper = means.printed(method)
+    if paper is None or measure.key not in ("psnr", "psnr_raw", "seconds"):
+        return None
+    if measure.key == "seconds":
+        return paper.seconds if column is None else None
+    return average(paper.psnr.get(name) for name in (means.corruptions if column is None else [column]))
 
 
 def _tuning_seconds(cases: Iterable[Row]) -> dict[tuple[str, str | None], float]:
