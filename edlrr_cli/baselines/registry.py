@@ -50,23 +50,43 @@ METHODS: dict[str, Method] = {
     "fsr": Method("opencv:fsr", "FSR", "Genser et al. 2018"),
     "tv": Method("total_variation:total_variation", "total variation", "Chan, Shen 2002"),
     "nuclear-admm": Method("nuclear_admm:nuclear_admm", "nuclear norm, exact", "Lin et al. 2010"),
-    "tnnr": Method("tnnr:tnnr", "TNNR", "Hu et al. 2013"),
+    "tnnr": Method("tnnr:tnnr", "TNNR", "Hu et al. 2013", grid={"rank": (5, 10)}),
     "fgsr-rpca": Method("fgsr_rpca:fgsr_rpca", "RPCA FGSR", "Fan et al. 2019", printed="RPCA FGSR"),
     "fgsr-two-thirds": Method("fgsr_completion:fgsr_two_thirds", "FGSR-2/3, masked", "Fan et al. 2019"),
     "fgsr-half": Method("fgsr_completion:fgsr_half", "FGSR-1/2, masked", "Fan et al. 2019"),
     "mdt-tucker": Method(
         "mdt_tucker:mdt_tucker", "f-MDT Tucker", "Yamamoto et al. 2022", printed="f-MDT Tucker"
     ),
-    "pssv": Method("pssv:pssv", "partial sum (MSS), masked", "Oh et al. 2015", printed="MSS"),
-    "pssv-rpca": Method("pssv:pssv_rpca", "partial sum (MSS), RPCA", "Oh et al. 2015", printed="MSS"),
+    "pssv": Method(
+        "pssv:pssv",
+        "partial sum (MSS), masked",
+        "Oh et al. 2015",
+        grid={"rank": (0, 5, 10, 20)},
+        printed="MSS",
+    ),
+    "pssv-rpca": Method(
+        "pssv:pssv_rpca",
+        "partial sum (MSS), RPCA",
+        "Oh et al. 2015",
+        grid={"rank": (0, 5, 10)},
+        printed="MSS",
+    ),
     "multi-schatten": Method(
-        "multi_schatten:multi_schatten", "multi-Schatten-p (MSS)", "Xu et al. 2017", printed="MSS"
+        "multi_schatten:multi_schatten",
+        "multi-Schatten-p (MSS)",
+        "Xu et al. 2017",
+        {"lam": (0.2, 0.5, 1.0)},
+        printed="MSS",
     ),
     "irnn": Method("irnn:irnn", "IRNN", "Lu et al. 2015", printed="IRNN"),
     "tnn-3dtv": Method("tnn_3dtv:tnn_3dtv", "TNN-3DTV", "Jiang et al. 2018", printed="TNN-3DTV"),
     "dlrl": Method("dlrl:dlrl", "DLRL, as released", "Chen et al. 2021", printed="DLRL"),
     "dlrl-principled": Method(
-        "dlrl:dlrl_principled", "DLRL, matrix power", "Chen et al. 2021", printed="DLRL"
+        "dlrl:dlrl_principled",
+        "DLRL, matrix power",
+        "Chen et al. 2021",
+        {"rank": (50, 100)},
+        printed="DLRL",
     ),
 }
 

@@ -9,7 +9,7 @@ import torch
 from edlrr_cli.baselines.dlrl import _MatrixPower
 from edlrr_cli.errors import NumericsError
 
-SMALL = {"rank": 4, "num_factors": 4, "scale": 1.0, "lr": 0.02, "max_iterations": 25}
+SMALL = {"rank": 4, "factor_p": 1.0, "num_factors": 4, "scale": 1.0, "lr": 0.02, "max_iterations": 25}
 
 
 def draws(height, width, channels, rank, scale, seed=0):
@@ -106,7 +106,7 @@ def test_is_its_formulas(name, change, picture, hole, complete):
 
 def test_ends_where_the_scheduler_of_torch_ends(picture, hole, complete):
     image, known = picture(14, 17, 1, rank=3), hole(14, 17)
-    settings = {"rank": 3, "num_factors": 2, "lr": 0.2, "factor_p": 2.0}
+    settings = {"rank": 3, "num_factors": 2, "lr": 0.2}
     result = complete("dlrl-principled", image, known, **settings, max_iterations=2000)
     _, losses = transcription(
         torch.from_numpy(image[..., 0]),
@@ -126,7 +126,7 @@ def test_ends_where_the_scheduler_of_torch_ends(picture, hole, complete):
 
 def test_p_2_is_a_product_of_rectified_weights(picture, hole, complete):
     """Then the gain is I: after no step but the first, X is relu(W_1) relu(W_I), whatever eta is."""
-    settings = {"factor_p": 2.0, "num_factors": 2, "rank": 4, "lr": 0.0, "max_iterations": 1}
+    settings = {"num_factors": 2, "rank": 4, "lr": 0.0, "max_iterations": 1}
     image, known = picture(14, 17, 1), hole(14, 17)
     raw = complete("dlrl-principled", image, known, **settings).raw
     _, _, left, right = draws(14, 17, 1, 4, 1.0)[0]
@@ -152,13 +152,13 @@ def test_the_matrix_power_has_the_gradient_of_its_eigenvalues():
     torch.testing.assert_close(gradient, torch.full((4, 4), 0.3, dtype=torch.float64))
 
 
-def test_the_released_sign_keeps_what_the_right_one_loses(picture, hole, complete):
-    """On a picture that the first product undershoots, ascent leaves negative entries in Y^T Y instead."""
+def test_says_that_the_entrywise_power_is_not_a_number(picture, hole, complete):
+    """The first product falls short of some pixels only: Y^T Y has negative entries."""
     with pytest.raises(NumericsError, match="nan"):
         complete("dlrl", picture(), hole(30, 36), scale=0.3)
 
 
-def test_the_grid_recovers_a_picture(picture, hole, complete):
+def test_the_defaults_recover_a_picture(picture, hole, complete):
     image, known = picture(40, 40, 1), hole(40, 40)
-    result = complete("dlrl-principled", image, known, factor_p=2.0, rank=4, lr=0.01, max_iterations=400)
+    result = complete("dlrl-principled", image, known, rank=4, lr=0.01, max_iterations=400)
     assert np.sqrt(np.mean((result.raw - image) ** 2)) < 0.02
