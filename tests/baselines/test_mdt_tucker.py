@@ -95,7 +95,7 @@ def test_the_windows_come_ever_nearer_to_their_subspace_at_fixed_ranks(hole, com
         X = complete("mdt-tucker", image, known, window_px=6, atol=0.0, max_iterations=steps).raw
         G = gram(np.where(known[..., None], image, X), [np.eye(1), np.eye(6)], 1, (1, 6))
         distances.append(np.linalg.eigvalsh(G)[:-1].sum())
-    assert np.diff(distances).max() < 1e-12
+    assert np.diff(distances).max() < 1e-10
     assert distances[-1] < distances[1] - 0.1
 
 
@@ -118,11 +118,14 @@ def test_full_ranks_keep_the_known_pixels_and_say_so(picture, hole, complete, ca
     assert re.search(r"stopped at ranks 6 x 6, cost \d\.\d\de-\d\d", caplog.text)
 
 
-def test_no_rank_grows_beyond_its_cap(picture, hole, complete, caplog):
-    image, known = picture(4, 30), hole(4, 30)
+def test_no_rank_grows_beyond_its_cap(hole, complete, caplog):
+    # Only the columns differ, so the residual of that direction is the larger one at its cap too.
+    columns = np.random.default_rng(0).random((1, 26, 3))
+    image, known = np.repeat(columns, 20, axis=0), hole(20, 26)
     with caplog.at_level(logging.INFO, logger="edlrr_cli.baselines.mdt_tucker"):
-        complete("mdt-tucker", image, known, window_px=12, max_rank=7, target=0.0)
-    assert "stopped at ranks 4 x 7" in caplog.text
+        result = complete("mdt-tucker", image, known, window_px=8, max_rank=3, max_iterations=100)
+    assert result.stop == "tolerance"
+    assert "stopped at ranks 3 x 3" in caplog.text
 
 
 def test_the_tolerance_is_absolute_so_that_it_means_pixels_on_0_to_1(picture, hole, complete):
