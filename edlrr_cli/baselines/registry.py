@@ -55,7 +55,11 @@ METHODS: dict[str, Method] = {
     "fgsr-two-thirds": Method("fgsr_completion:fgsr_two_thirds", "FGSR-2/3, masked", "Fan et al. 2019"),
     "fgsr-half": Method("fgsr_completion:fgsr_half", "FGSR-1/2, masked", "Fan et al. 2019"),
     "mdt-tucker": Method(
-        "mdt_tucker:mdt_tucker", "f-MDT Tucker", "Yamamoto et al. 2022", printed="f-MDT Tucker"
+        "mdt_tucker:mdt_tucker",
+        "f-MDT Tucker",
+        "Yamamoto et al. 2022",
+        grid={"window_px": (16, 32), "max_rank": (None, 12)},
+        printed="f-MDT Tucker",
     ),
     "pssv": Method(
         "pssv:pssv",
@@ -79,7 +83,13 @@ METHODS: dict[str, Method] = {
         printed="MSS",
     ),
     "irnn": Method("irnn:irnn", "IRNN", "Lu et al. 2015", printed="IRNN"),
-    "tnn-3dtv": Method("tnn_3dtv:tnn_3dtv", "TNN-3DTV", "Jiang et al. 2018", printed="TNN-3DTV"),
+    "tnn-3dtv": Method(
+        "tnn_3dtv:tnn_3dtv",
+        "TNN-3DTV",
+        "Jiang et al. 2018",
+        grid={"smoothness": (0.003, 0.01, 0.03)},
+        printed="TNN-3DTV",
+    ),
     "dlrl": Method("dlrl:dlrl", "DLRL, as released", "Chen et al. 2021", printed="DLRL"),
     "dlrl-principled": Method(
         "dlrl:dlrl_principled",
