@@ -52,7 +52,8 @@ def pssv(
     """Minimise sum_{i > rank} sigma_i(X) subject to P(X) = P(M), each channel a matrix.
 
     The steps of `nuclear_admm` with `psvt` for the thresholding; rank 0 is that method. Not convex: the
-    growing penalty makes it stop, at a point that depends on it.
+    growing penalty makes it stop, at a point that depends on it. Where singular values number rank and rank +
+    1 are close, the early steps amplify rounding errors, so that machines may end at different points.
 
     Args:
         image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
