@@ -66,8 +66,9 @@ def fgsr_half(
     from the leading singular triplets of P(M) / share, the share of known pixels; as many as half that share
     of the shorter side. Nothing is proved about the convergence of these steps.
 
-    The penalty depends on the data scale: the power p of the singular values makes that of pixels s times as
-    large s^(p - 2) times as large. The authors' 1e-3 (2/3) and 1e-4 (1/2) are for entries around 50.
+    The penalty depends on the data scale: entries s times as large want s^(p - 2) times the penalty, p the
+    power of the singular values. The authors' 1e-3 (2/3) and 1e-4 (1/2) are for entries around 50. On pixels
+    these drop columns in the first steps that the picture needs, and none comes back.
 
     Args:
         image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.

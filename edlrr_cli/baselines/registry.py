@@ -51,9 +51,25 @@ METHODS: dict[str, Method] = {
     "tv": Method("total_variation:total_variation", "total variation", "Chan, Shen 2002"),
     "nuclear-admm": Method("nuclear_admm:nuclear_admm", "nuclear norm, exact", "Lin et al. 2010"),
     "tnnr": Method("tnnr:tnnr", "TNNR", "Hu et al. 2013", grid={"rank": (5, 10)}),
-    "fgsr-rpca": Method("fgsr_rpca:fgsr_rpca", "RPCA FGSR", "Fan et al. 2019", printed="RPCA FGSR"),
-    "fgsr-two-thirds": Method("fgsr_completion:fgsr_two_thirds", "FGSR-2/3, masked", "Fan et al. 2019"),
-    "fgsr-half": Method("fgsr_completion:fgsr_half", "FGSR-1/2, masked", "Fan et al. 2019"),
+    "fgsr-rpca": Method(
+        "fgsr_rpca:fgsr_rpca",
+        "RPCA FGSR",
+        "Fan et al. 2019",
+        grid={"weight": (0.02, 0.03, 0.04)},
+        printed="RPCA FGSR",
+    ),
+    "fgsr-two-thirds": Method(
+        "fgsr_completion:fgsr_two_thirds",
+        "FGSR-2/3, masked",
+        "Fan et al. 2019",
+        grid={"penalty": (0.3, 1.0)},
+    ),
+    "fgsr-half": Method(
+        "fgsr_completion:fgsr_half",
+        "FGSR-1/2, masked",
+        "Fan et al. 2019",
+        grid={"penalty": (0.1, 0.3)},
+    ),
     "mdt-tucker": Method(
         "mdt_tucker:mdt_tucker",
         "f-MDT Tucker",

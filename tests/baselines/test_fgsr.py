@@ -152,6 +152,20 @@ def test_completion_recovers_a_matrix_of_low_rank(name, picture, hole, complete)
     assert np.abs(result.raw - image).max() < 1e-4
 
 
+@pytest.mark.parametrize(("name", "power"), [("fgsr-two-thirds", 2 / 3), ("fgsr-half", 1 / 2)])
+def test_the_penalty_follows_the_data_scale(name, power, picture, hole, complete):
+    image, known = picture(40, 46, 2, rank=3), hole(40, 46)
+    settings = {"rtol": 0.0, "max_iterations": 30}
+    full = complete(name, image, known, penalty=0.3, **settings).raw
+    penalties = (0.3 * 0.25 ** (power - 2), 0.3)
+    scaled, same = (
+        4 * complete(name, image / 4, known, penalty=penalty, **settings).raw for penalty in penalties
+    )
+    # What is negligible is not scaled, which costs 2e-5.
+    assert np.abs(scaled - full).max() < 1e-4
+    assert np.abs(same - full).max() > 1e-2
+
+
 @pytest.mark.parametrize("name", ["fgsr-two-thirds", "fgsr-half"])
 def test_a_penalty_for_larger_entries_drops_columns_that_are_needed(name, picture, hole, complete):
     image, known = picture(60, 66, 2, rank=3), hole(60, 66)
@@ -204,6 +218,8 @@ def test_settled_ignores_what_was_and_is_zero_and_wants_every_channel():
     assert not settled((one, one, zero), (one, one, one), 1e-4)
     assert settled((one, one, one), (one, moved, one), 1e-4)
     assert not settled((one, one, one), (one, one, moved), 1e-4)
+    assert settled((one, one, one), (one, one, one * 1.00005), 1e-4)
+    assert not settled((one, one, one), (one, moved, one * 1.00005), 1e-4)
 
 
 @pytest.mark.parametrize("name", ["fgsr-rpca", "fgsr-two-thirds", "fgsr-half"])
