@@ -14,11 +14,12 @@ PACKAGE = Path(__file__).parents[1] / "edlrr_cli"
 # Room -> the rooms it may import from, itself apart. `tasks.config` is settings, and read early.
 MAY_IMPORT = {
     "errors": set(),
+    "adam": set(),
     "lrr": {"errors"},
-    "baselines": {"errors", "lrr"},
+    "baselines": {"errors", "lrr", "adam"},
     "media": {"errors"},
     "metrics": {"errors"},
-    "tasks": {"errors", "lrr", "baselines"},
+    "tasks": {"errors", "lrr", "adam", "baselines"},
     "api": {"errors", "tasks"},
     "bench": {"errors", "lrr", "media", "metrics", "tasks", "baselines", "cli", ""},
     "cli": {"errors", "lrr", "media", "metrics", "tasks", "baselines", "bench", ""},

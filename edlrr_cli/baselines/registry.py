@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from edlrr_cli.errors import UsageError
@@ -31,6 +32,7 @@ class Method:
         source: Authors and year.
         grid: The one or two parameters worth choosing on held-out pixels, each with its candidates.
         printed: The column of the paper's Table 1 that it stands for; None for a control.
+        requires: A module beyond the dependencies of the package.
     """
 
     solver: str
@@ -38,19 +40,37 @@ class Method:
     source: str
     grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     printed: str | None = None
+    requires: str | None = None
+
+    @property
+    def installed(self) -> bool:
+        """Tell whether what it requires is here."""
+        if self.requires is None:
+            return True
+        try:
+            return find_spec(self.requires) is not None
+        except ModuleNotFoundError:  # of the package around it
+            return False
 
 
 METHODS: dict[str, Method] = {
     "untouched": Method("untouched:untouched", "holes left black", "control"),
     "biharmonic": Method("biharmonic:biharmonic", "biharmonic", "Damelin, Hoang 2018"),
-    "telea": Method("opencv:telea", "Telea", "Telea 2004", {"radius_px": (2, 3, 10)}),
+    "telea": Method("opencv:telea", "Telea", "Telea 2004", grid={"radius_px": (2, 3, 10)}, requires="cv2"),
     "navier-stokes": Method(
-        "opencv:navier_stokes", "Navier-Stokes", "Bertalmio et al. 2001", {"radius_px": (1, 3, 10)}
+        "opencv:navier_stokes",
+        "Navier-Stokes",
+        "Bertalmio et al. 2001",
+        grid={"radius_px": (1, 3, 10)},
+        requires="cv2",
     ),
-    "fsr": Method("opencv:fsr", "FSR", "Genser et al. 2018"),
+    "fsr": Method("opencv:fsr", "FSR", "Genser et al. 2018", requires="cv2.xphoto"),
     "tv": Method("total_variation:total_variation", "total variation", "Chan, Shen 2002"),
     "nuclear-admm": Method("nuclear_admm:nuclear_admm", "nuclear norm, exact", "Lin et al. 2010"),
     "tnnr": Method("tnnr:tnnr", "TNNR", "Hu et al. 2013", grid={"rank": (5, 10)}),
+    "edlrr-released": Method(
+        "edlrr_released:edlrr_released", "EDLRR, as released", "Li et al. 2025", printed="nuclear"
+    ),
     "fgsr-rpca": Method(
         "fgsr_rpca:fgsr_rpca",
         "RPCA FGSR",
@@ -63,12 +83,14 @@ METHODS: dict[str, Method] = {
         "FGSR-2/3, masked",
         "Fan et al. 2019",
         grid={"penalty": (0.3, 1.0)},
+        printed="RPCA FGSR",
     ),
     "fgsr-half": Method(
         "fgsr_completion:fgsr_half",
         "FGSR-1/2, masked",
         "Fan et al. 2019",
         grid={"penalty": (0.1, 0.3)},
+        printed="RPCA FGSR",
     ),
     "mdt-tucker": Method(
         "mdt_tucker:mdt_tucker",
@@ -95,7 +117,7 @@ METHODS: dict[str, Method] = {
         "multi_schatten:multi_schatten",
         "multi-Schatten-p (MSS)",
         "Xu et al. 2017",
-        {"lam": (0.2, 0.5, 1.0)},
+        grid={"lam": (0.2, 0.5, 1.0)},
         printed="MSS",
     ),
     "irnn": Method("irnn:irnn", "IRNN", "Lu et al. 2015", printed="IRNN"),
@@ -111,7 +133,7 @@ METHODS: dict[str, Method] = {
         "dlrl:dlrl_principled",
         "DLRL, matrix power",
         "Chen et al. 2021",
-        {"rank": (50, 100)},
+        grid={"rank": (50, 100)},
         printed="DLRL",
     ),
 }
@@ -148,6 +170,19 @@ def param_types(name: str) -> dict[str, type]:
     return {key: hints[key] for key in default_params(name)}
 
 
+def check_params(name: str, params: Iterable[str]) -> None:
+    """Refuse what is no parameter of a method; imports torch.
+
+    Raises:
+        UsageError: The method or a parameter is unknown; the message offers the nearest.
+    """
+    choices = tuple(default_params(name))
+    for key in params:
+        if key not in choices:
+            remedy = nearest(key, choices) if choices else "it takes none"
+            raise UsageError(f"method {name}: unknown parameter {key!r}", remedy)
+
+
 def run(
     name: str,
     image: Pixels,
@@ -173,10 +208,6 @@ def run(
         UsageError: Unknown method or parameter, or a library of the method is not installed.
         NumericsError: The iteration left the finite numbers.
     """
-    choices = tuple(default_params(name))
-    for key in params:
-        if key not in choices:
-            remedy = nearest(key, choices) if choices else "it takes none"
-            raise UsageError(f"method {name}: unknown parameter {key!r}", remedy)
+    check_params(name, params)
     result: Result = solver(name)(image, known, device=device, dtype=dtype, callback=callback, **params)
     return result

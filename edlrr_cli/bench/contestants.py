@@ -1,8 +1,8 @@
 """Who runs in Table 1: ours, the compared methods and the controls, each behind one call.
 
 ``laguerre-gamma`` is a penalty with the default settings of ``edlrr inpaint`` and ``laguerre-gamma:paper``
-the same in the paper's setting; ``irnn`` is a compared method as published and ``irnn:tuned`` the same
-with its free parameters chosen on hidden known pixels.
+the same in the paper's setting; ``irnn`` is a compared method as published, ``irnn:tuned`` the same
+with its free parameters chosen on hidden known pixels, and ``irnn:p=0.5:scale=1`` with others set.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 
 from edlrr_cli.baselines import registry
 from edlrr_cli.baselines.result import Bools, Pixels
+from edlrr_cli.cli.params import as_word, parse_assignments, typed_params
 from edlrr_cli.cli.settings import resolve
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import nearest, parse_reg
@@ -69,7 +70,7 @@ class Contestant:
 
     Attributes:
         title: As in a table.
-        group: ``"ours"``, ``"ours, paper's setting"``, ``"compared"``, ``"compared, tuned"``, ``"control"``.
+        group: One of `edlrr_cli.bench.table1_means.GROUPS`.
         printed: The column of the paper's Table 1 that it stands for, if any.
         settings: Returns the settings without the choices.
         restore: Runs with these settings, but for what was chosen.
@@ -90,26 +91,41 @@ def contestant(name: str) -> Contestant:
     Raises:
         UsageError: There is none; the message offers the nearest.
     """
-    base, _, variant = name.partition(":")
-    if variant == "" and base in registry.METHODS:
-        return _compared(base)
-    if variant == _TUNED and base in registry.METHODS and registry.METHODS[base].grid:
-        return _compared(base, tuned=True)
-    if variant in ("", _PAPER):
-        try:
-            parse_reg(base)
-        except UsageError:
-            raise UsageError(f"unknown method {name!r}", nearest(name, all_names())) from None
-        return _ours(base, paper=variant == _PAPER)
+    base, *variants = name.split(":")
+    if base in registry.METHODS:
+        if not variants:
+            return _compared(base)
+        if variants == [_TUNED] and registry.METHODS[base].grid:
+            return _compared(base, tuned=True)
+        if all("=" in variant for variant in variants):
+            return _compared(base, fixed=_params(base, variants))
+    elif variants in ([], [_PAPER]) and _is_reg(base):
+        return _ours(base, paper=bool(variants))
     raise UsageError(f"unknown method {name!r}", nearest(name, all_names()))
 
 
+def _is_reg(name: str) -> bool:
+    try:
+        parse_reg(name)
+    except UsageError:
+        return False
+    return True
+
+
+def _params(method: str, words: list[str]) -> Params:
+    params = typed_params(method, parse_assignments(words))
+    registry.check_params(method, params)
+    return params
+
+
 def all_names() -> tuple[str, ...]:
-    """Return every row of the table: ours twice, compared methods, those with free parameters twice."""
+    """Return every row of the table: ours twice, compared methods, those with free parameters twice.
+
+    Methods whose library is not installed are left out.
+    """
     ours = [f"{reg}{setting}" for setting in ("", f":{_PAPER}") for reg in PAPER_COLUMNS]
-    compared = list(registry.METHOD_NAMES)
-    tuned = [f"{name}:{_TUNED}" for name, method in registry.METHODS.items() if method.grid]
-    return (*ours, *compared, *tuned)
+    here = {name: method for name, method in registry.METHODS.items() if method.installed}
+    return (*ours, *here, *(f"{name}:{_TUNED}" for name, method in here.items() if method.grid))
 
 
 def _ours(reg: str, *, paper: bool) -> Contestant:
@@ -125,12 +141,11 @@ def _ours(reg: str, *, paper: bool) -> Contestant:
     return Contestant(reg, group, PAPER_COLUMNS.get(reg) if paper else None, settings, restore)
 
 
-def _compared(name: str, *, tuned: bool = False) -> Contestant:
-    method = registry.METHODS[name]
-    dtype = torch.float64
+def _compared(name: str, *, tuned: bool = False, fixed: Params | None = None) -> Contestant:
+    method, fixed, dtype = registry.METHODS[name], fixed or {}, torch.float64
 
     def settings() -> Params:
-        return registry.default_params(name)
+        return {**registry.default_params(name), **fixed}
 
     def choose(task: Task) -> Params:
         found = tune(name, task.image, task.known, device=task.device, dtype=dtype, seed=task.seed)
@@ -138,10 +153,14 @@ def _compared(name: str, *, tuned: bool = False) -> Contestant:
 
     def restore(task: Task, chosen: Params) -> Outcome:
         of_task = {"seed": task.seed} if "seed" in settings() else {}
-        params: dict[str, Any] = {"device": task.device, "dtype": dtype, **of_task, **chosen}
+        params: dict[str, Any] = {"device": task.device, "dtype": dtype, **fixed, **of_task, **chosen}
         result = registry.run(name, task.image, task.known, **params)
         return Outcome(result.raw, result.restored(task.image, task.known), result.iterations, result.stop)
 
-    group = "compared, tuned" if tuned else "control" if method.printed is None else "compared"
-    title = f"{method.title}, tuned" if tuned else method.title
+    title, group = method.title, "control" if method.printed is None else "compared"
+    if tuned:
+        title, group = f"{title}, tuned", "compared, tuned"
+    if fixed:
+        others = ", ".join(f"{key} {as_word(value)}" for key, value in fixed.items())
+        title, group = f"{title}, {others}", "compared, other settings"
     return Contestant(title, group, method.printed, settings, restore, choose if tuned else None)

@@ -14,6 +14,7 @@ GROUPS = {
     "ours, paper's setting": "Ours, the paper's setting",
     "compared": "Compared, published settings",
     "compared, tuned": "Compared, free parameters chosen on hidden known pixels",
+    "compared, other settings": "Compared, other settings",
     "control": "Controls",
 }
 _PAPER, TUNED = "ours, paper's setting", "compared, tuned"

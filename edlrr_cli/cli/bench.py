@@ -185,9 +185,9 @@ def table1(
     edlrr bench table1 --data photos --methods laguerre-gamma,irnn,irnn:tuned --corruptions text -o a.json
 
     A row is a penalty (NAME: the defaults, NAME:paper: the paper's setting) or a method of 'edlrr show
-    methods' (NAME: as published, NAME:tuned: parameters chosen on hidden known pixels). The same command
-    goes on where it was stopped and runs only what is new; --overwrite starts anew. A case that fails is
-    told in the file and by exit code 1; the others go on.
+    methods' (NAME: as published, NAME:tuned: parameters chosen on hidden known pixels, NAME:PARAM=VALUE).
+    The same command goes on where it was stopped and runs only what is new; --overwrite starts anew. A
+    case that fails is told in the file and by exit code 1; the others go on.
     """
     for target in (output, html):
         if target is not None:
@@ -207,6 +207,8 @@ def table1(
         device=device,
         pictures=folder,
     )
+    if methods is None:
+        _tell_missing()
     settings = {"jobs": jobs, "threads_per_job": benchmark.threads_per_job(jobs)}
     book = ledger.Ledger(output, plan, command=_command_line(), settings=settings, anew=overwrite)
     left = book.cases_left()
@@ -315,6 +317,15 @@ def _countdown(total: int) -> Iterator[Callable[[dict[str, Any]], None]]:
             bar.update()
 
         yield count
+
+
+def _tell_missing() -> None:
+    """Say which rows are left out since their library is not installed."""
+    from edlrr_cli.baselines.registry import METHODS
+
+    missing = [name for name, method in METHODS.items() if not method.installed]
+    if missing:
+        click.echo(f"left out: {', '.join(missing)}; pip install 'edlrr[opencv]'", err=True)
 
 
 def _write_page(path: Path, record: dict[str, Any], pictures: Path | None) -> None:

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.optim.adam import adam
 
+from edlrr_cli.adam import Adam
 from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.lrr.majorizer import Majorizer
 from edlrr_cli.lrr.regularizer import lowrank_penalty
@@ -300,35 +300,6 @@ class _Objective:
         self.lam = self._pull * unit
 
 
-class _Adam:
-    """torch's Adam by its function: the optimizer class imports a compiler first, which takes a second."""
-
-    def __init__(self, Z: Tensor) -> None:
-        self._Z = Z
-        self._mean, self._square = torch.zeros_like(Z), torch.zeros_like(Z)
-        self._count = torch.tensor(0.0)
-
-    def step(self, loss: Tensor, *, lr: float) -> None:
-        """Move Z against the gradient of the loss."""
-        (gradient,) = torch.autograd.grad(loss, self._Z)
-        with torch.no_grad():
-            adam(
-                [self._Z],
-                [gradient],
-                [self._mean],
-                [self._square],
-                [],
-                [self._count],
-                amsgrad=False,
-                beta1=0.9,
-                beta2=0.99,
-                lr=lr,
-                weight_decay=0.0,
-                eps=1e-12,
-                maximize=False,
-            )
-
-
 class _Run:
     """The minimisation so far: where it stands, the best image, and why it stopped."""
 
@@ -364,7 +335,7 @@ def _minimise(
     callback: Callable[[Progress], None] | None,
 ) -> _Run:
     Z = problem.start.clone().requires_grad_()
-    optimizer = _Adam(Z)
+    optimizer = Adam(Z, beta2=0.99, eps=1e-12)
     run = _Run(problem.start)
     final_from = _CONTINUATION * config.steps
     for step in range(config.steps):
@@ -373,7 +344,8 @@ def _minimise(
         if step % refresh == 0:
             objective.move(min(step / final_from, 1.0), problem.compose(Z).detach(), refresh)
         loss = objective(problem.compose(Z))
-        optimizer.step(loss, lr=config.lr * _LR_DECAY ** (-step / config.steps))
+        (gradient,) = torch.autograd.grad(loss, Z)
+        optimizer.step(gradient, lr=config.lr * _LR_DECAY ** (-step / config.steps))
         run.step = step + 1
         timed_out = config.time_budget is not None and time.perf_counter() - started > config.time_budget
         if run.step % _CHECK_EVERY and run.step < config.steps and not timed_out:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +12,10 @@ import torch
 from edlrr_cli.baselines.registry import METHOD_NAMES, METHODS, default_params, param_types, run, solver
 from edlrr_cli.errors import UsageError
 
-EXTRAS = {"telea": "cv2", "navier-stokes": "cv2", "fsr": "cv2.xphoto"}
 # Methods that return the known pixels as they came; all others re-approximate them.
 KEEPS_KNOWN = {
     "untouched",
+    "edlrr-released",
     "biharmonic",
     "telea",
     "navier-stokes",
@@ -27,8 +28,8 @@ KEEPS_KNOWN = {
 
 @pytest.fixture(params=METHOD_NAMES)
 def name(request):
-    if request.param in EXTRAS:
-        pytest.importorskip(EXTRAS[request.param])
+    if not METHODS[request.param].installed:
+        pytest.skip(f"needs {METHODS[request.param].requires}")
     return request.param
 
 
@@ -114,3 +115,13 @@ def test_refuses_unknown_names(picture, hole):
         run("irn", image, known, **settings)
     with pytest.raises(UsageError, match="unknown parameter 'grwoth'; did you mean 'growth'"):
         run("nuclear-admm", image, known, **settings, grwoth=2)
+
+
+def test_tells_what_is_installed():
+    def requiring(module):
+        return replace(METHODS["fsr"], requires=module).installed
+
+    assert requiring(None)
+    assert requiring("json.decoder")
+    assert not requiring("json.no_such_module")
+    assert not requiring("no_such_package.module")

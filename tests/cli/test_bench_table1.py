@@ -89,12 +89,15 @@ def test_measures_every_method_on_every_picture(table1, tmp_path):
 
 
 def test_tuned_rows_tell_what_was_chosen(table1):
-    record = table1("--methods", "pssv,pssv:tuned", "--corruptions", "text", "--images", "2")
-    tuned, plain = rows_of(record, "case")["text", "pssv:tuned"], rows_of(record, "case")["text", "pssv"]
+    methods = ("pssv", "pssv:tuned", "pssv:rank=1:max_iterations=3")
+    record = table1("--methods", ",".join(methods), "--corruptions", "text", "--images", "2")
+    plain, tuned, fixed = (rows_of(record, "case")["text", method] for method in methods)
     assert plain["params"] == {}
     assert plain["tuning_seconds"] is None
     assert tuned["params"].keys() <= record["parameters"]["settings"]["pssv"].keys()
     assert tuned["params"]
+    assert fixed["iterations"] == 3
+    assert record["parameters"]["settings"][methods[2]]["rank"] == 1
     assert tuned["tuning_seconds"] > 0
 
 
@@ -172,6 +175,9 @@ def test_ctrl_c_keeps_what_is_done(data, tmp_path):
         (["--data", "data", "--methods", "irn"], 2, "unknown method 'irn'; did you mean 'irnn'?"),
         (["--data", "data", "--methods", "biharmonic:tuned"], 2, "unknown method 'biharmonic:tuned'"),
         (["--data", "data", "--methods", "irnn:paper"], 2, "unknown method 'irnn:paper'"),
+        (["--data", "data", "--methods", "tnnr:rank"], 2, "unknown method 'tnnr:rank'"),
+        (["--data", "data", "--methods", "tnnr:rank=x"], 2, "rank must be a whole number, got 'x'"),
+        (["--data", "data", "--methods", "tnnr:rnak=2"], 2, "unknown parameter 'rnak'; did you mean 'rank'?"),
         (["--data", "data", "--device", "cuda:99"], 5, "is not here"),
         (["--data", "data", "--html", "absent/a.html"], 4, "does not exist"),
     ],

@@ -1,0 +1,50 @@
+"""Adam by torch's function: its class imports a compiler at the first step, which takes a second."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+
+
+class Adam:
+    """Adam for one tensor, moved in place.
+
+    Args:
+        Z: The variable.
+        beta2: Memory of the squared gradient.
+        eps: Added to its root.
+
+    Source: Kingma, Ba, "Adam: a method for stochastic optimization", 2015; `torch.optim.adam.adam`.
+    """
+
+    def __init__(self, Z: Tensor, *, beta2: float, eps: float) -> None:
+        self._Z, self._beta2, self._eps = Z, beta2, eps
+        self._mean, self._square = torch.zeros_like(Z), torch.zeros_like(Z)
+        self._count = torch.tensor(0.0)
+
+    @torch.no_grad()
+    def step(self, gradient: Tensor, *, lr: float) -> None:
+        """Move the variable against a gradient of its shape.
+
+        Example:
+            >>> Z = torch.zeros(2)
+            >>> Adam(Z, beta2=0.99, eps=1e-12).step(torch.tensor([3.0, -0.1]), lr=0.5)
+            >>> Z
+            tensor([-0.5000,  0.5000])
+        """
+        adam(
+            [self._Z],
+            [gradient],
+            [self._mean],
+            [self._square],
+            [],
+            [self._count],
+            amsgrad=False,
+            beta1=0.9,
+            beta2=self._beta2,
+            lr=lr,
+            weight_decay=0.0,
+            eps=self._eps,
+            maximize=False,
+        )
