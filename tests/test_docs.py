@@ -123,12 +123,23 @@ def test_make_targets_exist():
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE)
 
 
-def test_the_tables_are_those_of_the_committed_measurements(tmp_path):
-    copy = tmp_path / "README.md"
-    copy.write_text(README)
-    result = run(["bench", "report", *map(str, BENCHMARKS), "--into", str(copy)], ROOT)
+@pytest.mark.parametrize("document", ["README.md", "BENCHMARKS.md"])
+def test_the_tables_are_those_of_the_committed_measurements(document, tmp_path):
+    text, copy = (ROOT / document).read_text(), tmp_path / document
+    files = [path for path in BENCHMARKS if f"<!-- bench:{benchmark_of(path)} -->" in text]
+    copy.write_text(text)
+    result = run(["bench", "report", *map(str, files), "--into", str(copy)], ROOT)
     assert result.returncode == 0, result.stderr
-    assert copy.read_text() == README
+    assert copy.read_text() == text
+
+
+def test_every_measurement_is_in_a_document():
+    text = README + (ROOT / "BENCHMARKS.md").read_text()
+    assert all(f"<!-- bench:{benchmark_of(path)} -->" in text for path in BENCHMARKS)
+
+
+def benchmark_of(path):
+    return json.loads(path.read_text())["benchmark"]
 
 
 @pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.name)

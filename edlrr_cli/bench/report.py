@@ -145,8 +145,8 @@ def _table1(rows: list[Row]) -> str:
     images = len({row["image"] for row in cases})
     table = _table([f"mean PSNR over {images} images, dB", *means.corruptions, "seconds"], lines)
     failed = sum("error" in row for row in cases)
-    note = f"{_INCOMPLETE} Without the cases that failed, {failed} in all, and not ranked."
-    return f"{table}\n\n{note}" if failed else table
+    note = f"{_INCOMPLETE} Not of all pictures, and not ranked; {failed} cases failed."
+    return f"{table}\n\n{note}" if _INCOMPLETE in table else table
 
 
 def _group(means: Means, group: str) -> Iterator[list[str]]:

@@ -67,8 +67,10 @@ class Means:
         return self._cells.get((method, corruption), {})
 
     def complete(self, method: str, corruption: str) -> bool:
-        """Tell whether no case is missing from a mean."""
-        return not self.cell(method, corruption).get("num_failed")
+        """Tell whether no case is missing from a mean: none failed, and none is still to be run."""
+        cell = self.cell(method, corruption)
+        most = max(self.cell(name, corruption).get("num_images", 0) for name in self.methods)
+        return not cell.get("num_failed") and cell.get("num_images", 0) == most
 
     def value(self, method: str, corruption: str | None, key: str) -> float | None:
         """Return a mean; over all corruptions, each with the same weight, if none is named."""
