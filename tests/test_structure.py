@@ -26,7 +26,13 @@ MAY_IMPORT = {
     "__main__": {"errors", "cli"},
     "": {"api", "lrr"},
 }
-ONLY_IN = {"click": {"cli"}, "PIL": {"media", "bench"}, "tqdm": {"cli"}, "matplotlib": {"cli", "bench"}}
+ONLY_IN = {
+    "av": {"media"},
+    "click": {"cli"},
+    "PIL": {"media", "bench"},
+    "tqdm": {"cli"},
+    "matplotlib": {"cli", "bench"},
+}
 
 
 def room(path):

@@ -16,6 +16,7 @@ from edlrr_cli.bench.pictures import block_hole, read_hole, text_hole
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.lrr.names import nearest
 from edlrr_cli.media.images import read_picture
+from edlrr_cli.media.video import natural_order
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -152,10 +153,4 @@ def _pictures(folder: Path) -> list[Path]:
         ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{registry} is no registry ({error!r})", "restore or remove it") from error
-    return sorted(files, key=_natural)
-
-
-def _natural(path: Path) -> list[tuple[bool, int, str]]:
-    """Sort 2 before 10, and numbers before letters."""
-    parts = re.findall(r"\d+|\D+", path.stem)
-    return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts]
+    return sorted(files, key=natural_order)

@@ -1,0 +1,256 @@
+"""Videos: any file that FFmpeg decodes, a folder of images or a pattern of names becomes a run of frames."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edlrr_cli.errors import InputError
+from edlrr_cli.media.images import WRITE_FORMATS, read_picture
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+Pixels = NDArray[np.unsignedinteger[Any]]
+
+#: Frames per second of a folder of images, which does not say.
+DEFAULT_RATE = Fraction(25)
+_MIN_SIDE_PX = 2
+# Of the frames that a file counts, so many may be repetitions without pixels of their own, as in AVI.
+_EMPTY_SHARE = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One frame.
+
+    Attributes:
+        pixels: Shape (h, w, c) with c = 1 (gray) or 3 (RGB), uint8 or uint16, upright.
+        time: Seconds since the first frame, exact.
+    """
+
+    pixels: Pixels
+    time: Fraction
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What is known before the frames are read.
+
+    Attributes:
+        size_px: (height, width) of the upright frames.
+        num_channels: 1 (gray) or 3 (RGB).
+        peak: Largest value of a pixel: 255, or 65535 for files with more than 8 bits.
+        frame_rate: Frames per second, the mean where it varies.
+        num_frames: As the file says, which may count a few that are not there; None where it does not.
+        notes: What reading leaves out, one phrase each, for the user to see.
+    """
+
+    size_px: tuple[int, int]
+    num_channels: int
+    peak: int
+    frame_rate: Fraction
+    num_frames: int | None
+    notes: tuple[str, ...]
+
+
+class Video(Protocol):
+    """A source of frames, which can be read more than once."""
+
+    @property
+    def info(self) -> VideoInfo:
+        """Return what is known before the frames are read."""
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames in the order of their times.
+
+        Raises:
+            InputError: A frame cannot be decoded or has another size; frames are missing at the end.
+        """
+
+
+def open_video(source: Path) -> Video:
+    """Open a source of frames, and decode the first one.
+
+    Args:
+        source: A video file, a folder of images, or a pattern such as ``frames/*.png``; images come in the
+            order of the numbers in their names.
+
+    Raises:
+        InputError: Nothing is there, or it is no video, has no frame, or one of less than 2 x 2 pixels.
+    """
+    if source.is_dir():
+        files = [path for path in source.iterdir() if path.suffix.lower() in WRITE_FORMATS]
+        return _Images(source, files)
+    if not source.exists() and glob.has_magic(str(source)):
+        base = Path(source.anchor)
+        return _Images(source, list(base.glob(str(source.relative_to(base)))))
+    return _File(source)
+
+
+class _Images:
+    """Image files, one a frame."""
+
+    def __init__(self, source: Path, files: Sequence[Path]) -> None:
+        if not files:
+            raise InputError(f"{source}: no images there", "name a video, or a folder or pattern of images")
+        self._files = sorted(files, key=natural_order)
+        first = read_picture(self._files[0])
+        height, width, num_channels = first.pixels.shape
+        self.info = VideoInfo(
+            size_px=(height, width),
+            num_channels=num_channels,
+            peak=first.peak,
+            frame_rate=DEFAULT_RATE,
+            num_frames=len(self._files),
+            notes=(*first.notes, f"images have no frame rate: {DEFAULT_RATE} per second are taken"),
+        )
+
+    def frames(self) -> Iterator[Frame]:
+        for index, path in enumerate(self._files):
+            pixels = read_picture(path).pixels
+            if pixels.shape != (*self.info.size_px, self.info.num_channels):
+                raise InputError(
+                    f"{path} has {_size(pixels.shape)}, the first image {self._files[0].name} "
+                    f"{_size((*self.info.size_px, self.info.num_channels))}",
+                    "give images of one size and kind",
+                )
+            whole = np.rint(pixels * self.info.peak)
+            yield Frame(
+                whole.astype(np.uint8 if self.info.peak == 255 else np.uint16), index / self.info.frame_rate
+            )
+
+
+class _File:
+    """The first video stream of a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._open() as container:
+            stream = self._stream(container)
+            first = next(self._decode(container, stream), None)
+            if first is None:
+                raise InputError(f"{path} has no frame", "get or export the file again")
+            self._deep = any(component.bits > 8 for component in first.format.components)
+            self._gray = first.format.name.startswith("gray")
+            self._turns = round(first.rotation / 90) % 4
+            pixels = self._pixels(first)
+            if min(pixels.shape[:2]) < _MIN_SIDE_PX:
+                raise InputError(f"{path} has frames of {_size(pixels.shape)}", "give a larger video")
+            rate = stream.average_rate or stream.guessed_rate or DEFAULT_RATE
+            self.info = VideoInfo(
+                size_px=(pixels.shape[0], pixels.shape[1]),
+                num_channels=pixels.shape[2],
+                peak=65535 if self._deep else 255,
+                frame_rate=Fraction(rate),
+                num_frames=stream.frames or None,
+                notes=_notes(container),
+            )
+
+    def frames(self) -> Iterator[Frame]:
+        with self._open() as container:
+            stream = self._stream(container)
+            count, begin = 0, None
+            for decoded in self._decode(container, stream):
+                pixels = self._pixels(decoded)
+                if pixels.shape[:2] != self.info.size_px:
+                    raise InputError(
+                        f"{self._path}: frame {count} has {_size(pixels.shape)}, the first one "
+                        f"{_size(self.info.size_px)}",
+                        "convert it to one size",
+                    )
+                time = self._time(decoded, count)
+                begin = time if begin is None else begin
+                count += 1
+                yield Frame(pixels, time - begin)
+        if count < (1 - _EMPTY_SHARE) * (self.info.num_frames or 0):
+            raise InputError(
+                f"{self._path} is truncated: {count} of {self.info.num_frames} frames can be decoded",
+                "get or export the file again",
+            )
+
+    def _open(self) -> InputContainer:
+        import av
+
+        try:
+            return av.open(str(self._path))
+        except FileNotFoundError as error:
+            raise InputError(f"{self._path}: no such file", "check the name") from error
+        except (OSError, ValueError, av.FFmpegError) as error:
+            raise InputError(
+                f"{self._path} is not a video that FFmpeg can read ({_fault(error)})",
+                "name a video, or a folder or pattern of images",
+            ) from error
+
+    def _stream(self, container: InputContainer) -> VideoStream:
+        if not container.streams.video:
+            raise InputError(f"{self._path} has no video in it", "name a video")
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        return stream
+
+    def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+        from av import FFmpegError
+
+        count = 0
+        try:
+            for frame in container.decode(stream):
+                yield frame
+                count += 1
+        except (OSError, ValueError, FFmpegError) as error:
+            raise InputError(
+                f"{self._path} is truncated or corrupt after frame {count} ({_fault(error)})",
+                "get or export the file again",
+            ) from error
+
+    def _pixels(self, frame: VideoFrame) -> Pixels:
+        """Return the pixels, turned upright."""
+        kind = (
+            ("gray16le" if self._deep else "gray") if self._gray else ("rgb48le" if self._deep else "rgb24")
+        )
+        pixels: Any = frame.to_ndarray(format=kind)
+        return np.rot90(pixels.reshape(*pixels.shape[:2], -1), self._turns)
+
+    def _time(self, frame: VideoFrame, count: int) -> Fraction:
+        if frame.pts is None or frame.time_base is None:
+            return count / self.info.frame_rate
+        return frame.pts * frame.time_base
+
+
+def natural_order(path: Path) -> list[tuple[bool, int, str]]:
+    """Sort names with 2 before 10, and numbers before letters; a key for `sorted`.
+
+    Example:
+        >>> [path.name for path in sorted(map(Path, ["b10", "b2", "3"]), key=natural_order)]
+        ['3', 'b2', 'b10']
+    """
+    parts = re.findall(r"\d+|\D+", path.stem)
+    return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts]
+
+
+def _notes(container: InputContainer) -> tuple[str, ...]:
+    notes = []
+    if container.streams.audio:
+        notes.append("audio is left out")
+    if len(container.streams.video) > 1:
+        notes.append(f"the first of {len(container.streams.video)} video streams is taken")
+    return tuple(notes)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    colours = "" if len(shape) < 3 else " gray" if shape[2] == 1 else " RGB"
+    return f"{shape[1]} x {shape[0]} pixels{colours}"
+
+
+def _fault(error: Exception) -> str:
+    return " ".join(str(getattr(error, "strerror", None) or error).split())

@@ -1,0 +1,157 @@
+"""Videos from files, folders and patterns: sizes, depths, rotation, times, and what is refused."""
+
+from __future__ import annotations
+
+import contextlib
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from edlrr_cli.errors import InputError
+from edlrr_cli.media.video import open_video
+
+NUM_FRAMES = 12
+
+
+def frame(index, height=32, width=48):
+    """A bright square that moves over a gradient."""
+    shade = np.linspace(30, 120, width, dtype=np.uint8) + np.zeros((height, 1), np.uint8)
+    shade[8:16, 2 * index + 2 : 2 * index + 12] = 220
+    return np.stack([shade, shade // 2, shade[::-1]], axis=2)
+
+
+def encode(path, codec="libx264", pix_fmt="yuv444p", size=(32, 48), times=None, audio=False, **options):
+    flags = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
+    with av.open(str(path), "w", options=flags) as container:
+        stream = container.add_stream(codec, rate=10, options={"crf": "5"} if "x26" in codec else {})
+        stream.height, stream.width, stream.pix_fmt = *size, pix_fmt
+        for name, value in options.items():
+            setattr(stream, name, value)
+        if audio:
+            container.add_stream("aac", rate=44100)
+        for index in range(NUM_FRAMES):
+            made = av.VideoFrame.from_ndarray(frame(index, *size), format="rgb24")
+            made.pts = index if times is None else times[index]
+            made.time_base = Fraction(1, 10)
+            container.mux(stream.encode(made))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt"),
+    [
+        ("a.mp4", "libx264", "yuv420p"),
+        ("a.mkv", "ffv1", "bgr0"),
+        ("a.avi", "mpeg4", "yuv420p"),
+        ("a.webm", "libvpx-vp9", "yuv420p"),
+    ],
+)
+def test_reads_common_containers_and_codecs(tmp_path, name, codec, pix_fmt):
+    video = open_video(encode(tmp_path / name, codec, pix_fmt))
+    assert video.info.size_px == (32, 48)
+    assert (video.info.num_channels, video.info.peak, video.info.notes) == (3, 255, ())
+    assert video.info.frame_rate == 10
+    frames = list(video.frames())
+    assert len(frames) == NUM_FRAMES
+    assert [float(each.time) for each in frames] == pytest.approx(np.arange(NUM_FRAMES) / 10, abs=2e-3)
+    tolerance = 0 if codec == "ffv1" else 25
+    for index in (0, NUM_FRAMES - 1):
+        assert frames[index].pixels.dtype == np.uint8
+        assert np.median(np.abs(frames[index].pixels.astype(int) - frame(index))) <= tolerance
+    assert len(list(video.frames())) == NUM_FRAMES  # a second time
+
+
+def test_ten_bits_keep_their_depth(tmp_path):
+    video = open_video(encode(tmp_path / "a.mkv", "libx264", "yuv444p10le"))
+    assert video.info.peak == 65535
+    pixels = next(video.frames()).pixels
+    assert pixels.dtype == np.uint16
+    assert np.median(np.abs(pixels / 65535 * 255 - frame(0))) < 3
+
+
+def test_gray_stays_gray(tmp_path):
+    video = open_video(encode(tmp_path / "a.mkv", "ffv1", "gray"))
+    assert video.info.num_channels == 1
+    assert next(video.frames()).pixels.shape == (32, 48, 1)
+
+
+def test_odd_sizes(tmp_path):
+    video = open_video(encode(tmp_path / "a.mkv", "ffv1", "bgr0", size=(31, 47)))
+    assert next(video.frames()).pixels.shape == (31, 47, 3)
+
+
+def test_times_of_a_variable_rate_are_kept(tmp_path):
+    times = [0, 1, 2, 5, 6, 7, 20, 21, 22, 23, 24, 30]
+    frames = list(open_video(encode(tmp_path / "a.mkv", "ffv1", "bgr0", times=times)).frames())
+    assert [float(each.time) for each in frames] == pytest.approx(np.array(times) / 10, abs=2e-3)
+
+
+def test_says_that_audio_is_left_out(tmp_path):
+    assert open_video(encode(tmp_path / "a.mkv", audio=True)).info.notes == ("audio is left out",)
+
+
+def write_images(folder, count=3, size=(32, 48)):
+    folder.mkdir()
+    for index in range(count):
+        Image.fromarray(frame(index, *size)).save(folder / f"in{index}.png")
+    return folder
+
+
+def test_a_folder_and_a_pattern_in_the_order_of_numbers(tmp_path):
+    folder = write_images(tmp_path / "frames", count=11)
+    for source, count in ((folder, 11), (folder / "in*.png", 11), (folder / "in1*.png", 2)):
+        video = open_video(source)
+        assert video.info.num_frames == count
+        assert "25 per second" in video.info.notes[0]
+        assert len(list(video.frames())) == count
+    frames = list(open_video(folder).frames())
+    assert (frames[10].pixels == frame(10)).all()
+    assert frames[10].time == Fraction(10, 25)
+
+
+def test_images_of_different_sizes_are_refused(tmp_path):
+    folder = write_images(tmp_path / "frames")
+    Image.fromarray(frame(0, 32, 46)).save(folder / "in2.png")
+    with pytest.raises(InputError, match=r"in2.png has 46 x 32 pixels RGB, the first image in0.png 48 x 32"):
+        list(open_video(folder).frames())
+
+
+def test_a_truncated_file_is_refused(tmp_path):
+    path = encode(tmp_path / "a.mp4")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 2 // 3])
+    with pytest.raises(InputError, match=r"a\.mp4 is truncated"):
+        list(open_video(path).frames())
+
+
+@pytest.mark.parametrize("content", [b"", b"no video" * 100, b"\x00" * 4096, b"\x00\x00\x00\x18ftypmp42" * 9])
+def test_what_is_no_video_is_refused(tmp_path, content):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.mp4 (is not a video|has no|is truncated)"):
+        open_video(path)
+
+
+def test_fuzzed_files_are_read_or_refused(tmp_path):
+    content = encode(tmp_path / "a.mp4", pix_fmt="yuv420p").read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        damaged = bytearray(content)
+        for place in rng.integers(0, len(content), 20):
+            damaged[place] = rng.integers(0, 256)
+        (tmp_path / "b.mp4").write_bytes(damaged)
+        with contextlib.suppress(InputError):
+            assert all(each.pixels.dtype == np.uint8 for each in open_video(tmp_path / "b.mp4").frames())
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        open_video(tmp_path / "absent.mp4")
+    with pytest.raises(InputError, match="no images there"):
+        open_video(tmp_path)
+    with pytest.raises(InputError, match="no images there"):
+        open_video(tmp_path / "*.png")
