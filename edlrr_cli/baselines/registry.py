@@ -120,7 +120,7 @@ METHODS: dict[str, Method] = {
         grid={"lam": (0.2, 0.5, 1.0)},
         printed="MSS",
     ),
-    "irnn": Method("irnn:irnn", "IRNN", "Lu et al. 2015", printed="IRNN"),
+    "irnn": Method("irnn:irnn", "IRNN", "Lu et al. 2015", grid={"shape": (0.35, 0.5, 0.7)}, printed="IRNN"),
     "tnn-3dtv": Method(
         "tnn_3dtv:tnn_3dtv",
         "TNN-3DTV",
