@@ -132,7 +132,7 @@ def make_plan(
 
     Args:
         data: None for the sample images of a checkout, if ``quick``.
-        methods: None for all.
+        methods: None for all, if ``quick`` without the paper's setting and the tuned rows.
         corruptions: None for the six of the paper, three if ``quick``.
         images: None for all, two if ``quick``.
         picture_images: None for the first two.
@@ -153,7 +153,7 @@ def make_plan(
         folder,
         images=chosen,
         corruptions=tuple(corruptions or (QUICK_CORRUPTIONS if quick else CORRUPTIONS)),
-        methods=tuple(methods or all_names()),
+        methods=tuple(methods or (name for name in all_names() if not (quick and ":" in name))),
         crop_px=QUICK_CROP_PX if quick else None,
         picture_images=tuple(picture_images or chosen[:2]),
         **rest,

@@ -154,7 +154,7 @@ def optimization(
 )
 @click.option("--images", callback=_words, help="Names of pictures, without their suffix. [default: all]")
 @click.option("--seeds", type=_POSITIVE, default=1, show_default=True, help="Draws of the dropped pixels.")
-@click.option("--quick", is_flag=True, help="Small crops of two pictures, three kinds of damage.")
+@click.option("--quick", is_flag=True, help="Two small crops, three damages, no tuning.")
 @click.option("--jobs", type=_POSITIVE, default=1, show_default=True, help="Cases side by side.")
 @click.option("--html", type=FILE, help="Also write a report, one self-contained page.")
 @click.option(
