@@ -186,3 +186,19 @@ def test_refusals(refused, data, tmp_path, monkeypatch, arguments, code, said):
     monkeypatch.chdir(tmp_path)
     assert said in refused(code, "bench", "table1", *arguments, "-o", "a.json")
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_quick_needs_no_data(run, tmp_path):
+    target = tmp_path / "quick.json"
+    result = run(
+        "bench", "table1", "--quick", "--methods", "untouched,nuclear-admm", "--jobs", "2", "-o", target
+    )
+    assert result.exit_code == 0, result.stderr
+    record = json.loads(target.read_text())
+    assert record["parameters"]["images"] == ["brick", "cat"]
+    assert record["parameters"]["crop_px"] == 128
+    means = {(row["corruption"], row["method"]): row for row in record["rows"] if row["kind"] == "mean"}
+    assert len(means) == 3 * 2
+    for corruption in ("drop50", "block", "text"):
+        better, black = (means[corruption, method]["psnr"] for method in ("nuclear-admm", "untouched"))
+        assert better > black + 5
