@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from edlrr_cli.bench.pictures import block_hole, read_hole, text_hole
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.lrr.names import nearest
+from edlrr_cli.media.files import natural_order
 from edlrr_cli.media.images import read_picture
-from edlrr_cli.media.video import natural_order
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -2,7 +2,7 @@
 
 ``laguerre-gamma`` is a penalty with the default settings of ``edlrr inpaint`` and ``laguerre-gamma:paper``
 the same in the paper's setting; ``irnn`` is a compared method as published, ``irnn:tuned`` the same
-with its free parameters chosen on hidden known pixels, and ``irnn:p=0.5:scale=1`` with others set.
+with its free parameters chosen on hidden known pixels, and ``irnn:shape=0.5:scale=1`` with others set.
 """
 
 from __future__ import annotations

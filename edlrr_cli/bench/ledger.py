@@ -49,7 +49,8 @@ class Ledger:
     @property
     def record(self) -> Record:
         """Return the record as it stands."""
-        return {**self._head, "rows": [*self.rows, *means(self._plan, self.rows)]}
+        rows = self.rows
+        return {**self._head, "rows": [*rows, *means(self._plan, rows)]}
 
     def cases_left(self) -> list[CaseKey]:
         """Return what is neither finished nor lacks its thumbnail; what failed is tried again."""
@@ -75,6 +76,11 @@ class Ledger:
         others = [name for name in _SAME if before.get(name) != parameters[name]]
         others += [
             file for file, digest in parameters["data"].items() if before["data"].get(file, digest) != digest
+        ]
+        others += [
+            f"setting of {method}"
+            for method, settings in parameters["settings"].items()
+            if before["settings"].get(method, settings) != settings
         ]
         if others:
             raise OutputError(

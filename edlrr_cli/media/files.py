@@ -1,8 +1,9 @@
-"""What every output file has in common: checked before the work, written beside it, renamed at the end."""
+"""What files have in common: outputs are checked before the work and written whole; names have an order."""
 
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from pathlib import Path
 
@@ -69,3 +70,14 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise OutputError(
             f"output {path} cannot be written ({error})", "check the disk and the name"
         ) from error
+
+
+def natural_order(path: Path) -> list[tuple[bool, int, str]]:
+    """Sort names with 2 before 10, and numbers before letters; a key for `sorted`.
+
+    Example:
+        >>> [path.name for path in sorted(map(Path, ["b10", "b2", "3"]), key=natural_order)]
+        ['3', 'b2', 'b10']
+    """
+    parts = re.findall(r"\d+|\D+", path.stem)
+    return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts]

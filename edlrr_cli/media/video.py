@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError
+from edlrr_cli.media.files import natural_order
 from edlrr_cli.media.images import WRITE_FORMATS, read_picture
 
 if TYPE_CHECKING:
@@ -225,17 +225,6 @@ class _File:
         if frame.pts is None or frame.time_base is None:
             return count / self.info.frame_rate
         return frame.pts * frame.time_base
-
-
-def natural_order(path: Path) -> list[tuple[bool, int, str]]:
-    """Sort names with 2 before 10, and numbers before letters; a key for `sorted`.
-
-    Example:
-        >>> [path.name for path in sorted(map(Path, ["b10", "b2", "3"]), key=natural_order)]
-        ['3', 'b2', 'b10']
-    """
-    parts = re.findall(r"\d+|\D+", path.stem)
-    return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts]
 
 
 def _notes(container: InputContainer) -> tuple[str, ...]:

@@ -124,6 +124,15 @@ def test_loses_nothing(table1, refused, data, tmp_path):
     assert (tmp_path / "a.json").read_bytes() == before
 
 
+def test_rows_of_other_settings_are_not_taken_over(table1, refused, data, tmp_path):
+    arguments = ["--methods", "biharmonic,nuclear-admm", "--corruptions", "block", "--images", "2"]
+    record = table1(*arguments)
+    record["parameters"]["settings"]["nuclear-admm"]["growth"] = 1.2
+    (tmp_path / "a.json").write_text(json.dumps(record))
+    line = refused(4, "bench", "table1", "--data", data, *arguments, "-o", tmp_path / "a.json")
+    assert "was made with another setting of nuclear-admm" in line
+
+
 def test_goes_on_after_a_failed_case_and_tries_it_again(table1, data):
     picture = data / "images" / "10.jpg"
     whole = picture.read_bytes()
