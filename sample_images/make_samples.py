@@ -1,4 +1,4 @@
-"""Make every sample picture, mask and damaged copy, and REGISTRY.toml with their checksums.
+"""Make every sample picture, mask and damaged copy, and record them in REGISTRY.toml.
 
     python sample_images/make_samples.py
 
@@ -8,32 +8,15 @@ that scikit-image ships. White marks the hole in every mask.
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
-import skimage
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from registry import FOLDER, Entry, record
 from skimage import data
 
-FOLDER = Path(__file__).parent
 SIDE_PX = 300
 SEED = 2023
 Pixels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the registry."""
-
-    file: str
-    kind: str
-    origin: str
-    author: str
-    licence: str
-    made: str
 
 
 PHOTOGRAPHS = {
@@ -149,19 +132,8 @@ def save(name: str, pixels: Pixels) -> str:
     return file
 
 
-def registry_text(entries: list[Entry]) -> str:
-    """Return the registry as TOML."""
-    head = "# Written by make_samples.py; every file of this folder but that script and this registry.\n"
-    lines = [head + f'scikit_image = "{skimage.__version__}"\n']
-    for entry in sorted(entries, key=lambda entry: entry.file):
-        checksum = hashlib.sha256((FOLDER / entry.file).read_bytes()).hexdigest()
-        fields = {**entry.__dict__, "sha256": checksum}
-        lines.append("[[files]]\n" + "".join(f'{key} = "{value}"\n' for key, value in fields.items()))
-    return "\n".join(lines)
-
-
 def main() -> None:
-    """Write all files and the registry."""
+    """Write all files and record them."""
     photographs, masks = make_photographs(), make_masks()
     own = ("made by make_samples.py", "the edlrr authors", "CC0-1.0")
     entries = []
@@ -173,7 +145,7 @@ def main() -> None:
         pixels = damage(photographs[picture][0], masks[mask][0], level)
         made = f"{picture}.png with gray level {level} blended in where mask_{mask}.png is white"
         entries.append(Entry(save(f"{picture}_{mask}", pixels), "damaged", *PHOTOGRAPHS[picture], made))
-    (FOLDER / "REGISTRY.toml").write_text(registry_text(entries), encoding="utf-8")
+    record(entries)
 
 
 if __name__ == "__main__":
