@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from edlrr_cli.errors import UsageError
+from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.lrr.names import nearest
 
 if TYPE_CHECKING:
@@ -206,8 +206,23 @@ def run(
 
     Raises:
         UsageError: Unknown method or parameter, or a library of the method is not installed.
-        NumericsError: The iteration left the finite numbers.
+        NumericsError: The iteration left the finite numbers, or a factorisation or division broke down.
     """
     check_params(name, params)
-    result: Result = solver(name)(image, known, device=device, dtype=dtype, callback=callback, **params)
+    solve = solver(name)
+    try:
+        result: Result = solve(image, known, device=device, dtype=dtype, callback=callback, **params)
+    except NumericsError:  # says itself what went wrong
+        raise
+    except _breakdowns() as error:
+        raise NumericsError(f"method {name} broke down ({error})", "change its parameters") from error
     return result
+
+
+def _breakdowns() -> tuple[type[Exception], ...]:
+    """Return what the libraries raise where numbers break down; imports torch."""
+    import numpy as np
+    import torch
+
+    linear_algebra = torch.linalg.LinAlgError  # type: ignore[attr-defined]
+    return ArithmeticError, np.linalg.LinAlgError, linear_algebra

@@ -10,9 +10,8 @@ import torch
 
 from edlrr_cli.baselines.registry import Params, default_params, run
 from edlrr_cli.baselines.result import Bools, Callback, Pixels
-from edlrr_cli.errors import NumericsError
 from edlrr_cli.tasks.device import resolve_device
-from edlrr_cli.tasks.tuning import BREAKDOWNS, Tuning, tune
+from edlrr_cli.tasks.tuning import Tuning, tune
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +69,7 @@ def inpaint_by(
     Raises:
         UsageError: Unknown method or parameter, or a library of the method is not installed.
         DeviceError: The device is not here.
-        NumericsError: The iteration left the finite numbers.
+        NumericsError: The method broke down, or every setting of its grid did.
     """
     started = time.perf_counter()
     place, dtype = resolve_device(device), torch.float64
@@ -82,12 +81,7 @@ def inpaint_by(
             name, image, known, device=place, dtype=dtype, seed=seed, fixed=given, callback=callback
         )
         given = tuning.params
-    try:
-        result = run(name, image, known, device=place, dtype=dtype, callback=callback, **given)
-    except NumericsError:
-        raise
-    except BREAKDOWNS as error:
-        raise NumericsError(f"method {name} broke down ({error})", "change its parameters") from error
+    result = run(name, image, known, device=place, dtype=dtype, callback=callback, **given)
     return Compared(
         restored=result.restored(image, known),
         iterations=result.iterations,

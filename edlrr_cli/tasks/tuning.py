@@ -17,9 +17,6 @@ from edlrr_cli.tasks.holdout import held_out
 SHARE = 0.05
 """Of the known pixels, hidden to compare the settings by."""
 
-BREAKDOWNS = (ArithmeticError, torch.linalg.LinAlgError)  # type: ignore[attr-defined]
-"""How a method ends that its parameters do not suit."""
-
 
 @dataclass(frozen=True)
 class Score:
@@ -103,7 +100,7 @@ def tune(
                 **fixed,
                 **setting,
             )
-        except BREAKDOWNS:
+        except NumericsError:
             scores.append(Score(setting, None))
         else:
             error = result.raw.clip(0.0, 1.0)[hidden] - image[hidden]

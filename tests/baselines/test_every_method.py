@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from edlrr_cli.baselines import untouched
 from edlrr_cli.baselines.registry import METHOD_NAMES, METHODS, default_params, param_types, run, solver
-from edlrr_cli.errors import UsageError
+from edlrr_cli.errors import NumericsError, UsageError
 
 # Methods that return the known pixels as they came; all others re-approximate them.
 KEEPS_KNOWN = {
@@ -115,6 +116,36 @@ def test_refuses_unknown_names(picture, hole):
         run("irn", image, known, **settings)
     with pytest.raises(UsageError, match="unknown parameter 'grwoth'; did you mean 'growth'"):
         run("nuclear-admm", image, known, **settings, grwoth=2)
+
+
+@pytest.fixture
+def failing(picture, hole, complete, monkeypatch):
+    """Run a method that raises what it is given."""
+
+    def start(error):
+        def fail(image, known, *, device, dtype, callback=None):
+            raise error
+
+        monkeypatch.setattr(untouched, "untouched", fail)
+        complete("untouched", picture(8, 8), hole(8, 8))
+
+    return start
+
+
+@pytest.mark.parametrize("kind", [torch.linalg.LinAlgError, np.linalg.LinAlgError, ZeroDivisionError])
+def test_a_breakdown_is_told_in_one_line(failing, kind):
+    with pytest.raises(NumericsError) as told:
+        failing(kind("singular"))
+    assert str(told.value) == "method untouched broke down (singular); change its parameters"
+
+
+@pytest.mark.parametrize(
+    "error", [NumericsError("X became NaN", "lower the rate"), RuntimeError("no memory")]
+)
+def test_what_speaks_for_itself_or_is_no_breakdown_is_left_alone(failing, error):
+    with pytest.raises(type(error)) as told:
+        failing(error)
+    assert told.value is error
 
 
 def test_tells_what_is_installed():
