@@ -19,6 +19,7 @@ from edlrr_cli.lrr.names import REG_NAMES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+DOCUMENTS = ("README.md", "BENCHMARKS.md")
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.json"))
 
 
@@ -112,9 +113,17 @@ def test_every_exit_code_is_documented():
     assert all(f"  {code} " in (edlrr.epilog or "") for code in documented)
 
 
-def test_links_and_pictures_exist():
-    for target in re.findall(r"\]\(([^)]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_and_pictures_exist(document):
+    for target in re.findall(r"\]\(([^)]+)\)", (ROOT / document).read_text()):
+        name, _, anchor = target.partition("#")
+        assert (ROOT / name).exists(), target
+        assert not anchor or anchor in anchors((ROOT / name).read_text()), target
+
+
+def anchors(text):
+    """The headings of a document, as links name them."""
+    return [title.lower().replace(" ", "-") for title in re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)]
 
 
 def test_make_targets_exist():
@@ -123,10 +132,10 @@ def test_make_targets_exist():
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("document", ["README.md", "BENCHMARKS.md"])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_tables_are_those_of_the_committed_measurements(document, tmp_path):
     text, copy = (ROOT / document).read_text(), tmp_path / document
-    files = [path for path in BENCHMARKS if f"<!-- bench:{benchmark_of(path)} -->" in text]
+    files = [path for path in BENCHMARKS if marker(path) in text]
     copy.write_text(text)
     result = run(["bench", "report", *map(str, files), "--into", str(copy)], ROOT)
     assert result.returncode == 0, result.stderr
@@ -135,11 +144,11 @@ def test_the_tables_are_those_of_the_committed_measurements(document, tmp_path):
 
 def test_every_measurement_is_in_a_document():
     text = README + (ROOT / "BENCHMARKS.md").read_text()
-    assert all(f"<!-- bench:{benchmark_of(path)} -->" in text for path in BENCHMARKS)
+    assert all(marker(path) in text for path in BENCHMARKS)
 
 
-def benchmark_of(path):
-    return json.loads(path.read_text())["benchmark"]
+def marker(path):
+    return f"<!-- bench:{path.stem} -->"
 
 
 @pytest.mark.parametrize("path", BENCHMARKS, ids=lambda path: path.name)

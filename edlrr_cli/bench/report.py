@@ -8,25 +8,18 @@ from itertools import groupby
 
 from edlrr_cli.bench.paper_table1 import Column
 from edlrr_cli.bench.record import Record, Row
-from edlrr_cli.bench.table1_means import GROUPS, TUNED, Means, in_seconds
+from edlrr_cli.bench.table1_means import GROUPS, Means, in_seconds
 from edlrr_cli.errors import InputError
 
 _INCOMPLETE = "†"
 
 
-def blocks(records: Iterable[Record]) -> dict[str, str]:
-    """Return Markdown by benchmark name; several records of one benchmark follow one another.
+def block(record: Record) -> str:
+    """Return the table of a record in Markdown, and what made it.
 
     Raises:
         InputError: A record of an unknown benchmark, or without the numbers it should have.
     """
-    found: dict[str, list[str]] = {}
-    for record in records:
-        found.setdefault(record["benchmark"], []).append(_block(record))
-    return {name: "\n\n".join(texts) for name, texts in found.items()}
-
-
-def _block(record: Record) -> str:
     name = record["benchmark"]
     if name not in _TABLES:
         raise InputError(f"unknown benchmark {name!r}", f"expected one of {', '.join(_TABLES)}")
@@ -53,7 +46,7 @@ def made_with(record: Record) -> str:
     return f"{version}; {software}; {hardware}"
 
 
-def insert(document: str, name: str, block: str) -> str:
+def insert(document: str, name: str, text: str) -> str:
     """Replace what stands between ``<!-- bench:NAME -->`` and ``<!-- /bench:NAME -->``.
 
     Raises:
@@ -72,7 +65,7 @@ def insert(document: str, name: str, block: str) -> str:
     before, _, rest = document.partition(start)
     if end not in rest:
         raise InputError(f"the marker {end} comes before {start}", "exchange them")
-    return f"{before}{start}\n{block}\n{end}{rest.partition(end)[2]}"
+    return f"{before}{start}\n{text}\n{end}{rest.partition(end)[2]}"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -154,7 +147,7 @@ def _group(means: Means, group: str) -> Iterator[list[str]]:
     yield [f"**{GROUPS[group]}**", *[""] * (len(means.corruptions) + 1)]
     for paper, methods in groupby(means.groups[group], key=means.printed):
         yield from (_method(means, method) for method in methods)
-        if paper is not None and group != TUNED:
+        if paper is not None:
             yield [f"*paper prints {_escape(paper.name)}*", *_printed(paper, means.corruptions)]
 
 

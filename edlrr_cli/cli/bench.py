@@ -13,7 +13,7 @@ import click
 
 from edlrr_cli.cli.groups import HelpfulGroup
 from edlrr_cli.cli.options import FILE, REG, common_options
-from edlrr_cli.errors import EdlrrError, InputError
+from edlrr_cli.errors import EdlrrError, InputError, UsageError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -247,24 +247,27 @@ def command(*, size_px: int, repeats: int, device: str, output: Path, overwrite:
 def report(*, files: tuple[Path, ...], into: Path | None) -> None:
     """Turn the JSON FILES of benchmarks into Markdown tables.
 
-    A document given by --into must have the lines <!-- bench:NAME --> and <!-- /bench:NAME -->; what
-    stands between them is replaced.
+    A document given by --into must have the lines <!-- bench:NAME --> and <!-- /bench:NAME --> for each
+    NAME.json; what stands between them is replaced.
     """
     from edlrr_cli.bench.record import read_record
-    from edlrr_cli.bench.report import blocks, insert
+    from edlrr_cli.bench.report import block, insert
 
-    tables = blocks(read_record(path) for path in files)
+    tables = [block(read_record(path)) for path in files]
     if into is None:
-        click.echo("\n\n".join(tables.values()))
+        click.echo("\n\n".join(tables))
         return
     from edlrr_cli.media.files import check_target, write_atomic
 
+    names = [path.stem for path in files]
+    if len(set(names)) < len(names):
+        raise UsageError("two FILES have the same name, hence the same markers", "rename one")
     document = _read(into)
-    for name, table in tables.items():
+    for name, table in zip(names, tables, strict=True):
         document = insert(document, name, table)
     check_target(into, *files, overwrite=True)
     write_atomic(into, document.encode())
-    click.echo(f"{into}: replaced {', '.join(tables)}")
+    click.echo(f"{into}: replaced {', '.join(names)}")
 
 
 def _read(document: Path) -> str:

@@ -118,20 +118,22 @@ def test_a_command_that_fails_ends_the_benchmark(refused, tmp_path, monkeypatch)
 
 def test_report_round_trip_into_a_document(run, refused, measure, tmp_path):
     measure("optimization", "--steps", "10", "--size-px", "32", "--repeats", "1")
-    record, readme = tmp_path / "optimization.json", tmp_path / "README.md"
+    record, readme = tmp_path / "slow.json", tmp_path / "README.md"
+    (tmp_path / "optimization.json").rename(record)
     printed = run("bench", "report", record).stdout
     assert printed.count("\n|") == 3
     assert "Made by `edlrr bench optimization --steps 10" in printed
-    readme.write_bytes(
-        "µ\r\n<!-- bench:optimization -->\nold\n<!-- /bench:optimization -->\nafter\n".encode()
-    )
+    readme.write_bytes("µ\r\n<!-- bench:slow -->\nold\n<!-- /bench:slow -->\nafter\n".encode())
     result = run("bench", "report", record, "--into", readme)
-    assert result.stdout == f"{readme}: replaced optimization\n"
-    expected = f"µ\r\n<!-- bench:optimization -->\n{printed}<!-- /bench:optimization -->\nafter\n"
+    assert result.stdout == f"{readme}: replaced slow\n"
+    expected = f"µ\r\n<!-- bench:slow -->\n{printed}<!-- /bench:slow -->\nafter\n"
     assert readme.read_bytes().decode() == expected
     readme.write_text("no markers", encoding="utf-8")
     assert "found 0; put it in" in refused(3, "bench", "report", record, "--into", readme)
     assert readme.read_text(encoding="utf-8") == "no markers"
+    twice = ["bench", "report", record, record]
+    assert run(*twice).stdout.count("Made by") == 2
+    assert "two FILES have the same name" in refused(2, *twice, "--into", readme)
 
 
 @pytest.mark.parametrize(
