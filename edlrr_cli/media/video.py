@@ -52,7 +52,7 @@ class VideoInfo:
         num_channels: 1 (gray) or 3 (RGB).
         peak: Largest value of a pixel: 255, or 65535 for files with more than 8 bits.
         frame_rate: Frames per second, the mean where it varies.
-        num_frames: As the file says, which may count a few that are not there; None where it does not.
+        num_frames: As the file says, which may count a few that are not there.
         notes: What reading leaves out, one phrase each, for the user to see.
     """
 
@@ -60,7 +60,7 @@ class VideoInfo:
     num_channels: int
     peak: int
     frame_rate: Fraction
-    num_frames: int | None
+    num_frames: int
     notes: tuple[str, ...]
 
 
@@ -71,8 +71,12 @@ class Video(Protocol):
     def info(self) -> VideoInfo:
         """Return what is known before the frames are read."""
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
         """Yield the frames in the order of their times.
+
+        Args:
+            start: Number of the first one, from 0.
+            every: Step from one to the next.
 
         Raises:
             InputError: A frame cannot be decoded or has another size; frames are missing at the end.
@@ -116,8 +120,8 @@ class _Images:
             notes=(*first.notes, f"images have no frame rate: {DEFAULT_RATE} per second are taken"),
         )
 
-    def frames(self) -> Iterator[Frame]:
-        for index, path in enumerate(self._files):
+    def frames(self, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
+        for index, path in list(enumerate(self._files))[start::every]:
             pixels = read_picture(path).pixels
             if pixels.shape != (*self.info.size_px, self.info.num_channels):
                 raise InputError(
@@ -153,15 +157,20 @@ class _File:
                 num_channels=pixels.shape[2],
                 peak=65535 if self._deep else 255,
                 frame_rate=Fraction(rate),
-                num_frames=stream.frames or None,
+                num_frames=stream.frames or self._count(),
                 notes=_notes(container),
             )
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
         with self._open() as container:
             stream = self._stream(container)
             count, begin = 0, None
             for decoded in self._decode(container, stream):
+                time = self._time(decoded, count)
+                begin = time if begin is None else begin
+                if count < start or (count - start) % every:
+                    count += 1
+                    continue
                 pixels = self._pixels(decoded)
                 if pixels.shape[:2] != self.info.size_px:
                     raise InputError(
@@ -169,11 +178,9 @@ class _File:
                         f"{_size(self.info.size_px)}",
                         "convert it to one size",
                     )
-                time = self._time(decoded, count)
-                begin = time if begin is None else begin
                 count += 1
                 yield Frame(pixels, time - begin)
-        if count < (1 - _EMPTY_SHARE) * (self.info.num_frames or 0):
+        if count < (1 - _EMPTY_SHARE) * self.info.num_frames:
             raise InputError(
                 f"{self._path} is truncated: {count} of {self.info.num_frames} frames can be decoded",
                 "get or export the file again",
@@ -198,6 +205,11 @@ class _File:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         return stream
+
+    def _count(self) -> int:
+        """Count the packets of a file that does not say how many frames it has; none is decoded."""
+        with self._open() as container:
+            return sum(packet.size > 0 for packet in container.demux(self._stream(container)))
 
     def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         from av import FFmpegError

@@ -1,0 +1,1 @@
+"""Separating a video into background and foreground."""

@@ -1,0 +1,117 @@
+"""The settings of one separation: frozen, validated when made, importable without torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from edlrr_cli.errors import UsageError
+from edlrr_cli.lrr.names import nearest, parse_reg
+
+#: ``lrr`` is the method of this program; the others are there for comparison.
+METHODS = ("lrr", "median", "mog2", "knn")
+SOLVERS = ("adam", "ialm")
+FITS = ("subspace", "full")
+
+_WINDOW = {"subspace": 600, "full": 100}
+# With the whole matrix that of principal component pursuit; a stronger penalty leaves fewer components, and
+# what it takes from them the refit of the subspace gives back.
+_LAM = {"subspace": 3.0, "full": 1.0}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of `edlrr_cli.tasks.bgsep.stream.separate`; the defaults suit any fixed camera.
+
+    Attributes:
+        method: One of `METHODS`.
+        reg: The penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
+        gamma: Shape of the penalty, in units of the scaled singular value; None for its default.
+        solver: ``"adam"``, or ``"ialm"``, exact but for the nuclear norm alone.
+        fit: ``"subspace"``: some frames and pixels decide how the background changes, and every pixel is
+            fitted to that; ``"full"``: all frames and pixels in one matrix, which is itself the background.
+        lam: Weight lambda of the penalty, in units of sqrt(max(m, n)), that of principal component pursuit;
+            None: 3, or 1 if ``full``.
+        steps: Adam steps.
+        window: Frames that share a model of the background; None: 600, or 100 if ``full``. A thing that
+            stands still for more than half of it becomes background.
+        overlap: Frames shared by neighbouring windows, which are cross-faded; None: half of ``window``.
+        threshold: Difference from the background, in gray levels of 255, beyond which a pixel is
+            foreground; None: pixel by pixel, from its own variation.
+        min_blob_px: Foreground areas and holes in them of fewer pixels are removed.
+        shadows: Whether cast shadows count as foreground.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
+        seed: Of the choice of pixels.
+
+    Raises:
+        UsageError: A value is outside its domain, or does not go with the others.
+    """
+
+    method: str = "lrr"
+    reg: str = "nuclear"
+    gamma: float | None = None
+    solver: str = "adam"
+    fit: str = "subspace"
+    lam: float | None = None
+    steps: int = 100
+    window: int | None = None
+    overlap: int | None = None
+    threshold: float | None = None
+    min_blob_px: int = 30
+    shadows: bool = True
+    device: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require_choice("method", self.method, METHODS)
+        _require_choice("solver", self.solver, SOLVERS)
+        _require_choice("fit", self.fit, FITS)
+        parse_reg(self.reg)
+        if self.solver == "ialm" and self.reg != "nuclear":
+            raise UsageError(
+                f"solver ialm minimises the nuclear norm, got reg {self.reg}", "take solver adam"
+            )
+        for name in ("gamma", "lam"):
+            value = getattr(self, name)
+            _require(value is None or (math.isfinite(value) and value > 0), name, "more than 0", value)
+        _require(self.steps >= 1, "steps", "1 or more", self.steps)
+        _require(self.num_window >= 2, "window", "2 or more", self.window)
+        _require(
+            0 <= self.num_overlap <= self.num_window // 2,
+            "overlap",
+            "between 0 and half the window",
+            self.overlap,
+        )
+        _require(
+            self.threshold is None or 0 < self.threshold < 255,
+            "threshold",
+            "between 0 and 255",
+            self.threshold,
+        )
+        _require(self.min_blob_px >= 0, "min_blob_px", "0 or more", self.min_blob_px)
+        _require(0 <= self.seed < 2**63, "seed", "between 0 and 2^63 - 1", self.seed)
+
+    @property
+    def num_window(self) -> int:
+        """Return the frames of a window."""
+        return _WINDOW[self.fit] if self.window is None else self.window
+
+    @property
+    def num_overlap(self) -> int:
+        """Return the frames that neighbouring windows share."""
+        return self.num_window // 2 if self.overlap is None else self.overlap
+
+    @property
+    def weight(self) -> float:
+        """Return lambda in units of sqrt(max(m, n))."""
+        return _LAM[self.fit] if self.lam is None else self.lam
+
+
+def _require(condition: bool, name: str, expected: str, value: object) -> None:
+    if not condition:
+        raise UsageError(f"{name} must be {expected}, got {value}")
+
+
+def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UsageError(f"unknown {name} {value!r}", nearest(value, choices))

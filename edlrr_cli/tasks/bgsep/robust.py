@@ -1,0 +1,66 @@
+"""Many least-absolute-deviations fits at once, of few coefficients each."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_ITERATIONS = 12
+# Below one gray level of 255 a difference is rounding, and its weight stays bounded.
+_LEVEL = 1 / 255
+_RIDGE = 1e-6
+
+
+def l1_fit(A: Tensor, V: Tensor, *, where: Tensor | None = None) -> Tensor:
+    """Minimise sum_i where_ij |V_ij - (A C)_ij| over C, column by column.
+
+    Iteratively reweighted least squares, started from the unweighted one; each iteration lowers the sum of
+    sqrt-like Huber terms that agree with |x| beyond a gray level.
+
+    Args:
+        A: Shape (m, r), r small.
+        V: Shape (m, n), values on [0, 1].
+        where: Shape (m, n), weights, 0 or more; None: 1.
+
+    Returns:
+        C, shape (r, n); 0 where all weights are 0.
+
+    Source: Holland, Welsch, "Robust regression using iteratively reweighted least-squares", 1977.
+
+    Example:
+        >>> l1_fit(torch.ones(5, 1), torch.tensor([[0.2], [0.2], [0.9], [0.2], [0.8]])).round(decimals=2)
+        tensor([[0.2000]])
+    """
+    pairs = (A.unsqueeze(1) * A.unsqueeze(2)).flatten(1)
+    weights = torch.ones_like(V) if where is None else where
+    C = _weighted(A, pairs, V, weights)
+    for _ in range(_ITERATIONS):
+        pull = (V - A @ C).abs_().clamp_min_(_LEVEL).reciprocal_()
+        C = _weighted(A, pairs, V, pull if where is None else pull.mul_(where))
+    return C
+
+
+def _weighted(A: Tensor, pairs: Tensor, V: Tensor, weights: Tensor) -> Tensor:
+    """Solve the normal equations (A^T W_j A) c_j = A^T W_j v_j of every column j."""
+    rank = A.shape[1]
+    normal = (pairs.mT @ weights).view(rank, rank, -1)
+    ridge = _RIDGE * normal.diagonal().sum(-1).clamp_min(_RIDGE)
+    normal = normal + ridge * torch.eye(rank, dtype=A.dtype, device=A.device).unsqueeze(-1)
+    return _solve(normal, A.mT @ (weights * V))
+
+
+def _solve(N: Tensor, b: Tensor) -> Tensor:
+    """Solve N_j c_j = b_j by elimination, vectorised over j: LAPACK takes one small system at a time.
+
+    Args:
+        N: Shape (r, r, n), positive definite each.
+        b: Shape (r, n).
+    """
+    rank = len(b)
+    rows = [torch.cat([N[i], b[i : i + 1]]) for i in range(rank)]
+    for i in range(rank):
+        rows[i] = rows[i] / rows[i][i]
+        for k in range(rank):
+            if k != i:
+                rows[k] = rows[k] - rows[k][i] * rows[i]
+    return torch.stack([row[-1] for row in rows])
