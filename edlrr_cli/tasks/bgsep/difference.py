@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import pad
 
-# Blur of the differences, in pixels: a neighbourhood decides, not a pixel's own noise.
-_SIGMA_PX = 2.0
-_RADIUS_PX = 6
+# The differences are blurred by two box filters of this width, a standard deviation of 2 pixels: a
+# neighbourhood decides, not a pixel's own noise.
+_BOX_PX, _NUM_BOXES = 5, 2
 # Of the differences over time, this share is taken for the variation of an uncovered pixel.
 _QUANTILE = 0.25
 # Foreground begins at so many gray levels, and so many times the variation above them.
@@ -27,12 +26,22 @@ def difference(frames: Tensor, backgrounds: Tensor) -> Tensor:
     Returns:
         Shape (b, h, w).
     """
-    largest = (frames - backgrounds).abs_().amax(-1).mul_(255).unsqueeze(1)
-    place = torch.arange(-_RADIUS_PX, _RADIUS_PX + 1, device=frames.device, dtype=frames.dtype)
-    bell = torch.exp(-(place**2) / (2 * _SIGMA_PX**2))
-    bell = bell / bell.sum()
-    padded = pad(largest, [_RADIUS_PX] * 4, mode="replicate")
-    return conv2d(conv2d(padded, bell.view(1, 1, 1, -1)), bell.view(1, 1, -1, 1)).squeeze(1)
+    largest = (frames - backgrounds).abs_().amax(-1).mul_(255)
+    margin = _NUM_BOXES * (_BOX_PX // 2)
+    blurred = pad(largest.unsqueeze(1), [margin] * 4, mode="replicate").squeeze(1)
+    for dim in (1, 2):
+        for _ in range(_NUM_BOXES):
+            blurred = _box(blurred, dim)
+    return blurred
+
+
+def _box(values: Tensor, dim: int) -> Tensor:
+    """Return the means of neighbours along a dimension, by shifted sums: convolution is 8 times slower."""
+    length = values.shape[dim] - _BOX_PX + 1
+    total = values.narrow(dim, 0, length).clone()
+    for shift in range(1, _BOX_PX):
+        total += values.narrow(dim, shift, length)
+    return total.div_(_BOX_PX)
 
 
 def variation(differences: Tensor) -> Tensor:
@@ -55,6 +64,7 @@ def threshold(noise: Tensor) -> Tensor:
         noise: `variation`, shape (h, w).
 
     Example:
+        >>> import torch
         >>> threshold(torch.tensor([0.0, 10.0]))
         tensor([16., 46.])
     """

@@ -17,7 +17,7 @@ from edlrr_cli.tasks.bgsep.keys import Keys
 from edlrr_cli.tasks.bgsep.robust import l1_fit
 
 # Pixels that decide how the background changes.
-_NUM_SAMPLES = 2048
+_NUM_SAMPLES = 1024
 # A component of the background has at least this share of the first one; there are not more than so many.
 _MIN_SHARE, _MAX_COMPONENTS = 1e-2, 6
 
