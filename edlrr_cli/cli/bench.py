@@ -180,7 +180,7 @@ def table1(
     """Restore pictures from six kinds of damage by every method of the paper's Table 1.
 
     \b
-    edlrr bench table1 --quick -o quick.json --html quick.html
+    edlrr bench table1 --quick --jobs 2 -o quick.json --html quick.html
     edlrr bench table1 --data table1 --seeds 3 --jobs 2 -o table1.json
     edlrr bench table1 --data photos --methods laguerre-gamma,irnn,irnn:tuned --corruptions text -o a.json
 

@@ -15,6 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edlrr_cli.baselines.registry import METHODS
+from edlrr_cli.bench.contestants import PAPER_COLUMNS
+from edlrr_cli.bench.table1 import make_plan
+
 HEIGHT_PX, WIDTH_PX = 24, 28
 
 
@@ -211,3 +215,11 @@ def test_quick_needs_no_data(run, tmp_path):
     for corruption in ("drop50", "block", "text"):
         better, black = (means[corruption, method]["psnr"] for method in ("nuclear-admm", "untouched"))
         assert better > black + 5
+
+
+def test_quick_runs_every_method_once_untuned():
+    left_to_itself = dict.fromkeys(("methods", "corruptions", "images", "picture_images"))
+    plan = make_plan(None, **left_to_itself, quick=True)
+    installed = {name for name, method in METHODS.items() if method.installed}
+    assert set(plan.methods) == installed | set(PAPER_COLUMNS)
+    assert len(plan.cases()) == 2 * 3 * len(plan.methods)
