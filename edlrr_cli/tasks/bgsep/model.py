@@ -11,7 +11,7 @@ from torch import Tensor
 
 from edlrr_cli.tasks.bgsep.config import Config
 from edlrr_cli.tasks.bgsep.decompose import Decomposition, decompose
-from edlrr_cli.tasks.bgsep.difference import difference, threshold, variation
+from edlrr_cli.tasks.bgsep.difference import blur, difference, threshold, variation
 from edlrr_cli.tasks.bgsep.ghosts import without_ghosts
 from edlrr_cli.tasks.bgsep.keys import Keys
 from edlrr_cli.tasks.bgsep.robust import l1_fit
@@ -122,12 +122,12 @@ def fit(keys: Keys, config: Config) -> Model:
 
 def _median(keys: Keys) -> MedianModel:
     image = torch.cat([keys.values(chunk).median(dim=0).values for chunk in keys.chunks()])
-    return MedianModel(image, variation(_differences(keys, lambda places: image)))
+    return MedianModel(image, variation(_blurred(keys, lambda places: image)))
 
 
 def _full(keys: Keys, config: Config) -> FullModel:
     solution = _solve(keys.values(slice(None)), config)
-    return FullModel(variation(_differences(keys, lambda places: solution.low_rank[places])), solution)
+    return FullModel(variation(_blurred(keys, lambda places: solution.low_rank[places])), solution)
 
 
 def _subspace(keys: Keys, config: Config) -> SubspaceModel:
@@ -161,9 +161,9 @@ def _subspace(keys: Keys, config: Config) -> SubspaceModel:
 
 def _foreground(keys: Keys, course: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
     """Return the variation, shape (h, w), and the foreground of the key frames, shape (k, h, w)."""
-    differences = _differences(keys, lambda places: course[places] @ images)
-    noise = variation(differences)
-    return noise, differences > threshold(noise)
+    blurred = _blurred(keys, lambda places: course[places] @ images)
+    noise = variation(blurred)
+    return noise, blurred > threshold(noise)
 
 
 def _solve(V: Tensor, config: Config) -> Decomposition:
@@ -194,12 +194,14 @@ def _course(X: Tensor) -> Tensor:
     return course
 
 
-def _differences(keys: Keys, background: Callable[[slice], Tensor]) -> Tensor:
-    """Return `difference` of all key frames, shape (k, h, w)."""
+def _blurred(keys: Keys, background: Callable[[slice], Tensor]) -> Tensor:
+    """Return the blurred differences of all key frames, shape (k, h, w)."""
     shape = (*keys.size_px, keys.num_channels)
     return torch.cat(
         [
-            difference(frames.view(-1, *shape), background(places).expand_as(frames).reshape(-1, *shape))
+            blur(
+                difference(frames.view(-1, *shape), background(places).expand_as(frames).reshape(-1, *shape))
+            )
             for places, frames in keys.batches()
         ]
     )

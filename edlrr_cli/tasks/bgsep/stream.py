@@ -17,7 +17,7 @@ from torch import Tensor
 from edlrr_cli.baselines.subtractors import Subtractor
 from edlrr_cli.errors import InputError
 from edlrr_cli.tasks.bgsep.config import Config
-from edlrr_cli.tasks.bgsep.difference import difference, threshold
+from edlrr_cli.tasks.bgsep.difference import blur, difference, foreground, threshold
 from edlrr_cli.tasks.bgsep.keys import Keys
 from edlrr_cli.tasks.bgsep.mask import cast_shadow, clean
 from edlrr_cli.tasks.bgsep.model import Model, fit
@@ -216,12 +216,13 @@ class Separation:
         backgrounds, noise = _faded(frames.flatten(1), index, alive)
         backgrounds = backgrounds.view_as(frames).clamp(0, 1)
         differences = difference(frames, backgrounds)
-        level = self._config.threshold
-        masks = differences > (threshold(noise) if level is None else level)
+        blurred = blur(differences)
+        level = threshold(noise) if self._config.threshold is None else self._config.threshold
+        masks = foreground(differences, blurred, level)
         if not self._config.shadows:
             masks &= ~cast_shadow(frames, backgrounds)
         whole = (backgrounds * peak).round().cpu().numpy().astype(pixels.dtype)
-        found, off = masks.cpu().numpy(), differences.cpu().numpy()
+        found, off = masks.cpu().numpy(), blurred.cpu().numpy()
         for place, frame in enumerate(batch):
             mask = clean(found[place], min_blob_px=self._config.min_blob_px)
             yield Split(index + place, frame, whole[place], mask, off[place])
