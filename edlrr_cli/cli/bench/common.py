@@ -1,0 +1,116 @@
+"""What the benchmarks' commands share: options, progress, and the record at the end."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from edlrr_cli.cli.options import FILE, common_options
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_ARGUMENTS = "edlrr_cli.cli.bench.arguments"
+_SIDE = click.IntRange(min=32)
+POSITIVE = click.IntRange(min=1)
+
+
+class Measured(click.Command):
+    """A command that remembers its arguments, for its record."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the arguments as they were typed."""
+        ctx.meta[_ARGUMENTS] = tuple(args)
+        return super().parse_args(ctx, args)
+
+
+def output_options(command: _Command) -> _Command:
+    """Give a benchmark its output and ``--debug``."""
+    overwrite = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+    output = click.option("-o", "--output", type=FILE, required=True, help="The numbers, as JSON.")
+    return output(overwrite(common_options(command)))
+
+
+def repeats_option(default: int) -> Callable[[_Command], _Command]:
+    """Give a benchmark its number of rounds."""
+    text = "Rounds, after one to warm up."
+    return click.option("--repeats", type=POSITIVE, default=default, show_default=True, help=text)
+
+
+def words(context: click.Context, option: click.Parameter, text: str | None) -> list[str] | None:
+    """Parse a list of names."""
+    return None if text is None else text.split(",")
+
+
+device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn at random."
+)
+size_option = click.option(
+    "--size-px", type=_SIDE, default=300, show_default=True, help="Sides of the photograph."
+)
+
+
+def check_output(output: Path, overwrite: bool) -> None:
+    """Refuse an output that could not be written, before the work.
+
+    Raises:
+        OutputError: It exists already, or its folder is unfit.
+    """
+    from edlrr_cli.media.files import check_target
+
+    check_target(output, overwrite=overwrite)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str], None]]:
+    """Yield what tells the user how far it is; nothing unless stderr is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(file=sys.stderr, leave=False, bar_format="{n_fmt} {elapsed} {desc}") as bar:
+
+        def advance(text: str) -> None:
+            bar.set_description_str(text, refresh=False)
+            bar.update()
+
+        yield advance
+
+
+@contextmanager
+def countdown(total: int) -> Iterator[Callable[[str], None]]:
+    """Yield what counts finished cases, by name, with the time left; silent unless stderr is a terminal."""
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit="case", dynamic_ncols=True, disable=not sys.stderr.isatty()) as bar:
+
+        def count(name: str) -> None:
+            bar.set_postfix_str(name, refresh=False)
+            bar.update()
+
+        yield count
+
+
+def command_line() -> str:
+    """Return the command line of this benchmark as it was typed."""
+    context = click.get_current_context()
+    return shlex.join([*context.command_path.split(), *context.meta[_ARGUMENTS]])
+
+
+def publish(
+    output: Path, name: str, parameters: Mapping[str, Any], rows: Sequence[dict[str, Any]], *, device: str
+) -> None:
+    """Write the record, and say so."""
+    from edlrr_cli.bench.record import encode, make_record
+    from edlrr_cli.media.files import write_atomic
+
+    record = make_record(name, command=command_line(), device=device, parameters=parameters, rows=rows)
+    write_atomic(output, encode(record))
+    click.echo(f"{output}: {len(rows)} rows")

@@ -1,0 +1,47 @@
+"""``edlrr bench report``: from records to tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edlrr_cli.cli.options import FILE, common_options
+from edlrr_cli.errors import InputError, UsageError
+
+
+@click.command()
+@click.argument("files", type=FILE, nargs=-1, required=True)
+@click.option("--into", type=FILE, help="Put each table between its markers in this document.")
+@common_options
+def report(*, files: tuple[Path, ...], into: Path | None) -> None:
+    """Turn the JSON FILES of benchmarks into Markdown tables.
+
+    A document given by --into must have the lines <!-- bench:NAME --> and <!-- /bench:NAME --> for each
+    NAME.json; what stands between them is replaced.
+    """
+    from edlrr_cli.bench.record import read_record
+    from edlrr_cli.bench.report import block, insert
+
+    tables = [block(read_record(path)) for path in files]
+    if into is None:
+        click.echo("\n\n".join(tables))
+        return
+    from edlrr_cli.media.files import check_target, write_atomic
+
+    names = [path.stem for path in files]
+    if len(set(names)) < len(names):
+        raise UsageError("two FILES have the same name, hence the same markers", "rename one")
+    document = _read(into)
+    for name, table in zip(names, tables, strict=True):
+        document = insert(document, name, table)
+    check_target(into, *files, overwrite=True)
+    write_atomic(into, document.encode())
+    click.echo(f"{into}: replaced {', '.join(names)}")
+
+
+def _read(document: Path) -> str:
+    try:
+        return document.read_bytes().decode()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{document} cannot be read ({error})", "name a Markdown file") from error
