@@ -94,12 +94,17 @@ def open_video(source: Path) -> Video:
         InputError: Nothing is there, or it is no video, has no frame, or one of less than 2 x 2 pixels.
     """
     if source.is_dir():
-        files = [path for path in source.iterdir() if path.suffix.lower() in WRITE_FORMATS]
-        return _Images(source, files)
+        return _Images(source, image_files(source))
     if not source.exists() and glob.has_magic(str(source)):
         base = Path(source.anchor)
-        return _Images(source, list(base.glob(str(source.relative_to(base)))))
+        return _Images(source, sorted(base.glob(str(source.relative_to(base))), key=natural_order))
     return _File(source)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Return the images of a folder in the order of the numbers in their names: the frames of a video."""
+    files = [path for path in folder.iterdir() if path.suffix.lower() in WRITE_FORMATS]
+    return sorted(files, key=natural_order)
 
 
 class _Images:
@@ -108,7 +113,7 @@ class _Images:
     def __init__(self, source: Path, files: Sequence[Path]) -> None:
         if not files:
             raise InputError(f"{source}: no images there", "name a video, or a folder or pattern of images")
-        self._files = sorted(files, key=natural_order)
+        self._files = files
         first = read_picture(self._files[0])
         height, width, num_channels = first.pixels.shape
         self.info = VideoInfo(

@@ -83,9 +83,7 @@ def count(
     """
     if found.shape != truth.shape or (region is not None and region.shape != truth.shape):
         raise UsageError(f"found: expected the shape of the truth, {truth.shape}, got {found.shape}")
-    counts = (truth != UNKNOWN) & (truth != OUTSIDE)
-    if region is not None:
-        counts &= region
+    counts = counted(truth, region)
     hit, moving = found & counts, (truth == MOVING) & counts
     true_positive = int((hit & moving).sum())
     false_positive, false_negative = int(hit.sum()) - true_positive, int(moving.sum()) - true_positive
@@ -96,6 +94,12 @@ def count(
         int(counts.sum()) - true_positive - false_positive - false_negative,
         int((hit & (truth == SHADOW)).sum()),
     )
+
+
+def counted(truth: NDArray[np.integer[Any]], region: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    """Return the pixels that count, shape (h, w); the arguments are those of `count`."""
+    counts: NDArray[np.bool_] = (truth != UNKNOWN) & (truth != OUTSIDE)
+    return counts if region is None else counts & region
 
 
 def _ratio(part: int, whole: int) -> float | None:
