@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
+from edlrr_cli.bench import bgsep_tables
+from edlrr_cli.bench.markdown import escape, ranked, table
 from edlrr_cli.bench.paper_table1 import Column
 from edlrr_cli.bench.record import Record, Row
 from edlrr_cli.bench.table1_means import GROUPS, Means, in_seconds
@@ -14,8 +15,12 @@ from edlrr_cli.errors import InputError
 _INCOMPLETE = "†"
 
 
-def block(record: Record) -> str:
-    """Return the table of a record in Markdown, and what made it.
+def blocks(record: Record) -> dict[str, str]:
+    """Return the tables of a record in Markdown, each with what made it.
+
+    Returns:
+        By what follows the name of the file in their markers: nothing for the table itself, and
+        ``:details`` for what it leaves out, where a benchmark has that.
 
     Raises:
         InputError: A record of an unknown benchmark, or without the numbers it should have.
@@ -23,8 +28,11 @@ def block(record: Record) -> str:
     name = record["benchmark"]
     if name not in _TABLES:
         raise InputError(f"unknown benchmark {name!r}", f"expected one of {', '.join(_TABLES)}")
+    parts = {"": _TABLES[name]}
+    if name in _DETAILS:
+        parts[":details"] = _DETAILS[name]
     try:
-        return f"{_TABLES[name](record['rows'])}\n\n{_source(record)}"
+        return {part: f"{write(record['rows'])}\n\n{_source(record)}" for part, write in parts.items()}
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(f"the {name} record lacks its numbers ({error!r})", "make it again") from error
 
@@ -68,10 +76,21 @@ def insert(document: str, name: str, text: str) -> str:
     return f"{before}{start}\n{text}\n{end}{rest.partition(end)[2]}"
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Lay out a table: the first column to the left, numbers to the right."""
-    ruler = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ruler, *rows))
+def insert_all(document: str, name: str, tables: Mapping[str, str]) -> str:
+    """Put those of a record's tables in a document that it has a place for.
+
+    Args:
+        document: Markdown.
+        name: Of the record's file.
+        tables: As `blocks` returns them.
+
+    Raises:
+        InputError: It has a place for none, or see `insert`.
+    """
+    wanted = [part for part in tables if f"<!-- bench:{name}{part} -->" in document]
+    for part in wanted or [""]:
+        document = insert(document, f"{name}{part}", tables[part])
+    return document
 
 
 def _regularizer(rows: list[Row]) -> str:
@@ -85,7 +104,7 @@ def _regularizer(rows: list[Row]) -> str:
         title = f"{' x '.join(map(str, shape))}, {reg}"
         lines.append([title, *times, f"{ours['ratio']:.2f}", " / ".join(memory), " / ".join(errors)])
     pairs = ["peak memory, MiB, ours / SVD", "gradient error, ours / SVD"]
-    return _table(["shape, penalty", "ours, ms", "autograd SVD, ms", "SVD / ours", *pairs], lines)
+    return table(["shape, penalty", "ours, ms", "autograd SVD, ms", "SVD / ours", *pairs], lines)
 
 
 def _accuracy(rows: list[Row]) -> str:
@@ -101,7 +120,7 @@ def _accuracy(rows: list[Row]) -> str:
             line += [_error(worst[measure]), worst["reg"] if worst[measure] else "–"]
         lines.append(line)
     header = ["precision, route", "worst gradient error", "penalty", "worst value error", "penalty"]
-    return f"{_table(header, lines)}\n\n{_variance(rows)}"
+    return f"{table(header, lines)}\n\n{_variance(rows)}"
 
 
 def _variance(rows: list[Row]) -> str:
@@ -128,7 +147,7 @@ def _optimization(rows: list[Row]) -> str:
         for row in rows
     ]
     header = ["method", "seconds", "times faster", "final objective R", "difference", "PSNR, dB"]
-    return _table(header, lines)
+    return table(header, lines)
 
 
 def _table1(rows: list[Row]) -> str:
@@ -136,10 +155,10 @@ def _table1(rows: list[Row]) -> str:
     lines = [line for group in means.groups for line in _group(means, group)]
     cases = [row for row in rows if row["kind"] == "case"]
     images = len({row["image"] for row in cases})
-    table = _table([f"mean PSNR over {images} images, dB", *means.corruptions, "seconds"], lines)
+    text = table([f"mean PSNR over {images} images, dB", *means.corruptions, "seconds"], lines)
     failed = sum("error" in row for row in cases)
     note = f"{_INCOMPLETE} Not of all pictures, and not ranked; {failed} cases failed."
-    return f"{table}\n\n{note}" if _INCOMPLETE in table else table
+    return f"{text}\n\n{note}" if _INCOMPLETE in text else text
 
 
 def _group(means: Means, group: str) -> Iterator[list[str]]:
@@ -148,13 +167,13 @@ def _group(means: Means, group: str) -> Iterator[list[str]]:
     for paper, methods in groupby(means.groups[group], key=means.printed):
         yield from (_method(means, method) for method in methods)
         if paper is not None:
-            yield [f"*paper prints {_escape(paper.name)}*", *_printed(paper, means.corruptions)]
+            yield [f"*paper prints {escape(paper.name)}*", *_printed(paper, means.corruptions)]
 
 
 def _method(means: Means, method: str) -> list[str]:
     seconds = means.value(method, None, "seconds")
     cells = [_decibels(means, method, corruption) for corruption in means.corruptions]
-    return [_escape(means.title(method)), *cells, "–" if seconds is None else in_seconds(seconds)]
+    return [escape(means.title(method)), *cells, "–" if seconds is None else in_seconds(seconds)]
 
 
 def _decibels(means: Means, method: str, corruption: str) -> str:
@@ -164,7 +183,7 @@ def _decibels(means: Means, method: str, corruption: str) -> str:
         return "–"
     text = f"{value:.2f}"
     rank = means.ranks(corruption, "psnr", "{:.2f}".format).get(method)
-    marked = {1: f"**{text}**", 2: f"<u>{text}</u>"}.get(rank or 0, text)
+    marked = ranked(text, rank)
     note = "" if means.complete(method, corruption) else f" {_INCOMPLETE}"
     return f"{marked}{note}" if spread is None else f"{marked} ± {spread:.2f}{note}"
 
@@ -176,11 +195,6 @@ def _printed(paper: Column, corruptions: Sequence[str]) -> Iterator[str]:
     yield f"*{in_seconds(paper.seconds)}*"
 
 
-def _escape(text: str) -> str:
-    """Make Markdown of plain text, for a cell."""
-    return re.sub(r"([\\`*_|<>])", r"\\\1", text)
-
-
 def _command(rows: list[Row]) -> str:
     lines = [
         [
@@ -190,7 +204,7 @@ def _command(rows: list[Row]) -> str:
         ]
         for row in rows
     ]
-    return _table(["command", "seconds, median", "min", "max", "PSNR, dB"], lines)
+    return table(["command", "seconds, median", "min", "max", "PSNR, dB"], lines)
 
 
 def _milliseconds(seconds: float) -> str:
@@ -213,5 +227,7 @@ _TABLES: dict[str, Callable[[list[Row]], str]] = {
     "accuracy": _accuracy,
     "optimization": _optimization,
     "table1": _table1,
+    "bgsep": bgsep_tables.summary,
     "command": _command,
 }
+_DETAILS: dict[str, Callable[[list[Row]], str]] = {"bgsep": bgsep_tables.details}

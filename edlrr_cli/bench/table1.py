@@ -19,7 +19,7 @@ from edlrr_cli.bench.contestants import Contestant, Outcome, Task, all_names, co
 from edlrr_cli.bench.memory import measure_peak
 from edlrr_cli.bench.pictures import save_thumbnail
 from edlrr_cli.bench.record import Row
-from edlrr_cli.bench.workers import run_each
+from edlrr_cli.bench.workers import in_one_line, run_each
 from edlrr_cli.errors import UsageError
 from edlrr_cli.metrics import psnr, ssim
 from edlrr_cli.tasks.device import resolve_device
@@ -210,7 +210,7 @@ def run(cases: Sequence[CaseKey], *, jobs: int, threads: int) -> Iterator[Row]:
         threads: Of each process.
     """
     for case, outcome in run_each(run_case, cases, jobs=jobs, threads=threads):
-        row = outcome if isinstance(outcome, dict) else {"error": _in_one_line(outcome)}
+        row = outcome if isinstance(outcome, dict) else {"error": in_one_line(outcome)}
         yield {**case.as_row(), **row}
 
 
@@ -314,7 +314,3 @@ def _seeds(cases: list[Row]) -> list[int]:
 def _average(values: Any) -> Any:
     numbers = [value for value in values if value is not None]
     return statistics.fmean(numbers) if numbers else None
-
-
-def _in_one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())

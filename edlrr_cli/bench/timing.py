@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 Call = Callable[[], object]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -82,3 +84,27 @@ def _time(call: Call, synchronize: Callable[[], None]) -> float:
     call()
     synchronize()
     return time.perf_counter() - start
+
+
+@dataclass
+class Stopwatch:
+    """Time spent on making things, not on what is done with them.
+
+    Attributes:
+        seconds: So far.
+    """
+
+    seconds: float = 0.0
+
+    def over(self, items: Iterable[T]) -> Iterator[T]:
+        """Yield the items, and count the seconds until each of them is there."""
+        iterator = iter(items)
+        while True:
+            started = time.perf_counter()
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+            finally:
+                self.seconds += time.perf_counter() - started
+            yield item

@@ -44,6 +44,16 @@ def run_each(
             yield from _until_broken(call, [task], 1, threads)
 
 
+def in_one_line(error: Exception) -> str:
+    """Tell what went wrong, for the row of a task.
+
+    Example:
+        >>> in_one_line(ValueError("two\\nlines"))
+        'ValueError: two lines'
+    """
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def _until_broken(
     call: Callable[[T], R], left: list[T], jobs: int, threads: int
 ) -> Iterator[tuple[T, R | Exception]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edlrr_cli.bench.paper_table1 import COLUMNS
-from edlrr_cli.bench.report import block, insert
+from edlrr_cli.bench.report import blocks, insert, insert_all
 from edlrr_cli.errors import InputError
 
 MACHINE = {"processor": "Chip", "num_threads": 2, "device": "cpu", "torch": "2.9", "python": "3.11"}
@@ -18,7 +18,7 @@ def a_record(benchmark, rows, commit="0123456789abcdef+dirty"):
 
 
 def lines_of(benchmark, rows):
-    return block(a_record(benchmark, rows)).splitlines()
+    return blocks(a_record(benchmark, rows))[""].splitlines()
 
 
 def regularizer_row(method, seconds, ratio, **changes):
@@ -39,11 +39,11 @@ def test_regularizer():
 
 def test_every_table_is_followed_by_what_made_it():
     record = a_record("command", [])
-    assert block(record).splitlines()[-1] == (
+    assert blocks(record)[""].splitlines()[-1] == (
         "Made by `edlrr bench command -o a.json` (edlrr 1.0 at 0123456789+dirty; torch 2.9, Python 3.11; "
         "Chip, 2 threads, device cpu)."
     )
-    assert "(edlrr 1.0; torch" in block({**record, "commit": None})
+    assert "(edlrr 1.0; torch" in blocks({**record, "commit": None})[""]
 
 
 def test_accuracy_tells_the_worst_penalty():
@@ -139,6 +139,20 @@ def test_insert_replaces_only_what_is_between_the_markers():
     assert insert(once, "x", "new") == once
 
 
+def test_each_document_gets_the_parts_it_has_a_place_for():
+    place = "<!-- bench:x{0} -->old<!-- /bench:x{0} -->".format
+    parts = {"": "short", ":details": "long"}
+    for document, expected in [
+        (place(""), ["short"]),
+        (place(":details"), ["long"]),
+        (place("") + place(":details"), ["short", "long"]),
+    ]:
+        filled = insert_all(document, "x", parts)
+        assert [text for text in filled.splitlines() if "bench:" not in text] == expected
+    with pytest.raises(InputError, match="found 0"):
+        insert_all("", "x", parts)
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -156,6 +170,6 @@ def test_refuses_a_document_without_its_markers(document):
 
 def test_refuses_records_it_cannot_tell():
     with pytest.raises(InputError, match="unknown benchmark 'speed'"):
-        block(a_record("speed", []))
+        blocks(a_record("speed", []))
     with pytest.raises(InputError, match="lacks its numbers"):
-        block(a_record("optimization", [{"method": "x"}]))
+        blocks(a_record("optimization", [{"method": "x"}]))

@@ -18,14 +18,15 @@ def report(*, files: tuple[Path, ...], into: Path | None) -> None:
     """Turn the JSON FILES of benchmarks into Markdown tables.
 
     A document given by --into must have the lines <!-- bench:NAME --> and <!-- /bench:NAME --> for each
-    NAME.json; what stands between them is replaced.
+    NAME.json; what stands between them is replaced. Where a benchmark has more to tell, that goes between
+    <!-- bench:NAME:details --> and <!-- /bench:NAME:details -->, and the document needs one of the two.
     """
     from edlrr_cli.bench.record import read_record
-    from edlrr_cli.bench.report import block, insert
+    from edlrr_cli.bench.report import blocks, insert_all
 
-    tables = [block(read_record(path)) for path in files]
+    tables = [blocks(read_record(path)) for path in files]
     if into is None:
-        click.echo("\n\n".join(tables))
+        click.echo("\n\n".join(text for parts in tables for text in parts.values()))
         return
     from edlrr_cli.media.files import check_target, write_atomic
 
@@ -33,8 +34,8 @@ def report(*, files: tuple[Path, ...], into: Path | None) -> None:
     if len(set(names)) < len(names):
         raise UsageError("two FILES have the same name, hence the same markers", "rename one")
     document = _read(into)
-    for name, table in zip(names, tables, strict=True):
-        document = insert(document, name, table)
+    for name, parts in zip(names, tables, strict=True):
+        document = insert_all(document, name, parts)
     check_target(into, *files, overwrite=True)
     write_atomic(into, document.encode())
     click.echo(f"{into}: replaced {', '.join(names)}")

@@ -1,0 +1,242 @@
+"""Background and foreground of sequences with true masks: every method, measured side by side."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edlrr_cli.bench.bgsep_scores import PLAIN_THRESHOLDS, Scorer
+from edlrr_cli.bench.memory import measure_peak
+from edlrr_cli.bench.record import Row
+from edlrr_cli.bench.sequences import Excerpt, Scene, choose, find_sequences, first_frames, read_scene
+from edlrr_cli.bench.table1_means import average
+from edlrr_cli.bench.timing import Stopwatch
+from edlrr_cli.bench.workers import in_one_line, run_each
+from edlrr_cli.errors import UsageError
+from edlrr_cli.lrr.names import nearest
+from edlrr_cli.media.video import Video
+from edlrr_cli.tasks.bgsep.config import Config
+from edlrr_cli.tasks.bgsep.stream import Separation
+from edlrr_cli.tasks.device import resolve_device
+
+NAME = "bgsep"
+#: Enough to import what a method needs and to let its libraries start.
+WARM_UP_FRAMES = 3
+
+PARAMETERS = {
+    "scored": "frames with a mask within temporalROI.txt, evenly spread; the same for all methods",
+    "truth": "85, 170 and what ROI.bmp blackens do not count; of the other labels 255 alone is foreground",
+    "measures": "of the mask that the method returns, pooled over the scored frames; mean over the sequences",
+    "f_best": "F at the best threshold on the method's own difference, no clean-up; chosen with the truth",
+    "f_plain_best": f"F at the best of {PLAIN_THRESHOLDS} on |gray(frame) - gray(background)|, likewise",
+    "background": "median over the scored frames against background.png",
+    "frames_per_second": "the whole separation, reading the files included, scoring not; after a warm-up",
+    "peak_bytes": "memory beyond that before the call, scoring included: up to a background per scored frame",
+    "lrr:batch": "the whole sequence in one window",
+    "lrr:paper, pcp": "the scored frames alone, in one matrix",
+    "memory": "rows of this kind: peak of a fresh process that splits the first frames, repeated if too few",
+}
+_MEANS = (
+    "recall",
+    "specificity",
+    "false_positive_rate",
+    "false_negative_rate",
+    "percent_wrong",
+    "precision",
+    "f_measure",
+    "f_best",
+    "f_plain_best",
+    "frames_per_second",
+)
+
+
+@dataclass(frozen=True)
+class Rival:
+    """One row of the table.
+
+    Attributes:
+        settings: Of `Config`, where they are not the defaults.
+        scored_alone: Split the scored frames alone, as a video of their own.
+        one_window: Put all its frames in one window.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    scored_alone: bool = False
+    one_window: bool = False
+
+    def config(self, num_frames: int, device: str) -> Config:
+        """Return the settings for a video of so many frames."""
+        window = max(num_frames, 2) if self.one_window else None
+        return Config(**self.settings, window=window, device=device)
+
+
+_PAPER = {"fit": "full", "reg": "nuclear", "solver": "adam", "lam": 1.0}
+_PCP = {"fit": "full", "reg": "nuclear", "solver": "ialm", "lam": 1.0}
+# OpenCV's methods tell shadows by themselves, and the truth calls them background.
+_MOG2, _KNN = ({"method": name, "shadows": False} for name in ("mog2", "knn"))
+RIVALS = {
+    "lrr": Rival(),
+    "lrr:batch": Rival(one_window=True),
+    "lrr:paper": Rival(_PAPER, scored_alone=True, one_window=True),
+    "pcp": Rival(_PCP, scored_alone=True, one_window=True),
+    "median": Rival({"method": "median"}),
+    "mog2": Rival(_MOG2),
+    "knn": Rival(_KNN),
+}
+_NEED_OPENCV = ("mog2", "knn")
+
+
+def methods_here() -> tuple[str, ...]:
+    """Return the names of the methods whose libraries are installed."""
+    missing = () if importlib.util.find_spec("cv2") else _NEED_OPENCV
+    return tuple(name for name in RIVALS if name not in missing)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One method on one sequence.
+
+    Attributes:
+        folder: Of the sequence.
+        sequence: Its name.
+        method: One of `RIVALS`.
+        num_scored: Frames to be scored at most.
+        device: As in ``edlrr inpaint``.
+    """
+
+    folder: Path
+    sequence: str
+    method: str
+    num_scored: int
+    device: str
+
+
+def make_cases(
+    data: Path,
+    *,
+    sequences: list[str] | None,
+    methods: Sequence[str] | None,
+    num_scored: int,
+    device: str,
+) -> list[Case]:
+    """Plan the run, and refuse what could not be run.
+
+    Args:
+        data: Folder of sequences, or one of them.
+        sequences: Names; None for all.
+        methods: Names; None for those of `methods_here`.
+        num_scored: See `Case`.
+        device: See `Case`.
+
+    Raises:
+        UsageError: An unknown sequence or method; the message offers the nearest.
+        InputError: There is no sequence, or one lacks its masks.
+        DeviceError: There is no such device here.
+    """
+    resolve_device(device)
+    names = methods_here() if methods is None else methods
+    for name in names:
+        if name not in RIVALS:
+            raise UsageError(f"unknown method {name!r}", nearest(name, tuple(RIVALS)))
+    folders = choose(find_sequences(data), sequences)
+    for folder in folders.values():
+        read_scene(folder)
+    return [
+        Case(folder, sequence, method, num_scored, device)
+        for sequence, folder in folders.items()
+        for method in names
+    ]
+
+
+def describe(cases: Sequence[Case]) -> dict[str, Any]:
+    """Return what the numbers depend on, beside `PARAMETERS`."""
+    folders = {case.sequence: case for case in cases}
+    return {
+        "methods": {case.method: dict(RIVALS[case.method].settings) for case in cases},
+        "sequences": {name: _facts(case) for name, case in folders.items()},
+        "num_scored": cases[0].num_scored,
+    }
+
+
+def _facts(case: Case) -> dict[str, Any]:
+    scene = read_scene(case.folder)
+    info = scene.video.info
+    return {
+        "num_frames": info.num_frames,
+        "size_px": info.size_px,
+        "scored": scene.spread(case.num_scored),
+        "notes": scene.notes,
+    }
+
+
+def run(cases: Sequence[Case]) -> Iterator[Row]:
+    """Run cases one at a time with all threads, and yield each row as it comes.
+
+    What goes wrong in one is its row, not the end of the table.
+    """
+    for case, outcome in run_each(run_case, cases, jobs=1, threads=torch.get_num_threads()):
+        row = outcome if isinstance(outcome, dict) else {"error": in_one_line(outcome)}
+        yield {"kind": "case", "sequence": case.sequence, "method": case.method, **row}
+
+
+def run_case(case: Case) -> Row:
+    """Run one case in this process."""
+    scene, rival = read_scene(case.folder), RIVALS[case.method]
+    scored = scene.spread(case.num_scored)
+    video: Video = Excerpt(scene.video, tuple(scored)) if rival.scored_alone else scene.video
+    config = rival.config(video.info.num_frames, case.device)
+    places = dict(enumerate(scored)) if rival.scored_alone else {place: place for place in scored}
+    split_all(first_frames(video, WARM_UP_FRAMES), config)
+    return _measure(scene, Separation(video, config), places)
+
+
+def split_all(video: Video, config: Config) -> None:
+    """Split a video, and keep nothing."""
+    deque(Separation(video, config), maxlen=0)
+
+
+def _measure(scene: Scene, separation: Separation, places: Mapping[int, int]) -> Row:
+    """Split all frames and score some: those whose index in the video has a place in the sequence."""
+    scorer, watch = Scorer(scene), Stopwatch()
+
+    def split() -> int:
+        num_frames = 0
+        for found in watch.over(separation):
+            num_frames += 1
+            if found.index in places:
+                scorer.add(places[found.index], found)
+        return num_frames
+
+    num_frames, peak = measure_peak(split, separation.device)
+    return {
+        **scorer.scores(),
+        "num_scored": len(places),
+        "num_frames": num_frames,
+        "seconds": watch.seconds,
+        "frames_per_second": num_frames / watch.seconds,
+        "peak_bytes": peak,
+        "windows": [asdict(note) for note in separation.notes],
+    }
+
+
+def means(rows: Sequence[Row]) -> list[Row]:
+    """Return one row per method, ``kind`` "mean"; a measure that is missing somewhere has none."""
+    by_method: dict[str, list[Row]] = {}
+    for row in rows:
+        by_method.setdefault(row["method"], []).append(row)
+    return [
+        {
+            "kind": "mean",
+            "method": method,
+            **{name: average(case.get(name) for case in cases) for name in _MEANS},
+            "num_sequences": len(cases),
+            "num_failed": sum("error" in case for case in cases),
+        }
+        for method, cases in by_method.items()
+    ]

@@ -1,0 +1,54 @@
+"""Whether the memory of a streamed separation depends on the length of the video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from edlrr_cli.bench.bgsep import WARM_UP_FRAMES, split_all
+from edlrr_cli.bench.memory import Call, cuda_peak_bytes, fresh_process_peak_bytes
+from edlrr_cli.bench.record import Row
+from edlrr_cli.bench.sequences import first_frames
+from edlrr_cli.media.video import open_video
+from edlrr_cli.tasks.bgsep.config import Config
+from edlrr_cli.tasks.device import resolve_device
+
+#: Frames of the short video, and of the long one at least.
+SHORT, LONG = 200, 400
+
+
+def run(folders: Mapping[str, Path], device: str) -> Iterator[Row]:
+    """Measure the default method on the longest sequence: its first frames, then all of them.
+
+    Args:
+        folders: Of the sequences, by name.
+        device: As in ``edlrr inpaint``.
+
+    Raises:
+        EdlrrError: A measuring process failed.
+    """
+    lengths = {name: open_video(folder / "input").info.num_frames for name, folder in folders.items()}
+    name = max(lengths, key=lambda name: lengths[name])
+    for num_frames in (SHORT, max(lengths[name], LONG)):
+        peak = _peak_bytes(folders[name], num_frames, device)
+        yield {"kind": "memory", "sequence": name, "num_frames": num_frames, "peak_bytes": peak}
+
+
+def _peak_bytes(folder: Path, num_frames: int, device: str) -> int | None:
+    where = resolve_device(device)
+    if where.type == "cuda":
+        warm_up, call = prepare(str(folder), num_frames, device)
+        warm_up()
+        return cuda_peak_bytes(call, where)
+    arguments = {"folder": str(folder), "num_frames": num_frames, "device": device}
+    return fresh_process_peak_bytes(f"{__name__}:prepare", arguments)
+
+
+def prepare(folder: str, num_frames: int, device: str) -> tuple[Call, Call]:
+    """Return the warm-up on few frames and the call, for a process in which memory is measured."""
+    video, config = open_video(Path(folder) / "input"), Config(device=device)
+    warm_up, call = (
+        partial(split_all, first_frames(video, count), config) for count in (WARM_UP_FRAMES, num_frames)
+    )
+    return warm_up, call

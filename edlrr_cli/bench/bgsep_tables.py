@@ -1,0 +1,143 @@
+"""The tables of a record of ``edlrr bench bgsep``: a short one, and all the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from edlrr_cli.bench.markdown import escape, ranked, table
+from edlrr_cli.bench.record import Row
+from edlrr_cli.bench.table1_means import two_best
+
+Write = Callable[[float], str]
+
+_DETECTION = {
+    "recall": "recall",
+    "specificity": "specificity",
+    "false_positive_rate": "FPR",
+    "false_negative_rate": "FNR",
+    "percent_wrong": "PWC, %",
+    "precision": "precision",
+    "f_measure": "F",
+}
+_BACKGROUND = {
+    "age": "AGE",
+    "peps": "pEPs",
+    "pceps": "pCEPs",
+    "psnr": "PSNR, dB",
+    "ms_ssim": "MS-SSIM",
+    "cqm": "CQM, dB",
+}
+_THE_LESS_THE_BETTER = {"false_positive_rate", "false_negative_rate", "percent_wrong", "age", "peps", "pceps"}
+
+
+def summary(rows: list[Row]) -> str:
+    """Return F of the masks, method by sequence, with the mean and the speed."""
+    cases, means = _cases(rows), _means(rows)
+    columns = {name: _column(cases[name], "f_measure") for name in cases}
+    columns["mean"] = _column(means, "f_measure")
+    columns["frames/s"] = [_text(means[method].get("frames_per_second"), _in_frames) for method in means]
+    return _lay_out("F-measure", list(means), columns)
+
+
+def details(rows: list[Row]) -> str:
+    """Return all the other measures."""
+    cases, means = _cases(rows), _means(rows)
+    best = "F at the best threshold, chosen with the truth"
+    parts = [
+        _by_sequence(f"{best}, on the method's own difference", "f_best", cases, means),
+        _by_sequence(f"{best}, on the plain gray difference", "f_plain_best", cases, means),
+        _measures("Masks, mean over the sequences", means, _DETECTION),
+        *(
+            _measures(f"Background of {escape(name)}", _backgrounds(column), _BACKGROUND)
+            for name, column in cases.items()
+            if _backgrounds(column)
+        ),
+        _plain("Frames per second, reading included", "frames_per_second", cases, _in_frames),
+        _plain("Peak memory, MiB", "peak_bytes", cases, _in_mebibytes),
+        _streaming([row for row in rows if row["kind"] == "memory"]),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _cases(rows: Sequence[Row]) -> dict[str, dict[str, Row]]:
+    """Return the cases by sequence and method."""
+    cases: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        if row["kind"] == "case":
+            cases.setdefault(row["sequence"], {})[row["method"]] = row
+    return cases
+
+
+def _means(rows: Sequence[Row]) -> dict[str, Row]:
+    return {row["method"]: row for row in rows if row["kind"] == "mean"}
+
+
+def _backgrounds(column: Mapping[str, Row]) -> dict[str, Row]:
+    """Return what was measured of the background, by method; empty where the true one is not known."""
+    return {method: row["background"] for method, row in column.items() if row.get("background")}
+
+
+def _by_sequence(
+    title: str, key: str, cases: Mapping[str, Mapping[str, Row]], means: Mapping[str, Row]
+) -> str:
+    """Return a table of a measure, method by sequence, with the mean."""
+    columns = {name: _column(column, key) for name, column in cases.items()}
+    return _lay_out(title, list(means), {**columns, "mean": _column(means, key)})
+
+
+def _measures(title: str, rows: Mapping[str, Row], names: Mapping[str, str]) -> str:
+    """Return a table of several measures, method by measure."""
+    return _lay_out(title, list(rows), {text: _column(rows, key) for key, text in names.items()})
+
+
+def _plain(title: str, key: str, cases: Mapping[str, Mapping[str, Row]], write: Write) -> str:
+    """Return a table without ranks, method by sequence."""
+    methods = list(next(iter(cases.values())))
+    columns = {
+        name: [_text(column[method].get(key), write) for method in methods] for name, column in cases.items()
+    }
+    return _lay_out(title, methods, columns)
+
+
+def _streaming(rows: Sequence[Row]) -> str:
+    """Say how the peak of memory depends on the length."""
+    if not rows:
+        return ""
+    name = escape(rows[0]["sequence"])
+    peaks = (f"{_text(row['peak_bytes'], _in_mebibytes)} MiB for {row['num_frames']} frames" for row in rows)
+    return f"Peak memory of streaming {name}, in a process of its own: {', '.join(peaks)}."
+
+
+def _lay_out(title: str, methods: Sequence[str], columns: Mapping[str, Sequence[str]]) -> str:
+    lines = zip(map(escape, methods), *columns.values(), strict=True)
+    return table([title, *map(escape, columns)], lines)
+
+
+def _column(rows: Mapping[str, Row], key: str) -> list[str]:
+    """Write a measure of all methods, the two best marked."""
+    sign = -1 if key in _THE_LESS_THE_BETTER else 1
+    values = {method: sign * row[key] for method, row in rows.items() if row.get(key) is not None}
+    ranks = two_best(values, _write(key))
+    return [_cell(row, key, ranks.get(method)) for method, row in rows.items()]
+
+
+def _cell(row: Row, key: str, rank: int | None) -> str:
+    return "failed" if "error" in row else ranked(_text(row.get(key), _write(key)), rank)
+
+
+def _write(key: str) -> Write:
+    if key in ("peps", "pceps", "ms_ssim", "specificity", "false_positive_rate"):
+        return "{:.4f}".format
+    return ("{:.2f}" if key in ("age", "psnr", "cqm", "percent_wrong") else "{:.3f}").format
+
+
+def _text(value: float | None, write: Write) -> str:
+    return "–" if value is None else write(value)
+
+
+def _in_frames(rate: float) -> str:
+    return f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
+
+
+def _in_mebibytes(count: float) -> str:
+    return f"{count / 2**20:.0f}"

@@ -1,0 +1,184 @@
+"""Sequences with true foreground masks, in the folders of the CDnet and the SBI data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edlrr_cli.errors import InputError, UsageError
+from edlrr_cli.lrr.names import nearest
+from edlrr_cli.media.files import natural_order
+from edlrr_cli.media.images import read_picture
+from edlrr_cli.media.video import Frame, Video, VideoInfo, image_files, open_video
+
+Bytes = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
+
+
+def find_sequences(data: Path) -> dict[str, Path]:
+    """Return the folders of the sequences by name: those in a folder, or the folder itself if it is one.
+
+    Raises:
+        InputError: There is none.
+    """
+    if (data / "input").is_dir():
+        return {data.resolve().name: data}
+    inside = sorted(data.glob("*/input"), key=lambda path: natural_order(path.parent))
+    if not inside:
+        raise InputError(f"data {data}: no NAME/input in it", "give a folder in the layout of CDnet")
+    return {path.parent.name: path.parent for path in inside}
+
+
+def choose(found: Mapping[str, Path], names: list[str] | None) -> dict[str, Path]:
+    """Return the folders that are named, in this order; all if None.
+
+    Raises:
+        UsageError: One is not there; the message offers the nearest.
+    """
+    chosen = list(found) if names is None else names
+    for name in chosen:
+        if name not in found:
+            raise UsageError(f"no sequence {name!r} in the data", nearest(name, tuple(found)))
+    return {name: found[name] for name in chosen}
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A sequence and what is true of it.
+
+    Attributes:
+        video: The frames.
+        masks: Files of labels, by the place of the frame from 0; only in the labelled range.
+        region: Where pixels count, shape (h, w); None: everywhere.
+        background: The true background, uint8, shape (h, w, c) of a frame; None where there is none.
+        notes: What was ignored, one phrase each.
+    """
+
+    video: Video
+    masks: Mapping[int, Path]
+    region: Bools | None
+    background: Bytes | None
+    notes: tuple[str, ...]
+
+    def spread(self, count: int) -> list[int]:
+        """Return the places of at most so many frames with masks, evenly spread from first to last."""
+        places = sorted(self.masks)
+        if count >= len(places):
+            return places
+        return [places[index] for index in np.linspace(0, len(places) - 1, count).round().astype(int)]
+
+    def truth(self, place: int) -> Bytes:
+        """Return the labels of a frame, shape (h, w).
+
+        Raises:
+            InputError: The file is unfit.
+        """
+        return _levels(self.masks[place])
+
+
+def read_scene(folder: Path) -> Scene:
+    """Read what describes a sequence.
+
+    Args:
+        folder: Has ``input/``, the frames, and ``groundtruth/``, a mask for each or for some. May have
+            ``temporalROI.txt``, the first and the last number of the frames that count, ``ROI.bmp``, black
+            where nothing counts, and ``background.png``. Frames and masks of one number belong together.
+
+    Raises:
+        InputError: Files are missing or unfit.
+    """
+    video, truths = open_video(folder / "input"), folder / "groundtruth"
+    if not truths.is_dir():
+        raise InputError(f"{truths} is no folder of masks", "give a sequence in the layout of CDnet")
+    files = {_number(path): path for path in image_files(truths)}
+    first, last = _labelled_range(folder / "temporalROI.txt")
+    numbers = map(_number, image_files(folder / "input"))
+    masks = {
+        place: files[number]
+        for place, number in enumerate(numbers)
+        if number in files and first <= number <= last
+    }
+    if not masks:
+        raise InputError(f"{folder}: no frame has a mask", "number frames and masks alike")
+    notes: list[str] = []
+    region = _fitting(folder / "ROI.bmp", video.info.size_px, notes)
+    background = _fitting(folder / "background.png", (*video.info.size_px, video.info.num_channels), notes)
+    return Scene(video, masks, None if region is None else region != 0, background, tuple(notes))
+
+
+def _number(path: Path) -> int:
+    """Return the last number in a file's name.
+
+    Example:
+        >>> _number(Path("clip2_000950.jpg"))
+        950
+    """
+    numbers = re.findall(r"\d+", path.stem)
+    if not numbers:
+        raise InputError(f"{path} has no number in its name", "number frames and masks alike")
+    return int(numbers[-1])
+
+
+def _labelled_range(path: Path) -> tuple[float, float]:
+    """Read the first and the last number that count; without the file all do."""
+    if not path.exists():
+        return -np.inf, np.inf
+    try:
+        first, last = map(int, path.read_text(encoding="utf-8").split())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} does not hold two numbers ({error})", "write: FIRST LAST") from error
+    return first, last
+
+
+def _fitting(path: Path, shape: tuple[int, ...], notes: list[str]) -> Bytes | None:
+    """Read a picture of shape (h, w) or (h, w, c); None without one, and a note if it does not fit."""
+    if not path.exists():
+        return None
+    pixels = _levels(path) if len(shape) == 2 else _eight_bits(path)
+    if pixels.shape == shape:
+        return pixels
+    found, expected = (" x ".join(map(str, sides)) for sides in (pixels.shape, shape))
+    notes.append(f"{path.name} is ignored: it is {found}, the frames are {expected}")
+    return None
+
+
+def _levels(path: Path) -> Bytes:
+    """Read gray levels, shape (h, w); a palette counts by its colours."""
+    return _eight_bits(path)[..., 0]
+
+
+def _eight_bits(path: Path) -> Bytes:
+    return np.rint(read_picture(path).pixels * 255).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Some frames of a video as a video of their own; see `edlrr_cli.media.video.Video`.
+
+    Attributes:
+        video: Where they are.
+        places: Theirs; one may come more than once.
+    """
+
+    video: Video
+    places: tuple[int, ...]
+
+    @property
+    def info(self) -> VideoInfo:
+        """Return what is known before the frames are read."""
+        return replace(self.video.info, num_frames=len(self.places))
+
+    def frames(self, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
+        """Yield the frames start, start + every, and so on."""
+        for place in self.places[start::every]:
+            yield next(iter(self.video.frames(start=place)))
+
+
+def first_frames(video: Video, count: int) -> Excerpt:
+    """Return the first frames of a video; where it has fewer, it starts again."""
+    return Excerpt(video, tuple(place % video.info.num_frames for place in range(count)))

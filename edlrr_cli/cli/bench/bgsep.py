@@ -1,0 +1,84 @@
+"""``edlrr bench bgsep``: separation of videos whose foreground is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edlrr_cli.cli.bench.common import (
+    Measured,
+    check_output,
+    countdown,
+    device_option,
+    output_options,
+    publish,
+    words,
+)
+from edlrr_cli.cli.options import FILE
+from edlrr_cli.errors import EdlrrError
+
+
+@click.command(cls=Measured)
+@click.option("--data", type=FILE, required=True, help="Folder of sequences in the layout of CDnet, or one.")
+@click.option("--sequences", callback=words, help="Names of folders. [default: all]")
+@click.option("--methods", callback=words, help="Rows of the table. [default: all]")
+@click.option(
+    "--frames",
+    type=click.IntRange(min=2),
+    default=100,
+    show_default=True,
+    help="Scored at most, spread evenly over those with a mask.",
+)
+@click.option("--memory/--no-memory", default=True, show_default=True, help="Measure streaming apart, too.")
+@device_option
+@output_options
+def bgsep(
+    *,
+    data: Path,
+    sequences: list[str] | None,
+    methods: list[str] | None,
+    frames: int,
+    memory: bool,
+    device: str,
+    output: Path,
+    overwrite: bool,
+) -> None:
+    """Separate sequences whose foreground is known, by every method, and compare.
+
+    \b
+    edlrr bench bgsep --data cdnet/baseline -o bgsep.json
+    edlrr bench bgsep --data cdnet/baseline/highway --methods lrr,median -o bgsep.json
+
+    A sequence is a folder with input/ and groundtruth/, and maybe temporalROI.txt, ROI.bmp and
+    background.png. The rows: lrr, as in 'edlrr bgsep'; lrr:batch, the same in one window; lrr:paper, the
+    low-rank matrix of the paper, and pcp, the same solved exactly, both of the scored frames alone; median;
+    mog2 and knn of OpenCV. A case that fails is told in the file and by exit code 1; the others go on.
+    """
+    check_output(output, overwrite)
+    from edlrr_cli.bench import bgsep as benchmark
+    from edlrr_cli.bench import bgsep_memory
+
+    cases = benchmark.make_cases(data, sequences=sequences, methods=methods, num_scored=frames, device=device)
+    if methods is None:
+        _tell_missing(benchmark.methods_here(), tuple(benchmark.RIVALS))
+    rows = []
+    with countdown(len(cases)) as count:
+        for row in benchmark.run(cases):
+            rows.append(row)
+            count(f"{row['sequence']}: {row['method']}")
+    failed = sum("error" in row for row in rows)
+    rows += benchmark.means(rows)
+    if memory:
+        rows += bgsep_memory.run({case.sequence: case.folder for case in cases}, device)
+    parameters = {**benchmark.PARAMETERS, **benchmark.describe(cases)}
+    publish(output, benchmark.NAME, parameters, rows, device=device)
+    if failed:
+        raise EdlrrError(f"{failed} cases failed", f"{output} tells why")
+
+
+def _tell_missing(here: tuple[str, ...], every: tuple[str, ...]) -> None:
+    """Say which rows are left out since their library is not installed."""
+    missing = [name for name in every if name not in here]
+    if missing:
+        click.echo(f"left out: {', '.join(missing)}; pip install 'edlrr[opencv]'", err=True)
