@@ -37,6 +37,7 @@ PARAMETERS = {
     "f_plain_best": f"F at the best of {PLAIN_THRESHOLDS} on |gray(frame) - gray(background)|, likewise",
     "background": "median over the scored frames against background.png",
     "frames_per_second": "the whole separation, reading the files included, scoring not; after a warm-up",
+    "rank, sparsity": "of the low-rank solutions: the largest rank, the mean sparsity of the windows",
     "peak_bytes": "memory beyond that before the call, scoring included: up to a background per scored frame",
     "lrr:batch": "the whole sequence in one window",
     "lrr:paper, pcp": "the scored frames alone, in one matrix",
@@ -77,17 +78,16 @@ class Rival:
 
 
 _PAPER = {"fit": "full", "reg": "nuclear", "solver": "adam", "lam": 1.0}
-_PCP = {"fit": "full", "reg": "nuclear", "solver": "ialm", "lam": 1.0}
-# OpenCV's methods tell shadows by themselves, and the truth calls them background.
-_MOG2, _KNN = ({"method": name, "shadows": False} for name in ("mog2", "knn"))
+
+#: The rows of the table. OpenCV's methods tell shadows by themselves, and the truth calls those background.
 RIVALS = {
     "lrr": Rival(),
     "lrr:batch": Rival(one_window=True),
     "lrr:paper": Rival(_PAPER, scored_alone=True, one_window=True),
-    "pcp": Rival(_PCP, scored_alone=True, one_window=True),
+    "pcp": Rival({**_PAPER, "solver": "ialm"}, scored_alone=True, one_window=True),
     "median": Rival({"method": "median"}),
-    "mog2": Rival(_MOG2),
-    "knn": Rival(_KNN),
+    "mog2": Rival({"method": "mog2", "shadows": False}),
+    "knn": Rival({"method": "knn", "shadows": False}),
 }
 _NEED_OPENCV = ("mog2", "knn")
 
@@ -214,6 +214,7 @@ def _measure(scene: Scene, separation: Separation, places: Mapping[int, int]) ->
         return num_frames
 
     num_frames, peak = measure_peak(split, separation.device)
+    notes = separation.notes
     return {
         **scorer.scores(),
         "num_scored": len(places),
@@ -221,7 +222,9 @@ def _measure(scene: Scene, separation: Separation, places: Mapping[int, int]) ->
         "seconds": watch.seconds,
         "frames_per_second": num_frames / watch.seconds,
         "peak_bytes": peak,
-        "windows": [asdict(note) for note in separation.notes],
+        "rank": max((note.rank for note in notes if note.rank is not None), default=None),
+        "sparsity": average(note.sparsity for note in notes),
+        "windows": [asdict(note) for note in notes],
     }
 
 

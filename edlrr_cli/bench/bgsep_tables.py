@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from edlrr_cli.bench.markdown import escape, ranked, table
 from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.table1_means import two_best
 
-Write = Callable[[float], str]
+Write = Callable[[Any], str]
 
 _DETECTION = {
     "recall": "recall",
@@ -52,6 +53,7 @@ def details(rows: list[Row]) -> str:
             for name, column in cases.items()
             if _backgrounds(column)
         ),
+        _plain("Rank, the largest of the windows", "rank", cases, str),
         _plain("Frames per second, reading included", "frames_per_second", cases, _in_frames),
         _plain("Peak memory, MiB", "peak_bytes", cases, _in_mebibytes),
         _streaming([row for row in rows if row["kind"] == "memory"]),

@@ -107,6 +107,7 @@ def test_one_case(folder, method):
     assert row["f_measure"] > 0.8
     assert row["f_plain_best"] > 0.95
     assert row["background"]["age"] < 5
+    assert (row["rank"] is None) == (method == "median")
     assert [window["stop"] for window in row["windows"]] == [row["num_frames"]]
 
 

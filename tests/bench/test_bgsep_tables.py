@@ -16,7 +16,7 @@ MEASURES = (
 
 def case(sequence, method, f_measure, **changes):
     measured = {"f_measure": f_measure, "f_best": 0.9, "f_plain_best": None, "background": None}
-    speed = {"frames_per_second": 123.4, "peak_bytes": 3 * 2**20}
+    speed = {"rank": 2, "frames_per_second": 123.4, "peak_bytes": 3 * 2**20}
     return {"kind": "case", "sequence": sequence, "method": method, **measured, **speed, **changes}
 
 
@@ -53,7 +53,8 @@ def test_the_summary_has_a_column_per_sequence_with_ranks():
 
 def test_the_details_have_all_the_rest():
     text = details(ROWS)
-    own, plain, masks, still, speed, memory, streaming = (part.splitlines() for part in text.split("\n\n"))
+    parts = (part.splitlines() for part in text.split("\n\n"))
+    own, plain, masks, still, rank, speed, memory, streaming = parts
     assert own[2:] == [
         "| lrr | **0.900** | **0.900** | **0.900** |",
         "| knn | – | – | **0.900** |",
@@ -66,6 +67,7 @@ def test_the_details_have_all_the_rest():
         "| lrr | <u>1.50</u> | **0.0001** | **0.0000** | **40.00** | **0.9900** | – |",
         "| knn | **1.20** | **0.0001** | **0.0000** | **40.00** | **0.9900** | – |",
     ]
+    assert rank[2] == "| lrr | 2 | 2 |"
     assert speed[4] == "| pcp | – | 123 |"
     assert memory[2] == "| lrr | 3 | 3 |"
     assert streaming == [
