@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from edlrr_cli.tasks.device import resolve_device
 SHORT, LONG = 200, 400
 
 
-def run(folders: Mapping[str, Path], device: str) -> Iterator[Row]:
+def run(folders: Mapping[str, Path], device: str) -> list[Row]:
     """Measure the default method on the longest sequence: its first frames, then all of them.
 
     Args:
@@ -30,9 +30,11 @@ def run(folders: Mapping[str, Path], device: str) -> Iterator[Row]:
     """
     lengths = {name: open_video(folder / "input").info.num_frames for name, folder in folders.items()}
     name = max(lengths, key=lambda name: lengths[name])
-    for num_frames in (SHORT, max(lengths[name], LONG)):
-        peak = _peak_bytes(folders[name], num_frames, device)
-        yield {"kind": "memory", "sequence": name, "num_frames": num_frames, "peak_bytes": peak}
+    peaks = {count: _peak_bytes(folders[name], count, device) for count in (SHORT, max(lengths[name], LONG))}
+    return [
+        {"kind": "memory", "sequence": name, "num_frames": count, "peak_bytes": peak}
+        for count, peak in peaks.items()
+    ]
 
 
 def _peak_bytes(folder: Path, num_frames: int, device: str) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 from edlrr_cli.bench.markdown import escape, ranked, table
@@ -10,6 +11,8 @@ from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.table1_means import two_best
 
 Write = Callable[[Any], str]
+
+_NONE, _FAILED = "–", "failed"
 
 _DETECTION = {
     "recall": "recall",
@@ -84,12 +87,12 @@ def _by_sequence(
 ) -> str:
     """Return a table of a measure, method by sequence, with the mean."""
     columns = {name: _column(column, key) for name, column in cases.items()}
-    return _lay_out(title, list(means), {**columns, "mean": _column(means, key)})
+    return _titled(title, list(means), {**columns, "mean": _column(means, key)})
 
 
 def _measures(title: str, rows: Mapping[str, Row], names: Mapping[str, str]) -> str:
     """Return a table of several measures, method by measure."""
-    return _lay_out(title, list(rows), {text: _column(rows, key) for key, text in names.items()})
+    return _titled(title, list(rows), {text: _column(rows, key) for key, text in names.items()})
 
 
 def _plain(title: str, key: str, cases: Mapping[str, Mapping[str, Row]], write: Write) -> str:
@@ -98,7 +101,7 @@ def _plain(title: str, key: str, cases: Mapping[str, Mapping[str, Row]], write: 
     columns = {
         name: [_text(column[method].get(key), write) for method in methods] for name, column in cases.items()
     }
-    return _lay_out(title, methods, columns)
+    return _titled(title, methods, columns)
 
 
 def _streaming(rows: Sequence[Row]) -> str:
@@ -110,9 +113,16 @@ def _streaming(rows: Sequence[Row]) -> str:
     return f"Peak memory of streaming {name}, in a process of its own: {', '.join(peaks)}."
 
 
-def _lay_out(title: str, methods: Sequence[str], columns: Mapping[str, Sequence[str]]) -> str:
+def _titled(title: str, methods: Sequence[str], columns: Mapping[str, Sequence[str]]) -> str:
+    """Return a table with its title above; methods of which nothing is known are left out."""
+    known = [not {*line} <= {_NONE, _FAILED} for line in zip(*columns.values(), strict=True)]
+    kept = {name: list(compress(column, known)) for name, column in columns.items()}
+    return f"**{title}**\n\n{_lay_out('method', list(compress(methods, known)), kept)}" if any(known) else ""
+
+
+def _lay_out(corner: str, methods: Sequence[str], columns: Mapping[str, Sequence[str]]) -> str:
     lines = zip(map(escape, methods), *columns.values(), strict=True)
-    return table([title, *map(escape, columns)], lines)
+    return table([corner, *map(escape, columns)], lines)
 
 
 def _column(rows: Mapping[str, Row], key: str) -> list[str]:
@@ -124,7 +134,7 @@ def _column(rows: Mapping[str, Row], key: str) -> list[str]:
 
 
 def _cell(row: Row, key: str, rank: int | None) -> str:
-    return "failed" if "error" in row else ranked(_text(row.get(key), _write(key)), rank)
+    return _FAILED if "error" in row else ranked(_text(row.get(key), _write(key)), rank)
 
 
 def _write(key: str) -> Write:
@@ -134,7 +144,7 @@ def _write(key: str) -> Write:
 
 
 def _text(value: float | None, write: Write) -> str:
-    return "–" if value is None else write(value)
+    return _NONE if value is None else write(value)
 
 
 def _in_frames(rate: float) -> str:

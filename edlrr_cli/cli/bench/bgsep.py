@@ -62,15 +62,15 @@ def bgsep(
     cases = benchmark.make_cases(data, sequences=sequences, methods=methods, num_scored=frames, device=device)
     if methods is None:
         _tell_missing(benchmark.methods_here(), tuple(benchmark.RIVALS))
+    folders = {case.sequence: case.folder for case in cases}
+    streaming = bgsep_memory.run(folders, device) if memory else []  # first: its failure ends the command
     rows = []
     with countdown(len(cases)) as count:
         for row in benchmark.run(cases):
             rows.append(row)
             count(f"{row['sequence']}: {row['method']}")
     failed = sum("error" in row for row in rows)
-    rows += benchmark.means(rows)
-    if memory:
-        rows += bgsep_memory.run({case.sequence: case.folder for case in cases}, device)
+    rows += [*benchmark.means(rows), *streaming]
     parameters = {**benchmark.PARAMETERS, **benchmark.describe(cases)}
     publish(output, benchmark.NAME, parameters, rows, device=device)
     if failed:
