@@ -16,7 +16,12 @@ from edlrr_cli import __version__
 from edlrr_cli.cli.groups import LazyGroup
 from edlrr_cli.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, EdlrrError
 
-_COMMANDS = {"inpaint": "edlrr_cli.cli.inpaint", "show": "edlrr_cli.cli.show", "bench": "edlrr_cli.cli.bench"}
+_COMMANDS = {
+    "inpaint": "edlrr_cli.cli.inpaint",
+    "bgsep": "edlrr_cli.cli.bgsep.command",
+    "show": "edlrr_cli.cli.show",
+    "bench": "edlrr_cli.cli.bench",
+}
 
 _EPILOG = """\b
 Exit codes:
@@ -58,13 +63,14 @@ def fault_of(error: Exception) -> Fault:
     if isinstance(error, EdlrrError):
         return Fault(error.message, error.remedy, error.exit_code)
     if isinstance(error, click.Abort):
-        return Fault("nothing is left half-written", "", EXIT_INTERRUPTED, label="interrupted")
+        left = str(error) or "nothing is left half-written"
+        return Fault(left, "", EXIT_INTERRUPTED, label="interrupted")
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         remedy = f"see {context.command_path} --help" if context else ""
         return Fault(error.format_message().rstrip("."), remedy, error.exit_code)
     if _is_out_of_memory(error):
-        return Fault("out of memory", "scale the image down, or try --device cpu", EXIT_FAILURE)
+        return Fault("out of memory", "scale the input down, or try --device cpu", EXIT_FAILURE)
     message = f"{type(error).__name__}: {error}"
     return Fault(message, "run again with --debug and report it", EXIT_FAILURE, label="internal error")
 
@@ -114,10 +120,11 @@ def _tell(error: Exception, arguments: list[str]) -> int:
 )
 @click.version_option(__version__, prog_name="edlrr")
 def edlrr() -> None:
-    """Restore damaged images with a low-rank penalty that needs no SVD.
+    """Restore damaged images and split videos with a low-rank penalty that needs no SVD.
 
     \b
     edlrr inpaint photo.png --mask mask.png      fill what the mask marks
+    edlrr bgsep clip.mp4                         split it into background, foreground and masks
     edlrr show regs                              list the penalties
     edlrr bench command -o command.json          measure it here
     edlrr COMMAND --help                         more examples and all options

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edlrr_cli.cli.options import FILE, PRESET, common_options, setting_options
+from edlrr_cli.cli.options import FILE, PRESET, common_options, report_options, setting_options
 from edlrr_cli.cli.settings import MaskSettings, Settings, preset_names, resolve
+from edlrr_cli.cli.tell import tell
+from edlrr_cli.cli.threads import spin_briefly
 from edlrr_cli.errors import InputError, OutputError
 
 if TYPE_CHECKING:
@@ -69,9 +70,7 @@ class Inputs:
 @click.option("-o", "--output", type=FILE, help="Result. [default: IMAGE_restored beside IMAGE]")
 @click.option("--reference", type=FILE, help="Clean image of the same size, to measure PSNR and SSIM.")
 @click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
-@click.option("--json", "as_json", is_flag=True, help="Report as one JSON object on stdout.")
-@click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
-@click.option("-q", "--quiet", is_flag=True, help="No report, notes or progress; errors and --json remain.")
+@report_options
 @click.option("--config", "config_file", type=FILE, help="TOML file of settings, named like the options.")
 @click.option("--preset", type=PRESET, help=f"One of {', '.join(preset_names())}.")
 @setting_options
@@ -106,9 +105,7 @@ def inpaint(
     refused if unclear: --mask-mode says it. Of a compared --method, --device and --seed are the only
     settings beside its own parameters and the mask's; others are refused, and so are presets of them.
     """
-    # Threads that wait for each other by spinning slow a busy machine down many times over; a short spin
-    # costs an idle one next to nothing. Read once, when torch loads.
-    os.environ.setdefault("GOMP_SPINCOUNT", "300")
+    spin_briefly()
     settings = resolve(flags, config_file, preset)
     files = Files(image, mask, reference, output or default_output(image), figure, overwrite)
     check_targets(files)
@@ -116,8 +113,10 @@ def inpaint(
     if not quiet:
         for note in inputs.notes:
             click.echo(note, err=True)
+    from edlrr_cli.cli.report import inpaint_lines
+
     record = _restore(files, inputs, settings, quiet=quiet)
-    _report(record, as_json=as_json, quiet=quiet)
+    tell(record, inpaint_lines(record), as_json=as_json, quiet=quiet)
 
 
 def default_output(image: Path) -> Path:
@@ -268,12 +267,3 @@ def _write_figure(
         captions["restored"] += f", PSNR {record['psnr']:.2f} dB"
     panels = comparison_panels(inputs.picture.pixels, written, inputs.reference, captions=captions)
     write_figure(path, panels, overwrite=overwrite)
-
-
-def _report(record: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
-    from edlrr_cli.cli.report import as_json_text, as_text
-
-    if as_json:
-        click.echo(as_json_text(record))
-    elif not quiet:
-        click.echo(as_text(record))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from edlrr_cli.cli.params import parse_assignments
 from edlrr_cli.cli.settings import (
     MASK_MODES,
     METHODS,
+    OWNERS,
     check_method,
     preset_names,
     preset_path,
@@ -94,29 +95,57 @@ _HELP = {
 
 def setting_options(command: _Command) -> _Command:
     """Give a command one option per setting; the value is None where the flag is not given."""
-    types, defaults = setting_types(), setting_defaults()
-    for name in reversed(_HELP):
-        command = _setting_option(name, types[name], defaults[name])(command)
-    return click.option(
+    with_params = click.option(
         "--param",
         "params",
         metavar="NAME=VALUE",
         multiple=True,
         callback=lambda context, option, words: parse_assignments(words) or None,
         help="Parameter of a compared method; repeat for more. [default: as published]",
-    )(command)
+    )
+    return with_params(options_of(OWNERS, _HELP, _TYPES)(command))
 
 
-def _setting_option(name: str, kind: type, default: Any) -> Callable[[_Command], _Command]:
+def options_of(
+    owners: Sequence[type], texts: Mapping[str, str], kinds: Mapping[str, Any]
+) -> Callable[[_Command], _Command]:
+    """Return a decorator that gives a command one option for each setting that has a text.
+
+    Args:
+        owners: The dataclasses of the settings, which decide types and defaults.
+        texts: Setting -> help, in order; a setting whose default is None tells in it what that means.
+        kinds: Setting -> click's type, where it is not that of the dataclass.
+    """
+    types, defaults = setting_types(owners), setting_defaults(owners)
+
+    def decorate(command: _Command) -> _Command:
+        for name in reversed(list(texts)):
+            kind = kinds.get(name, types[name])
+            command = _setting_option(name, kind, defaults[name], texts[name])(command)
+        return command
+
+    return decorate
+
+
+def _setting_option(name: str, kind: Any, default: Any, text: str) -> Callable[[_Command], _Command]:
     flag = "--" + name.replace("_", "-")
-    text = _HELP[name]
     if kind is bool:
         shown = flag if default else f"--no-{flag[2:]}"
         help_text = f"{text} [default: {shown}]"
         return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=help_text)
     if default is not None:
         text += f" [default: {default:g}]" if kind is float else f" [default: {default}]"
-    return click.option(flag, name, type=_TYPES.get(name, kind), default=None, help=text)
+    return click.option(flag, name, type=kind, default=None, help=text)
+
+
+def report_options(command: _Command) -> _Command:
+    """Give a command what decides how it tells of its work and whether it replaces files."""
+    as_json = click.option("--json", "as_json", is_flag=True, help="Report as one JSON object on stdout.")
+    overwrite = click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
+    quiet = click.option(
+        "-q", "--quiet", is_flag=True, help="No report, notes or progress; errors and --json remain."
+    )
+    return as_json(overwrite(quiet(command)))
 
 
 def common_options(command: _Command) -> _Command:

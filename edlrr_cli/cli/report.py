@@ -1,9 +1,7 @@
-"""What ``edlrr inpaint`` says about a run: one record, told as JSON or as text."""
+"""What ``edlrr inpaint`` says about a run: one record, and the lines of it that people read."""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from edlrr_cli.cli.settings import Settings
     from edlrr_cli.tasks.compared import Compared
     from edlrr_cli.tasks.inpaint import Result
-
-_LABEL_WIDTH = 16
 
 _OURS_ALONE = (
     "weight",
@@ -106,21 +102,8 @@ def _quality(inputs: Inputs, written: NDArray[np.float64]) -> dict[str, float | 
     }
 
 
-def as_json_text(record: dict[str, Any]) -> str:
-    """Return strict JSON in one line; what is not finite becomes null."""
-    finite = {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in record.items()
-    }
-    return json.dumps(finite, allow_nan=False)
-
-
-def as_text(record: dict[str, Any]) -> str:
-    """Return short aligned lines."""
-    return "\n".join(f"{label:<{_LABEL_WIDTH}}{text}" for label, text in _lines(record))
-
-
-def _lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def inpaint_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what people read of a record: labels and texts."""
     yield "restored", record["output"]
     missing = f"{100 * record['missing_fraction']:.3g} % of the pixels"
     yield "missing", f"{missing} (mask mode {record['mask_mode']})"

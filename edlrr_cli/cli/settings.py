@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -95,18 +95,19 @@ _OURS_ALONE = tuple(of.name for of in fields(Config) if of.name not in ("device"
 _OTHERS_ALONE = ("params", "tune")
 
 
-def setting_types() -> dict[str, type]:
+def setting_types(owners: Sequence[type]) -> dict[str, type]:
     """Return the type of each setting by name, ``params`` apart; an optional one has that of its values."""
-    hints = {name: hint for owner in _OWNERS for name, hint in get_type_hints(owner).items()}
+    hints = {name: hint for owner in owners for name, hint in get_type_hints(owner).items()}
     return {name: (get_args(hint) or (hint,))[0] for name, hint in hints.items() if name != "params"}
 
 
-def setting_defaults() -> dict[str, Any]:
+def setting_defaults(owners: Sequence[Any]) -> dict[str, Any]:
     """Return the default of each setting by name, ``params`` apart."""
-    return {of.name: of.default for owner in _OWNERS for of in fields(owner) if of.name != "params"}
+    return {of.name: of.default for owner in owners for of in fields(owner) if of.name != "params"}
 
 
-_OWNERS = (MethodSettings, Config, MaskSettings)
+OWNERS = (MethodSettings, Config, MaskSettings)
+"""The dataclasses whose fields are the settings of ``edlrr inpaint``."""
 
 
 def resolve(flags: Mapping[str, Any], config_file: Path | None, preset: str | None) -> Settings:
@@ -170,7 +171,7 @@ def read_settings(path: Path) -> dict[str, Any]:
         UsageError: An unknown key, a wrong type, or a value outside its domain.
     """
     values = _load(path)
-    types = {**setting_types(), "preset": str, "params": dict}
+    types = {**setting_types(OWNERS), "preset": str, "params": dict}
     for name, value in values.items():
         if name not in types:
             raise UsageError(f"config {path}: unknown key {name!r}", nearest(name, tuple(types)))

@@ -106,8 +106,23 @@ def write_figure(path: Path, panels: Sequence[Panel], *, overwrite: bool) -> Non
         OutputError: See `check_figure`; or writing failed.
         NumericsError: NaN or Inf in a panel.
     """
+    write_grid(path, [panels], overwrite=overwrite)
+
+
+def write_grid(path: Path, rows: Sequence[Sequence[Panel]], *, overwrite: bool) -> None:
+    """Write rows of panels as a PNG, each row as in `write_figure`.
+
+    Args:
+        path: As there.
+        rows: At least one, all of the same number of panels of one size.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        OutputError: See `check_figure`; or writing failed.
+        NumericsError: NaN or Inf in a panel.
+    """
     check_figure(path, overwrite=overwrite)
-    write_atomic(path, encode_image(path, _compose(panels), "PNG"))
+    write_atomic(path, encode_image(path, _stacked([_compose(row) for row in rows]), "PNG"))
 
 
 def check_figure(path: Path, *inputs: Path, overwrite: bool) -> None:
@@ -141,6 +156,15 @@ def _compose(panels: Sequence[Panel]) -> Image.Image:
         figure.paste(titles.images[index], (left_px, _MARGIN_PX))
         figure.paste(picture, (left_px + (column_px - picture.width) // 2, top_px))
         figure.paste(captions.images[index], (left_px, bottom_px))
+    return figure
+
+
+def _stacked(rows: Sequence[Image.Image]) -> Image.Image:
+    figure = Image.new("RGB", (rows[0].width, sum(row.height for row in rows)), _PAPER)
+    top_px = 0
+    for row in rows:
+        figure.paste(row, (0, top_px))
+        top_px += row.height
     return figure
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from edlrr_cli.errors import OutputError
@@ -22,10 +24,8 @@ def check_target(path: Path, *inputs: Path, overwrite: bool) -> None:
         OutputError: The folder is missing or not writable, the path is a folder, an input, or an
             existing file without ``overwrite``.
     """
-    try:
+    with writing(path):
         _check_target(path, inputs, overwrite)
-    except (OSError, ValueError) as error:
-        raise OutputError(f"output {path} cannot be written ({error})", "choose another file name") from error
 
 
 def _check_target(path: Path, inputs: tuple[Path, ...], overwrite: bool) -> None:
@@ -60,12 +60,23 @@ def write_atomic(path: Path, content: bytes) -> None:
         OutputError: Writing or renaming failed (disk full, name too long).
     """
     temporary = path.with_name(f".edlrr-{uuid.uuid4().hex[:12]}.tmp")
-    try:
+    with writing(path):
         try:
             temporary.write_bytes(content)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says against writing an output into an error that names it.
+
+    Raises:
+        OutputError: The name is no good, or the disk full, or the folder not ours.
+    """
+    try:
+        yield
     except (OSError, ValueError) as error:
         raise OutputError(
             f"output {path} cannot be written ({error})", "check the disk and the name"

@@ -19,6 +19,9 @@ from PIL import Image, UnidentifiedImageError
 from edlrr_cli.errors import InputError, NumericsError, OutputError, UsageError
 from edlrr_cli.media.files import check_target, write_atomic
 
+Levels = NDArray[np.unsignedinteger[Any]]
+"""Integer pixels, shape (h, w, c), c = 1 or 3, uint8 or uint16."""
+
 READ_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000")
 """Formats that are tried: raster only, nothing that starts another program."""
 
@@ -323,6 +326,24 @@ def save_picture(path: Path, pixels: NDArray[np.floating[Any]], *, like: Picture
         image = image.convert(image.mode[:-1])
     settings = {**_SAVE_SETTINGS[file_format], **_metadata(file_format, like)}
     write_atomic(path, encode_image(path, image, file_format, **settings))
+
+
+def write_png(path: Path, pixels: Levels) -> None:
+    """Write integer pixels as a PNG, whole or not at all; an existing file is replaced.
+
+    Args:
+        path: Where to.
+        pixels: Shape (h, w, c), c = 1 or 3, uint8 or uint16; colour of 16 bits, which Pillow has not, is
+            rounded to 8. Not modified.
+
+    Raises:
+        OutputError: Writing failed.
+    """
+    gray = pixels.shape[2] == 1
+    if pixels.dtype == np.uint16 and not gray:
+        pixels = np.rint(pixels / np.float32(257)).astype(np.uint8)
+    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if gray else pixels))
+    write_atomic(path, encode_image(path, image, "PNG"))
 
 
 def encode_image(path: Path, image: Image.Image, file_format: str, **settings: Any) -> bytes:

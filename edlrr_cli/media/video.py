@@ -26,6 +26,10 @@ Pixels = NDArray[np.unsignedinteger[Any]]
 #: Frames per second of a folder of images, which does not say.
 DEFAULT_RATE = Fraction(25)
 _MIN_SIDE_PX = 2
+# FFmpeg's flags: colours are interpolated bilinearly (2), rounded to the nearest (2^18) and, which it cannot
+# do for 16 bits, computed pixel by pixel (2^13). Without the latter two, all gets darker by one level.
+_DEEP_EXACT = 2 | 2**18
+_EXACT = _DEEP_EXACT | 2**13
 # Of the frames that a file counts, so many may be repetitions without pixels of their own, as in AVI.
 _EMPTY_SHARE = 0.05
 
@@ -93,12 +97,37 @@ def open_video(source: Path) -> Video:
     Raises:
         InputError: Nothing is there, or it is no video, has no frame, or one of less than 2 x 2 pixels.
     """
+    files = source_files(source)
+    return _File(source) if files == [source] else _Images(source, files)
+
+
+def source_files(source: Path) -> list[Path]:
+    """Return the files that `open_video` reads, in its order: the video, or the images."""
     if source.is_dir():
-        return _Images(source, image_files(source))
-    if not source.exists() and glob.has_magic(str(source)):
+        return image_files(source)
+    if is_pattern(source):
         base = Path(source.anchor)
-        return _Images(source, sorted(base.glob(str(source.relative_to(base))), key=natural_order))
-    return _File(source)
+        return sorted(base.glob(str(source.relative_to(base))), key=natural_order)
+    return [source]
+
+
+def fingerprint(source: Path) -> str:
+    """Return what changes if any file of a source changes.
+
+    Raises:
+        InputError: A file is gone.
+    """
+    try:
+        stats = [path.stat() for path in source_files(source)]
+    except OSError as error:
+        raise InputError(f"{source} cannot be read ({error})", "check the name") from error
+    size, newest = sum(each.st_size for each in stats), max(each.st_mtime_ns for each in stats)
+    return f"{len(stats)} files of {size} bytes, changed at {newest} ns"
+
+
+def is_pattern(source: Path) -> bool:
+    """Whether a source names several images, such as ``frames/*.png``."""
+    return not source.exists() and glob.has_magic(str(source))
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -235,7 +264,7 @@ class _File:
         kind = (
             ("gray16le" if self._deep else "gray") if self._gray else ("rgb48le" if self._deep else "rgb24")
         )
-        pixels: Any = frame.to_ndarray(format=kind)
+        pixels: Any = frame.to_ndarray(format=kind, interpolation=_DEEP_EXACT if self._deep else _EXACT)
         return np.rot90(pixels.reshape(*pixels.shape[:2], -1), self._turns)
 
     def _time(self, frame: VideoFrame, count: int) -> Fraction:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edlrr_cli.errors import OutputError, UsageError
-from edlrr_cli.media.files import check_target
+from edlrr_cli.media.codecs import CODECS, CONTAINERS
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -22,41 +22,13 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.unsignedinteger[Any]]
 
-#: Codecs by name, each with FFmpeg's encoder and its option for the quality.
-CODECS = {"h264": "libx264", "h265": "libx265", "vp9": "libvpx-vp9", "ffv1": "ffv1"}
-#: Containers by suffix, each with the codecs that players expect in it; the first is the default.
-CONTAINERS = {
-    ".mp4": ("h264", "h265"),
-    ".mov": ("h264", "h265"),
-    ".mkv": ("h264", "h265", "vp9", "ffv1"),
-    ".webm": ("vp9",),
-}
-# Fine enough for any frame rate and any file's own clock.
-_TIME_BASE = Fraction(1, 90_000)
-_LARGEST_QUALITY = 51
-
-
-def check_video(path: Path, *inputs: Path, codec: str | None = None, overwrite: bool) -> None:
-    """Refuse a video that could not be written, before the work.
-
-    Args:
-        path: The video.
-        *inputs: Files that are read; it must be none of them.
-        codec: One of `CODECS`; None for the default of the container.
-        overwrite: Whether an existing file may be replaced.
-
-    Raises:
-        OutputError: See `edlrr_cli.media.files.check_target`; or the suffix is of no known container.
-        UsageError: The codec does not go into that container.
-    """
-    suffix = path.suffix.lower()
-    if suffix not in CONTAINERS:
-        raise OutputError(f"output {path}: no video of this kind", f"end it in {', '.join(CONTAINERS)}")
-    if codec is not None and codec not in CONTAINERS[suffix]:
-        raise UsageError(
-            f"codec {codec!r} does not go into {suffix}", f"take {', '.join(CONTAINERS[suffix])}"
-        )
-    check_target(path, *inputs, overwrite=overwrite)
+#: Unit of the times of frames: fine enough for any frame rate and any file's own clock.
+TIME_BASE = Fraction(1, 90_000)
+# The encoder of h265 writes beyond its memory if a side is smaller.
+_MIN_H265_PX = 64
+# As FFmpeg numbers them: BT.601 and 16..235, which the pixels are converted to. The file says so, since
+# players take large frames for BT.709 otherwise.
+_BT601, _LIMITED = 6, 1
 
 
 class VideoWriter:
@@ -79,8 +51,8 @@ class VideoWriter:
             time: Seconds since the first frame, later than that of the frame before.
         """
         frame = _frame(pixels)
-        self._last = max(round(time / _TIME_BASE), self._last + 1)
-        frame.pts, frame.time_base = self._last, _TIME_BASE
+        self._last = max(round(time / TIME_BASE), self._last + 1)
+        frame.pts, frame.time_base = self._last, TIME_BASE
         self._container.mux(self._stream.encode(frame))
 
     def finish(self) -> None:
@@ -107,29 +79,44 @@ def write_video(
         quality: Constant rate factor, 0 (best) .. 51 (worst); ffv1 ignores it.
 
     Raises:
-        UsageError: A quality outside its range.
+        UsageError: The frames are too small for the codec.
+        OutputError: Writing or renaming failed (disk full, name too long).
+    """
+    codec = codec or CONTAINERS[path.suffix.lower()][0]
+    if codec == "h265" and min(size_px) < _MIN_H265_PX:
+        raise UsageError(
+            f"codec h265 takes frames of {_MIN_H265_PX} x {_MIN_H265_PX} pixels or more", "take h264"
+        )
+    with open_container(path) as container:
+        added: Any = container.add_stream(CODECS[codec], rate=frame_rate, options=_options(codec, quality))
+        stream: VideoStream = added
+        stream.height, stream.width = size_px
+        stream.pix_fmt = _pixel_format(codec, size_px)
+        if codec != "ffv1":
+            stream.codec_context.colorspace, stream.codec_context.color_range = _BT601, _LIMITED
+        stream.codec_context.time_base = TIME_BASE
+        stream.codec_context.thread_count = 1  # the same file from any machine, and no slower
+        writer = VideoWriter(container, stream)
+        yield writer
+        writer.finish()
+
+
+@contextmanager
+def open_container(path: Path) -> Iterator[OutputContainer]:
+    """Open a file for packets beside ``path`` and rename it at the end; a failure within leaves no trace.
+
+    Args:
+        path: The file; its suffix tells the container. Replaced if it exists.
+
+    Raises:
         OutputError: Writing or renaming failed (disk full, name too long).
     """
     import av
 
-    if not 0 <= quality <= _LARGEST_QUALITY:
-        raise UsageError(
-            f"quality must be between 0 and {_LARGEST_QUALITY}, got {quality}", "18 looks the same"
-        )
-    codec = codec or CONTAINERS[path.suffix.lower()][0]
     temporary = path.with_name(f".{uuid.uuid4().hex}{path.suffix}")
     try:
         with av.open(str(temporary), "w") as container:
-            added: Any = container.add_stream(
-                CODECS[codec], rate=frame_rate, options=_options(codec, quality)
-            )
-            stream: VideoStream = added
-            stream.height, stream.width = size_px
-            stream.pix_fmt = _pixel_format(codec, size_px)
-            stream.codec_context.time_base = _TIME_BASE
-            writer = VideoWriter(container, stream)
-            yield writer
-            writer.finish()
+            yield container
         temporary.replace(path)
     except (OSError, av.FFmpegError) as error:
         fault = " ".join(str(getattr(error, "strerror", None) or error).split())
@@ -141,10 +128,16 @@ def write_video(
 
 
 def _options(codec: str, quality: int) -> dict[str, str]:
+    """Return FFmpeg's options.
+
+    Frames are stored in the order in which they are shown, without B-frames, so that files can be joined.
+    """
     if codec == "ffv1":
         return {}
+    if codec == "vp9":
+        return {"crf": str(quality), "b:v": "0", "deadline": "good", "cpu-used": "5"}
     silence = {"x265-params": "log-level=none"} if codec == "h265" else {}
-    return {"crf": str(quality), **({"b:v": "0"} if codec == "vp9" else {}), **silence}
+    return {"crf": str(quality), "preset": "veryfast", "bf": "0", **silence}
 
 
 def _pixel_format(codec: str, size_px: tuple[int, int]) -> str:

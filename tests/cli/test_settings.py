@@ -27,7 +27,7 @@ def toml(tmp_path):
 
 def test_every_setting_is_an_option_without_a_default_of_its_own():
     options = {parameter.name: parameter for parameter in inpaint.params}
-    for name, default in settings.setting_defaults().items():
+    for name, default in settings.setting_defaults(settings.OWNERS).items():
         assert options[name].default is None
         assert options[name].help
         if default is not None and not isinstance(default, bool):

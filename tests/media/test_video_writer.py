@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from edlrr_cli.errors import OutputError, UsageError
+from edlrr_cli.media.codecs import CONTAINERS, check_encoding
 from edlrr_cli.media.video import open_video
-from edlrr_cli.media.video_writer import CONTAINERS, check_video, write_video
+from edlrr_cli.media.video_writer import write_video
 
 RATE = Fraction(30000, 1001)
 
@@ -78,13 +79,11 @@ def test_a_failure_leaves_what_was_there(tmp_path, fault):
 
 
 def test_refusals(tmp_path):
-    with pytest.raises(OutputError, match=r"no video of this kind; end it in \.mp4"):
-        check_video(tmp_path / "a.gif", overwrite=False)
     with pytest.raises(UsageError, match=r"codec 'ffv1' does not go into \.mp4; take h264, h265"):
-        check_video(tmp_path / "a.mp4", codec="ffv1", overwrite=False)
-    with pytest.raises(OutputError, match="does not exist"):
-        check_video(tmp_path / "absent" / "a.mp4", overwrite=False)
+        check_encoding(".mp4", "ffv1", 18)
     with pytest.raises(UsageError, match="quality must be between 0 and 51, got 99"):
-        write(tmp_path / "a.mp4", quality=99)
+        check_encoding(".mp4", None, 99)
+    with pytest.raises(UsageError, match="h265 takes frames of 64 x 64 pixels or more; take h264"):
+        write(tmp_path / "a.mp4", codec="h265")
     with pytest.raises(OutputError, match="cannot be written"):
         write(tmp_path / "absent" / "a.mp4")

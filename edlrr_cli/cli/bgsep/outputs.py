@@ -1,0 +1,79 @@
+"""The files that ``edlrr bgsep`` leaves in its folder."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from edlrr_cli.cli.bgsep.options import Encoding
+from edlrr_cli.errors import OutputError
+from edlrr_cli.media.files import check_target, writing
+from edlrr_cli.media.video import is_pattern
+
+BACKGROUND, OVERVIEW, REPORT = "background.png", "overview.png", "report.json"
+MASKS = "mask"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the outputs go.
+
+    Attributes:
+        folder: Of all of them.
+        encoding: Of the videos.
+    """
+
+    folder: Path
+    encoding: Encoding
+
+    @property
+    def videos(self) -> tuple[str, ...]:
+        """Return the names of the videos without suffix."""
+        masks = (MASKS,) if self.encoding.mask_format == "mp4" else ()
+        return ("background", "foreground", *masks)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all outputs."""
+        folders = (MASKS,) if self.encoding.mask_format == "png" else ()
+        videos = tuple(name + self.encoding.suffix for name in self.videos)
+        return (*videos, *folders, BACKGROUND, OVERVIEW, REPORT)
+
+    def check(self, source: Path, *, overwrite: bool) -> None:
+        """Refuse outputs that could not be written, before the work.
+
+        Raises:
+            OutputError: The folder is that of the source, is none, or cannot be made; an output is the
+                source, or exists without ``overwrite``.
+        """
+        if not self.folder.exists():
+            check_target(self.folder, overwrite=False)
+            return
+        if not self.folder.is_dir():
+            raise OutputError(f"output {self.folder} is not a folder", "choose another name")
+        images = source.parent if is_pattern(source) else source
+        if images.exists() and self.folder.samefile(images):
+            raise OutputError(f"output {self.folder} is the source", "choose another folder")
+        for name in self.names:
+            path = self.folder / name
+            if name != MASKS:
+                check_target(path, source, overwrite=overwrite)
+            elif path.exists() and not overwrite:
+                raise OutputError(f"output {path} exists already", "pass --overwrite to replace it")
+
+    def publish(self, stage: Path) -> None:
+        """Move the finished outputs to their folder, in place of older ones.
+
+        Args:
+            stage: A folder on the same disk that holds all of them.
+
+        Raises:
+            OutputError: One cannot be replaced.
+        """
+        for name in self.names:
+            target = self.folder / name
+            with writing(target):
+                if target.is_dir():
+                    shutil.rmtree(target)
+                (stage / name).replace(target)

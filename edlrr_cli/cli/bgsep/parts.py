@@ -1,0 +1,146 @@
+"""The finished parts of an unfinished run: each a folder, there as a whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from edlrr_cli.errors import OutputError, UsageError
+from edlrr_cli.media.files import write_atomic, writing
+
+NUM_FRAMES = 250
+"""Frames of a part, the last one apart."""
+
+_RUN, _PART, _UNFINISHED = "run.json", "part.json", "unfinished"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished part.
+
+    Attributes:
+        folder: With its outputs.
+        begin: Seconds from the start of the video to its first frame.
+        shares: Foreground share of each of its frames.
+        windows: What is to be said of the windows fitted until its end, in the same run of the program.
+    """
+
+    folder: Path
+    begin: Fraction
+    shares: list[float]
+    windows: list[dict[str, Any]]
+
+
+class Parts:
+    """The folder of the parts.
+
+    Args:
+        folder: Beside the outputs.
+        run: What must be the same when a run goes on, as JSON would give it back.
+    """
+
+    def __init__(self, folder: Path, run: Mapping[str, Any]) -> None:
+        self.folder, self._run = folder, run
+
+    def start(self, *, resume: bool, overwrite: bool) -> int:
+        """Take the folder over, or make it, and return the number of the first frame that is not in it.
+
+        Args:
+            resume: Go on behind the parts that are there.
+            overwrite: Without ``resume``, remove them.
+
+        Raises:
+            OutputError: Parts are there and neither is asked for; the folder is of something else, or
+                cannot be written.
+            UsageError: They are of other settings or of another source.
+        """
+        if self.folder.exists():
+            before = self._recorded()
+            if resume:
+                _require_same(self.folder, before, self._run)
+            elif overwrite:
+                self.discard()
+            else:
+                raise OutputError(
+                    f"{self.folder} holds {self.extent} of an interrupted run",
+                    "--resume goes on, --overwrite starts anew",
+                )
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(self.folder / _RUN, json.dumps(self._run).encode())
+        return self.num_frames
+
+    def _recorded(self) -> dict[str, Any]:
+        try:
+            recorded: dict[str, Any] = json.loads((self.folder / _RUN).read_bytes())
+            return recorded
+        except (OSError, ValueError) as error:
+            raise OutputError(f"{self.folder} is not of an interrupted run", "move it away") from error
+
+    @property
+    def finished(self) -> list[Part]:
+        """Return the parts in their order."""
+        return [_read(path.parent) for path in sorted(self.folder.glob(f"[0-9]*/{_PART}"))]
+
+    @property
+    def num_frames(self) -> int:
+        """Return the number of frames in the parts."""
+        return sum(len(part.shares) for part in self.finished)
+
+    @property
+    def extent(self) -> str:
+        """Say how much there is."""
+        return f"the first {self.num_frames} frames"
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Yield an empty folder, which is gone afterwards unless it was renamed."""
+        folder = self.folder / _UNFINISHED
+        shutil.rmtree(folder, ignore_errors=True)
+        with writing(folder):
+            folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def add(
+        self, folder: Path, *, first: int, begin: Fraction, shares: list[float], windows: list[dict[str, Any]]
+    ) -> None:
+        """Make a scratch folder with all its outputs a part.
+
+        Args:
+            folder: Of `scratch`.
+            first: Number of its first frame.
+            begin: See `Part`.
+            shares: See `Part`.
+            windows: See `Part`.
+        """
+        record = {"begin": str(begin), "shares": shares, "windows": windows}
+        write_atomic(folder / _PART, json.dumps(record).encode())
+        with writing(folder):
+            folder.replace(self.folder / f"{first:09d}")
+
+    def discard(self) -> None:
+        """Remove the folder and what is in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _read(folder: Path) -> Part:
+    record = json.loads((folder / _PART).read_bytes())
+    return Part(folder, Fraction(record["begin"]), record["shares"], record["windows"])
+
+
+def _require_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for name, value in now.items():
+        if before.get(name) != value:
+            raise UsageError(
+                f"{folder} is of a run with {name} = {before.get(name)}, this one has {value}",
+                "give the same, or --overwrite to start anew",
+            )

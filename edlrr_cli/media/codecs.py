@@ -1,0 +1,51 @@
+"""Names of codecs and containers that videos are written in; importable without numpy."""
+
+from __future__ import annotations
+
+from edlrr_cli.errors import UsageError
+
+#: Codecs by name, each with FFmpeg's encoder.
+CODECS = {"h264": "libx264", "h265": "libx265", "vp9": "libvpx-vp9", "ffv1": "ffv1"}
+#: Containers by suffix, each with the codecs that players expect in it; the first is the default.
+CONTAINERS = {
+    ".mp4": ("h264", "h265"),
+    ".mov": ("h264", "h265"),
+    ".mkv": ("h264", "h265", "vp9", "ffv1"),
+    ".webm": ("vp9",),
+}
+#: The worst constant rate factor.
+LARGEST_QUALITY = 51
+
+
+def container_for(codec: str | None) -> str:
+    """Return the suffix of the first container that the codec goes into.
+
+    Args:
+        codec: One of `CODECS`; None for any.
+
+    Example:
+        >>> container_for("h265"), container_for("ffv1"), container_for(None)
+        ('.mp4', '.mkv', '.mp4')
+    """
+    return next(suffix for suffix, codecs in CONTAINERS.items() if codec is None or codec in codecs)
+
+
+def check_encoding(suffix: str, codec: str | None, quality: int) -> None:
+    """Refuse a way of writing videos that there is not.
+
+    Args:
+        suffix: One of `CONTAINERS`.
+        codec: One of `CODECS`; None for the default of the container.
+        quality: Constant rate factor.
+
+    Raises:
+        UsageError: The codec does not go into that container, or the quality is outside its range.
+    """
+    if codec is not None and codec not in CONTAINERS[suffix]:
+        raise UsageError(
+            f"codec {codec!r} does not go into {suffix}", f"take {', '.join(CONTAINERS[suffix])}"
+        )
+    if not 0 <= quality <= LARGEST_QUALITY:
+        raise UsageError(
+            f"quality must be between 0 and {LARGEST_QUALITY}, got {quality}", "18 looks the same"
+        )

@@ -1,0 +1,37 @@
+"""Videos one after another in one file, as they were encoded: nothing is lost, and it takes no time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+from edlrr_cli.media.video_writer import open_container
+
+
+def join_videos(parts: Iterable[tuple[Path, Fraction]], path: Path) -> None:
+    """Write the frames of all parts into one file, whole or not at all.
+
+    Args:
+        parts: At least one; each a file of `edlrr_cli.media.video_writer.write_video` and when it begins, in
+            seconds. All are of one size, rate, codec, quality and container.
+        path: The video, of their suffix; replaced if it exists.
+
+    Raises:
+        OutputError: Writing or renaming failed (disk full).
+    """
+    import av
+
+    stream, last = None, -1
+    with open_container(path) as container:
+        for part, begin in parts:
+            with av.open(str(part)) as source:
+                (video,) = source.streams.video
+                stream = stream or container.add_stream_from_template(video)
+                for packet in source.demux(video):
+                    if packet.pts is None or packet.time_base is None:  # the end
+                        continue
+                    last = max(packet.pts + round(begin / packet.time_base), last + 1)
+                    packet.pts = packet.dts = last
+                    packet.stream = stream
+                    container.mux(packet)
