@@ -173,7 +173,12 @@ class _File:
     """The first video stream of a file."""
 
     def __init__(self, path: Path) -> None:
+        from av.video.reformatter import VideoReformatter
+
         self._path = path
+        self._reformatter = (
+            VideoReformatter()
+        )  # one for all frames: to set it up takes ten times a frame's time
         with self._open() as container:
             stream = self._stream(container)
             first = next(self._decode(container, stream), None)
@@ -264,7 +269,8 @@ class _File:
         kind = (
             ("gray16le" if self._deep else "gray") if self._gray else ("rgb48le" if self._deep else "rgb24")
         )
-        pixels: Any = frame.to_ndarray(format=kind, interpolation=_DEEP_EXACT if self._deep else _EXACT)
+        flags = _DEEP_EXACT if self._deep else _EXACT
+        pixels: Any = self._reformatter.reformat(frame, format=kind, interpolation=flags).to_ndarray()
         return np.rot90(pixels.reshape(*pixels.shape[:2], -1), self._turns)
 
     def _time(self, frame: VideoFrame, count: int) -> Fraction:
