@@ -87,3 +87,16 @@ def test_refusals(tmp_path):
         write(tmp_path / "a.mp4", codec="h265")
     with pytest.raises(OutputError, match="cannot be written"):
         write(tmp_path / "absent" / "a.mp4")
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265", "vp9"])
+def test_colours_and_shades_are_not_shifted(tmp_path, codec):
+    y, x = np.mgrid[:96, :128]
+    pixels = np.stack([40 + x, 200 - 0.8 * x, 60 + y], axis=2).astype(np.uint8)
+    with write_video(
+        tmp_path / "a.mkv", size_px=(96, 128), frame_rate=RATE, codec=codec, quality=4
+    ) as writer:
+        writer.write(pixels, Fraction(0))
+        writer.write(pixels, 1 / RATE)
+    read = list(open_video(tmp_path / "a.mkv").frames())[1].pixels
+    assert np.abs((read - pixels.astype(float)).mean(axis=(0, 1))).max() < 0.7

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -128,8 +128,10 @@ class Parts:
             folder.replace(self.folder / f"{first:09d}")
 
     def discard(self) -> None:
-        """Remove the folder and what is in it."""
+        """Remove the folder, and the one around it if nothing else is in that."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):
+            self.folder.parent.rmdir()
 
 
 def _read(folder: Path) -> Part:
