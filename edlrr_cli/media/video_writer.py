@@ -68,6 +68,7 @@ def write_video(
     frame_rate: Fraction,
     codec: str | None = None,
     quality: int = 18,
+    deep: bool = False,
 ) -> Iterator[VideoWriter]:
     """Write a video beside ``path`` and rename it at the end; a failure within leaves no trace.
 
@@ -77,6 +78,7 @@ def write_video(
         frame_rate: Mean frames per second; what counts is the time of each frame.
         codec: One of `CODECS`; None for the default of the container. ffv1 is lossless.
         quality: Constant rate factor, 0 (best) .. 51 (worst); ffv1 ignores it.
+        deep: Keep more than 8 bits of uint16 pixels, where players expect it: ffv1 all 16, h265 10.
 
     Raises:
         UsageError: The frames are too small for the codec.
@@ -91,7 +93,7 @@ def write_video(
         added: Any = container.add_stream(CODECS[codec], rate=frame_rate, options=_options(codec, quality))
         stream: VideoStream = added
         stream.height, stream.width = size_px
-        stream.pix_fmt = _pixel_format(codec, size_px)
+        stream.pix_fmt = _pixel_format(codec, size_px, deep=deep)
         if codec != "ffv1":
             stream.codec_context.colorspace, stream.codec_context.color_range = _BT601, _LIMITED
         stream.codec_context.time_base = TIME_BASE
@@ -140,11 +142,12 @@ def _options(codec: str, quality: int) -> dict[str, str]:
     return {"crf": str(quality), "preset": "veryfast", "bf": "0", **silence}
 
 
-def _pixel_format(codec: str, size_px: tuple[int, int]) -> str:
+def _pixel_format(codec: str, size_px: tuple[int, int], *, deep: bool) -> str:
     """Return the layout of pixels: colour at half the resolution, which players expect, needs even sides."""
     if codec == "ffv1":
-        return "bgr0"
-    return "yuv444p" if size_px[0] % 2 or size_px[1] % 2 else "yuv420p"
+        return "gbrp16le" if deep else "bgr0"
+    layout = "yuv444p" if size_px[0] % 2 or size_px[1] % 2 else "yuv420p"
+    return f"{layout}10le" if deep and codec == "h265" else layout
 
 
 def _frame(pixels: Pixels) -> VideoFrame:

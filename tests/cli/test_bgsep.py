@@ -178,6 +178,10 @@ def test_ten_bits_and_audio(run, tmp_path):
     assert result.stderr == f"{source}: audio is left out\n"
     shade = frames_of(tmp_path / "out" / "foreground.mp4")[3].pixels[15, 9 + 5]
     np.testing.assert_allclose(shade, frame(3)[15, 9 + 5], atol=12)
+    run("bgsep", source, "-o", tmp_path / "deep", "--codec", "ffv1")
+    source_pixels, kept = (frames_of(path)[3].pixels for path in (source, tmp_path / "deep/foreground.mkv"))
+    np.testing.assert_array_equal(kept[15, 9 + 5], source_pixels[15, 9 + 5])
+    assert kept.dtype == np.uint16
 
 
 def test_going_on_gives_what_an_uninterrupted_run_gives(run, clip, tmp_path, short_parts, interrupt):

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from edlrr_cli.errors import NumericsError, OutputError, UsageError
-from edlrr_cli.media.figure import MAX_FIGURE_PX, Panel, comparison_panels, write_figure
+from edlrr_cli.media.figure import MAX_FIGURE_PX, Panel, comparison_panels, write_figure, write_grid
 
 
 def drawn(path: Path, panels: list[Panel]) -> np.ndarray:
@@ -47,6 +47,20 @@ def test_panels_are_pixel_exact_in_order_and_aligned(tmp_path: Path) -> None:
     first_row = places[0][0]
     assert (figure[:first_row] < 100).any(), "titles above"
     assert (figure[first_row + 250 :] < 100).any(), "captions below"
+
+
+def test_rows_are_below_each_other_and_aligned(tmp_path: Path) -> None:
+    pictures = [[noise((250, 260, 3), 2 * row + column) for column in range(2)] for row in range(3)]
+    rows = [
+        [Panel("" if index else "title", each / 255) for each in row] for index, row in enumerate(pictures)
+    ]
+    write_grid(tmp_path / "f.png", rows, overwrite=False)
+    with Image.open(tmp_path / "f.png") as image:
+        figure = np.asarray(image)
+    places = np.array([[place_of(each, figure) for each in row] for row in pictures])
+    assert (np.ptp(places[..., 0], axis=1) == 0).all()
+    assert (np.ptp(places[..., 1], axis=0) == 0).all()
+    assert np.diff(places[:, 0, 0]).min() > 250
 
 
 def test_small_gray_picture_is_enlarged_by_a_whole_factor(tmp_path: Path) -> None:

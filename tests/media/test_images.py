@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from edlrr_cli.errors import InputError, NumericsError, OutputError, UsageError
-from edlrr_cli.media.images import Picture, check_output, read_picture, save_picture
+from edlrr_cli.media.images import Picture, check_output, read_picture, save_picture, write_png
 
 LOSSLESS = (".png", ".tif", ".bmp", ".webp")
 
@@ -413,3 +413,16 @@ def test_fuzzed_files_give_a_picture_or_an_input_error(tmp_path: Path, kind: str
             suffix = ".png" if picture.peak > 255 else str(rng.choice([".png", ".tif", ".webp"]))
             save_picture(tmp_path / f"out{suffix}", picture.pixels, like=picture, overwrite=True)
     assert num_read > 5
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [(np.uint8, 1), (np.uint8, 3), (np.uint16, 1)])
+def test_integer_pixels_come_back(tmp_path: Path, dtype: type, channels: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (5, 7, channels)).astype(dtype)
+    write_png(tmp_path / "a.png", pixels)
+    read = read_picture(tmp_path / "a.png")
+    np.testing.assert_array_equal(np.rint(read.pixels * read.peak), pixels)
+
+
+def test_deep_colour_is_rounded_to_eight_bits(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", np.full((3, 4, 3), 1000, np.uint16))
+    np.testing.assert_allclose(read_picture(tmp_path / "a.png").pixels * 255, 4)

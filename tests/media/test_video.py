@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 from fractions import Fraction
 
 import av
@@ -77,6 +78,19 @@ def test_gray_stays_gray(tmp_path):
     video = open_video(encode(tmp_path / "a.mkv", "ffv1", "gray"))
     assert video.info.num_channels == 1
     assert next(video.frames()).pixels.shape == (32, 48, 1)
+
+
+def test_a_rotation_flag_turns_the_frames_upright(tmp_path):
+    path = encode(tmp_path / "a.mp4")
+    content = bytearray(path.read_bytes())
+    matrix = content.index(b"tkhd") + 44  # of the track, in 16.16 and 2.30 fixed point
+    turned = [0, 1 << 16, 0, -1 << 16, 0, 0, 0, 0, 1 << 30]  # by 90 degrees clockwise
+    content[matrix : matrix + 36] = struct.pack(">9i", *turned)
+    path.write_bytes(content)
+    video = open_video(path)
+    assert video.info.size_px == (48, 32)
+    pixels = next(video.frames()).pixels
+    assert np.median(np.abs(pixels - np.rot90(frame(0), -1).astype(float))) < 25
 
 
 def test_odd_sizes(tmp_path):

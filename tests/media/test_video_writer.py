@@ -100,3 +100,18 @@ def test_colours_and_shades_are_not_shifted(tmp_path, codec):
         writer.write(pixels, 1 / RATE)
     read = list(open_video(tmp_path / "a.mkv").frames())[1].pixels
     assert np.abs((read - pixels.astype(float)).mean(axis=(0, 1))).max() < 0.7
+
+
+@pytest.mark.parametrize("codec", ["ffv1", "h265", "h264", "vp9"])
+def test_deep_pixels(tmp_path, codec):
+    ramp = np.linspace(8000, 60_000, 128)[None, :, None]
+    pixels = np.broadcast_to(ramp, (96, 128, 3)).astype(np.uint16)
+    with write_video(
+        tmp_path / "a.mkv", size_px=(96, 128), frame_rate=RATE, codec=codec, quality=4, deep=True
+    ) as writer:
+        for index in range(2):
+            writer.write(pixels, index / RATE)
+    video = open_video(tmp_path / "a.mkv")
+    assert video.info.peak == (65535 if codec in ("ffv1", "h265") else 255)
+    read = next(video.frames()).pixels / video.info.peak
+    assert np.abs(read - pixels / 65535).max() <= {"ffv1": 0, "h265": 5 / 1023}.get(codec, 5 / 255)

@@ -57,6 +57,7 @@ def write_layers(folder: Path, outputs: Outputs, info: VideoInfo) -> Iterator[Wr
                     frame_rate=info.frame_rate,
                     codec=encoding.codec,
                     quality=encoding.quality,
+                    deep=info.peak > 255 and name != MASKS,
                 )
             )
             for name in outputs.videos

@@ -28,7 +28,7 @@ class Part:
         folder: With its outputs.
         begin: Seconds from the start of the video to its first frame.
         shares: Foreground share of each of its frames.
-        windows: What is to be said of the windows fitted until its end, in the same run of the program.
+        windows: What is to be said of the windows fitted since the part before.
     """
 
     folder: Path

@@ -37,13 +37,15 @@ def record_parts(
     Raises:
         EdlrrError: The source failed, or writing; the finished parts stay.
     """
+    num_told = 0
     for first in splits:
         # Rounded as the times in the files are, so that they fit when they are joined.
         begin = round(first.frame.time / TIME_BASE) * TIME_BASE
         with parts.scratch() as folder:
             frames = chain([first], islice(splits, NUM_FRAMES - 1))
             shares = _record(frames, folder, begin, outputs, info)
-            windows = [asdict(note) for note in notes]
+            windows = [asdict(note) for note in notes[num_told:]]
+            num_told += len(windows)
             parts.add(folder, first=first.index, begin=begin, shares=shares, windows=windows)
 
 
