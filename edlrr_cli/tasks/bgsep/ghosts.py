@@ -20,7 +20,7 @@ Floats = NDArray[np.floating[Any]]
 _MIN_SHARE, _MIN_AGREEMENT, _LEVELS = 0.15, 0.5, 10.0
 _MIN_REGION_PX = 40
 # Pixels looked at together.
-_CHUNK = 2**14
+_CHUNK = 2**12
 # The other background is taken if it lowers the contrast along the region's outline at least so much.
 _CONTRAST_SHARE = 0.8
 _OUTLINE_PX = 2

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-# Values looked at together, and frames looked at together: enough to keep a processor busy, few enough to
+# Pixels looked at together, and frames looked at together: enough to keep a processor busy, few enough to
 # bound the memory.
-_CHUNK, _BATCH = 2**15, 8
+_CHUNK, _BATCH = 2**12, 8
 
 
 @dataclass(frozen=True, eq=False)
