@@ -41,7 +41,7 @@ PARAMETERS = {
     "peak_bytes": "memory beyond that before the call, scoring included: up to a background per scored frame",
     "lrr:batch": "the whole sequence in one window",
     "lrr:paper, pcp": "the scored frames alone, in one matrix",
-    "memory": "rows of this kind: peak of a fresh process that splits the first frames, repeated if too few",
+    "memory": "rows of this kind: peak of a whole process that splits the first frames, repeated if too few",
 }
 _MEANS = (
     "recall",

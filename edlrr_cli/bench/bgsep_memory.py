@@ -44,7 +44,7 @@ def _peak_bytes(folder: Path, num_frames: int, device: str) -> int | None:
         warm_up()
         return cuda_peak_bytes(call, where)
     arguments = {"folder": str(folder), "num_frames": num_frames, "device": device}
-    return fresh_process_peak_bytes(f"{__name__}:prepare", arguments)
+    return fresh_process_peak_bytes(f"{__name__}:prepare", arguments, whole=True)
 
 
 def prepare(folder: str, num_frames: int, device: str) -> tuple[Call, Call]:

@@ -110,7 +110,7 @@ def _streaming(rows: Sequence[Row]) -> str:
         return ""
     name = escape(rows[0]["sequence"])
     peaks = (f"{_text(row['peak_bytes'], _in_mebibytes)} MiB for {row['num_frames']} frames" for row in rows)
-    return f"Peak memory of streaming {name}, in a process of its own: {', '.join(peaks)}."
+    return f"Peak memory of the whole process that streams {name}: {', '.join(peaks)}."
 
 
 def _titled(title: str, methods: Sequence[str], columns: Mapping[str, Sequence[str]]) -> str:

@@ -41,13 +41,17 @@ def cuda_peak_bytes(call: Call, device: torch.device) -> int:
     return torch.cuda.max_memory_allocated(device) - before
 
 
-def fresh_process_peak_bytes(prepare: str, arguments: Mapping[str, Any]) -> int | None:
+def fresh_process_peak_bytes(
+    prepare: str, arguments: Mapping[str, Any], *, whole: bool = False
+) -> int | None:
     """Measure a call in a process of its own.
 
     Args:
         prepare: ``"module:function"``; the function, called with the arguments, returns the warm-up
             and the call.
         arguments: Plain values, for JSON.
+        whole: Count all that the process holds, imports and memory that was freed but kept included, as its
+            user would see it.
 
     Returns:
         Bytes; None where the system cannot tell.
@@ -55,8 +59,9 @@ def fresh_process_peak_bytes(prepare: str, arguments: Mapping[str, Any]) -> int 
     Raises:
         EdlrrError: The process failed.
     """
-    command = [sys.executable, "-m", "edlrr_cli.bench.memory", prepare, json.dumps(arguments)]
-    ended = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **_OWN_MAPPINGS})
+    command = [sys.executable, "-m", "edlrr_cli.bench.memory", prepare, json.dumps(arguments), str(whole)]
+    environment = {**os.environ, **({} if whole else _OWN_MAPPINGS)}
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment)
     if ended.returncode != 0:
         fault = ended.stderr.strip().rpartition("\n")[2]
         raise EdlrrError(f"measuring the memory of {prepare} failed ({fault})", "leave it out: --no-memory")
@@ -64,11 +69,11 @@ def fresh_process_peak_bytes(prepare: str, arguments: Mapping[str, Any]) -> int 
     return peak
 
 
-def resident_peak_bytes(call: Call) -> int | None:
-    """Run the call and return the peak of this process's resident memory above its level before."""
+def resident_peak_bytes(call: Call, *, whole: bool = False) -> int | None:
+    """Run the call and return the peak of this process's resident memory, above its level before or whole."""
     try:
         (_PROC / "clear_refs").write_text(_RESET_PEAK)
-        before = _status_bytes("VmRSS")
+        before = 0 if whole else _status_bytes("VmRSS")
         call()
         return max(_status_bytes("VmHWM") - before, 0)
     except OSError:
@@ -105,12 +110,12 @@ def _status_bytes(key: str) -> int:
     raise OSError(f"no {key} in {_PROC / 'status'}")
 
 
-def main(prepare: str, arguments: str) -> None:
+def main(prepare: str, arguments: str, whole: str) -> None:
     """Warm up, measure, and print the bytes: the other side of `fresh_process_peak_bytes`."""
     module, _, function = prepare.partition(":")
     warm_up, call = getattr(importlib.import_module(module), function)(**json.loads(arguments))
     warm_up()
-    print(json.dumps(resident_peak_bytes(call)))
+    print(json.dumps(resident_peak_bytes(call, whole=whole == str(True))))
 
 
 if __name__ == "__main__":

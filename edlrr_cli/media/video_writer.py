@@ -138,8 +138,9 @@ def _options(codec: str, quality: int) -> dict[str, str]:
         return {}
     if codec == "vp9":
         return {"crf": str(quality), "b:v": "0", "deadline": "good", "cpu-used": "5"}
-    silence = {"x265-params": "log-level=none"} if codec == "h265" else {}
-    return {"crf": str(quality), "preset": "veryfast", "bf": "0", **silence}
+    # Of x264, mbtree uses memory that was never written, by which some files would differ from run to run.
+    own = {"mbtree": "0"} if codec == "h264" else {"x265-params": "log-level=none"}
+    return {"crf": str(quality), "preset": "veryfast", "bf": "0", **own}
 
 
 def _pixel_format(codec: str, size_px: tuple[int, int], *, deep: bool) -> str:

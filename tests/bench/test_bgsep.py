@@ -158,7 +158,7 @@ def test_methods_of_an_absent_library_are_left_out(monkeypatch):
 
 
 def test_memory_is_that_of_the_longest_sequence(folder, monkeypatch):
-    monkeypatch.setattr(bgsep_memory, "fresh_process_peak_bytes", lambda prepare, arguments: 7)
+    monkeypatch.setattr(bgsep_memory, "fresh_process_peak_bytes", lambda prepare, arguments, *, whole: 7)
     short, long = bgsep_memory.run({"square": folder}, "cpu")
     assert short == {"kind": "memory", "sequence": "square", "num_frames": 200, "peak_bytes": 7}
     assert long["num_frames"] == 400

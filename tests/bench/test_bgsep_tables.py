@@ -76,7 +76,7 @@ def test_the_details_have_all_the_rest():
     assert speed[4] == "| pcp | – | 123 |"
     assert memory[2] == "| lrr | 3 | 3 |"
     assert streaming == (
-        "Peak memory of streaming c, in a process of its own: 60 MiB for 200 frames, – MiB for 1700 frames."
+        "Peak memory of the whole process that streams c: 60 MiB for 200 frames, – MiB for 1700 frames."
     )
 
 
