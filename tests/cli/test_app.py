@@ -20,7 +20,7 @@ HEAVY = {"torch", "numpy", "skimage", "scipy", "matplotlib", "PIL", "tqdm"}
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["inpaint", "--help"], ["show", "-h"], ["show", "reg", "-h"]]
+    "arguments", [["--help"], ["inpaint", "--help"], ["bgsep", "-h"], ["show", "-h"], ["show", "reg", "-h"]]
 )
 def test_help_is_immediate(arguments):
     code = (
