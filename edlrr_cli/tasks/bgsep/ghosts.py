@@ -56,10 +56,9 @@ def without_ghosts(image: Tensor, course: Tensor, keys: Keys, masks: Tensor) -> 
     ghosts = list(_ghosts(before, after, stable))
     cleared = image.clone() if ghosts else image
     for ghost in ghosts:
-        pixels = torch.from_numpy(ghost).flatten().nonzero().to(image.device)
-        places = _places(pixels, keys)
-        away = masks.flatten(1)[:, pixels.flatten()].float().mean(1) > _AWAY_SHARE
+        away = masks[:, torch.from_numpy(ghost).to(image.device)].float().mean(1) > _AWAY_SHARE
         if bool(away.any()):
+            places = _places(torch.from_numpy(_grown(ghost)).flatten().nonzero().to(image.device), keys)
             cleared[:, places] = l1_fit(course[away], keys.values(places)[away])
     return cleared
 
@@ -89,7 +88,7 @@ def _picture(values: Tensor, keys: Keys) -> Floats:
 
 
 def _ghosts(before: Floats, after: Floats, stable: NDArray[np.bool_]) -> Iterator[NDArray[np.bool_]]:
-    """Yield the regions, grown a little, whose outline has less contrast afterwards."""
+    """Yield the regions whose outline has less contrast afterwards."""
     from scipy import ndimage
 
     stable = ndimage.binary_opening(stable)
@@ -103,7 +102,16 @@ def _ghosts(before: Floats, after: Floats, stable: NDArray[np.bool_]) -> Iterato
         outline = ndimage.binary_dilation(region, iterations=_OUTLINE_PX)
         outline &= ~ndimage.binary_erosion(region, iterations=_OUTLINE_PX, border_value=1)
         if new[outline].mean() < _CONTRAST_SHARE * old[outline].mean():
-            yield ndimage.binary_fill_holes(ndimage.binary_dilation(region, iterations=_REACH_PX))
+            yield region
+
+
+def _grown(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    from scipy import ndimage
+
+    grown: NDArray[np.bool_] = ndimage.binary_fill_holes(
+        ndimage.binary_dilation(region, iterations=_REACH_PX)
+    )
+    return grown
 
 
 def _contrast(picture: Floats) -> Floats:

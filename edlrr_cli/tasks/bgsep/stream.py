@@ -156,28 +156,29 @@ class Separation:
                 yield Split(index, frame, background, cleaned, None)
 
     def _modelled(self) -> Iterator[Split]:
-        models = self._models()
+        plan = self._plan()
+        models = self._models(plan)
         alive: list[tuple[Window, Model]] = []
-        more = True
         frames = self._source.frames(start=self._start)
         index = self._start
         while batch := list(islice(frames, _BATCH)):
-            while more and (not alive or alive[-1][0].start < index + len(batch)):
-                fitted = next(models, None)
-                more = fitted is not None
-                if fitted is not None:
-                    alive.append(fitted)
+            num_begun = sum(window.start < index + len(batch) for window in plan)
+            alive += islice(models, num_begun)
+            plan = plan[num_begun:]
             alive = [pair for pair in alive if pair[0].stop > index] or alive[-1:]
             yield from self._split(batch, index, alive)
             index += len(batch)
 
-    def _models(self) -> Iterator[tuple[Window, Model]]:
-        """Fit one window after another, from the first that matters; each key frame is read once."""
-        info, config = self._source.info, self._config
-        size = config.num_window
-        every = 1 if config.fit == "full" else math.ceil(min(size, info.num_frames) / _NUM_KEYS)
-        plan = windows(info.num_frames, size=size, overlap=config.num_overlap)
-        plan = [window for window in plan if window.stop > self._start] or plan[-1:]
+    def _plan(self) -> list[Window]:
+        """Return the windows from the first that matters; the last one stands for frames beyond all."""
+        config = self._config
+        plan = windows(self._source.info.num_frames, size=config.num_window, overlap=config.num_overlap)
+        return [window for window in plan if window.stop > self._start] or plan[-1:]
+
+    def _models(self, plan: list[Window]) -> Iterator[tuple[Window, Model]]:
+        """Fit one window after another; each key frame is read once."""
+        size = min(self._config.num_window, self._source.info.num_frames)
+        every = 1 if self._config.fit == "full" else math.ceil(size / _NUM_KEYS)
         first = -(-plan[0].start // every) * every
         frames = self._source.frames(start=first, every=every)
         keys: dict[int, Tensor] = {}

@@ -1,0 +1,211 @@
+"""Made videos, a textured background, something that moves and noise, and what is found in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from edlrr_cli.errors import InputError, UsageError
+from edlrr_cli.metrics.detection import MOVING, STATIC, UNKNOWN, count
+from edlrr_cli.tasks.bgsep.config import Config
+from edlrr_cli.tasks.bgsep.stream import Separation
+
+
+@dataclass
+class Picture:
+    pixels: np.ndarray
+
+
+@dataclass
+class Info:
+    size_px: tuple[int, int]
+    peak: int
+    num_frames: int
+
+
+class Clip:
+    """Frames in memory, read as a video is."""
+
+    def __init__(self, frames, *, claimed=None):
+        self.array = frames
+        peak = 255 if frames.dtype == np.uint8 else 65535
+        self.info = Info(frames.shape[1:3], peak, claimed or len(frames))
+
+    def frames(self, *, start=0, every=1):
+        return islice(map(Picture, self.array), start, None, every)
+
+
+@dataclass
+class Scene:
+    """A video with its truth."""
+
+    clip: Clip
+    background: np.ndarray
+    masks: np.ndarray
+
+
+def texture(height, width, channels=3):
+    rows, columns = np.mgrid[:height, :width]
+    waves = [np.sin(rows / (3 + c)) * np.cos(columns / (4 - c)) for c in range(channels)]
+    return 120 + 30 * np.stack(waves, axis=-1)
+
+
+def scene(places, *, size=(36, 48), channels=3, side=9, light=0.0, dtype=np.uint8, seed=0):
+    """Paint a white square at each (row, column) on the texture; none where the place is None."""
+    rng = np.random.default_rng(seed)
+    background = texture(*size, channels)
+    frames, masks = [], []
+    for index, place in enumerate(places):
+        mask = np.zeros(size, bool)
+        if place is not None:
+            mask[place[0] : place[0] + side, place[1] : place[1] + side] = True
+        lit = background * (1 + light * np.sin(index / 10))
+        painted = np.where(mask[..., None], 235.0, lit) + rng.normal(0, 2, lit.shape)
+        frames.append(painted.clip(0, 255))
+        masks.append(mask)
+    scale = 1 if dtype == np.uint8 else 257
+    return Scene(Clip((np.stack(frames) * scale).round().astype(dtype)), background, np.stack(masks))
+
+
+def crossing(count, width=48, side=9):
+    """Return the places of a square that crosses the picture again and again."""
+    return [(12, (index * 2) % (width - side)) for index in range(count)]
+
+
+@pytest.fixture(scope="session")
+def moving():
+    return scene(crossing(120), light=0.05)
+
+
+def split(clip, *, start=0, **settings):
+    return list(Separation(clip, Config(device="cpu", **settings), start=start))
+
+
+def f_measure(splits, masks):
+    """Return F, the pixels along outlines left out, as the field's benchmarks do."""
+    around = ndimage.binary_dilation(masks, np.ones((1, 3, 3))) & ~masks
+    truths = np.where(masks, MOVING, np.where(around, UNKNOWN, STATIC))
+    counts = [count(one.mask, truth) for one, truth in zip(splits, truths, strict=True)]
+    return sum(counts[1:], counts[0]).scores()["f_measure"]
+
+
+@pytest.mark.parametrize("method", ["lrr", "median"])
+def test_it_finds_what_moves(moving, method):
+    splits = split(moving.clip, method=method)
+    assert [one.index for one in splits] == list(range(120))
+    assert f_measure(splits, moving.masks) > 0.95
+
+
+def test_the_background_follows_the_light(moving):
+    splits = split(moving.clip)
+    truth = moving.background * (1 + 0.05 * np.sin(np.arange(120) / 10))[:, None, None, None]
+    backgrounds = np.stack([one.background for one in splits])
+    assert np.abs(backgrounds - truth).mean() < 1.0
+
+
+@pytest.mark.parametrize("fit", ["subspace", "full"])
+def test_windows_agree_with_the_whole(moving, fit):
+    whole = split(moving.clip, fit=fit, window=120)
+    parts = split(moving.clip, fit=fit, window=60, overlap=30)
+    off = np.mean([(a.mask != b.mask).mean() for a, b in zip(whole, parts, strict=True)])
+    assert off < 0.01
+    assert abs(f_measure(whole, moving.masks) - f_measure(parts, moving.masks)) < 0.01
+
+
+def test_no_jump_at_the_border_of_a_window():
+    still = scene(crossing(90))
+    splits = split(still.clip, window=30, overlap=15)
+    backgrounds = np.stack([one.background.astype(float) for one in splits])
+    assert np.abs(np.diff(backgrounds, axis=0)).mean(axis=(1, 2, 3)).max() < 0.5
+
+
+@pytest.mark.parametrize("start", [1, 40, 77, 119])
+def test_where_it_starts_makes_no_difference(moving, start):
+    settings = {"window": 50, "overlap": 20}
+    whole, rest = split(moving.clip, **settings)[start:], split(moving.clip, start=start, **settings)
+    assert [one.index for one in rest] == [one.index for one in whole]
+    off = np.mean([(a.mask != b.mask).mean() for a, b in zip(whole, rest, strict=True)])
+    assert off == 0
+
+
+def test_a_ghost_is_told_from_the_wall_behind_it():
+    places = [(14, 6)] * 50 + [(14, 6 + 2 * step) for step in range(1, 15)] + [None] * 16
+    ghost = scene(places)
+    splits = split(ghost.clip)
+    assert f_measure(splits, ghost.masks) > 0.85
+    assert np.abs(splits[0].background - ghost.background).mean() < 2
+    median = split(ghost.clip, method="median")
+    assert f_measure(median, ghost.masks) < 0.6
+
+
+def test_what_pauses_stays_foreground():
+    places = [(12, 2 * step) for step in range(10)] + [(12, 20)] * 15
+    places += [(12, 20 + 2 * step) for step in range(9)] + [None] * 20
+    pausing = scene(places)
+    assert f_measure(split(pausing.clip), pausing.masks) > 0.9
+
+
+@pytest.mark.parametrize(("channels", "dtype"), [(1, np.uint8), (3, np.uint16), (1, np.uint16)])
+def test_gray_and_deep_videos(channels, dtype):
+    deep = scene(crossing(40), channels=channels, dtype=dtype)
+    splits = split(deep.clip)
+    assert splits[0].background.dtype == dtype
+    assert splits[0].background.shape == (36, 48, channels)
+    assert f_measure(splits, deep.masks) > 0.85
+
+
+@pytest.mark.parametrize("method", ["mog2", "knn"])
+def test_subtractors_learn_from_frame_to_frame(method):
+    pytest.importorskip("cv2")
+    late = scene([None] * 60 + crossing(20))
+    splits = split(late.clip, method=method)
+    assert len(splits) == 80
+    assert splits[0].difference is None
+    assert [one.index for one in split(late.clip, method=method, start=70)] == list(range(70, 80))
+    assert f_measure(splits[60:], late.masks[60:]) > 0.25
+
+
+def test_a_fixed_threshold_and_small_blobs():
+    still = scene(crossing(20))
+    assert not any(one.mask.any() for one in split(still.clip, threshold=250))
+    assert not any(one.mask.any() for one in split(still.clip, min_blob_px=36 * 48))
+
+
+def test_two_frames_are_enough_and_one_is_not():
+    still = scene([None, (5, 5)])
+    assert len(split(still.clip)) == 2
+    with pytest.raises(InputError, match="single frame"):
+        split(Clip(still.clip.array[:1]))
+
+
+def test_a_file_may_have_fewer_frames_than_it_says(moving):
+    clip = Clip(moving.clip.array[:50], claimed=52)
+    assert len(split(clip, window=20, overlap=10)) == 50
+
+
+def test_windows_are_told(moving):
+    separation = Separation(moving.clip, Config(window=60, overlap=20))
+    list(separation)
+    assert [(note.start, note.stop) for note in separation.notes] == [(0, 60), (30, 90), (60, 120)]
+    assert all(note.rank >= 1 and 0 < note.sparsity <= 1 for note in separation.notes)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"method": "lr"}, "did you mean"),
+        ({"solver": "ialm", "reg": "exact-log"}, "nuclear"),
+        ({"window": 1}, "window must be 2 or more"),
+        ({"window": 10, "overlap": 6}, "overlap must be between 0 and half the window"),
+        ({"threshold": 0.0}, "threshold must be between 0 and 255"),
+        ({"lam": -1.0}, "lam must be more than 0"),
+        ({"steps": 0}, "steps must be 1 or more"),
+    ],
+)
+def test_settings_that_make_no_sense(settings, message):
+    with pytest.raises(UsageError, match=message):
+        Config(**settings)
