@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from edlrr_cli.errors import UsageError
-from edlrr_cli.lrr.names import BACKENDS, nearest, parse_reg
+from edlrr_cli.lrr.names import BACKENDS, parse_reg
+from edlrr_cli.tasks.checks import require, require_choice
 
 FILLS = ("biharmonic", "mean", "zero")
 
@@ -63,25 +63,15 @@ class Config:
 
     def __post_init__(self) -> None:
         parse_reg(self.reg)
-        _require_choice("fill", self.fill, FILLS)
-        _require_choice("backend", self.backend, BACKENDS)
+        require_choice("fill", self.fill, FILLS)
+        require_choice("backend", self.backend, BACKENDS)
         for name in ("gamma", "scale", "lam", "lr", "time_budget", "probes"):
             value = getattr(self, name)
-            _require(value is None or (math.isfinite(value) and value > 0), name, "more than 0", value)
+            require(value is None or (math.isfinite(value) and value > 0), name, "more than 0", value)
         for name in ("noise", "whiten"):
             value = getattr(self, name)
-            _require(math.isfinite(value) and value >= 0, name, "0 or more", value)
-        _require(self.steps >= 0, "steps", "0 or more", self.steps)
-        _require(self.refresh >= 1, "refresh", "1 or more", self.refresh)
-        _require(0 <= self.seed < 2**63, "seed", "between 0 and 2^63 - 1", self.seed)
-        _require(0 <= self.held_out <= 0.5, "held_out", "between 0 and 0.5", self.held_out)
-
-
-def _require(condition: bool, name: str, expected: str, value: object) -> None:
-    if not condition:
-        raise UsageError(f"{name} must be {expected}, got {value}")
-
-
-def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise UsageError(f"unknown {name} {value!r}", nearest(value, choices))
+            require(math.isfinite(value) and value >= 0, name, "0 or more", value)
+        require(self.steps >= 0, "steps", "0 or more", self.steps)
+        require(self.refresh >= 1, "refresh", "1 or more", self.refresh)
+        require(0 <= self.seed < 2**63, "seed", "between 0 and 2^63 - 1", self.seed)
+        require(0 <= self.held_out <= 0.5, "held_out", "between 0 and 0.5", self.held_out)

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from edlrr_cli.errors import UsageError
-from edlrr_cli.lrr.names import nearest, parse_reg
+from edlrr_cli.lrr.names import parse_reg
+from edlrr_cli.tasks.checks import require, require_choice
 
 #: ``lrr`` is the method of this program; the others are there for comparison.
 METHODS = ("lrr", "median", "mog2", "knn")
@@ -63,9 +64,9 @@ class Config:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _require_choice("method", self.method, METHODS)
-        _require_choice("solver", self.solver, SOLVERS)
-        _require_choice("fit", self.fit, FITS)
+        require_choice("method", self.method, METHODS)
+        require_choice("solver", self.solver, SOLVERS)
+        require_choice("fit", self.fit, FITS)
         parse_reg(self.reg)
         if self.solver == "ialm" and self.reg != "nuclear":
             raise UsageError(
@@ -73,23 +74,23 @@ class Config:
             )
         for name in ("gamma", "lam"):
             value = getattr(self, name)
-            _require(value is None or (math.isfinite(value) and value > 0), name, "more than 0", value)
-        _require(self.steps >= 1, "steps", "1 or more", self.steps)
-        _require(self.num_window >= 2, "window", "2 or more", self.window)
-        _require(
+            require(value is None or (math.isfinite(value) and value > 0), name, "more than 0", value)
+        require(self.steps >= 1, "steps", "1 or more", self.steps)
+        require(self.num_window >= 2, "window", "2 or more", self.window)
+        require(
             0 <= self.num_overlap <= self.num_window // 2,
             "overlap",
             "between 0 and half the window",
             self.overlap,
         )
-        _require(
+        require(
             self.threshold is None or 0 < self.threshold < 255,
             "threshold",
             "between 0 and 255",
             self.threshold,
         )
-        _require(self.min_blob_px >= 0, "min_blob_px", "0 or more", self.min_blob_px)
-        _require(0 <= self.seed < 2**63, "seed", "between 0 and 2^63 - 1", self.seed)
+        require(self.min_blob_px >= 0, "min_blob_px", "0 or more", self.min_blob_px)
+        require(0 <= self.seed < 2**63, "seed", "between 0 and 2^63 - 1", self.seed)
 
     @property
     def num_window(self) -> int:
@@ -105,13 +106,3 @@ class Config:
     def weight(self) -> float:
         """Return lambda in units of sqrt(max(m, n))."""
         return _LAM[self.fit] if self.lam is None else self.lam
-
-
-def _require(condition: bool, name: str, expected: str, value: object) -> None:
-    if not condition:
-        raise UsageError(f"{name} must be {expected}, got {value}")
-
-
-def _require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise UsageError(f"unknown {name} {value!r}", nearest(value, choices))
