@@ -19,6 +19,7 @@ from edlrr_cli.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, EdlrrError
 _COMMANDS = {
     "inpaint": "edlrr_cli.cli.inpaint",
     "bgsep": "edlrr_cli.cli.bgsep.command",
+    "train": "edlrr_cli.cli.train.command",
     "show": "edlrr_cli.cli.show",
     "bench": "edlrr_cli.cli.bench",
 }

@@ -1,0 +1,197 @@
+"""One run of ``edlrr train``, from the folder of images to the weights."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+import torch
+from tqdm import tqdm
+
+from edlrr_cli import __version__
+from edlrr_cli.bench.record import machine
+from edlrr_cli.cli.train.curve import draw_curve
+from edlrr_cli.cli.train.files import Entry, Files
+from edlrr_cli.media.files import write_atomic
+from edlrr_cli.media.folder import list_pictures, read_gray
+from edlrr_cli.media.weights import write_weights
+from edlrr_cli.tasks.training.config import Config
+from edlrr_cli.tasks.training.distributed import joined
+from edlrr_cli.tasks.training.trainer import Step, Trainer
+
+_NUM_ENTRIES = 20
+_CHECKPOINT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a run goes about its work.
+
+    Attributes:
+        resume: Go on from the checkpoint.
+        overwrite: Replace existing outputs.
+        quiet: Show no progress.
+    """
+
+    resume: bool
+    overwrite: bool
+    quiet: bool
+
+
+def run(folder: Path, output: Path, config: Config, manner: Manner) -> dict[str, Any] | None:
+    """Train a network on the pictures of a folder and write it, its log and its curve.
+
+    Args:
+        folder: Of the clean pictures.
+        output: Of the weights; the other names follow from it.
+        config: The settings.
+        manner: Of the work.
+
+    Returns:
+        The record of the run; None in processes that do not speak for all.
+
+    Raises:
+        click.Abort: Ctrl-C or the system's request to end; its text says what is left.
+        EdlrrError: Something is wrong.
+    """
+    files = Files(output)
+    with joined(config.device) as (process, device):
+        if process.leads:
+            files.check(resume=manner.resume, overwrite=manner.overwrite)
+        images = [torch.from_numpy(read_gray(path)) for path in list_pictures(folder)]
+        trainer = Trainer(images, replace(config, device=device), process)
+        session = _Session(trainer, files, shown=process.leads and not manner.quiet and sys.stderr.isatty())
+        if manner.resume:
+            session.resume()
+        session.train()
+        if not process.leads:
+            return None
+        about = _about(trainer, session.entries[-1], num_images=len(images), device=device)
+        write_weights(files.weights, trainer.weights(), about)
+        files.checkpoint.unlink(missing_ok=True)
+        return {"status": "done", "output": str(output), "log": str(files.log), **about}
+
+
+class _Session:
+    """The loop around the steps: validation, log, curve, checkpoints and progress.
+
+    Args:
+        trainer: What is trained.
+        files: Where to write.
+        shown: Whether progress is.
+    """
+
+    def __init__(self, trainer: Trainer, files: Files, *, shown: bool) -> None:
+        self._trainer, self._files, self._shown = trainer, files, shown
+        self.entries: list[Entry] = []
+        self._steps: list[Step] = []
+        self._saved = time.perf_counter()
+
+    def resume(self) -> None:
+        """Go on from the checkpoint."""
+        state = self._files.load_checkpoint()
+        self._trainer.load(state)
+        self.entries = [Entry(**entry) for entry in state["entries"]]
+        self._steps = [Step(**step) for step in state["unlogged"]]
+
+    def train(self) -> None:
+        """Take all steps that are left."""
+        trainer = self._trainer
+        with _asked_to_stop() as stopping, self._bar() as bar:
+            while (progress := trainer.progress) < 1:
+                self._steps.append(trainer.step(progress))
+                if trainer.progress >= (len(self.entries) + 1) / _NUM_ENTRIES:
+                    self._log()
+                    bar.set_postfix_str(f"{self.entries[-1].psnr:.2f} dB")
+                bar.update(round(trainer.progress * bar.total) - bar.n)
+                if trainer.process.agree(float(bool(stopping))):
+                    self._checkpoint()
+                    raise click.Abort(f"{self._files.checkpoint} is kept, --resume goes on")
+                if time.perf_counter() - self._saved > _CHECKPOINT_S:
+                    self._checkpoint()
+        if self._steps:
+            self._log()
+
+    def _bar(self) -> Any:
+        config = self._trainer.config
+        unit, total = ("step", config.steps) if config.steps else ("s", round(config.time_budget or 0))
+        return tqdm(total=total, unit=unit, file=sys.stderr, dynamic_ncols=True, disable=not self._shown)
+
+    def _log(self) -> None:
+        """Validate, and tell of the steps since the last time."""
+        if not self._trainer.process.leads:
+            self.entries.append(Entry(0, 0.0, 0.0, 0.0, None, 0.0))
+            return
+        psnr = self._trainer.validate()
+        ranks = [step.rank for step in self._steps if step.rank is not None]
+        last = self._steps[-1]
+        self.entries.append(
+            Entry(
+                step=last.count,
+                seconds=self._trainer.elapsed_s,
+                lr=last.lr,
+                data=sum(step.data for step in self._steps) / len(self._steps),
+                rank=sum(ranks) / len(ranks) if ranks else None,
+                psnr=sum(psnr.values()) / len(psnr),
+            )
+        )
+        self._steps.clear()
+        self._files.write_log(self.entries)
+        write_atomic(self._files.curve, draw_curve(self.entries, _title(self._trainer.config)))
+
+    def _checkpoint(self) -> None:
+        self._saved = time.perf_counter()
+        if self._trainer.process.leads:
+            told = {
+                "entries": [asdict(entry) for entry in self.entries],
+                "unlogged": [asdict(step) for step in self._steps],
+            }
+            self._files.save_checkpoint({**self._trainer.state(), **told})
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[list[int]]:
+    """Collect Ctrl-C and the system's request to end, so that a step is not torn apart."""
+    signals: list[int] = []
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        signals.append(number)
+
+    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _title(config: Config) -> str:
+    term = f", {config.reg} on {config.lrr_target}, lambda {config.lam:g}" if config.lam else ""
+    return f"{config.arch} {config.size.depth} x {config.size.width}, noise {config.sigma}{term}"
+
+
+def _about(trainer: Trainer, last: Entry, *, num_images: int, device: str) -> dict[str, Any]:
+    """Return what a user of the weights must know of them."""
+    config = trainer.config
+    levels = {name: str(value) for name in ("sigma", "lrr_sigma") if (value := getattr(config, name))}
+    return {
+        "arch": config.arch,
+        "depth": config.size.depth,
+        "width": config.size.width,
+        "sigma": [config.sigma.least, config.sigma.largest],
+        "psnr": trainer.validate(),
+        "settings": {**asdict(config), **levels},
+        "num_steps": last.step,
+        "seconds": round(last.seconds, 1),
+        "num_images": num_images,
+        "version": __version__,
+        "machine": machine(device),
+    }

@@ -1,0 +1,28 @@
+"""A network on whole images of any size."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+@torch.no_grad()
+def predict_clean(network: nn.Module, X: Tensor, sigma: Tensor) -> Tensor:
+    """Return X - f(X), the sides padded to the multiples that the network needs.
+
+    Args:
+        network: In evaluation mode, with the attribute ``stride_px``.
+        X: Noisy images, shape (b, 1, h, w), float32. Not modified.
+        sigma: Noise levels, shape (b,), on the scale of X.
+
+    Returns:
+        Shape of X, not clipped.
+    """
+    height, width = X.shape[-2:]
+    stride = int(network.stride_px)  # type: ignore[arg-type]
+    padding = (0, -width % stride, 0, -height % stride)
+    # Not by reflection: a side may be shorter than its padding.
+    padded = functional.pad(X, padding, mode="replicate") if any(padding) else X
+    noise: Tensor = network(padded.contiguous(memory_format=torch.channels_last), sigma)
+    return X - noise[..., :height, :width]

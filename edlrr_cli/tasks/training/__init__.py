@@ -1,0 +1,1 @@
+"""Training of denoising networks with the low-rank term."""

@@ -1,0 +1,101 @@
+"""The settings of one training run: frozen, validated when made, importable without torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from edlrr_cli.errors import UsageError
+from edlrr_cli.lrr.names import parse_reg
+from edlrr_cli.networks.names import Size, published_size
+from edlrr_cli.tasks.checks import require, require_choice
+from edlrr_cli.tasks.training.levels import Levels
+
+TARGETS = ("clean", "error")
+PRECISIONS = ("bf16", "float32")
+
+_ALL_LEVELS = Levels(0.0, 75.0)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of `edlrr_cli.tasks.training.trainer.Trainer`; noise levels are on 0..255, as in `Levels`.
+
+    Attributes:
+        arch: One of `edlrr_cli.networks.names.ARCHS`.
+        depth: Convolutions; None: as published.
+        width: Channels; None: as published.
+        sigma: Noise levels of the patches, drawn uniformly.
+        reg: The penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
+        gamma: Shape of the penalty; None for its default.
+        lam: Weight lambda of the low-rank term, in units of the noise power; 0 leaves it out.
+        lrr_target: What is penalised: ``"clean"``, the estimated image X - f(X), or ``"error"``, f(X) - N.
+        lrr_sigma: Noise levels of the full images of that term; None: those of the patches.
+        lrr_every: Steps between two evaluations of that term, which weighs as much more then.
+        lrr_images: Full images in each of them.
+        patch_px: Side of the patches.
+        batch: Patches a step, and process.
+        lr: Largest learning rate of the one-cycle schedule.
+        steps: Steps in all; None: as many as the time allows.
+        time_budget: Seconds in all; None: as many as the steps need.
+        held_out: Images of the training set kept for validation, evenly spaced.
+        precision: Of the convolutions: one of `PRECISIONS`.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
+        seed: Of the weights, patches and noise.
+
+    Raises:
+        UsageError: A value is outside its domain, or does not go with the others.
+    """
+
+    arch: str = "light"
+    depth: int | None = None
+    width: int | None = None
+    sigma: Levels = _ALL_LEVELS
+    reg: str = "laguerre-gamma"
+    gamma: float | None = None
+    lam: float = 0.0
+    lrr_target: str = "clean"
+    lrr_sigma: Levels | None = None
+    lrr_every: int = 4
+    lrr_images: int = 2
+    patch_px: int = 40
+    batch: int = 32
+    lr: float = 1e-3
+    steps: int | None = None
+    time_budget: float | None = None
+    held_out: int = 10
+    precision: str = "bf16"
+    device: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        published_size(self.arch)
+        parse_reg(self.reg)
+        require_choice("lrr_target", self.lrr_target, TARGETS)
+        require_choice("precision", self.precision, PRECISIONS)
+        for name in ("lrr_every", "lrr_images", "batch", "held_out"):
+            require(getattr(self, name) >= 1, name, "1 or more", getattr(self, name))
+        for name in ("gamma", "time_budget"):
+            value = getattr(self, name)
+            require(value is None or (math.isfinite(value) and value > 0), name, "more than 0", value)
+        require(math.isfinite(self.lam) and self.lam >= 0, "lam", "0 or more", self.lam)
+        require(math.isfinite(self.lr) and self.lr > 0, "lr", "more than 0", self.lr)
+        require(self.patch_px >= 8 and self.patch_px % 8 == 0, "patch_px", "a multiple of 8", self.patch_px)
+        require(self.steps is None or self.steps >= 1, "steps", "1 or more", self.steps)
+        require(0 <= self.seed < 2**32, "seed", "between 0 and 2^32 - 1", self.seed)
+        size = self.size
+        require(size.depth >= 1, "depth", "1 or more", size.depth)
+        require(size.width >= 1, "width", "1 or more", size.width)
+        if (self.steps is None) == (self.time_budget is None):
+            raise UsageError("the schedule needs its length", "give either steps or a time budget")
+
+    @property
+    def size(self) -> Size:
+        """Return the depth and width of the network."""
+        published = published_size(self.arch)
+        return Size(self.depth or published.depth, self.width or published.width)
+
+    @property
+    def rank_levels(self) -> Levels:
+        """Return the noise levels of the low-rank term."""
+        return self.lrr_sigma or self.sigma

@@ -1,0 +1,193 @@
+"""Training, step by step: everything that decides the next step is in the state."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel
+
+from edlrr_cli.errors import NumericsError, UsageError
+from edlrr_cli.networks.build import build_network
+from edlrr_cli.tasks.device import resolve_device
+from edlrr_cli.tasks.training.config import Config
+from edlrr_cli.tasks.training.data import Dataset, generator_of, hold_out
+from edlrr_cli.tasks.training.distributed import Process
+from edlrr_cli.tasks.training.objective import Objective
+from edlrr_cli.tasks.training.schedule import one_cycle
+from edlrr_cli.tasks.training.validation import Validation
+
+_EMA_DECAY = 0.999
+_MAX_GRADIENT = 1.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step did.
+
+    Attributes:
+        count: Its number, from 1.
+        progress: How much of the run was over before it, 0 .. 1.
+        lr: Its learning rate.
+        data: The data term.
+        rank: The low-rank term, without lambda; None where it was left out.
+    """
+
+    count: int
+    progress: float
+    lr: float
+    data: float
+    rank: float | None
+
+
+class Trainer:
+    """A network in training.
+
+    Args:
+        images: Clean gray images, each of shape (h, w), uint8; some are held out for validation.
+        config: The settings.
+        process: Which of several processes this is; their batches differ and their gradients are averaged.
+
+    Raises:
+        UsageError: Too few images, or none as large as a patch.
+        DeviceError: The device is not here.
+    """
+
+    def __init__(self, images: Sequence[Tensor], config: Config, process: Process | None = None) -> None:
+        self.config = config
+        self.process = process or Process()
+        self._device = resolve_device(config.device)
+        held_out = hold_out(len(images), config.held_out)
+        kept = [image for index, image in enumerate(images) if index not in held_out]
+        self._dataset = Dataset(kept, patch_px=config.patch_px, device=self._device)
+        self._validation = Validation([images[index] for index in held_out], config.sigma, self._device)
+        self._data_hash = _hash_of(images)
+        network = _fresh_network(config).to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network = network
+        self._averaged = AveragedModel(network, avg_fn=_average, use_buffers=True)
+        objective = Objective(network, config)
+        self._objective = objective if self.process.count == 1 else DistributedDataParallel(objective)
+        self._optimizer = torch.optim.Adam(network.parameters(), lr=config.lr)
+        self.count = 0
+        self._elapsed_s = 0.0
+        self._since = time.perf_counter()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Return the seconds of training so far, those before a resumption included."""
+        return self._elapsed_s + time.perf_counter() - self._since
+
+    @property
+    def progress(self) -> float:
+        """Return how much of the run is over, 0 .. 1; the same in all processes."""
+        if self.config.steps is not None:
+            return self.count / self.config.steps
+        assert self.config.time_budget is not None
+        return min(self.process.agree(self.elapsed_s) / self.config.time_budget, 1.0)
+
+    def step(self, progress: float) -> Step:
+        """Take one step.
+
+        Args:
+            progress: That of now, which decides the learning rate.
+
+        Raises:
+            NumericsError: The loss is NaN or Inf.
+        """
+        config = self.config
+        lr = config.lr * one_cycle(progress)
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr
+        generator = generator_of(config.seed, self.count, self.process.rank, self._device)
+        patches = self._dataset.patches(config.batch, config.sigma.unit, generator)
+        full = []
+        if config.lam > 0 and self.count % config.lrr_every == 0:
+            levels = config.rank_levels.unit
+            full = [self._dataset.full_image(levels, generator) for _ in range(config.lrr_images)]
+        self._network.train()
+        data, rank = self._objective(patches, full)
+        self._descend(data + config.lam * config.lrr_every * rank)
+        self.count += 1
+        return Step(self.count, progress, lr, float(data.detach()), float(rank.detach()) if full else None)
+
+    def _descend(self, loss: Tensor) -> None:
+        if not bool(torch.isfinite(loss)):
+            raise NumericsError(f"the loss is {float(loss)} in step {self.count + 1}", "lower --lr or --lam")
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._network.parameters(), _MAX_GRADIENT)
+        self._optimizer.step()
+        self._averaged.update_parameters(self._network)
+
+    def validate(self) -> dict[str, float]:
+        """Return the mean PSNR in dB of the averaged network on the held-out images, by noise level."""
+        return self._validation.measure(self._averaged.module)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the averaged weights, float32 on the CPU."""
+        state = self._averaged.module.state_dict()
+        return {name: value.detach().float().cpu().contiguous() for name, value in state.items()}
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the next step depends on, for `torch.save`."""
+        return {
+            "settings": self._identity(),
+            "count": self.count,
+            "elapsed_s": self.elapsed_s,
+            "network": self._network.state_dict(),
+            "averaged": self._averaged.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a state.
+
+        Raises:
+            UsageError: It is of a run with other settings or images.
+        """
+        mine, its = self._identity(), state["settings"]
+        differing = [name for name in mine if mine[name] != its.get(name)]
+        if differing:
+            name = differing[0]
+            raise UsageError(
+                f"the checkpoint was made with {name} {its.get(name)}, not {mine[name]}",
+                "give the same settings, or start anew without --resume",
+            )
+        self._network.load_state_dict(state["network"])
+        self._averaged.load_state_dict(state["averaged"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.count = int(state["count"])
+        self._elapsed_s = float(state["elapsed_s"])
+        self._since = time.perf_counter()
+
+    def _identity(self) -> dict[str, Any]:
+        settings = {name: value for name, value in asdict(self.config).items() if name != "device"}
+        return {**settings, "images": self._data_hash, "processes": self.process.count}
+
+
+def _fresh_network(config: Config) -> torch.nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return build_network(config.arch, config.size)
+
+
+def _average(averaged: Tensor, current: Tensor, num_averaged: Tensor | int) -> Tensor:
+    """Average exponentially, over fewer steps while there are few."""
+    if not averaged.is_floating_point():  # the batches that a normalisation has counted
+        return current
+    count = float(num_averaged)
+    return torch.lerp(averaged, current, 1 - min(_EMA_DECAY, (1 + count) / (10 + count)))
+
+
+def _hash_of(images: Sequence[Tensor]) -> str:
+    digest = hashlib.sha256()
+    for image in images:
+        digest.update(str(tuple(image.shape)).encode())
+        digest.update(image.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
