@@ -34,7 +34,7 @@ class Light(nn.Module):
     """
 
     #: The sides of an input must be multiples of this.
-    stride_px: int = 2 << (_NUM_SCALES - 1)
+    stride_px = 2 << (_NUM_SCALES - 1)
 
     def __init__(self, *, depth: int, width: int) -> None:
         super().__init__()
@@ -102,5 +102,5 @@ def _blocks(count: int, channels: int) -> nn.Sequential:
 def _reach_px(depth: int) -> int:
     """Return how far an output pixel sees, rounded up to a multiple of the stride."""
     convolutions = [2 + 4 * depth] + [4 * depth] * (_NUM_SCALES - 1)  # each reaches one pixel of its scale
-    reach = sum(count * 2 * 2**scale for scale, count in enumerate(convolutions)) + Light.stride_px
+    reach = sum(count * (2 << scale) for scale, count in enumerate(convolutions)) + Light.stride_px
     return math.ceil(reach / Light.stride_px) * Light.stride_px

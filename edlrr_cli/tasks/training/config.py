@@ -83,9 +83,9 @@ class Config:
         require(self.patch_px >= 8 and self.patch_px % 8 == 0, "patch_px", "a multiple of 8", self.patch_px)
         require(self.steps is None or self.steps >= 1, "steps", "1 or more", self.steps)
         require(0 <= self.seed < 2**32, "seed", "between 0 and 2^32 - 1", self.seed)
-        size = self.size
-        require(size.depth >= 1, "depth", "1 or more", size.depth)
-        require(size.width >= 1, "width", "1 or more", size.width)
+        least = 1 if self.arch == "light" else 3
+        require(self.depth is None or self.depth >= least, "depth", f"{least} or more", self.depth)
+        require(self.width is None or self.width >= 1, "width", "1 or more", self.width)
         if (self.steps is None) == (self.time_budget is None):
             raise UsageError("the schedule needs its length", "give either steps or a time budget")
 

@@ -111,19 +111,25 @@ class Trainer:
             levels = config.rank_levels.unit
             full = [self._dataset.full_image(levels, generator) for _ in range(config.lrr_images)]
         self._network.train()
-        data, rank = self._objective(patches, full)
+        try:
+            data, rank = self._objective(patches, full)
+        except NumericsError as error:  # the network's output is no number
+            raise self._diverged() from error
         self._descend(data + config.lam * config.lrr_every * rank)
         self.count += 1
         return Step(self.count, progress, lr, float(data.detach()), float(rank.detach()) if full else None)
 
     def _descend(self, loss: Tensor) -> None:
         if not bool(torch.isfinite(loss)):
-            raise NumericsError(f"the loss is {float(loss)} in step {self.count + 1}", "lower --lr or --lam")
+            raise self._diverged()
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), _MAX_GRADIENT)
         self._optimizer.step()
         self._averaged.update_parameters(self._network)
+
+    def _diverged(self) -> NumericsError:
+        return NumericsError(f"training diverged in step {self.count + 1}", "lower --lr or --lam")
 
     def validate(self) -> dict[str, float]:
         """Return the mean PSNR in dB of the averaged network on the held-out images, by noise level."""
