@@ -22,8 +22,8 @@ MAY_IMPORT = {
     "networks": {"errors", "lrr"},
     "tasks": {"errors", "lrr", "adam", "baselines", "networks"},
     "api": {"errors", "tasks"},
-    "bench": {"errors", "lrr", "media", "metrics", "tasks", "baselines", "cli", ""},
-    "cli": {"errors", "lrr", "media", "metrics", "tasks", "baselines", "bench", ""},
+    "bench": {"errors", "lrr", "media", "metrics", "networks", "tasks", "baselines", "cli", ""},
+    "cli": {"errors", "lrr", "media", "metrics", "networks", "tasks", "baselines", "bench", ""},
     "__main__": {"errors", "cli"},
     "": {"api", "lrr"},
 }
@@ -31,6 +31,7 @@ ONLY_IN = {
     "av": {"media"},
     "click": {"cli"},
     "PIL": {"media", "bench"},
+    "safetensors": {"media"},
     "tqdm": {"cli"},
     "matplotlib": {"cli", "bench"},
 }
@@ -79,7 +80,10 @@ def test_the_walk_sees_the_package():
         "edlrr_cli",
         "edlrr_cli.lrr",
         "edlrr_cli.lrr.names",
+        "edlrr_cli.media.weights",
+        "edlrr_cli.networks.names",
         "edlrr_cli.tasks.config",
+        "edlrr_cli.tasks.training.config",
         "edlrr_cli.baselines.registry",
     ],
 )

@@ -14,6 +14,9 @@ import torch
 from edlrr_cli.errors import InputError, OutputError
 from edlrr_cli.media.files import check_target, write_atomic
 
+#: What a checkpoint holds: the trainer's state, and what has been told of the run.
+STATE_KEYS = ("settings", "count", "elapsed_s", "network", "averaged", "optimizer", "entries", "unlogged")
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -92,9 +95,9 @@ class Files:
             raise InputError(f"{self.checkpoint}: no such file", "start without --resume")
         try:
             state: dict[str, Any] = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+            return {name: state[name] for name in STATE_KEYS}
         except Exception as error:  # zipfile, pickle and torch raise what they like
             raise InputError(f"{self.checkpoint} is damaged", "start anew with --overwrite") from error
-        return state
 
     def write_log(self, entries: Sequence[Entry]) -> None:
         """Write the table.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import time
@@ -93,7 +94,7 @@ class _Session:
         self._trainer, self._files, self._shown = trainer, files, shown
         self.entries: list[Entry] = []
         self._steps: list[Step] = []
-        self._saved = time.perf_counter()
+        self._saved = -math.inf  # the first step's checkpoint tells early what cannot be written
 
     def resume(self) -> None:
         """Go on from the checkpoint."""
@@ -119,6 +120,11 @@ class _Session:
                     self._checkpoint()
         if self._steps:
             self._log()
+        if trainer.process.leads:
+            self._draw()
+
+    def _draw(self) -> None:
+        write_atomic(self._files.curve, draw_curve(self.entries, _title(self._trainer.config)))
 
     def _bar(self) -> Any:
         config = self._trainer.config
@@ -145,7 +151,6 @@ class _Session:
         )
         self._steps.clear()
         self._files.write_log(self.entries)
-        write_atomic(self._files.curve, draw_curve(self.entries, _title(self._trainer.config)))
 
     def _checkpoint(self) -> None:
         self._saved = time.perf_counter()
@@ -155,6 +160,8 @@ class _Session:
                 "unlogged": [asdict(step) for step in self._steps],
             }
             self._files.save_checkpoint({**self._trainer.state(), **told})
+            if self.entries:
+                self._draw()
 
 
 @contextmanager
