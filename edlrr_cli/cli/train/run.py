@@ -75,7 +75,7 @@ def run(folder: Path, output: Path, config: Config, manner: Manner) -> dict[str,
         session.train()
         if not process.leads:
             return None
-        about = _about(trainer, session.entries[-1], num_images=len(images), device=device)
+        about = {**trainer.about(), "version": __version__, "machine": machine(device)}
         write_weights(files.weights, trainer.weights(), about)
         files.checkpoint.unlink(missing_ok=True)
         return {"status": "done", "output": str(output), "log": str(files.log), **about}
@@ -184,21 +184,3 @@ def _title(config: Config) -> str:
     term = f", {config.reg} on {config.lrr_target}, lambda {config.lam:g}" if config.lam else ""
     return f"{config.arch} {config.size.depth} x {config.size.width}, noise {config.sigma}{term}"
 
-
-def _about(trainer: Trainer, last: Entry, *, num_images: int, device: str) -> dict[str, Any]:
-    """Return what a user of the weights must know of them."""
-    config = trainer.config
-    levels = {name: str(value) for name in ("sigma", "lrr_sigma") if (value := getattr(config, name))}
-    return {
-        "arch": config.arch,
-        "depth": config.size.depth,
-        "width": config.size.width,
-        "sigma": [config.sigma.least, config.sigma.largest],
-        "psnr": trainer.validate(),
-        "settings": {**asdict(config), **levels},
-        "num_steps": last.step,
-        "seconds": round(last.seconds, 1),
-        "num_images": num_images,
-        "version": __version__,
-        "machine": machine(device),
-    }

@@ -63,6 +63,7 @@ class Trainer:
         self.config = config
         self.process = process or Process()
         self._device = resolve_device(config.device)
+        self._num_images = len(images)
         held_out = hold_out(len(images), config.held_out)
         kept = [image for index, image in enumerate(images) if index not in held_out]
         self._dataset = Dataset(kept, patch_px=config.patch_px, device=self._device)
@@ -139,6 +140,22 @@ class Trainer:
         """Return the averaged weights, float32 on the CPU."""
         state = self._averaged.module.state_dict()
         return {name: value.detach().float().cpu().contiguous() for name, value in state.items()}
+
+    def about(self) -> dict[str, Any]:
+        """Return what a user of the weights must know of them, as a JSON object."""
+        config = self.config
+        levels = {"sigma": str(config.sigma), "lrr_sigma": config.lrr_sigma and str(config.lrr_sigma)}
+        return {
+            "arch": config.arch,
+            "depth": config.size.depth,
+            "width": config.size.width,
+            "sigma": [config.sigma.least, config.sigma.largest],
+            "psnr": self.validate(),
+            "settings": {**asdict(config), **levels},
+            "num_steps": self.count,
+            "seconds": round(self.elapsed_s, 1),
+            "num_images": self._num_images,
+        }
 
     def state(self) -> dict[str, Any]:
         """Return all that the next step depends on, for `torch.save`."""

@@ -1,0 +1,103 @@
+"""The networks of Figure 3: what is trained, how lambda is chosen, and the files they are kept in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edlrr_cli.tasks.training.config import Config
+from edlrr_cli.tasks.training.levels import Levels
+
+#: Noise levels that the networks are trained at.
+TRAINED = (15, 25, 50)
+#: Kind of network -> what its training differs in from that of ``plain``.
+KINDS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "lrr": {},
+    "error": {"lrr_target": "error"},
+    "wide": {"lrr_sigma": Levels(0, 75)},
+    "bias-free": {"arch": "dncnn-bf"},
+    "blind": {"sigma": Levels(0, 55)},
+}
+#: Kinds with a low-rank term -> the weights lambda that are tried, in rising order.
+GRIDS = {
+    "lrr": (0.005, 0.01, 0.02, 0.04),
+    "wide": (0.005, 0.01, 0.02, 0.04),
+    "error": (0.05, 0.2, 0.8),
+}
+#: What a lambda may cost at the level trained for, in dB on the held-out images.
+MAX_COST_DB = 0.3
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How large the networks are, how long they are trained, and how much they are tested.
+
+    Attributes:
+        depth: Convolutions.
+        width: Channels.
+        steps: Of training.
+        batch: Patches a step.
+        lr: Largest learning rate.
+        levels: Noise levels tested, on 0..255.
+        every: Test set -> every how many of its images are tested.
+    """
+
+    depth: int
+    width: int
+    steps: int
+    batch: int
+    lr: float
+    levels: tuple[int, ...]
+    every: Mapping[str, int]
+
+
+RECIPES = {
+    "cpu": Recipe(10, 32, 1000, 16, 1e-3, (5, 15, 25, 35, 50, 60, 75), {"Set12": 1, "BSD68": 4}),
+    "paper": Recipe(
+        17, 64, 80_000, 128, 1e-3, (5, 10, 15, 20, 25, 30, 35, 40, 50, 60, 75), {"Set12": 1, "BSD68": 1}
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network to be trained.
+
+    Attributes:
+        kind: One of `KINDS`.
+        level: Noise level trained at; None for ``blind``.
+        lam: Weight of the low-rank term; 0 without.
+        seed: Of its training.
+    """
+
+    kind: str
+    level: int | None
+    lam: float = 0.0
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """Return the name of its file, without suffix."""
+        level = "" if self.level is None else f"-{self.level}"
+        weight = f"-lam{self.lam:g}" if self.lam else ""
+        return f"{self.kind}{level}{weight}-seed{self.seed}"
+
+    def config(self, recipe: Recipe, device: str) -> Config:
+        """Return the settings of its training."""
+        level = 0 if self.level is None else self.level
+        settings: dict[str, Any] = {
+            "arch": "dncnn",
+            "depth": recipe.depth,
+            "width": recipe.width,
+            "sigma": Levels(level, level or 1),
+            "lam": self.lam,
+            "lrr_images": 1,
+            "steps": recipe.steps,
+            "batch": recipe.batch,
+            "lr": recipe.lr,
+            "device": device,
+            "seed": self.seed,
+        }
+        return Config(**{**settings, **KINDS[self.kind]})
