@@ -24,7 +24,7 @@ KINDS: dict[str, dict[str, Any]] = {
 GRIDS = {
     "lrr": (0.005, 0.01, 0.02, 0.04),
     "wide": (0.005, 0.01, 0.02, 0.04),
-    "error": (0.05, 0.2, 0.8),
+    "error": (0.1, 1.0),
 }
 #: What a lambda may cost at the level trained for, in dB on the held-out images.
 MAX_COST_DB = 0.3
@@ -54,7 +54,7 @@ class Recipe:
 
 
 RECIPES = {
-    "cpu": Recipe(10, 32, 1000, 16, 1e-3, (5, 15, 25, 35, 50, 60, 75), {"Set12": 1, "BSD68": 4}),
+    "cpu": Recipe(10, 32, 1000, 16, 3e-3, (5, 15, 25, 35, 50, 60, 75), {"Set12": 1, "BSD68": 4}),
     "paper": Recipe(
         17, 64, 80_000, 128, 1e-3, (5, 10, 15, 20, 25, 30, 35, 40, 50, 60, 75), {"Set12": 1, "BSD68": 1}
     ),
