@@ -83,7 +83,8 @@ def denoise_wavelet(pixels: Pixels, sigma: float) -> Pixels:
 def denoise_bm3d(pixels: Pixels, sigma: float) -> Pixels:
     """Shrink groups of similar patches in a transform of three dimensions.
 
-    Args and returns: as of `denoise_tv`; small pictures, at which the library crashes, are returned as they are.
+    Args and returns: as of `denoise_tv`; at small pictures, which are returned as they are, the
+    library crashes.
 
     Raises:
         UsageError: The library is not installed.

@@ -1,0 +1,56 @@
+"""The settings of one denoising: frozen, validated when made, importable without torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from edlrr_cli.baselines.denoisers import DENOISERS
+from edlrr_cli.errors import UsageError
+from edlrr_cli.lrr.names import parse_reg
+from edlrr_cli.tasks.checks import require, require_choice
+
+#: ``network`` and ``lrr`` are of this program; the others are there for comparison.
+METHODS = ("network", "lrr", *DENOISERS)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of `edlrr_cli.tasks.denoise.run.denoise`; noise levels are on [0, 1].
+
+    Attributes:
+        method: One of `METHODS`.
+        sigma: Standard deviation of the noise; None: estimated.
+        strength: Factor of the noise level that the method is told; 0 leaves the picture as it is.
+        reg: Penalty of the method ``lrr``, one of `edlrr_cli.lrr.names.REG_NAMES`.
+        gamma: Its shape; None for its default.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``; of ``network`` and ``lrr``.
+
+    Raises:
+        UsageError: A value is outside its domain, or is of another method.
+    """
+
+    method: str = "network"
+    sigma: float | None = None
+    strength: float = 1.0
+    reg: str | None = None
+    gamma: float | None = None
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        require_choice("method", self.method, METHODS)
+        for name in ("reg", "gamma"):
+            if self.method != "lrr" and getattr(self, name) is not None:
+                raise UsageError(
+                    f"{name} is a setting of the method lrr, not of {self.method}", "leave it out"
+                )
+        if self.reg is not None:
+            parse_reg(self.reg)
+        require(self.sigma is None or 0 <= self.sigma <= 1, "sigma", "auto, or within 0..255", self.sigma)
+        require(math.isfinite(self.strength) and self.strength >= 0, "strength", "0 or more", self.strength)
+        require(
+            self.gamma is None or (math.isfinite(self.gamma) and self.gamma > 0),
+            "gamma",
+            "more than 0",
+            self.gamma,
+        )

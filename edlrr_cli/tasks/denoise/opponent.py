@@ -1,0 +1,32 @@
+"""Colours as brightness and two differences, for methods that know gray alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# Orthonormal: white noise stays white, of the same level in every channel.
+_BASIS = torch.tensor(
+    [
+        [3**-0.5, 3**-0.5, 3**-0.5],
+        [2**-0.5, 0.0, -(2**-0.5)],
+        [6**-0.5, -2 * 6**-0.5, 6**-0.5],
+    ],
+    dtype=torch.float64,
+)
+
+
+def to_opponent(image: Tensor) -> Tensor:
+    """Return brightness, red against blue, and green against both.
+
+    Args:
+        image: RGB, shape (3, h, w), floating. Not modified.
+
+    Source: the transform of BM3D for colour, Dabov et al., 2007.
+    """
+    return torch.einsum("ij,jhw->ihw", _BASIS.to(image), image)
+
+
+def from_opponent(image: Tensor) -> Tensor:
+    """Undo `to_opponent`."""
+    return torch.einsum("ij,ihw->jhw", _BASIS.to(image), image)

@@ -1,0 +1,108 @@
+"""Denoise a picture by any method."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edlrr_cli.baselines.denoisers import DENOISERS
+from edlrr_cli.errors import NumericsError, UsageError
+from edlrr_cli.tasks.denoise.config import Config
+from edlrr_cli.tasks.denoise.lowrank import Progress, denoise_lowrank
+from edlrr_cli.tasks.denoise.network import Denoiser
+from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
+from edlrr_cli.tasks.denoise.opponent import from_opponent, to_opponent
+from edlrr_cli.tasks.device import resolve_device
+
+_GRAY = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A denoised picture.
+
+    Attributes:
+        pixels: Float64, shape of the picture, not clipped.
+        sigma: Noise level, given or estimated, on [0, 1].
+        device: Computed on.
+        seconds: Taken.
+    """
+
+    pixels: NDArray[np.float64]
+    sigma: float
+    device: str
+    seconds: float
+
+
+def denoise(
+    pixels: NDArray[np.float64],
+    config: Config,
+    denoiser: Denoiser | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Result:
+    """Remove white Gaussian noise.
+
+    Args:
+        pixels: Shape (h, w, c), c = 1 (gray) or 3 (RGB), nominally in [0, 1]. Not modified.
+        config: The settings.
+        denoiser: The network of the method ``network``.
+        progress: Called by the method ``lrr`` after each pass.
+
+    Raises:
+        UsageError: The method is ``network``, and there is none.
+        DeviceError: The device is not here.
+        NumericsError: NaN or Inf among the pixels.
+    """
+    started = time.perf_counter()
+    if not np.isfinite(pixels).all():
+        raise NumericsError("pixels: expected finite values, got NaN or Inf", "clean the picture first")
+    sigma = estimate_noise_level(pixels) if config.sigma is None else config.sigma
+    told = sigma * config.strength
+    device = torch.device("cpu") if config.method in DENOISERS else resolve_device(config.device)
+    denoised = pixels.copy() if told == 0 else _denoise(pixels, told, config, denoiser, device, progress)
+    return Result(denoised, sigma, str(device), time.perf_counter() - started)
+
+
+def _denoise(
+    pixels: NDArray[np.float64],
+    sigma: float,
+    config: Config,
+    denoiser: Denoiser | None,
+    device: torch.device,
+    progress: Progress | None,
+) -> NDArray[np.float64]:
+    if config.method in DENOISERS:
+        return DENOISERS[config.method](pixels, sigma)
+    image = torch.from_numpy(pixels).permute(2, 0, 1).float().to(device)
+    if config.method == "lrr":
+        settings = {} if config.reg is None else {"reg": config.reg}
+        denoised = denoise_lowrank(image, sigma, gamma=config.gamma, progress=progress, **settings)
+    elif denoiser is None:
+        raise UsageError("method network needs a denoiser", "load one, or take another method")
+    else:
+        denoised = denoise_by_network(image, sigma, denoiser.to(device))
+    return denoised.permute(1, 2, 0).double().cpu().numpy()
+
+
+def denoise_by_network(image: Tensor, sigma: float, denoiser: Denoiser) -> Tensor:
+    """Denoise gray, or colour as brightness and two differences, which a network for gray can.
+
+    Args:
+        image: Shape (1 or 3, h, w), float32. Not modified.
+        sigma: Standard deviation of the noise.
+        denoiser: Of gray images.
+    """
+    if len(image) == 1:
+        return denoiser.denoise(image[0], sigma)[None]
+    brightness, *differences = to_opponent(image)
+    # Each as the network knows images: brightness within [0, 1], differences about medium gray.
+    whole = 3**0.5
+    parts = [denoiser.denoise(brightness / whole, sigma / whole) * whole]
+    parts += [denoiser.denoise(difference + _GRAY, sigma) - _GRAY for difference in differences]
+    return from_opponent(torch.stack(parts))
