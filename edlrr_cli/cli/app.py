@@ -19,6 +19,7 @@ from edlrr_cli.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, EdlrrError
 _COMMANDS = {
     "inpaint": "edlrr_cli.cli.inpaint",
     "bgsep": "edlrr_cli.cli.bgsep.command",
+    "denoise": "edlrr_cli.cli.denoise.command",
     "train": "edlrr_cli.cli.train.command",
     "show": "edlrr_cli.cli.show",
     "bench": "edlrr_cli.cli.bench",
@@ -121,11 +122,12 @@ def _tell(error: Exception, arguments: list[str]) -> int:
 )
 @click.version_option(__version__, prog_name="edlrr")
 def edlrr() -> None:
-    """Restore damaged images and split videos with a low-rank penalty that needs no SVD.
+    """Restore damaged and noisy images and split videos with a low-rank penalty that needs no SVD.
 
     \b
     edlrr inpaint photo.png --mask mask.png      fill what the mask marks
     edlrr bgsep clip.mp4                         split it into background, foreground and masks
+    edlrr denoise noisy.png                      remove its noise
     edlrr show regs                              list the penalties
     edlrr bench command -o command.json          measure it here
     edlrr COMMAND --help                         more examples and all options

@@ -13,9 +13,9 @@ import click
 
 from edlrr_cli.cli.options import FILE, PRESET, common_options, report_options, setting_options
 from edlrr_cli.cli.settings import MaskSettings, Settings, preset_names, resolve
+from edlrr_cli.cli.targets import Targets, beside
 from edlrr_cli.cli.tell import tell
 from edlrr_cli.cli.threads import spin_briefly
-from edlrr_cli.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,8 +107,8 @@ def inpaint(
     """
     spin_briefly()
     settings = resolve(flags, config_file, preset)
-    files = Files(image, mask, reference, output or default_output(image), figure, overwrite)
-    check_targets(files)
+    files = Files(image, mask, reference, output or beside(image, "restored"), figure, overwrite)
+    Targets(files.output, figure, files.inputs, overwrite).check()
     inputs = read_inputs(files, settings.mask)
     if not quiet:
         for note in inputs.notes:
@@ -119,27 +119,6 @@ def inpaint(
     tell(record, inpaint_lines(record), as_json=as_json, quiet=quiet)
 
 
-def default_output(image: Path) -> Path:
-    """Return ``<stem>_restored`` beside the image, as .png if its own format cannot be written."""
-    from edlrr_cli.media.images import WRITE_FORMATS
-
-    suffix = image.suffix if image.suffix.lower() in WRITE_FORMATS else ".png"
-    return image.with_name(f"{image.stem}_restored{suffix}")
-
-
-def check_targets(files: Files) -> None:
-    """Refuse outputs that could not be written, before anything is read."""
-    from edlrr_cli.media.figure import check_figure
-    from edlrr_cli.media.images import check_output
-
-    check_output(files.output, *files.inputs, overwrite=files.overwrite)
-    if files.figure is None:
-        return
-    check_figure(files.figure, *files.inputs, overwrite=files.overwrite)
-    if files.figure.resolve() == files.output.resolve():
-        raise OutputError(f"figure {files.figure} is the output too", "choose another file name")
-
-
 def read_inputs(files: Files, mask_settings: MaskSettings) -> Inputs:
     """Read the picture, its mask and the reference.
 
@@ -147,7 +126,7 @@ def read_inputs(files: Files, mask_settings: MaskSettings) -> Inputs:
         InputError: A file is unfit, or they do not fit together.
         OutputError: The output's format cannot hold the picture.
     """
-    from edlrr_cli.media.images import check_output, read_picture
+    from edlrr_cli.media.images import check_output, read_picture, read_reference
     from edlrr_cli.media.masks import read_mask
 
     picture = read_picture(files.image)
@@ -162,34 +141,19 @@ def read_inputs(files: Files, mask_settings: MaskSettings) -> Inputs:
     notes = [f"{files.image}: {note}" for note in picture.notes] + [f"{files.mask}: {mask.evidence}"]
     if files.reference is None:
         return Inputs(picture, mask, None, notes)
-    reference = read_picture(files.reference)
-    _check_reference(files.reference, reference, picture)
-    return Inputs(picture, mask, reference.pixels, notes)
-
-
-def _check_reference(path: Path, reference: Picture, picture: Picture) -> None:
-    kinds = [_kind(of) for of in (reference, picture)]
-    if kinds[0] != kinds[1]:
-        raise InputError(
-            f"reference {path} is {kinds[0]}, the image is {kinds[1]}", "give the image before the damage"
-        )
-
-
-def _kind(picture: Picture) -> str:
-    height, width, channels = picture.pixels.shape
-    return f"{width} x {height} pixels {'gray' if channels == 1 else 'RGB'}"
+    return Inputs(picture, mask, read_reference(files.reference, picture), notes)
 
 
 def _restore(files: Files, inputs: Inputs, settings: Settings, *, quiet: bool) -> dict[str, Any]:
     """Compute, write the outputs and return the record of it."""
     from edlrr_cli.cli.report import inpaint_record
-    from edlrr_cli.media.images import save_picture
+    from edlrr_cli.media.images import as_written, save_picture
 
     shown = not quiet and sys.stderr.isatty()
     with _progress_bar(inputs.reference, shown=shown) as callback:
         result = _filled(inputs, settings, callback)
     save_picture(files.output, result.restored, like=inputs.picture, overwrite=files.overwrite)
-    written = _as_written(result.restored, inputs.picture)
+    written = as_written(result.restored, inputs.picture)
     record = inpaint_record(files, inputs, settings, result, written)
     if files.figure is not None:
         _write_figure(files.figure, inputs, written, record, overwrite=files.overwrite)
@@ -214,14 +178,6 @@ def _filled(inputs: Inputs, settings: Settings, callback: Callback | None) -> Re
         seed=config.seed,
         callback=callback,
     )
-
-
-def _as_written(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[np.float64]:
-    """Round to the levels of the output file; a lossy format loses more."""
-    import numpy as np
-
-    levels: NDArray[np.float64] = np.rint(np.clip(pixels, 0.0, 1.0) * like.peak)
-    return levels / like.peak
 
 
 @contextmanager

@@ -122,6 +122,26 @@ def read_picture(path: Path) -> Picture:
     return _decode(path)
 
 
+def read_reference(path: Path, like: Picture) -> NDArray[np.float64]:
+    """Read the pixels of a picture that another one is measured against, shape of ``like.pixels``.
+
+    Raises:
+        InputError: See `read_picture`; or the two have not the same size and number of channels.
+    """
+    reference = read_picture(path)
+    kinds = [_kind(of) for of in (reference, like)]
+    if kinds[0] != kinds[1]:
+        raise InputError(
+            f"reference {path} is {kinds[0]}, the image is {kinds[1]}", "give the image before the damage"
+        )
+    return reference.pixels
+
+
+def _kind(picture: Picture) -> str:
+    height, width, channels = picture.pixels.shape
+    return f"{width} x {height} pixels {'gray' if channels == 1 else 'RGB'}"
+
+
 def _check_source(path: Path) -> None:
     try:
         if not path.exists():
@@ -326,6 +346,12 @@ def save_picture(path: Path, pixels: NDArray[np.floating[Any]], *, like: Picture
         image = image.convert(image.mode[:-1])
     settings = {**_SAVE_SETTINGS[file_format], **_metadata(file_format, like)}
     write_atomic(path, encode_image(path, image, file_format, **settings))
+
+
+def as_written(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[np.float64]:
+    """Round to the levels of the file that `save_picture` writes; a lossy format loses more."""
+    levels: NDArray[np.float64] = np.rint(np.clip(pixels, 0.0, 1.0) * like.peak)
+    return levels / like.peak
 
 
 def write_png(path: Path, pixels: Levels) -> None:

@@ -183,4 +183,3 @@ def _asked_to_stop() -> Iterator[list[int]]:
 def _title(config: Config) -> str:
     term = f", {config.reg} on {config.lrr_target}, lambda {config.lam:g}" if config.lam else ""
     return f"{config.arch} {config.size.depth} x {config.size.width}, noise {config.sigma}{term}"
-

@@ -1,0 +1,176 @@
+"""``edlrr denoise``: parse, check the targets, read, denoise, write, report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edlrr_cli.cli.denoise.options import denoising_options, resolve
+from edlrr_cli.cli.options import FILE, common_options, report_options
+from edlrr_cli.cli.settings import NOISE_LEVELS
+from edlrr_cli.cli.targets import Targets, beside
+from edlrr_cli.cli.tell import tell
+from edlrr_cli.cli.threads import spin_briefly
+from edlrr_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edlrr_cli.media.images import Picture
+    from edlrr_cli.tasks.denoise.config import Config
+    from edlrr_cli.tasks.denoise.lowrank import Progress
+    from edlrr_cli.tasks.denoise.network import Denoiser
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Noise that is added to a clean picture first.
+
+    Attributes:
+        level: Its standard deviation on 0..255; 0: none.
+        seed: Of the noise.
+    """
+
+    level: float
+    seed: int
+
+
+@click.command(short_help="Remove noise from an image.")
+@click.argument("image", type=FILE)
+@click.option("-o", "--output", type=FILE, help="Result. [default: IMAGE_denoised beside IMAGE]")
+@click.option("--reference", type=FILE, help="Clean image of the same size, to measure PSNR and SSIM.")
+@click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
+@click.option("--model", type=FILE, help="Weights made by edlrr train. [default: those that come with it]")
+@report_options
+@denoising_options
+@click.option(
+    "--add-noise",
+    type=click.FloatRange(min=0, max=255),
+    default=0.0,
+    help="For experiments only: add noise of this level to a clean IMAGE before.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of --add-noise. [default: 0]")
+@common_options
+def denoise(
+    *,
+    image: Path,
+    output: Path | None,
+    reference: Path | None,
+    figure: Path | None,
+    model: Path | None,
+    as_json: bool,
+    overwrite: bool,
+    quiet: bool,
+    add_noise: float,
+    seed: int,
+    **flags: Any,
+) -> None:
+    """Remove noise from IMAGE, of a level that is estimated or said.
+
+    \b
+    edlrr denoise photo.png
+    edlrr denoise photo.png --sigma 15 --strength 0.8 -o clean.png
+    edlrr denoise photo.png --method lrr --reg exact-log
+    edlrr denoise clean.png --add-noise 25 --figure compare.png --json
+
+    White Gaussian noise of any level, gray or colour, 8 or 16 bit; transparency is kept. The network and
+    its weights come with the program. Noise is never added to the picture unless --add-noise asks for it.
+    """
+    spin_briefly()
+    config = resolve(flags)
+    if model is not None and config.method != "network":
+        raise UsageError(f"--model is of the method network, not of {config.method}", "leave it out")
+    from edlrr_cli.cli.denoise.report import denoise_lines
+
+    targets = Targets(
+        output or beside(image, "denoised"), figure, [image, *filter(None, [reference, model])], overwrite
+    )
+    targets.check()
+    experiment = Experiment(add_noise, seed)
+    record = _run(image, reference, model, config, experiment, targets, quiet=quiet)
+    tell(record, denoise_lines(record), as_json=as_json, quiet=quiet)
+
+
+def _run(
+    image: Path,
+    reference: Path | None,
+    model: Path | None,
+    config: Config,
+    experiment: Experiment,
+    targets: Targets,
+    *,
+    quiet: bool,
+) -> dict[str, Any]:
+    """Read, denoise, write, and return the record of it."""
+    from edlrr_cli.cli.denoise.report import Pictures, denoise_record, write_comparison
+    from edlrr_cli.media.images import as_written, check_output, read_picture, read_reference, save_picture
+    from edlrr_cli.tasks.denoise import run as task
+
+    picture = read_picture(image)
+    check_output(targets.output, overwrite=targets.overwrite, like=picture)
+    clean = None if reference is None else read_reference(reference, picture)
+    denoiser = _load(model) if config.method == "network" else None
+    noisy, clean = _with_noise(picture, clean, experiment)
+    if not quiet:
+        for note in (*picture.notes, *_notes(experiment)):
+            click.echo(f"{image}: {note}", err=True)
+    with _progress_bar(shown=not quiet and sys.stderr.isatty()) as progress:
+        result = task.denoise(noisy, config, denoiser, progress=progress)
+    save_picture(targets.output, result.pixels, like=picture, overwrite=targets.overwrite)
+    pictures = Pictures(noisy, as_written(result.pixels, picture), clean)
+    record = denoise_record(image, reference, model, targets, config, experiment, result, pictures)
+    if targets.figure is not None:
+        write_comparison(targets.figure, pictures, record, overwrite=targets.overwrite)
+    return record
+
+
+def _load(model: Path | None) -> Denoiser:
+    from edlrr_cli.media.shipped import DENOISER
+    from edlrr_cli.media.weights import read_weights
+    from edlrr_cli.tasks.denoise.network import Denoiser
+
+    path = model or DENOISER
+    weights = read_weights(path)
+    return Denoiser.of(weights.tensors, weights.about, name=str(path))
+
+
+def _with_noise(
+    picture: Picture, clean: NDArray[np.float64] | None, experiment: Experiment
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return the pixels to denoise, and the clean ones if they are known."""
+    if experiment.level == 0:
+        return picture.pixels, clean
+    import numpy as np
+
+    noise = np.random.default_rng(experiment.seed).standard_normal(picture.pixels.shape)
+    noisy = picture.pixels + experiment.level / NOISE_LEVELS * noise
+    return noisy, picture.pixels if clean is None else clean
+
+
+def _notes(experiment: Experiment) -> Iterator[str]:
+    if experiment.level:
+        yield f"noise of level {experiment.level:g} was added, as an experiment"
+
+
+@contextmanager
+def _progress_bar(*, shown: bool) -> Iterator[Progress | None]:
+    """Yield a callback that draws on stderr, or None if nothing is to be drawn."""
+    if not shown:
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(file=sys.stderr, unit="pass", leave=False, dynamic_ncols=True) as bar:
+
+        def advance(number: int, count: int) -> None:
+            bar.total = count
+            bar.update(number - bar.n)
+
+        yield advance

@@ -1,0 +1,60 @@
+"""Options of ``edlrr denoise`` and what becomes of them; noise is on 0..255 here, on [0, 1] in `Config`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from edlrr_cli.cli.options import REG, options_of
+from edlrr_cli.cli.settings import NOISE_LEVELS
+from edlrr_cli.errors import UsageError
+from edlrr_cli.tasks.denoise.config import METHODS, Config
+
+_AUTO = "auto"
+
+
+class NoiseLevel(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
+    """A noise level on 0..255, or ``auto``."""
+
+    name = "auto or level"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
+        """Return the level on [0, 1], or the word."""
+        if value == _AUTO:
+            return _AUTO
+        try:
+            return float(value) / NOISE_LEVELS
+        except ValueError:
+            raise UsageError(f"sigma {value!r} is no number", "say auto, or a level within 0..255") from None
+
+
+_HELP = {
+    "method": "Ours: a trained network, or the low-rank penalty on groups of similar patches (lrr). To "
+    f"compare: {', '.join(METHODS[2:])}.",
+    "sigma": "Standard deviation of the noise on 0..255. [default: auto, estimated]",
+    "strength": "Factor of the noise level; more smooths more, 0 leaves the picture as it is.",
+    "reg": "Penalty of the method lrr; 'edlrr show regs' lists them. [default: the method's own]",
+    "gamma": "Its shape. [default: the penalty's own]",
+    "device": "auto, cpu, cuda or cuda:N.",
+}
+
+_KINDS = {"method": click.Choice(METHODS), "sigma": NoiseLevel(), "reg": REG}
+
+
+def denoising_options(command: Any) -> Any:
+    """Give a command one option per setting; the value is None where the flag is not given."""
+    return options_of((Config,), _HELP, _KINDS)(command)
+
+
+def resolve(flags: dict[str, Any]) -> Config:
+    """Return the settings that the flags ask for.
+
+    Args:
+        flags: Setting -> value; None means that the flag was not given.
+
+    Raises:
+        UsageError: A value is outside its domain, or is of another method.
+    """
+    given = {name: value for name, value in flags.items() if value not in (None, _AUTO)}
+    return Config(**given)

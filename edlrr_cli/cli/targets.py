@@ -1,0 +1,50 @@
+"""The pictures that a command writes, refused before the work if they could not be written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edlrr_cli.errors import OutputError
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Where to write.
+
+    Attributes:
+        output: The picture.
+        figure: The comparison; None without.
+        inputs: Files that are read, which are never written.
+        overwrite: Whether existing files may be replaced.
+    """
+
+    output: Path
+    figure: Path | None
+    inputs: Sequence[Path]
+    overwrite: bool
+
+    def check(self) -> None:
+        """Refuse outputs that could not be written.
+
+        Raises:
+            OutputError: The first that could not.
+        """
+        from edlrr_cli.media.figure import check_figure
+        from edlrr_cli.media.images import check_output
+
+        check_output(self.output, *self.inputs, overwrite=self.overwrite)
+        if self.figure is None:
+            return
+        check_figure(self.figure, *self.inputs, overwrite=self.overwrite)
+        if self.figure.resolve() == self.output.resolve():
+            raise OutputError(f"figure {self.figure} is the output too", "choose another file name")
+
+
+def beside(image: Path, word: str) -> Path:
+    """Return ``<stem>_<word>`` beside an image, as .png if its own format cannot be written."""
+    from edlrr_cli.media.images import WRITE_FORMATS
+
+    suffix = image.suffix if image.suffix.lower() in WRITE_FORMATS else ".png"
+    return image.with_name(f"{image.stem}_{word}{suffix}")
