@@ -24,5 +24,6 @@ def predict_clean(network: nn.Module, X: Tensor, sigma: Tensor) -> Tensor:
     padding = (0, -width % stride, 0, -height % stride)
     # Not by reflection: a side may be shorter than its padding.
     padded = functional.pad(X, padding, mode="replicate") if any(padding) else X
-    noise: Tensor = network(padded.contiguous(memory_format=torch.channels_last), sigma)
+    # Of one channel channels_last is the same memory but other code, whose last bit depends on the size.
+    noise: Tensor = network(padded.contiguous(memory_format=torch.contiguous_format), sigma)
     return X - noise[..., :height, :width]

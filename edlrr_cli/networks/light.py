@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 
 import torch
@@ -100,7 +99,6 @@ def _blocks(count: int, channels: int) -> nn.Sequential:
 
 
 def _reach_px(depth: int) -> int:
-    """Return how far an output pixel sees, rounded up to a multiple of the stride."""
+    """Return how far an output pixel sees."""
     convolutions = [2 + 4 * depth] + [4 * depth] * (_NUM_SCALES - 1)  # each reaches one pixel of its scale
-    reach = sum(count * (2 << scale) for scale, count in enumerate(convolutions)) + Light.stride_px
-    return math.ceil(reach / Light.stride_px) * Light.stride_px
+    return sum(count * (2 << scale) for scale, count in enumerate(convolutions)) + Light.stride_px

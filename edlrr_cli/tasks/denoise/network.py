@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -55,8 +56,7 @@ class Denoiser:
             raise InputError(
                 f"{name} does not fit any network of edlrr ({_fault(error)})", "make one with edlrr train"
             ) from error
-        network = network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        return cls(network, largest, scales=not has_constants(network))
+        return cls(network.eval(), largest, scales=not has_constants(network))
 
     def to(self, device: torch.device) -> Denoiser:
         """Return it on a device."""
@@ -88,8 +88,9 @@ class Denoiser:
         def clean(tile: Tensor) -> Tensor:
             return predict_clean(self.network, tile, level)
 
-        reach_px = int(self.network.reach_px)  # type: ignore[arg-type]
-        return apply_in_tiles(clean, image, tile_px=_TILE_PX, reach_px=reach_px)
+        stride_px = int(self.network.stride_px)  # type: ignore[arg-type]
+        reach_px = math.ceil(int(self.network.reach_px) / stride_px) * stride_px  # type: ignore[arg-type]
+        return apply_in_tiles(clean, image, tile_px=_TILE_PX, reach_px=reach_px, stride_px=stride_px)
 
 
 def has_constants(network: nn.Module) -> bool:

@@ -140,7 +140,7 @@ def _sum_from(values: Tensor, dim: int, starts: Tensor, length: int) -> Tensor:
 
 
 def _smallest(distances: Tensor, count: int, *, first: int) -> Tensor:
-    """Return the places of the smallest numbers of each row, in order; ties by place, ``first`` before all."""
+    """Return the places of the smallest numbers of each row, in order; of equals ``first``, then by place."""
     # The bits of a positive float32, read as an integer, sort alike: with the place behind them no two are
     # the same, and topk, several times as fast as a stable sort, has no choice.
     places = torch.arange(distances.shape[1], device=distances.device)

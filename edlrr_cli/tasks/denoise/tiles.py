@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -26,23 +27,28 @@ class Span:
     seen_stop: int
 
 
-def apply_in_tiles(call: Callable[[Tensor], Tensor], image: Tensor, *, tile_px: int, reach_px: int) -> Tensor:
+def apply_in_tiles(
+    call: Callable[[Tensor], Tensor], image: Tensor, *, tile_px: int, reach_px: int, stride_px: int
+) -> Tensor:
     """Apply a function of images tile by tile, with the result that it has on the whole.
+
+    All tiles see as much: convolutions of one size are computed in one way, to the last bit.
 
     Args:
         call: Shape (1, 1, h, w) to the same; an output pixel depends on no input farther away than
             ``reach_px`` in either direction.
         image: Shape (h, w). Not modified.
-        tile_px: Side of what is kept of a tile; a multiple of the strides of the function.
-        reach_px: How far the tiles overlap to either side; a multiple of the strides, too.
+        tile_px: Side of what is kept of a tile, a multiple of ``stride_px``.
+        reach_px: How far the tiles overlap to either side, a multiple of it, too.
+        stride_px: Multiples of it are the sides of the images that the function takes without padding.
 
     Returns:
         Shape of the image.
     """
     height, width = image.shape
     result = torch.empty_like(image)
-    for rows in spans(height, tile_px, reach_px):
-        for columns in spans(width, tile_px, reach_px):
+    for rows in spans(height, tile_px, reach_px, stride_px):
+        for columns in spans(width, tile_px, reach_px, stride_px):
             seen = image[rows.seen_start : rows.seen_stop, columns.seen_start : columns.seen_stop]
             tile = call(seen[None, None])[0, 0]
             result[rows.start : rows.stop, columns.start : columns.stop] = tile[
@@ -52,13 +58,15 @@ def apply_in_tiles(call: Callable[[Tensor], Tensor], image: Tensor, *, tile_px: 
     return result
 
 
-def spans(length: int, tile_px: int, reach_px: int) -> Iterator[Span]:
+def spans(length: int, tile_px: int, reach_px: int, stride_px: int) -> Iterator[Span]:
     """Divide a side into tiles.
 
     Example:
-        >>> [(span.seen_start, span.start, span.stop, span.seen_stop) for span in spans(10, 4, 2)]
-        [(0, 0, 4, 6), (2, 4, 8, 10), (6, 8, 10, 10)]
+        >>> [(span.seen_start, span.start, span.stop, span.seen_stop) for span in spans(17, 8, 2, 2)]
+        [(0, 0, 8, 12), (6, 8, 16, 17), (6, 16, 17, 17)]
     """
+    seen_px = tile_px + 2 * reach_px
+    last = max(math.ceil(length / stride_px) * stride_px - seen_px, 0)
     for start in range(0, length, tile_px):
-        stop = min(start + tile_px, length)
-        yield Span(start, stop, max(start - reach_px, 0), min(stop + reach_px, length))
+        seen_start = min(max(start - reach_px, 0), last)
+        yield Span(start, min(start + tile_px, length), seen_start, min(seen_start + seen_px, length))

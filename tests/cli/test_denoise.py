@@ -1,0 +1,171 @@
+"""``edlrr denoise`` from file to file, and what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save
+
+from edlrr_cli.errors import EXIT_DEVICE, EXIT_INPUT, EXIT_OUTPUT, EXIT_USAGE
+from edlrr_cli.media.weights import write_weights
+from edlrr_cli.networks.build import build_network
+from edlrr_cli.networks.names import Size
+
+LEVEL = 20
+
+
+def waves(height=40, width=48, num_channels=1):
+    x, y = np.meshgrid(np.linspace(0, 6, width), np.linspace(0, 6, height))
+    shades = np.stack([np.sin(x + shift) * np.cos(y) for shift in range(num_channels)], axis=2)
+    return 127 + 90 * shades
+
+
+@pytest.fixture
+def clean(tmp_path):
+    path = tmp_path / "clean.png"
+    Image.fromarray(np.rint(waves()[..., 0]).astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture
+def noisy(tmp_path):
+    path = tmp_path / "noisy.png"
+    levels = waves()[..., 0] + LEVEL * np.random.default_rng(0).standard_normal((40, 48))
+    Image.fromarray(np.rint(levels).clip(0, 255).astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A network that finds no noise at all."""
+    network = build_network("light", Size(1, 4))
+    torch.nn.init.zeros_(network.tail.weight)
+    about = {"arch": "light", "depth": 1, "width": 4, "sigma": [0, 75]}
+    path = tmp_path / "m.safetensors"
+    write_weights(path, {name: value.contiguous() for name, value in network.state_dict().items()}, about)
+    return path
+
+
+def test_noise_is_removed_and_measured(run, clean, noisy, tmp_path):
+    result = run("denoise", noisy, "--method", "tv", "--reference", clean, "--json")
+    assert result.exit_code == 0, result.stderr
+    record = json.loads(result.stdout)
+    assert record["psnr"] > record["psnr_input"] + 5
+    assert record["ssim"] > record["ssim_input"]
+    assert record["sigma"] == pytest.approx(LEVEL, rel=0.15)
+    assert record["sigma_estimated"] is True
+    assert record["output"] == str(tmp_path / "noisy_denoised.png")
+    with Image.open(tmp_path / "noisy_denoised.png") as written:
+        assert (written.mode, written.size) == ("L", (48, 40))
+
+
+def test_the_level_is_said_in_levels_of_255(run, noisy):
+    record = json.loads(run("denoise", noisy, "--method", "tv", "--sigma", "12.5", "--json").stdout)
+    assert (record["sigma"], record["sigma_estimated"]) == (12.5, False)
+    assert record["settings"]["sigma"] == 12.5
+
+
+def test_lines_for_people_say_what_was_done(run, clean, noisy):
+    told = run("denoise", noisy, "--method", "lrr", "--reference", clean).stdout
+    assert "(estimated)" in told
+    assert "lrr (" in told
+    assert " dB" in told
+
+
+def test_a_model_is_used(run, noisy, model, tmp_path):
+    result = run("denoise", noisy, "--model", model, "-o", tmp_path / "same.png")
+    assert result.exit_code == 0, result.stderr
+    assert (np.asarray(Image.open(tmp_path / "same.png")) == np.asarray(Image.open(noisy))).all()
+
+
+def test_strength_0_leaves_the_picture_bit_by_bit(run, noisy, tmp_path):
+    assert (
+        run("denoise", noisy, "--strength", "0", "--method", "nlm", "-o", tmp_path / "s.png").exit_code == 0
+    )
+    assert (np.asarray(Image.open(tmp_path / "s.png")) == np.asarray(Image.open(noisy))).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16"])
+def test_depth_colour_and_transparency_are_kept(run, model, tmp_path, mode):
+    deep = mode == "I;16"
+    levels = waves(num_channels=len(mode.replace("I;16", "L")))
+    levels = (levels * 257).astype(np.uint16) if deep else levels.astype(np.uint8)
+    levels = levels[..., 0] if levels.shape[2] == 1 else levels
+    Image.fromarray(levels).save(tmp_path / "p.png")
+    result = run("denoise", tmp_path / "p.png", "--model", model, "-o", tmp_path / "out.png")
+    assert result.exit_code == 0, result.stderr
+    written = np.asarray(Image.open(tmp_path / "out.png"))
+    assert written.dtype == levels.dtype
+    # The network is of single precision: a last level of 16 bits may differ.
+    assert np.abs(written.astype(int) - levels.astype(int)).max() <= (1 if deep else 0)
+
+
+def test_noise_is_added_only_when_asked_for_and_is_told(run, clean, tmp_path):
+    arguments = ["denoise", clean, "--method", "tv", "--add-noise", "25", "--json"]
+    first = run(*arguments, "-o", tmp_path / "1.png")
+    assert "noise of level 25 was added, as an experiment" in first.stderr
+    record = json.loads(first.stdout)
+    assert record["psnr_input"] == pytest.approx(20.2, abs=0.5)  # of noise 25
+    same = json.loads(run(*arguments, "-o", tmp_path / "2.png").stdout)
+    other = json.loads(run(*arguments, "--seed", "1", "-o", tmp_path / "3.png").stdout)
+    assert same["psnr"] == record["psnr"] != other["psnr"]
+
+
+def test_a_figure_is_drawn(run, clean, noisy, tmp_path):
+    figure = tmp_path / "f.png"
+    run("denoise", noisy, "--method", "tv", "--reference", clean, "--figure", figure)
+    with Image.open(figure) as drawn:
+        assert drawn.width > 4 * 240
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "told"),
+    [
+        (["--sigma", "much"], EXIT_USAGE, "say auto, or a level within 0..255"),
+        (["--sigma", "256"], EXIT_USAGE, "sigma must be auto, or within 0..255"),
+        (["--method", "bm4d"], EXIT_USAGE, "bm3d"),
+        (["--method", "tv", "--reg", "nuclear"], EXIT_USAGE, "a setting of the method lrr"),
+        (["--method", "tv", "--model", "m.safetensors"], EXIT_USAGE, "--model is of the method network"),
+        (["--model", "none.safetensors"], EXIT_INPUT, "none.safetensors cannot be read"),
+        (["--device", "cuda:99", "--method", "lrr"], EXIT_DEVICE, "cuda:99"),
+        (["--strength", "-1"], EXIT_USAGE, "strength must be 0 or more"),
+        (["-o", "no/such/folder.png"], EXIT_OUTPUT, "mkdir -p"),
+        (["-o", "noisy.xyz"], EXIT_OUTPUT, "unknown extension"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(refused, noisy, more, code, told):
+    assert told in refused(code, "denoise", noisy, *more)
+
+
+def test_damaged_and_alien_models_are_refused(refused, noisy, model, tmp_path):
+    model.write_bytes(model.read_bytes()[:-100])
+    assert "damaged" in refused(EXIT_INPUT, "denoise", noisy, "--model", model)
+    model.write_bytes(save({"w": torch.ones(2)}))
+    assert "holds no model of edlrr" in refused(EXIT_INPUT, "denoise", noisy, "--model", model)
+    write_weights(model, {"w": torch.ones(2)}, {"arch": "light", "depth": 1, "width": 4, "sigma": [0, 75]})
+    assert "does not fit any network" in refused(EXIT_INPUT, "denoise", noisy, "--model", model)
+    assert not (tmp_path / "noisy_denoised.png").exists()
+
+
+def test_existing_outputs_and_inputs_are_not_replaced(refused, run, noisy, tmp_path):
+    assert run("denoise", noisy, "--method", "tv").exit_code == 0
+    assert "--overwrite" in refused(EXIT_OUTPUT, "denoise", noisy, "--method", "tv")
+    assert run("denoise", noisy, "--method", "tv", "--overwrite").exit_code == 0
+    assert "one of the input files" in refused(
+        EXIT_OUTPUT, "denoise", noisy, "--method", "tv", "-o", noisy, "--overwrite"
+    )
+
+
+def test_a_reference_of_another_size_is_refused(refused, noisy, tmp_path):
+    Image.new("L", (5, 5)).save(tmp_path / "r.png")
+    told = refused(EXIT_INPUT, "denoise", noisy, "--method", "tv", "--reference", tmp_path / "r.png")
+    assert "5 x 5 pixels gray" in told
+
+
+def test_an_unreadable_image_is_refused(refused, tmp_path):
+    (tmp_path / "p.png").write_bytes(b"no picture")
+    assert "p.png" in refused(EXIT_INPUT, "denoise", tmp_path / "p.png", "--method", "tv")

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+import torch
+
+from edlrr_cli.errors import NumericsError, UsageError
+from edlrr_cli.networks.apply import predict_clean
+from edlrr_cli.networks.build import build_network
+from edlrr_cli.networks.names import Size
+from edlrr_cli.tasks.denoise.config import Config
+from edlrr_cli.tasks.denoise.network import Denoiser
+from edlrr_cli.tasks.denoise.opponent import from_opponent, to_opponent
+from edlrr_cli.tasks.denoise.run import denoise
+
+
+def denoiser():
+    torch.manual_seed(0)
+    return Denoiser(build_network("light", Size(1, 4)).eval(), 75 / 255, scales=True)
+
+
+def pixels(*shape):
+    return np.random.default_rng(0).random(shape)
+
+
+def test_gray_goes_through_the_network():
+    given = pixels(17, 22, 1)
+    found = denoise(given, Config(sigma=0.1, device="cpu"), denoiser())
+    image = torch.from_numpy(given).float().permute(2, 0, 1)[None]
+    expected = predict_clean(denoiser().network, image, torch.full((1,), 0.1))[0, 0]
+    assert np.array_equal(found.pixels[..., 0], expected.double().numpy())
+    assert found.sigma == 0.1
+
+
+def test_gray_pictures_with_three_channels_stay_gray():
+    gray = pixels(16, 16, 1)
+    colour = denoise(gray.repeat(3, axis=2), Config(sigma=0.1, device="cpu"), denoiser()).pixels
+    # No noise in the differences of colours, yet the network, untrained, adds some to all of them alike.
+    assert colour.shape == (16, 16, 3)
+    assert np.isfinite(colour).all()
+
+
+def test_opponents_are_orthonormal_and_undone():
+    image = torch.from_numpy(pixels(3, 5, 7))
+    torch.testing.assert_close(from_opponent(to_opponent(image)), image)
+    noise = torch.eye(3, dtype=torch.float64)[:, :, None]
+    torch.testing.assert_close(
+        (to_opponent(noise)[..., 0] @ to_opponent(noise)[..., 0].T), torch.eye(3).double()
+    )
+    assert to_opponent(torch.ones(3, 1, 1)).flatten().tolist() == pytest.approx([3**0.5, 0, 0], abs=1e-6)
+
+
+def test_strength_scales_the_level_that_is_told():
+    given, net = pixels(16, 16, 1), denoiser()
+    weak = denoise(given, Config(sigma=0.2, strength=0.5, device="cpu"), net)
+    assert np.array_equal(weak.pixels, denoise(given, Config(sigma=0.1, device="cpu"), net).pixels)
+    assert weak.sigma == 0.2
+    assert np.array_equal(denoise(given, Config(strength=0, device="cpu"), net).pixels, given)
+
+
+def test_the_level_is_estimated_if_it_is_not_said():
+    given = 0.5 + 0.1 * np.random.default_rng(0).standard_normal((128, 128, 1))
+    assert denoise(given, Config(method="wavelet")).sigma == pytest.approx(0.1, rel=0.1)
+
+
+@pytest.mark.parametrize("method", ["tv", "nlm", "wavelet", "lrr"])
+def test_methods_without_a_network_lower_the_error(method):
+    x, y = np.meshgrid(*[np.linspace(0, 6, 48)] * 2)
+    clean = 0.5 + 0.3 * np.stack([np.sin(x), np.cos(y), np.sin(x + y)], axis=2)
+    noisy = clean + 0.1 * np.random.default_rng(0).standard_normal(clean.shape)
+    found = denoise(noisy, Config(method=method, sigma=0.1, device="cpu")).pixels
+    assert np.square(found - clean).mean() < 0.3 * 0.1**2
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 1), (2, 9, 3), (9, 2, 1)])
+@pytest.mark.parametrize("method", ["network", "lrr", "tv"])
+def test_tiny_pictures_are_denoised(method, shape):
+    found = denoise(pixels(*shape), Config(method=method, sigma=0.1, device="cpu"), denoiser())
+    assert found.pixels.shape == shape
+    assert np.isfinite(found.pixels).all()
+
+
+def test_pixels_that_are_no_numbers_are_refused():
+    given = pixels(4, 4, 1)
+    given[0, 0] = np.nan
+    with pytest.raises(NumericsError, match="NaN or Inf"):
+        denoise(given, Config(device="cpu"), denoiser())
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"method": "netwrk"}, "did you mean 'network'"),
+        ({"sigma": 2.0}, "sigma must be auto, or within"),
+        ({"sigma": float("nan")}, "sigma must be"),
+        ({"strength": -1.0}, "strength must be 0 or more"),
+        ({"reg": "nuclear"}, "reg is a setting of the method lrr"),
+        ({"method": "lrr", "reg": "nuclaer"}, "did you mean 'nuclear'"),
+        ({"method": "lrr", "gamma": 0.0}, "gamma must be more than 0"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings, told):
+    with pytest.raises(UsageError, match=told):
+        Config(**settings)
+
+
+def test_a_network_is_asked_for():
+    with pytest.raises(UsageError, match="needs a denoiser"):
+        denoise(pixels(4, 4, 1), Config(sigma=0.1, device="cpu"))

@@ -1,0 +1,45 @@
+import pytest
+import torch
+
+from edlrr_cli.networks.apply import predict_clean
+from edlrr_cli.networks.build import build_network
+from edlrr_cli.networks.names import Size
+from edlrr_cli.tasks.denoise.tiles import apply_in_tiles, spans
+
+SMALL = {"dncnn": Size(6, 16), "dncnn-bf": Size(6, 16), "light": Size(1, 32)}
+
+
+@pytest.mark.parametrize("arch", SMALL)
+@pytest.mark.parametrize("size_px", [(203, 150), (64, 131), (40, 40)])
+def test_tiles_are_the_whole_bit_for_bit(arch, size_px):
+    torch.manual_seed(0)
+    network = build_network(arch, SMALL[arch]).eval()
+    image = torch.rand(size_px, generator=torch.Generator().manual_seed(1))
+    sigma = torch.full((1,), 0.1)
+    reach_px = -(-network.reach_px // network.stride_px) * network.stride_px
+
+    def clean(tile):
+        return predict_clean(network, tile, sigma)
+
+    whole = clean(image[None, None])[0, 0]
+    tiled = apply_in_tiles(clean, image, tile_px=64, reach_px=reach_px, stride_px=network.stride_px)
+    assert torch.equal(tiled, whole)
+
+
+def test_too_little_overlap_would_show():
+    torch.manual_seed(0)
+    network = build_network("dncnn", SMALL["dncnn"]).eval()
+    image = torch.rand(1, 1, 64, 64)
+    sigma = torch.full((1,), 0.1)
+    whole = predict_clean(network, image, sigma)[0, 0]
+    tiled = apply_in_tiles(
+        lambda tile: predict_clean(network, tile, sigma), image[0, 0], tile_px=16, reach_px=2, stride_px=1
+    )
+    assert not torch.equal(tiled, whole)
+
+
+@pytest.mark.parametrize("length", [1, 63, 64, 65, 200])
+def test_spans_cover_a_side_once(length):
+    found = list(spans(length, 64, 8, 8))
+    assert [place for span in found for place in range(span.start, span.stop)] == list(range(length))
+    assert all(0 <= span.seen_start <= span.start < span.stop <= span.seen_stop <= length for span in found)
