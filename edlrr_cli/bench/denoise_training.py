@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -172,7 +172,7 @@ def train_all(
     return Trained(networks, trials)
 
 
-def trial_rows(trials: Sequence[Trial]) -> list[Mapping[str, Any]]:
+def trial_rows(trained: Trained) -> list[dict[str, Any]]:
     """Return the search for lambda as rows of a record."""
     return [
         {
@@ -182,6 +182,7 @@ def trial_rows(trials: Sequence[Trial]) -> list[Mapping[str, Any]]:
             "lam": trial.network.lam,
             "held_out_psnr": round(trial.psnr, 3),
             "cost_db": round(trial.cost, 3),
+            "chosen": trial.network in trained.networks,
         }
-        for trial in trials
+        for trial in trained.trials
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from edlrr_cli.bench import bgsep_tables
+from edlrr_cli.bench import bgsep_tables, denoise_tables
 from edlrr_cli.bench.markdown import escape, ranked, table
 from edlrr_cli.bench.paper_table1 import Column
 from edlrr_cli.bench.record import Record, Row
@@ -228,6 +228,10 @@ _TABLES: dict[str, Callable[[list[Row]], str]] = {
     "optimization": _optimization,
     "table1": _table1,
     "bgsep": bgsep_tables.summary,
+    "denoise": denoise_tables.summary,
     "command": _command,
 }
-_DETAILS: dict[str, Callable[[list[Row]], str]] = {"bgsep": bgsep_tables.details}
+_DETAILS: dict[str, Callable[[list[Row]], str]] = {
+    "bgsep": bgsep_tables.details,
+    "denoise": denoise_tables.details,
+}

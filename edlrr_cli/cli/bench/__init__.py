@@ -6,7 +6,7 @@ import click
 
 from edlrr_cli.cli.groups import LazyGroup
 
-_NAMES = ("regularizer", "accuracy", "optimization", "table1", "bgsep", "command", "report")
+_NAMES = ("regularizer", "accuracy", "optimization", "table1", "bgsep", "denoise", "command", "report")
 
 
 @click.group(

@@ -1,0 +1,99 @@
+"""Denoising networks with and without the low-rank term, at levels they were not trained for (Figure 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from edlrr_cli.bench.denoise_networks import KINDS, MAX_COST_DB, RECIPES, TRAINED, Recipe
+from edlrr_cli.bench.denoise_scores import Contestant, Pixels, contestants, noise_of, score
+from edlrr_cli.bench.denoise_training import Trained, Workshop
+from edlrr_cli.bench.record import Row
+from edlrr_cli.bench.timing import time_side_by_side
+from edlrr_cli.errors import UsageError
+from edlrr_cli.lrr.names import nearest
+from edlrr_cli.media.shipped import DENOISER
+from edlrr_cli.media.weights import read_weights
+from edlrr_cli.tasks.denoise.network import Denoiser
+
+NAME = "denoise"
+_TIMED_LEVEL, _TIMED_SIDE_PX, _ROUNDS = 25, 512, 3
+_UNTIMED = ("noisy",)
+
+PARAMETERS = {
+    "scores": "mean PSNR, peak 1, outputs clipped to [0, 1]; noise white, not clipped, the same for all",
+    "lambda": f"the largest tried that costs at most {MAX_COST_DB} dB on 10 held-out training images, seed 0",
+    "gain": "on Set12, paired by seed; spread: standard deviation over the seeds",
+    "time": f"one gray picture of {_TIMED_SIDE_PX} x {_TIMED_SIDE_PX}, median of {_ROUNDS}; imports and "
+    "weights loaded before",
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """Return a recipe by name.
+
+    Raises:
+        UsageError: Unknown; the message offers the nearest.
+    """
+    if name not in RECIPES:
+        raise UsageError(f"unknown recipe {name!r}", nearest(name, tuple(RECIPES)))
+    return RECIPES[name]
+
+
+def describe(recipe_name: str, num_seeds: int) -> dict[str, Any]:
+    """Return what the numbers depend on."""
+    recipe = asdict(find_recipe(recipe_name))
+    return {**PARAMETERS, "recipe": recipe_name, **recipe, "trained_at": TRAINED, "num_seeds": num_seeds}
+
+
+def load_shipped() -> Denoiser | None:
+    """Return the network that comes with the program; None before there is one."""
+    if not DENOISER.exists():
+        return None
+    weights = read_weights(DENOISER)
+    return Denoiser.of(weights.tensors, weights.about, name=str(DENOISER))
+
+
+def enter(trained: Trained, workshop: Workshop, device: str) -> list[Contestant]:
+    """Return all that are compared."""
+    return list(contestants(trained.networks, workshop, load_shipped(), device))
+
+
+def cases(
+    entered: Sequence[Contestant], sets: Mapping[str, Any], levels: Sequence[int]
+) -> list[tuple[Contestant, str, int]]:
+    """Return who is tested where."""
+    return [
+        (contestant, test_set, level)
+        for test_set in sets
+        for contestant in entered
+        for level in levels
+        if contestant.enters(test_set, level)
+    ]
+
+
+def run(
+    todo: Sequence[tuple[Contestant, str, int]], sets: Mapping[str, Sequence[tuple[str, Pixels]]]
+) -> Iterator[Row]:
+    """Yield the scores, one after the other."""
+    for contestant, test_set, level in todo:
+        yield score(contestant, test_set, sets[test_set], level)
+
+
+def times(entered: Sequence[Contestant], sets: Mapping[str, Sequence[tuple[str, Pixels]]]) -> Iterator[Row]:
+    """Yield the seconds of every denoiser that people can use, for one picture."""
+    side = _TIMED_SIDE_PX
+    large = [(name, of) for pictures in sets.values() for name, of in pictures if min(of.shape[:2]) >= side]
+    if not large:
+        return
+    name, clean = large[0][0], large[0][1][:side, :side]
+    noisy = clean + noise_of("time", name, _TIMED_LEVEL, clean.shape)
+    calls = {
+        contestant.method: partial(contestant.call, noisy, _TIMED_LEVEL / 255)
+        for contestant in entered
+        if contestant.trained_at is None and contestant.method not in (*_UNTIMED, *KINDS)
+    }
+    for method, timing in time_side_by_side(calls, repeats=_ROUNDS).items():
+        yield {"kind": "time", "method": method, **timing.as_row()}

@@ -1,0 +1,87 @@
+"""``edlrr bench denoise``: networks with and without the low-rank term, Figure 3 of the paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edlrr_cli.cli.bench.common import (
+    POSITIVE,
+    Measured,
+    check_output,
+    countdown,
+    device_option,
+    output_options,
+    progress_bar,
+    publish,
+)
+from edlrr_cli.cli.options import FILE
+from edlrr_cli.cli.threads import spin_briefly
+
+
+@click.command(cls=Measured)
+@click.option("--data", type=FILE, required=True, help="Folder with Train400/, Set12/ and BSD68/.")
+@click.option(
+    "--models", type=FILE, required=True, help="Folder of the networks; those there are not trained."
+)
+@click.option("--figure", type=FILE, help="Also draw Figure 3, a .png.")
+@click.option(
+    "--recipe",
+    default="cpu",
+    show_default=True,
+    help="cpu: small networks, trained for minutes; paper: DnCNN-S as published, for a GPU.",
+)
+@click.option("--seeds", type=POSITIVE, default=3, show_default=True, help="Of the training.")
+@device_option
+@output_options
+def denoise(
+    *,
+    data: Path,
+    models: Path,
+    figure: Path | None,
+    recipe: str,
+    seeds: int,
+    device: str,
+    output: Path,
+    overwrite: bool,
+) -> None:
+    """Train denoisers at one noise level and test them at others, beside the shipped one and those of others.
+
+    \b
+    edlrr bench denoise --data denoise/ --models nets/ -o denoise.json --figure figure3.png
+    edlrr bench denoise --data denoise/ --models gpu/ --recipe paper --device cuda -o paper.json
+
+    Networks: plain; lrr, with the low-rank term; error, with the term on f(X) - N; wide, with its full
+    images at 0..75; bias-free; blind, trained at 0..55. An interrupted run goes on with the networks that
+    are in --models.
+    """
+    check_output(output, overwrite)
+    if figure is not None:
+        check_output(figure, overwrite)
+    spin_briefly()
+    from edlrr_cli.bench import denoise as benchmark
+    from edlrr_cli.bench.denoise_figure import draw_figure
+    from edlrr_cli.bench.denoise_networks import KINDS, TRAINED
+    from edlrr_cli.bench.denoise_scores import read_sets, verdicts
+    from edlrr_cli.bench.denoise_training import Workshop, train_all, trial_rows
+    from edlrr_cli.media.files import write_atomic
+    from edlrr_cli.tasks.device import resolve_device
+
+    plan = benchmark.find_recipe(recipe)
+    where = str(resolve_device(device))
+    sets = read_sets(data, plan)
+    workshop = Workshop(data / "Train400", models, plan, where)
+    with progress_bar() as advance:
+        trained = train_all(workshop, TRAINED, tuple(KINDS), seeds, lambda network: advance(network.name))
+    entered = benchmark.enter(trained, workshop, where)
+    rows = [*trial_rows(trained), *benchmark.times(entered, sets)]
+    todo = benchmark.cases(entered, sets, plan.levels)
+    with countdown(len(todo)) as count:
+        for row in benchmark.run(todo, sets):
+            rows.append(row)
+            count(f"{row['method']} at {row['level']}")
+    rows += verdicts(rows, plan.levels)
+    if figure is not None:
+        write_atomic(figure, draw_figure(rows, "Set12"))
+    publish(output, benchmark.NAME, benchmark.describe(recipe, seeds), rows, device=device)
