@@ -40,6 +40,9 @@ DAMAGES = (
 )
 """Picture, mask, gray level painted into the hole."""
 
+NOISE = ("cat", 25)
+"""Picture, standard deviation of the white Gaussian noise added to it."""
+
 
 def make_photographs() -> dict[str, tuple[Pixels, str]]:
     """Return name: (300 x 300 picture, how it was made)."""
@@ -125,6 +128,12 @@ def damage(picture: Pixels, mask: Pixels, level: int) -> Pixels:
     return np.rint((1 - share) * picture + share * level).astype(np.uint8)
 
 
+def add_noise(picture: Pixels, level: int) -> Pixels:
+    """Add noise to every channel; what leaves 0..255 is cut off, as in any 8-bit file."""
+    noise = level * np.random.default_rng(SEED).standard_normal(picture.shape)
+    return np.rint(picture + noise).clip(0, 255).astype(np.uint8)
+
+
 def save(name: str, pixels: Pixels) -> str:
     """Write a PNG and return its file name."""
     file = f"{name}.png"
@@ -145,6 +154,10 @@ def main() -> None:
         pixels = damage(photographs[picture][0], masks[mask][0], level)
         made = f"{picture}.png with gray level {level} blended in where mask_{mask}.png is white"
         entries.append(Entry(save(f"{picture}_{mask}", pixels), "damaged", *PHOTOGRAPHS[picture], made))
+    picture, level = NOISE
+    pixels = add_noise(photographs[picture][0], level)
+    made = f"{picture}.png with white Gaussian noise of standard deviation {level}, seed {SEED}"
+    entries.append(Entry(save(f"{picture}_noise{level}", pixels), "noisy", *PHOTOGRAPHS[picture], made))
     record(entries)
 
 

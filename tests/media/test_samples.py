@@ -23,7 +23,7 @@ else:
 SAMPLES = Path(__file__).parents[2] / "sample_images"
 FILES = tomllib.loads((SAMPLES / "REGISTRY.toml").read_text(encoding="utf-8"))["files"]
 BY_NAME = {entry["file"]: entry for entry in FILES}
-STILLS = [name for name in BY_NAME if BY_NAME[name]["kind"] in ("picture", "mask", "damaged")]
+STILLS = [name for name in BY_NAME if BY_NAME[name]["kind"] in ("picture", "mask", "damaged", "noisy")]
 SOME_FRAMES = range(0, 120, 17)
 
 
@@ -66,6 +66,13 @@ def test_damage_is_where_the_mask_says_and_nowhere_else(name: str) -> None:
     np.testing.assert_array_equal(broken[mask == 0], whole[mask == 0])
     assert len(np.unique(broken[mask == 255].reshape((mask == 255).sum(), -1), axis=0)) == 1
     assert 0.01 < (mask > 0).mean() < 0.6
+
+
+def test_the_noisy_picture_has_the_noise_that_it_says() -> None:
+    noise = pixels("cat_noise25.png").astype(float) - pixels("cat.png")
+    inside = (pixels("cat.png") > 100) & (pixels("cat.png") < 155)  # four deviations from black and white
+    assert noise[inside].std() == pytest.approx(25, rel=0.02)
+    assert abs(noise[inside].mean()) < 0.5
 
 
 def test_text_mask_is_anti_aliased() -> None:
