@@ -9,15 +9,16 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edlrr_cli.api import inpaint
+    from edlrr_cli.api import denoise, inpaint
     from edlrr_cli.lrr.regularizer import LowRankRegularizer, lowrank_penalty
 
 __version__ = "0.1.0"
 
-__all__ = ["LowRankRegularizer", "__version__", "inpaint", "lowrank_penalty"]
+__all__ = ["LowRankRegularizer", "__version__", "denoise", "inpaint", "lowrank_penalty"]
 
 _HOMES = {
     "LowRankRegularizer": "edlrr_cli.lrr.regularizer",
+    "denoise": "edlrr_cli.api",
     "inpaint": "edlrr_cli.api",
     "lowrank_penalty": "edlrr_cli.lrr.regularizer",
 }

@@ -1,14 +1,18 @@
-"""The outermost door: inpainting of numpy arrays in one call."""
+"""The outermost door: numpy arrays, restored in one call."""
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edlrr_cli.errors import UsageError
 from edlrr_cli.tasks.config import Config
+
+if TYPE_CHECKING:
+    from edlrr_cli.tasks.denoise.network import Denoiser
 
 
 def inpaint(image: NDArray[Any], mask: NDArray[np.bool_], **settings: Any) -> NDArray[Any]:
@@ -56,6 +60,56 @@ def inpaint(image: NDArray[Any], mask: NDArray[np.bool_], **settings: Any) -> ND
     if config.noise > 0:
         return restored
     return np.where(mask.reshape(mask.shape + (1,) * (image.ndim - 2)), restored, image)
+
+
+def denoise(image: NDArray[Any], **settings: Any) -> NDArray[Any]:
+    """Remove white Gaussian noise from an image, by the network that comes with the program.
+
+    Args:
+        image: Shape (h, w) or (h, w, c), c = 1 or 3, at least 2 x 2; uint8, uint16, or floating, nominally
+            in [0, 1]. Not modified.
+        **settings: Fields of `edlrr_cli.tasks.denoise.config.Config`, such as ``sigma=0.1`` (on the [0, 1]
+            scale; estimated if not said), ``strength=0.8`` or ``method="lrr"``.
+
+    Returns:
+        Shape and dtype of ``image``; floating values are not clipped.
+
+    Raises:
+        UsageError: Wrong shape or dtype, or a setting that makes no sense.
+        DeviceError: The device is not here.
+        NumericsError: NaN or Inf in the image.
+
+    Example:
+        >>> noise = 0.1 * np.random.default_rng(0).standard_normal((64, 64))
+        >>> bool(denoise(0.5 + noise, sigma=0.1).std() < 0.02)
+        True
+    """
+    from edlrr_cli.tasks.denoise.config import Config as Denoising
+    from edlrr_cli.tasks.denoise.run import denoise as remove
+
+    if image.ndim not in (2, 3) or np.atleast_3d(image).shape[2] not in (1, 3):
+        raise UsageError(f"image: expected shape (h, w), (h, w, 1) or (h, w, 3), got {image.shape}")
+    peak = _peak(image.dtype)
+    try:
+        config = Denoising(**settings)
+    except TypeError as error:
+        raise UsageError(f"unknown setting: {error}", "see edlrr_cli.tasks.denoise.config.Config") from None
+    denoiser = _shipped_denoiser() if config.method == "network" else None
+    pixels = np.atleast_3d(image).astype(np.float64) / peak
+    clean = remove(pixels, config, denoiser).pixels * peak
+    if image.dtype.kind == "u":
+        clean = np.rint(clean).clip(0, peak)
+    return clean.reshape(image.shape).astype(image.dtype)
+
+
+@functools.cache
+def _shipped_denoiser() -> Denoiser:
+    from edlrr_cli.media.shipped import DENOISER
+    from edlrr_cli.media.weights import read_weights
+    from edlrr_cli.tasks.denoise.network import Denoiser
+
+    weights = read_weights(DENOISER)
+    return Denoiser.of(weights.tensors, weights.about, name=str(DENOISER))
 
 
 def _peak(dtype: np.dtype[Any]) -> int:

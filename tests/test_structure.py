@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "metrics": {"errors"},
     "networks": {"errors", "lrr"},
     "tasks": {"errors", "lrr", "adam", "baselines", "networks"},
-    "api": {"errors", "tasks"},
+    "api": {"errors", "media", "tasks"},
     "bench": {"errors", "lrr", "media", "metrics", "networks", "tasks", "baselines", "cli", ""},
     "cli": {"errors", "lrr", "media", "metrics", "networks", "tasks", "baselines", "bench", ""},
     "__main__": {"errors", "cli"},
