@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from edlrr_cli.media.images import Picture
     from edlrr_cli.tasks.denoise.config import Config
-    from edlrr_cli.tasks.denoise.lowrank import Progress
     from edlrr_cli.tasks.denoise.network import Denoiser
+    from edlrr_cli.tasks.denoise.tiles import Progress
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _progress_bar(*, shown: bool) -> Iterator[Progress | None]:
         return
     from tqdm import tqdm
 
-    with tqdm(file=sys.stderr, unit="pass", leave=False, dynamic_ncols=True) as bar:
+    with tqdm(file=sys.stderr, unit="part", leave=False, dynamic_ncols=True) as bar:
 
         def advance(number: int, count: int) -> None:
             bar.total = count

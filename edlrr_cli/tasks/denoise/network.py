@@ -14,7 +14,7 @@ from edlrr_cli.errors import EdlrrError, InputError
 from edlrr_cli.networks.apply import predict_clean
 from edlrr_cli.networks.build import build_network
 from edlrr_cli.networks.names import Size
-from edlrr_cli.tasks.denoise.tiles import apply_in_tiles
+from edlrr_cli.tasks.denoise.tiles import Progress, apply_in_tiles
 
 # What a tile keeps; with what it sees of its neighbours it takes about 0.6 GB in the shipped network.
 _TILE_PX = 1024
@@ -62,7 +62,7 @@ class Denoiser:
         """Return it on a device."""
         return Denoiser(self.network.to(device), self.largest, self.scales)
 
-    def denoise(self, image: Tensor, sigma: float) -> Tensor:
+    def denoise(self, image: Tensor, sigma: float, progress: Progress | None = None) -> Tensor:
         """Return the clean image.
 
         Noise beyond what a network with additive constants was trained for is scaled down with the image
@@ -71,18 +71,19 @@ class Denoiser:
         Args:
             image: Shape (h, w), float32, on the device of the network. Not modified.
             sigma: Standard deviation of the noise, on the scale of the image.
+            progress: Called after each tile.
 
         Returns:
             Shape of the image, not clipped.
 
         """
         if self.scales or sigma <= self.largest:
-            return self._denoise_unscaled(image, sigma)
+            return self._denoise_unscaled(image, sigma, progress)
         factor = self.largest / sigma
         scaled = _GRAY + (image - _GRAY) * factor
-        return _GRAY + (self._denoise_unscaled(scaled, self.largest) - _GRAY) / factor
+        return _GRAY + (self._denoise_unscaled(scaled, self.largest, progress) - _GRAY) / factor
 
-    def _denoise_unscaled(self, image: Tensor, sigma: float) -> Tensor:
+    def _denoise_unscaled(self, image: Tensor, sigma: float, progress: Progress | None) -> Tensor:
         level = torch.full((1,), sigma, device=image.device)
 
         def clean(tile: Tensor) -> Tensor:
@@ -90,7 +91,9 @@ class Denoiser:
 
         stride_px = int(self.network.stride_px)  # type: ignore[arg-type]
         reach_px = math.ceil(int(self.network.reach_px) / stride_px) * stride_px  # type: ignore[arg-type]
-        return apply_in_tiles(clean, image, tile_px=_TILE_PX, reach_px=reach_px, stride_px=stride_px)
+        return apply_in_tiles(
+            clean, image, tile_px=_TILE_PX, reach_px=reach_px, stride_px=stride_px, progress=progress
+        )
 
 
 def has_constants(network: nn.Module) -> bool:

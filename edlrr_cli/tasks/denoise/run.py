@@ -13,10 +13,11 @@ from torch import Tensor
 from edlrr_cli.baselines.denoisers import DENOISERS
 from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.tasks.denoise.config import Config
-from edlrr_cli.tasks.denoise.lowrank import Progress, denoise_lowrank
+from edlrr_cli.tasks.denoise.lowrank import denoise_lowrank
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
 from edlrr_cli.tasks.denoise.opponent import from_opponent, to_opponent
+from edlrr_cli.tasks.denoise.tiles import Progress
 from edlrr_cli.tasks.device import resolve_device
 
 _GRAY = 0.5
@@ -52,7 +53,7 @@ def denoise(
         pixels: Shape (h, w, c), c = 1 (gray) or 3 (RGB), nominally in [0, 1]. Not modified.
         config: The settings.
         denoiser: The network of the method ``network``.
-        progress: Called by the method ``lrr`` after each pass.
+        progress: Called after each pass of ``lrr`` and each tile of ``network``.
 
     Raises:
         UsageError: The method is ``network``, and there is none.
@@ -86,23 +87,37 @@ def _denoise(
     elif denoiser is None:
         raise UsageError("method network needs a denoiser", "load one, or take another method")
     else:
-        denoised = denoise_by_network(image, sigma, denoiser.to(device))
+        denoised = denoise_by_network(image, sigma, denoiser.to(device), progress)
     return denoised.permute(1, 2, 0).double().cpu().numpy()
 
 
-def denoise_by_network(image: Tensor, sigma: float, denoiser: Denoiser) -> Tensor:
+def denoise_by_network(
+    image: Tensor, sigma: float, denoiser: Denoiser, progress: Progress | None = None
+) -> Tensor:
     """Denoise gray, or colour as brightness and two differences, which a network for gray can.
 
     Args:
         image: Shape (1 or 3, h, w), float32. Not modified.
         sigma: Standard deviation of the noise.
         denoiser: Of gray images.
+        progress: Called after each tile of each channel.
     """
     if len(image) == 1:
-        return denoiser.denoise(image[0], sigma)[None]
-    brightness, *differences = to_opponent(image)
+        return denoiser.denoise(image[0], sigma, progress)[None]
+    brightness, red, green = to_opponent(image)
+    first, second, third = (_share_of(progress, index, 3) for index in range(3))
     # Each as the network knows images: brightness within [0, 1], differences about medium gray.
     whole = 3**0.5
-    parts = [denoiser.denoise(brightness / whole, sigma / whole) * whole]
-    parts += [denoiser.denoise(difference + _GRAY, sigma) - _GRAY for difference in differences]
+    parts = [
+        denoiser.denoise(brightness / whole, sigma / whole, first) * whole,
+        denoiser.denoise(red + _GRAY, sigma, second) - _GRAY,
+        denoiser.denoise(green + _GRAY, sigma, third) - _GRAY,
+    ]
     return from_opponent(torch.stack(parts))
+
+
+def _share_of(progress: Progress | None, index: int, count: int) -> Progress | None:
+    """Return what counts one of several runs of the same length within all of them."""
+    if progress is None:
+        return None
+    return lambda number, total: progress(index * total + number, count * total)

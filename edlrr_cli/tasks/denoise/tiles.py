@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+#: Called after each part of the work with how many are done, and how many there are.
+Progress = Callable[[int, int], None]
+
 
 @dataclass(frozen=True)
 class Span:
@@ -28,7 +31,13 @@ class Span:
 
 
 def apply_in_tiles(
-    call: Callable[[Tensor], Tensor], image: Tensor, *, tile_px: int, reach_px: int, stride_px: int
+    call: Callable[[Tensor], Tensor],
+    image: Tensor,
+    *,
+    tile_px: int,
+    reach_px: int,
+    stride_px: int,
+    progress: Progress | None = None,
 ) -> Tensor:
     """Apply a function of images tile by tile, with the result that it has on the whole.
 
@@ -41,20 +50,27 @@ def apply_in_tiles(
         tile_px: Side of what is kept of a tile, a multiple of ``stride_px``.
         reach_px: How far the tiles overlap to either side, a multiple of it, too.
         stride_px: Multiples of it are the sides of the images that the function takes without padding.
+        progress: Called after each tile.
 
     Returns:
         Shape of the image.
     """
     height, width = image.shape
     result = torch.empty_like(image)
-    for rows in spans(height, tile_px, reach_px, stride_px):
-        for columns in spans(width, tile_px, reach_px, stride_px):
-            seen = image[rows.seen_start : rows.seen_stop, columns.seen_start : columns.seen_stop]
-            tile = call(seen[None, None])[0, 0]
-            result[rows.start : rows.stop, columns.start : columns.stop] = tile[
-                rows.start - rows.seen_start : rows.stop - rows.seen_start,
-                columns.start - columns.seen_start : columns.stop - columns.seen_start,
-            ]
+    tiles = [
+        (rows, columns)
+        for rows in spans(height, tile_px, reach_px, stride_px)
+        for columns in spans(width, tile_px, reach_px, stride_px)
+    ]
+    for number, (rows, columns) in enumerate(tiles, start=1):
+        seen = image[rows.seen_start : rows.seen_stop, columns.seen_start : columns.seen_stop]
+        tile = call(seen[None, None])[0, 0]
+        result[rows.start : rows.stop, columns.start : columns.stop] = tile[
+            rows.start - rows.seen_start : rows.stop - rows.seen_start,
+            columns.start - columns.seen_start : columns.stop - columns.seen_start,
+        ]
+        if progress is not None:
+            progress(number, len(tiles))
     return result
 
 

@@ -105,3 +105,13 @@ def test_settings_that_make_no_sense_are_refused(settings, told):
 def test_a_network_is_asked_for():
     with pytest.raises(UsageError, match="needs a denoiser"):
         denoise(pixels(4, 4, 1), Config(sigma=0.1, device="cpu"))
+
+
+def test_progress_counts_the_tiles_of_all_channels(monkeypatch):
+    monkeypatch.setattr("edlrr_cli.tasks.denoise.network._TILE_PX", 64)
+    told = []
+    config = Config(sigma=0.1, device="cpu")
+    denoise(
+        pixels(80, 70, 3), config, denoiser(), progress=lambda number, count: told.append((number, count))
+    )
+    assert told == [(number, 12) for number in range(1, 13)]
