@@ -30,7 +30,7 @@ Call = Callable[[Pixels, float], Pixels]
 
 #: Levels of the literature; those of slow methods.
 PRINTED_LEVELS = (15, 25, 50)
-SHIPPED, SHIPPED_AUTO = "edlrr", "edlrr:auto"
+SHIPPED, SHIPPED_AUTO, COMMAND = "edlrr", "edlrr:auto", "edlrr:command"
 _SLOW = ("lrr-groups", "bm3d")
 _FIRST_SET = "Set12"
 

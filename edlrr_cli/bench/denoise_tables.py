@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edlrr_cli.bench.denoise_scores import PRINTED_LEVELS, SHIPPED, SHIPPED_AUTO
+from edlrr_cli.bench.denoise_scores import COMMAND, PRINTED_LEVELS, SHIPPED, SHIPPED_AUTO
 from edlrr_cli.bench.markdown import ranked, table
 from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.table1_means import two_best
@@ -66,9 +66,10 @@ def _shipped(rows: Sequence[Row]) -> str:
     lines += [[title, *(f"*{value:.2f}*" for value in line), _NONE] for title, line in _PRINTED.items()]
     header = [f"{test_set}, {level}" for test_set in _SETS for level in PRINTED_LEVELS]
     counts = {row["set"]: row["num_pictures"] for row in rows if row["kind"] == "score"}
+    whole = "" if COMMAND not in seconds else f" The whole command takes {seconds[COMMAND]:.1f} s."
     note = ", ".join(f"{count} pictures of {test_set}" for test_set, count in counts.items())
     text = table(["PSNR, dB", *header, "seconds, 512 x 512"], lines)
-    return f"{text}\n\nOn {note}; the printed numbers are of all 12 and 68."
+    return f"{text}\n\nOn {note}; the printed numbers are of all 12 and 68.{whole}"
 
 
 def _gains(rows: Sequence[Row]) -> str:

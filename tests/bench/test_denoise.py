@@ -89,6 +89,7 @@ def made_up():
     rows += [score_row("edlrr", None, level, 0, 30.0) for level in (15, 25, 50)]
     rows += [score_row("edlrr:auto", None, 25, 0, 31.0), score_row("bm3d", None, 25, 0, 29.97)]
     rows += [{"kind": "time", "method": "edlrr", "seconds": 0.5}]
+    rows += [{"kind": "time", "method": "edlrr:command", "seconds": 2.5}]
     rows += [
         {"kind": "trial", "network": "lrr", "trained_at": 15, "lam": 0.01}
         | {"held_out_psnr": 30.0, "cost_db": 0.1, "chosen": True}
@@ -113,6 +114,7 @@ def test_tables_show_scores_gains_and_the_search():
     assert "| `edlrr denoise` | – | **31.00** | – |" in text
     assert "| trained at 15 | *-0.10 ± 0.00* | +0.95 ± 0.05 | +0.95 ± 0.05 |" in text
     assert "*32.86*" in text
+    assert "The whole command takes 2.5 s." in text
     details = denoise_tables.details(rows)
     assert "| DnCNN, trained at 15 | 20.10 | 20.10 | 20.10 |" in details
     assert "| + low-rank term, trained at 15 | 0.01 | 30.00 | +0.10 | yes |" in details
