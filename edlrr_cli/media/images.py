@@ -8,19 +8,30 @@ from __future__ import annotations
 
 import io
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from edlrr_cli.errors import InputError, NumericsError, OutputError, UsageError
+from edlrr_cli.media.deep_color import (
+    DeepLevels,
+    decode_deep_color,
+    encode_deep_color,
+    has_misread_planes,
+    is_deep_color,
+)
 from edlrr_cli.media.files import check_target, write_atomic
 
 Levels = NDArray[np.unsignedinteger[Any]]
 """Integer pixels, shape (h, w, c), c = 1 or 3, uint8 or uint16."""
+
+_Level = TypeVar("_Level", bound=np.generic)
 
 READ_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000")
 """Formats that are tried: raster only, nothing that starts another program."""
@@ -53,14 +64,15 @@ _EXIF_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432, 40091, 40092, 40093, 400
 _EXIF_FOLDERS = (0x8769, 0x8825)  # camera settings, GPS
 
 _ORIENTATION_TAG = 274
+# What makes the stored pixels upright: exchange rows and columns, then step through both.
 _ORIENTATIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+    2: (False, 1, -1),
+    3: (False, -1, -1),
+    4: (False, -1, 1),
+    5: (True, 1, 1),
+    6: (True, 1, -1),
+    7: (True, -1, -1),
+    8: (True, -1, 1),
 }
 
 _MIN_SIDE_PX = 2
@@ -73,8 +85,9 @@ class Picture:
 
     Attributes:
         pixels: Float64, shape (h, w, c) with c = 1 (gray) or 3 (RGB), in [0, 1], upright.
-        alpha: Uint8, shape (h, w), 255 = opaque; None without transparency.
-        mode: How it is written again: "L", "LA", "RGB", "RGBA" or "I;16" (16-bit gray).
+        alpha: Uint8 or uint16 by the depth, shape (h, w), ``peak`` = opaque; None without transparency.
+        mode: How it is written again: "L", "LA", "RGB" or "RGBA"; with 16 bits "I;16" (gray), "LA;16",
+            "RGB;16" or "RGBA;16".
         format: Pillow's name of the file format it came from.
         exif: Descriptive EXIF tags, serialised; empty without.
         icc_profile: Colour profile if it fits the mode; empty without.
@@ -83,7 +96,7 @@ class Picture:
     """
 
     pixels: NDArray[np.float64]
-    alpha: NDArray[np.uint8] | None
+    alpha: NDArray[np.unsignedinteger[Any]] | None
     mode: str
     format: str
     exif: bytes
@@ -94,7 +107,7 @@ class Picture:
     @property
     def peak(self) -> int:
         """Return the largest integer value of a pixel in the file: 255 or 65535."""
-        return 65535 if self.mode == "I;16" else 255
+        return 65535 if self.mode.endswith(";16") else 255
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -105,18 +118,21 @@ class Picture:
 def read_picture(path: Path) -> Picture:
     """Read the (first) picture of an image file.
 
-    Gray stays gray, 1-bit becomes gray, a palette becomes RGB, CMYK and YCbCr become RGB, 16-bit gray
-    keeps its depth, a transparent colour becomes alpha. The EXIF orientation is applied and its tag dropped.
+    Gray stays gray, 1-bit becomes gray, a palette becomes RGB, CMYK and YCbCr become RGB, a transparent
+    colour becomes alpha. 16 bits are kept in gray, and in colour as far as FFmpeg decodes it (PNG, PPM, TIFF
+    in strips); elsewhere a note says that they were read as 8. The EXIF orientation is applied and its tag
+    dropped.
 
     Args:
         path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM or JPEG 2000 file.
 
     Returns:
-        The picture; 8-bit values are k / 255 exactly as rounded, so `save_picture` restores k.
+        The picture; values are k / 255 or k / 65535 exactly as rounded, so `save_picture` restores k.
 
     Raises:
         InputError: Missing, empty, not an image, truncated, corrupt, too large, smaller than
-            2 x 2 pixels, or of a pixel type without a fixed range (float, 32-bit).
+            2 x 2 pixels, of a pixel type without a fixed range (float, 32-bit), or with 16 bits stored
+            colour by colour.
     """
     _check_source(path)
     return _decode(path)
@@ -166,9 +182,7 @@ def _decode(path: Path) -> Picture:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             # From a stream: by name Pillow maps plain TIFF files and garbles those stored sideways.
             with path.open("rb") as stream, Image.open(stream, formats=READ_FORMATS) as image:
-                raw_modes = _raw_modes(image)
-                image.load()
-                return _to_picture(path, image, raw_modes)
+                return _load(path, image, stream)
     except InputError:
         raise
     except PermissionError as error:
@@ -187,17 +201,53 @@ def _decode(path: Path) -> Picture:
         ) from error
 
 
+def _load(path: Path, image: Image.Image, stream: BinaryIO) -> Picture:
+    if has_misread_planes(image):
+        raise InputError(f"{path} stores its 16-bit colours one after the other", "convert it to PNG")
+    raw_modes, deep = _raw_modes(image), is_deep_color(image)
+    orientation = _orientation(image) if deep else 1  # to load a TIFF turns it, and takes the tag away
+    image.load()
+    picture = _to_picture(path, image, raw_modes)
+    if not deep:
+        return picture
+    stream.seek(0)
+    levels = decode_deep_color(stream.read(), image)
+    return _deepened(picture, None if levels is None else _upright(levels, orientation))
+
+
+def _deepened(picture: Picture, levels: DeepLevels | None) -> Picture:
+    """Exchange the 8 bits of Pillow for 16 where those agree, which finds what FFmpeg misunderstands."""
+    if levels is None or not _agree(picture, levels):
+        return replace(picture, notes=(*picture.notes, "16 bits per colour channel were read as 8"))
+    num_colors = picture.pixels.shape[2]
+    return replace(
+        picture,
+        pixels=levels[..., :num_colors] / np.float64(65535),
+        alpha=None if picture.alpha is None else np.array(levels[..., -1]),
+        mode=f"{picture.mode};16",
+    )
+
+
+def _agree(picture: Picture, levels: DeepLevels) -> bool:
+    height, width, num_colors = picture.pixels.shape
+    if levels.shape != (height, width, num_colors + (picture.alpha is not None)):
+        return False
+    difference = levels[..., :num_colors] / np.float32(257) - (picture.pixels * 255).astype(np.float32)
+    return bool(np.abs(difference).max() <= 1)  # Pillow cuts or rounds the lower 8 bits
+
+
 def _to_picture(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> Picture:
     if min(image.size) < _MIN_SIDE_PX:
         size = f"{image.width} x {image.height}"
         raise InputError(f"{path} has {size} pixels, fewer than 2 x 2", "give a larger image")
     exif, exif_notes = _descriptive_exif(image)
-    upright = _upright(_to_plain_mode(path, image, raw_modes), image)
-    values = np.asarray(upright)
-    mode, alpha = upright.mode, None
+    plain = _to_plain_mode(path, image, raw_modes)
+    mode, alpha, values = plain.mode, None, _upright(np.asarray(plain), _orientation(image))
     if mode in ("LA", "RGBA"):
         values, alpha = values[..., :-1], np.array(values[..., -1])
-    pixels = values.reshape(upright.height, upright.width, -1) / np.float64(65535 if mode == "I;16" else 255)
+    elif mode == "I;16" and "transparency" in image.info:
+        mode, alpha = "LA;16", np.where(values == image.info["transparency"], 0, 65535).astype(np.uint16)
+    pixels = values.reshape(*values.shape[:2], -1) / np.float64(65535 if mode.endswith(";16") else 255)
     return Picture(
         pixels=pixels,
         alpha=alpha,
@@ -206,7 +256,7 @@ def _to_picture(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> P
         exif=exif,
         icc_profile=_fitting_profile(image.info.get("icc_profile"), gray=pixels.shape[2] == 1),
         dpi=_valid_dpi(image.info.get("dpi")),
-        notes=_depth_notes(image, raw_modes) + exif_notes,
+        notes=exif_notes,
     )
 
 
@@ -232,24 +282,21 @@ def _to_gray_16(path: Path, image: Image.Image) -> Image.Image:
     return Image.fromarray(values.astype(np.uint16))
 
 
-def _upright(plain: Image.Image, source: Image.Image) -> Image.Image:
-    method = _ORIENTATIONS.get(source.getexif().get(_ORIENTATION_TAG, 1))
-    return plain if method is None else plain.transpose(method)
+def _orientation(image: Image.Image) -> int:
+    value: object = image.getexif().get(_ORIENTATION_TAG)
+    return value if isinstance(value, int) else 1
+
+
+def _upright(stored: NDArray[_Level], orientation: int) -> NDArray[_Level]:
+    exchanged, down, across = _ORIENTATIONS.get(orientation, (False, 1, 1))
+    turned = np.swapaxes(stored, 0, 1) if exchanged else stored
+    return np.ascontiguousarray(turned[::down, ::across])
 
 
 def _raw_modes(image: Image.Image) -> tuple[str, ...]:
     """Return how the file stores its pixels; known only before they are decoded."""
     settings = [tile[3] for tile in getattr(image, "tile", ())]
     return tuple({str(raw[0] if isinstance(raw, tuple) and raw else raw) for raw in settings})
-
-
-def _depth_notes(image: Image.Image, raw_modes: tuple[str, ...]) -> tuple[str, ...]:
-    """Say what Pillow cannot represent: 16 bits per colour channel, transparency in 16-bit gray."""
-    if image.mode.startswith("I"):
-        ignored = "transparency" in image.info
-        return ("the transparent colour of a 16-bit gray image was ignored",) if ignored else ()
-    deep = any(";16" in raw for raw in raw_modes)
-    return ("16 bits per colour channel were read as 8",) if deep else ()
 
 
 def _descriptive_exif(image: Image.Image) -> tuple[bytes, tuple[str, ...]]:
@@ -300,7 +347,7 @@ def check_output(path: Path, *inputs: Path, overwrite: bool, like: Picture | Non
     check_target(path, *inputs, overwrite=overwrite)
     if like is None:
         return
-    if like.alpha is not None and file_format not in _KEEPS_ALPHA and (like.alpha < 255).any():
+    if like.alpha is not None and file_format not in _KEEPS_ALPHA and (like.alpha < like.peak).any():
         raise OutputError(f"output {path}: {file_format} cannot keep the transparency", "write a .png file")
     if like.peak > 255 and file_format not in _KEEPS_16_BIT:
         raise OutputError(f"output {path}: {file_format} cannot keep 16 bits per pixel", "write a .png file")
@@ -324,7 +371,8 @@ def save_picture(path: Path, pixels: NDArray[np.floating[Any]], *, like: Picture
 
     Values are clipped to [0, 1] and rounded to the nearest integer level, so pixels that were not
     changed come back bit by bit in lossless formats (PNG, TIFF, BMP; WebP is written lossless).
-    JPEG is written at quality 95 without chroma subsampling. WebP has no gray: it stores equal RGB.
+    JPEG is written at quality 95 without chroma subsampling. WebP has no gray: it stores equal RGB, as does
+    TIFF for 16-bit gray with transparency.
 
     Args:
         path: Where to; its extension is the format. Written beside, then renamed.
@@ -340,12 +388,21 @@ def save_picture(path: Path, pixels: NDArray[np.floating[Any]], *, like: Picture
     check_output(path, overwrite=overwrite, like=like)
     if pixels.shape != like.pixels.shape:
         raise UsageError(f"pixels: expected shape {like.pixels.shape}, got {pixels.shape}")
-    image = Image.fromarray(_to_levels(pixels, like))
-    file_format = _format_of(path)
+    levels, file_format = _to_levels(pixels, like), _format_of(path)
+    metadata = _metadata(file_format, like)
+    if like.peak > 255 and levels.ndim == 3:
+        write_atomic(path, _encode_deep(path, levels, file_format, **metadata))
+        return
+    image = Image.fromarray(levels)
     if image.mode in ("LA", "RGBA") and file_format not in _KEEPS_ALPHA:
         image = image.convert(image.mode[:-1])
-    settings = {**_SAVE_SETTINGS[file_format], **_metadata(file_format, like)}
+    settings = {**_SAVE_SETTINGS[file_format], **metadata}
     write_atomic(path, encode_image(path, image, file_format, **settings))
+
+
+def _encode_deep(path: Path, levels: Levels, file_format: str, **metadata: Any) -> bytes:
+    with _encoding(path, file_format):
+        return encode_deep_color(levels.astype(np.uint16), file_format, **metadata)
 
 
 def as_written(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[np.float64]:
@@ -359,15 +416,15 @@ def write_png(path: Path, pixels: Levels) -> None:
 
     Args:
         path: Where to.
-        pixels: Shape (h, w, c), c = 1 or 3, uint8 or uint16; colour of 16 bits, which Pillow has not, is
-            rounded to 8. Not modified.
+        pixels: Shape (h, w, c), c = 1 or 3, uint8 or uint16. Not modified.
 
     Raises:
         OutputError: Writing failed.
     """
     gray = pixels.shape[2] == 1
     if pixels.dtype == np.uint16 and not gray:
-        pixels = np.rint(pixels / np.float32(257)).astype(np.uint8)
+        write_atomic(path, _encode_deep(path, pixels, "PNG"))
+        return
     image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if gray else pixels))
     write_atomic(path, encode_image(path, image, "PNG"))
 
@@ -388,21 +445,27 @@ def encode_image(path: Path, image: Image.Image, file_format: str, **settings: A
         OutputError: The encoder refused.
     """
     stream = io.BytesIO()
-    try:
+    with _encoding(path, file_format):
         image.save(stream, format=file_format, **settings)
+    return stream.getvalue()
+
+
+@contextmanager
+def _encoding(path: Path, file_format: str) -> Iterator[None]:
+    try:
+        yield
     except Exception as error:  # encoders raise RuntimeError, struct.error, KeyError, ...
         raise OutputError(
             f"output {path}: {file_format} cannot hold this ({error})", "write a .png"
         ) from error
-    return stream.getvalue()
 
 
-def _to_levels(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[np.unsignedinteger[Any]]:
-    """Return integers as Pillow takes them: (h, w) or (h, w, 2..4), uint8 or uint16."""
+def _to_levels(pixels: NDArray[np.floating[Any]], like: Picture) -> Levels:
+    """Return integers as encoders take them: (h, w) or (h, w, 2..4), uint8 or uint16."""
     if not np.isfinite(pixels).all():
         raise NumericsError("pixels: NaN or Inf cannot be written to a picture")
     depth = np.uint16 if like.peak > 255 else np.uint8
-    levels: NDArray[np.unsignedinteger[Any]] = np.rint(np.clip(pixels, 0.0, 1.0) * like.peak).astype(depth)
+    levels: Levels = np.rint(np.clip(pixels, 0.0, 1.0) * like.peak).astype(depth)
     if like.alpha is not None:
         return np.dstack([levels, like.alpha])
     return levels[..., 0] if levels.shape[2] == 1 else levels

@@ -151,7 +151,7 @@ def _dilated(path: Path, missing: _BoolArray, radius_px: int) -> _BoolArray:
 
 def _distance(mode: str, mask: Picture) -> NDArray[np.float64]:
     """Return how far each mask pixel is from the colour of the known pixels, 0..1."""
-    opacity = np.float64(1.0) if mask.alpha is None else mask.alpha / 255.0
+    opacity = np.float64(1.0) if mask.alpha is None else mask.alpha / mask.peak
     if mode == "alpha":
         return np.broadcast_to(1.0 - opacity, mask.size_px)
     paint = mask.pixels.max(axis=2) if mode == "white" else 1.0 - mask.pixels.min(axis=2)

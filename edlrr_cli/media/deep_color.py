@@ -1,0 +1,170 @@
+"""Colour of 16 bits per channel, which Pillow has not: FFmpeg decodes it, and encodes PNG.
+
+Pillow still opens every file first. It judges the size and finds the damage, its 8 bits are what the
+16 are checked against, and it writes the metadata: the chunks of a PNG, the directory of a TIFF.
+"""
+
+from __future__ import annotations
+
+import io
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from PIL.TiffTags import TAGS_V2_GROUPS
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+
+DeepLevels = NDArray[np.uint16]
+"""Integer pixels, shape (h, w, c): gray and alpha (2), RGB (3) or RGB and alpha (4)."""
+
+_DECODERS = {"PNG": "png", "TIFF": "tiff", "PPM": "ppm"}  # by Pillow's name of the format
+_LAYOUTS = {2: "ya16", 3: "rgb48", 4: "rgba64"}  # FFmpeg's names by the number of channels
+_PADDING_PX = 128  # FFmpeg counts what it adds to a side into the pixels
+
+_WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _CHANNELS, _EXTRA = 256, 257, 258, 262, 277, 338
+_COMPRESSION, _PLANAR, _STRIP_OFFSETS, _STRIP_ROWS, _STRIP_BYTES, _TILE_WIDTH = 259, 284, 273, 278, 279, 322
+_DPI_ACROSS, _DPI_DOWN, _DPI_UNIT, _ICC_PROFILE = 282, 283, 296, 34675
+_LONG = 4  # type of a number in a TIFF directory
+_PNG_HEADER_SIZE = 33  # signature and IHDR, which comes first
+
+
+def is_deep_color(image: Image.Image) -> bool:
+    """Whether the file has 16 bits per colour channel; known only before the pixels are decoded."""
+    if image.mode.startswith("I"):
+        return False
+    settings: list[Any] = [tile[3] for tile in getattr(image, "tile", ())]
+    if image.format == "PPM":
+        return any(isinstance(raw, tuple) and raw[-1] > 255 for raw in settings)  # (mode, largest value)
+    return any(";16" in str(raw) for raw in settings)
+
+
+def has_misread_planes(image: Image.Image) -> bool:
+    """Whether Pillow would take the 16 bits of a plain TIFF, stored colour by colour, for 8."""
+    tags: Any = getattr(image, "tag_v2", {})
+    deep = max(tags.get(_BITS, (8,))) > 8
+    return bool(deep and tags.get(_PLANAR) == 2 and tags.get(_COMPRESSION) == 1)
+
+
+def decode_deep_color(content: bytes, image: Image.Image) -> DeepLevels | None:
+    """Decode a file that Pillow has opened and found sound.
+
+    Args:
+        content: The whole file.
+        image: The same, opened.
+
+    Returns:
+        The pixels as stored, not turned; None if FFmpeg cannot decode them. They may be wrong where the
+        file has a layout that FFmpeg does not know, so compare them with those of Pillow.
+    """
+    from av import CodecContext, FFmpegError, Packet
+
+    # FFmpeg takes tiles for strips, which an almost even picture would not show.
+    if image.format not in _DECODERS or _TILE_WIDTH in getattr(image, "tag_v2", {}):
+        return None
+    decoder: Any = CodecContext.create(_DECODERS[image.format], "r")
+    limit = (image.width + _PADDING_PX) * (image.height + _PADDING_PX)
+    decoder.options = {"max_pixels": str(limit), "threads": "1"}
+    try:
+        frames: list[Any] = [*decoder.decode(Packet(content)), *decoder.decode(None)]
+    except (FFmpegError, OSError, ValueError):
+        return None
+    return _levels_of(frames[0]) if frames else None
+
+
+def _levels_of(frame: VideoFrame) -> DeepLevels | None:
+    layout, order = frame.format.name[:-2], frame.format.name[-2:]
+    num_channels = {name: count for count, name in _LAYOUTS.items()}.get(layout)
+    if num_channels is None:
+        return None
+    rows = _rows_of(frame, num_channels, order)
+    return rows.astype(np.uint16).reshape(frame.height, frame.width, num_channels)
+
+
+def _rows_of(frame: VideoFrame, num_channels: int, order: str) -> NDArray[Any]:
+    """Return the memory of a frame, (h, w * c) without its padding; writing there changes the frame."""
+    memory: Any = frame.planes[0]
+    rows = np.frombuffer(memory, ">u2" if order == "be" else "<u2").reshape(frame.height, -1)
+    return rows[:, : frame.width * num_channels]
+
+
+def encode_deep_color(levels: DeepLevels, file_format: str, **metadata: Any) -> bytes:
+    """Encode 16-bit colour with its metadata.
+
+    Args:
+        levels: Not modified.
+        file_format: "PNG" or "TIFF". A TIFF gets gray with alpha as equal RGB: Pillow opens no other.
+        **metadata: What Pillow's encoders take: ``dpi``, ``exif``, ``icc_profile``.
+
+    Returns:
+        The content of the file.
+
+    Raises:
+        Exception: The encoders refused; whatever they raise.
+    """
+    return (_encode_png if file_format == "PNG" else _encode_tiff)(levels, **metadata)
+
+
+def _encode_png(levels: DeepLevels, **metadata: Any) -> bytes:
+    from av import CodecContext, VideoFrame
+
+    height, width, num_channels = levels.shape
+    layout = _LAYOUTS[num_channels] + "be"
+    frame = VideoFrame(width, height, layout)
+    _rows_of(frame, num_channels, "be")[:] = levels.reshape(height, -1)
+    encoder: Any = CodecContext.create("png", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = width, height, layout, Fraction(1)
+    encoder.options = {"pred": "sub", "threads": "1"}
+    content = b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+    # FFmpeg's own chunks say nothing true of the picture; those between header and pixels are exchanged.
+    chunks = _png_chunks("L" if num_channels == 2 else "RGB", metadata)
+    return content[:_PNG_HEADER_SIZE] + chunks + content[content.index(b"IDAT") - 4 :]
+
+
+def _png_chunks(mode: str, metadata: dict[str, Any]) -> bytes:
+    """Return the chunks that Pillow writes before the pixels of a picture with these metadata."""
+    stream = io.BytesIO()
+    Image.new(mode, (1, 1)).save(stream, format="PNG", **metadata)
+    content = stream.getvalue()
+    return content[_PNG_HEADER_SIZE : content.rindex(b"IDAT") - 4]  # the name's length comes before it
+
+
+def _encode_tiff(
+    levels: DeepLevels,
+    *,
+    dpi: tuple[float, float] | None = None,
+    exif: bytes = b"",
+    icc_profile: bytes = b"",
+) -> bytes:
+    """Write Pillow's directory, and the pixels behind it in one strip without compression."""
+    if levels.shape[2] == 2:
+        levels = levels[..., [0, 0, 0, 1]]
+    height, width, num_channels = levels.shape
+    pixels = levels.astype("<u2").tobytes()
+    tags: Any = ImageFileDirectory_v2()
+    _add_exif(tags, exif)
+    if dpi is not None:
+        tags[_DPI_ACROSS], tags[_DPI_DOWN], tags[_DPI_UNIT] = *dpi, 2  # per inch
+    if icc_profile:
+        tags[_ICC_PROFILE] = icc_profile
+    for tag, value in ((_STRIP_OFFSETS, 0), (_STRIP_BYTES, len(pixels)), (_STRIP_ROWS, height)):
+        tags.tagtype[tag] = _LONG
+        tags[tag] = value  # the offset counts from the end of the directory
+    tags[_WIDTH], tags[_HEIGHT], tags[_CHANNELS] = width, height, num_channels
+    tags[_BITS], tags[_COMPRESSION], tags[_PHOTOMETRIC] = (16,) * num_channels, 1, 2  # plain RGB
+    if num_channels == 4:
+        tags[_EXTRA] = 2  # alpha with which the colours are not multiplied
+    stream = io.BytesIO()
+    tags.save(stream)
+    return stream.getvalue() + pixels
+
+
+def _add_exif(tags: Any, exif: bytes) -> None:
+    source = Image.Exif()
+    source.load(exif)
+    for tag in source:
+        tags[tag] = dict(source.get_ifd(tag)) if tag in TAGS_V2_GROUPS else source[tag]
