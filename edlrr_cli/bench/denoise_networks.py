@@ -42,6 +42,7 @@ class Recipe:
         lr: Largest learning rate.
         levels: Noise levels tested, on 0..255.
         every: Test set -> every how many of its images are tested.
+        variants_at: Noise levels that the other readings of the term, ``error`` and ``wide``, are trained at.
     """
 
     depth: int
@@ -51,12 +52,35 @@ class Recipe:
     lr: float
     levels: tuple[int, ...]
     every: Mapping[str, int]
+    variants_at: tuple[int, ...]
+
+    def trained_at(self, kind: str) -> tuple[int | None, ...]:
+        """Return the noise levels that a kind of network is trained at."""
+        if kind == "blind":
+            return (None,)
+        return self.variants_at if kind in ("error", "wide") else TRAINED
 
 
 RECIPES = {
-    "cpu": Recipe(10, 32, 1000, 16, 3e-3, (5, 15, 25, 35, 50, 60, 75), {"Set12": 1, "BSD68": 4}),
+    "cpu": Recipe(
+        depth=10,
+        width=32,
+        steps=1000,
+        batch=16,
+        lr=3e-3,
+        levels=(5, 15, 25, 35, 50, 60, 75),
+        every={"Set12": 1, "BSD68": 4},
+        variants_at=(25,),
+    ),
     "paper": Recipe(
-        17, 64, 80_000, 128, 1e-3, (5, 10, 15, 20, 25, 30, 35, 40, 50, 60, 75), {"Set12": 1, "BSD68": 1}
+        depth=17,
+        width=64,
+        steps=80_000,
+        batch=128,
+        lr=1e-3,
+        levels=(5, 10, 15, 20, 25, 30, 35, 40, 50, 60, 75),
+        every={"Set12": 1, "BSD68": 1},
+        variants_at=TRAINED,
     ),
 }
 

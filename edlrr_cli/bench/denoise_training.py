@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from edlrr_cli.bench.denoise_networks import GRIDS, MAX_COST_DB, Network, Recipe
+from edlrr_cli.bench.denoise_networks import GRIDS, KINDS, MAX_COST_DB, Network, Recipe
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.folder import list_pictures, read_gray
 from edlrr_cli.media.weights import read_weights, write_weights
@@ -130,19 +130,12 @@ class Trained:
     trials: list[Trial]
 
 
-def train_all(
-    workshop: Workshop,
-    levels: Sequence[int],
-    kinds: Sequence[str],
-    num_seeds: int,
-    told: Callable[[Network], None],
-) -> Trained:
+def train_all(workshop: Workshop, recipe: Recipe, num_seeds: int, told: Callable[[Network], None]) -> Trained:
     """Train what Figure 3 needs: ``plain`` and ``lrr`` with every seed, the others with the first.
 
     Args:
         workshop: Trains and keeps.
-        levels: Noise levels trained at.
-        kinds: Of `edlrr_cli.bench.denoise_networks.KINDS`, ``plain`` among them.
+        recipe: What is trained.
         num_seeds: How many seeds.
         told: Called with each network when it is there.
     """
@@ -152,23 +145,20 @@ def train_all(
         told(network)
         return found
 
-    networks, trials = [], []
-    for kind in kinds:
-        if kind == "blind":
-            networks.append(Network(kind, None))
-            workshop.about(networks[-1])
-            told(networks[-1])
-            continue
-        for level in levels:
+    networks: list[Network] = []
+    trials: list[Trial] = []
+    for kind in KINDS:
+        for level in recipe.trained_at(kind):
             chosen = Network(kind, level)
-            if kind in GRIDS:
+            if kind in GRIDS and level is not None:
                 tried = list(search(kind, level, psnr))
                 trials += tried
                 chosen = choose(tried)
             seeds = range(num_seeds if kind in ("plain", "lrr") else 1)
-            networks += [Network(kind, level, chosen.lam, seed) for seed in seeds]
-            for network in networks[-len(seeds) :]:
-                psnr(network)
+            networks += [replace(chosen, seed=seed) for seed in seeds]
+    for network in networks:
+        workshop.about(network)
+        told(network)
     return Trained(networks, trials)
 
 

@@ -45,7 +45,7 @@ def test_networks_are_trained_once_and_everything_is_scored(run, data, tmp_path)
     assert {(row["trained_at"], row["level"]) for row in kinds["verdict"]} == {
         (trained_at, level) for trained_at in (15, 25, 50) for level in (15, 25)
     }
-    assert sum(row["chosen"] for row in kinds["trial"]) == 9  # three kinds at three levels
+    assert sum(row["chosen"] for row in kinds["trial"]) == 5  # lrr at three levels, two variants at one
     assert (tmp_path / "f.png").exists()
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "nets").iterdir()}
     assert run(*arguments, "-o", tmp_path / "b.json").exit_code == 0

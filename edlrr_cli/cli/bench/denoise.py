@@ -62,7 +62,6 @@ def denoise(
     spin_briefly()
     from edlrr_cli.bench import denoise as benchmark
     from edlrr_cli.bench.denoise_figure import draw_figure
-    from edlrr_cli.bench.denoise_networks import KINDS, TRAINED
     from edlrr_cli.bench.denoise_scores import read_sets, verdicts
     from edlrr_cli.bench.denoise_training import Workshop, train_all, trial_rows
     from edlrr_cli.media.files import write_atomic
@@ -73,7 +72,7 @@ def denoise(
     sets = read_sets(data, plan)
     workshop = Workshop(data / "Train400", models, plan, where)
     with progress_bar() as advance:
-        trained = train_all(workshop, TRAINED, tuple(KINDS), seeds, lambda network: advance(network.name))
+        trained = train_all(workshop, plan, seeds, lambda network: advance(network.name))
     entered = benchmark.enter(trained, workshop, where)
     rows = [*trial_rows(trained), *benchmark.times(entered, sets)]
     todo = benchmark.cases(entered, sets, plan.levels)
