@@ -63,6 +63,7 @@ _SAVE_SETTINGS: dict[str, dict[str, Any]] = {
 _EXIF_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432, 40091, 40092, 40093, 40094, 40095)
 _EXIF_FOLDERS = (0x8769, 0x8825)  # camera settings, GPS
 
+_TIFF_HEIGHT_TAG = 257
 _ORIENTATION_TAG = 274
 # What makes the stored pixels upright: exchange rows and columns, then step through both.
 _ORIENTATIONS = {
@@ -204,6 +205,8 @@ def _decode(path: Path) -> Picture:
 def _load(path: Path, image: Image.Image, stream: BinaryIO) -> Picture:
     if has_misread_planes(image):
         raise InputError(f"{path} stores its 16-bit colours one after the other", "convert it to PNG")
+    if _misses_strips(image):
+        raise InputError(f"{path} is truncated or corrupt (rows are missing)", "get or export the file again")
     raw_modes, deep = _raw_modes(image), is_deep_color(image)
     orientation = _orientation(image) if deep else 1  # to load a TIFF turns it, and takes the tag away
     image.load()
@@ -213,6 +216,12 @@ def _load(path: Path, image: Image.Image, stream: BinaryIO) -> Picture:
     stream.seek(0)
     levels = decode_deep_color(stream.read(), image)
     return _deepened(picture, None if levels is None else _upright(levels, orientation))
+
+
+def _misses_strips(image: Image.Image) -> bool:
+    """Whether a TIFF has fewer rows than its height, which Pillow would leave black."""
+    height = getattr(image, "tag_v2", {}).get(_TIFF_HEIGHT_TAG, 0)
+    return bool(max((tile[1][3] for tile in getattr(image, "tile", ())), default=height) < height)
 
 
 def _deepened(picture: Picture, levels: DeepLevels | None) -> Picture:

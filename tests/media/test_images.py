@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -240,6 +241,16 @@ def test_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
     with pytest.raises(InputError, match="million pixels"):
         read_picture(path)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_missing_rows_of_a_tiff_are_not_black(tmp_path: Path, channels: int) -> None:
+    whole = write(tmp_path / "in.tif", levels((5, 4, channels)).squeeze()).read_bytes()
+    height = struct.pack("<HHLL", 257, 4, 1, 5)
+    assert whole.count(height) == 1
+    (tmp_path / "in.tif").write_bytes(whole.replace(height, struct.pack("<HHLL", 257, 4, 1, 500)))
+    with pytest.raises(InputError, match="rows are missing"):
+        read_picture(tmp_path / "in.tif")
 
 
 def test_postscript_is_never_run(tmp_path: Path) -> None:
