@@ -35,23 +35,27 @@ def read_weights(path: Path) -> Weights:
     Raises:
         InputError: The file is missing, unreadable, damaged, or of another program.
     """
-    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load
 
     content = _content(path)
     try:
-        tensors = load(content)
+        stored = load(content)
+        unfit = [name for name, values in stored.items() if not _is_finite(values)]
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, MemoryError) as error:
-        fault = " ".join(str(error).split()) or type(error).__name__
+        fault = next(iter(str(error).splitlines()), type(error).__name__)  # torch adds its call stack
         raise InputError(
             f"{path} is no safetensors file, or damaged ({fault})", "get or train it again"
         ) from error
     about = _about(path, content)
-    for name, values in tensors.items():
-        if not (values.is_floating_point() and bool(torch.isfinite(values).all())):
-            raise InputError(f"{path}: {name} holds NaN, Inf or integers", "get or train it again")
-    return Weights({name: values.float() for name, values in tensors.items()}, about)
+    if unfit:
+        raise InputError(f"{path}: {unfit[0]} holds NaN, Inf or integers", "get or train it again")
+    return Weights({name: values.float() for name, values in stored.items()}, about)
+
+
+def _is_finite(values: Tensor) -> bool:
+    """Whether these are numbers of single precision; types of 8 bits cannot be asked themselves."""
+    return values.is_floating_point() and bool(values.float().isfinite().all())
 
 
 def _content(path: Path) -> bytes:

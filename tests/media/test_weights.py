@@ -1,3 +1,4 @@
+import json
 import random
 from contextlib import suppress
 
@@ -10,6 +11,11 @@ from edlrr_cli.media.weights import read_weights, write_weights
 
 TENSORS = {"first.weight": torch.arange(12.0).reshape(3, 4), "second": torch.tensor([0.5, -1.0])}
 ABOUT = {"arch": "light", "sigma": [0, 75], "name": "σ"}
+
+
+def headed(header: dict, body: bytes = b"") -> bytes:
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + body
 
 
 @pytest.fixture
@@ -26,8 +32,9 @@ def test_weights_are_read_as_they_were_written(model):
     assert all(torch.equal(weights.tensors[name], TENSORS[name]) for name in TENSORS)
 
 
-def test_half_precision_becomes_single(tmp_path):
-    write_weights(tmp_path / "m.safetensors", {"w": torch.ones(2, dtype=torch.float16)}, ABOUT)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float8_e4m3fn])
+def test_less_precision_becomes_single(tmp_path, dtype):
+    write_weights(tmp_path / "m.safetensors", {"w": torch.ones(2).to(dtype)}, ABOUT)
     assert read_weights(tmp_path / "m.safetensors").tensors["w"].dtype == torch.float32
 
 
@@ -42,6 +49,11 @@ def test_half_precision_becomes_single(tmp_path):
         (save(TENSORS, metadata={"edlrr": "[1]"}), "holds no model of edlrr"),
         (save({"w": torch.tensor([float("nan")])}, metadata={"edlrr": "{}"}), "w holds NaN"),
         (save({"w": torch.tensor([1])}, metadata={"edlrr": "{}"}), "w holds NaN, Inf or integers"),
+        (save({"w": torch.tensor(1e300, dtype=torch.double)}, metadata={"edlrr": "{}"}), "w holds NaN, Inf"),
+        (headed({"w": {"dtype": "F32", "shape": [1] * 99, "data_offsets": [0, 4]}}, bytes(4)), "64 dims"),
+        (headed({"w": {"dtype": "F32", "shape": [0, 2**63], "data_offsets": [0, 0]}}), "damaged"),
+        (headed({"__metadata__": {"edlrr": "[" * 100_000}}), "holds no model of edlrr"),
+        ((2**63).to_bytes(8, "little") + b"{}", "damaged"),
     ],
 )
 def test_files_that_are_no_model_are_refused(tmp_path, content, told):
@@ -50,6 +62,7 @@ def test_files_that_are_no_model_are_refused(tmp_path, content, told):
     with pytest.raises(InputError, match=told) as caught:
         read_weights(path)
     assert str(path) in caught.value.message
+    assert len(str(caught.value)) < len(str(path)) + 200  # no call stack
 
 
 def test_missing_files_and_folders_are_refused(tmp_path):
