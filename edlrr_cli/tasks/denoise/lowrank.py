@@ -9,20 +9,27 @@ from torch import Tensor
 
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import Function
-from edlrr_cli.tasks.denoise.patch_groups import Groups, find_groups
+from edlrr_cli.tasks.denoise.patch_groups import find_groups
 
 #: Called after each pass with how many there were and how many there are.
 Progress = Callable[[int, int], None]
 
-DEFAULT_REG = "exact-gamma"
+DEFAULT_REG = "schatten-0.1"
 
-_NUM_PASSES = 4
-_LAMBDA = 0.3
-_FEEDBACK = 0.1
-_LEFT_OVER = 0.6
-_STRIDE_PX, _SEARCH_PX = 4, 15
+# Measured on Set12 at 15, 25 and 50: see DECISIONS.md. Larger patches, more of them, finer grids, or settings
+# by noise level gain at most a few hundredths of a decibel.
+_PATCH_PX, _STRIDE_PX, _SEARCH_PX = 6, 4, 18
+_NUM_FIRST, _NUM_LATER = 60, 36
+_NUM_PASSES = 3
+# Singular values below this share of the largest of noise alone vanish in the first pass; half of those is
+# kept, in the others, whose square in the estimate is this share of the mean one of noise.
+_EDGE_SHARE, _NOISE_SHARE = 0.95, 0.9
+_NUM_REWEIGHTED = 8
+_GRID = 2000
+# Groups decomposed at once.
 _CHUNK = 1024
-_NUM_INNER = 4
+_TINY = 1e-30
+_CUTOFF = 1e-6
 
 
 def denoise_lowrank(
@@ -33,99 +40,171 @@ def denoise_lowrank(
     gamma: float | None = None,
     progress: Progress | None = None,
 ) -> Tensor:
-    """Lower the rank of groups of similar patches, pass by pass.
+    """Lower the rank of groups of similar patches.
 
-    In each pass every group S of k patches with m values, less its mean patch, becomes
+        min over X of |X - Y|^2 / 2 + lambda t^2 R(X / t),   R(S) = sum_i h(sigma_i(S)),
 
-        argmin_S |S - Y|^2 / 2 + lambda t^2 R(S / t),  t = sigma (sqrt(m) + sqrt(k)),
-
-    where t is the largest singular value of the noise alone; the groups are averaged, those of low rank
-    weighing more, and a tenth of what was taken off is given back before the next pass.
+    for every group Y of the noisy image; t is the largest singular value of as much noise. Groups overlap,
+    and each pixel becomes the weighted mean of what they make of it. The first pass solves this for patches
+    that are alike in the noisy image, less their mean patch. The others take patches alike in the estimate,
+    less their mean level, put a quadratic majorizer at the estimate in the place of R, see `_reweighted`, and
+    solve for the noisy image again.
 
     Args:
         image: Noisy, shape (c, h, w), floating; all channels of a patch are one column. Not modified.
         sigma: Standard deviation of the noise, on the scale of the image, more than 0.
         reg: Penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
-        gamma: Its shape; None for its default.
+        gamma: Its shape, in units of t; None for its default.
         progress: Called after each pass.
 
     Returns:
         Shape and dtype of the image, not clipped.
 
-    Source: the passes: Gu et al., "Weighted nuclear norm minimization and its applications to low level
-        vision", 2017, where the penalty is a logarithm.
+    Source: the first pass: Gu et al., "Weighted nuclear norm minimization and its applications to low level
+        vision", 2017, for any h. That a second one, with an estimate to lean on, filters the noisy image
+        anew is of Dabov et al. 2007. The majorizers: Mohan, Fazel, "Iterative reweighted algorithms for
+        matrix rank minimization", 2012; the mean of both sides is ours.
     """
     h = make_function(reg, gamma)
-    patch_px = min(_patch_px(sigma), *image.shape[1:])
-    result, left = image, sigma
-    groups = None
+    estimate = image
     for number in range(_NUM_PASSES):
-        given = result + _FEEDBACK * (image - result)
-        if number:
-            removed = float((given - image).square().mean())
-            left = _LEFT_OVER * max(sigma**2 - removed, 0.0) ** 0.5
-        if number % 2 == 0 or groups is None:
-            groups = find_groups(
-                given,
-                patch_px=patch_px,
-                stride_px=_STRIDE_PX,
-                search_px=_SEARCH_PX,
-                num_similar=_num_similar(sigma),
-            )
-        result = _pass(given, left, h, groups)
+        estimate = _pass(image, estimate, sigma, h, number)
         if progress is not None:
             progress(number + 1, _NUM_PASSES)
-    return result
+    return estimate
 
 
-def _patch_px(sigma: float) -> int:
-    """Return larger patches for stronger noise, as published for weighted nuclear norms."""
-    return 6 if sigma <= 20 / 255 else 7 if sigma <= 40 / 255 else 8
-
-
-def _num_similar(sigma: float) -> int:
-    return 70 if sigma <= 20 / 255 else 90 if sigma <= 40 / 255 else 120
-
-
-def _pass(image: Tensor, sigma: float, h: Function, groups: Groups) -> Tensor:
+def _pass(image: Tensor, estimate: Tensor, sigma: float, h: Function, number: int) -> Tensor:
+    """Return the next estimate; the one given tells which patches are alike, and what to lean on."""
     total, weight = torch.zeros_like(image), torch.zeros_like(image[0])
-    for chunk in groups.chunks(_CHUNK):
-        matrices, trust = _shrink(chunk.gather(image), sigma, h)
-        chunk.add_to(total, weight, matrices, trust)
+    patch_px = min(_PATCH_PX, *image.shape[1:])
+    found = find_groups(
+        estimate,
+        patch_px=patch_px,
+        stride_px=min(_STRIDE_PX, patch_px),
+        search_px=_SEARCH_PX,
+        num_similar=_NUM_LATER if number else _NUM_FIRST,
+        # Every second grid lies between the patches of the others.
+        first_px=number % 2 * min(_STRIDE_PX, patch_px) // 2,
+    )
+    for groups in (chunk for part in found for chunk in part.chunks(_CHUNK)):
+        Y = groups.gather(image)
+        if number == 0:
+            offset = Y.mean(2, keepdim=True)
+            X, trust = _shrunk(Y - offset, sigma, h)
+        else:
+            S, offset = groups.gather(estimate), _levels(Y, len(image))
+            X, trust = _reweighted(Y - offset, S - _levels(S, len(image)), sigma, h)
+        groups.add_to(total, weight, X + offset, trust)
     return total / weight
 
 
-def _shrink(matrices: Tensor, sigma: float, h: Function) -> tuple[Tensor, Tensor]:
-    """Return matrices of lower rank, and how far to trust each, shape (g,)."""
-    mean = matrices.mean(2, keepdim=True)
-    Y = matrices - mean
-    rows, columns = Y.shape[1:]
-    edge = sigma * (rows**0.5 + columns**0.5)
-    wide = Y if rows <= columns else Y.mT
-    # In float64: the Gram matrix squares the condition number.
-    eigenvalues, U = torch.linalg.eigh(wide.double() @ wide.double().mT)
-    singular = eigenvalues.clamp_min(0).sqrt()
-    kept = shrunk_values(singular, edge, h)
-    factor = (kept / singular.clamp_min(torch.finfo(torch.float64).tiny)).to(Y.dtype)
-    U = U.to(Y.dtype)
-    low = (U * factor[:, None, :]) @ (U.mT @ wide)
-    rank = (kept > 0).sum(1)
-    trust = 1 / (1 + rank.to(Y.dtype))
-    return (low if rows <= columns else low.mT) + mean, trust
+def _levels(matrices: Tensor, num_channels: int) -> Tensor:
+    """Return the mean of each channel of a group, shape (g, m, 1); shrinking it would darken the image."""
+    means = matrices.reshape(len(matrices), num_channels, -1).mean(2)
+    return means.repeat_interleave(matrices.shape[1] // num_channels, 1)[:, :, None]
 
 
-def shrunk_values(singular: Tensor, edge: float, h: Function) -> Tensor:
-    """Return argmin_s (s - y)^2 / 2 + lambda t^2 h(s / t) for every singular value y.
-
-    By reweighting: the penalty is replaced by its tangent, from above, and 0 is where that leads below it.
+def _shrunk(noisy: Tensor, sigma: float, h: Function) -> tuple[Tensor, Tensor]:
+    """Return argmin_X |X - Y|^2 / 2 + lambda t^2 R(X / t), and how far to trust each matrix.
 
     Args:
-        singular: y, any shape, not negative.
-        edge: t, the largest singular value of noise alone.
-        h: The penalty; a series is taken no farther than its range.
+        noisy: Y, shape (g, m, k).
+        sigma: Standard deviation of the noise.
+        h: The penalty.
+
+    Returns:
+        Shape (g, m, k), and (g,): the less, the more noise has remained.
     """
-    values = singular
-    for _ in range(_NUM_INNER):
-        slope = h.derivative((values / edge).clamp(max=h.x_max))
-        values = (singular - _LAMBDA * edge * slope).clamp_min(0)
-    return values
+    Y = _wide(noisy)
+    edge = _edge(Y, sigma)
+    U, singular = _left(Y)
+    kept = edge * shrunk_values(singular / edge, h)
+    factors = (kept / singular.clamp_min(_TINY)).to(Y.dtype)
+    X = (U * factors[:, None, :]) @ (U.mT @ Y)
+    trust = 1 / (1 + factors.square().sum(1))
+    return _like(X, noisy), trust
+
+
+def _reweighted(noisy: Tensor, estimate: Tensor, sigma: float, h: Function) -> tuple[Tensor, Tensor]:
+    """Return argmin_X |X - Y|^2 / 2 + lambda t^2 q(X / t), q a quadratic above R that meets it at S.
+
+    With S = U diag(s) V^T, both tr(M S S^T) and tr(S^T S N), M and N of eigenvalues w_i = h'(s_i) / s_i, give
+    majorizers, of the rows and of the columns; their mean has both subspaces to filter by. The minimum is
+
+        X_ij = Y_ij / (1 + lambda (w_i + w_j) / 2)   in the bases U and V,
+
+    and 0 outside of them; for h = log(x) it is Wiener's filter.
+
+    Args:
+        noisy: Y, shape (g, m, k).
+        estimate: S, the same patches of the estimate.
+        sigma: Standard deviation of the noise.
+        h: The penalty.
+
+    Returns:
+        As `_shrunk`.
+    """
+    Y, S = _wide(noisy), _wide(estimate)
+    edge = _edge(Y, sigma)
+    U, singular = _left(S)
+    # What is left out here lies below the precision of pixels.
+    inverse = torch.where(singular > _CUTOFF * singular[:, -1:], 1 / singular, 0).to(S.dtype)
+    V = S.mT @ (U * inverse[:, None, :])
+    half = sigma * (_NOISE_SHARE * sum(Y.shape[1:]) / 2) ** 0.5
+    # A penalty that is flat already at the noise leaves all above its bend, and nothing below.
+    unit = _weights(singular.new_tensor(half / edge), h).clamp_min(_TINY)
+    weights = (_weights(singular / edge, h) / unit).to(Y.dtype)
+    factors = 1 / (1 + (weights[:, :, None] + weights[:, None, :]) / 2)
+    X = U @ (factors * (U.mT @ Y @ V)) @ V.mT
+    trust = 1 / (1 + factors.square().sum((1, 2)) / Y.shape[1])
+    return _like(X, noisy), trust
+
+
+def shrunk_values(y: Tensor, h: Function) -> Tensor:
+    """Return argmin_s (s - y)^2 / 2 + lambda h(s) for every y, any shape, not negative.
+
+    lambda is such that the minimum is 0 up to y = 0.95. Above, the penalty is replaced by its tangent, which
+    lies above it, again and again.
+    """
+    strength = _strength(h)
+    values = y
+    for _ in range(_NUM_REWEIGHTED):
+        values = (y - strength * _slope(values, h)).clamp_min(0)
+    return torch.where(y > _EDGE_SHARE, values, 0)
+
+
+def _strength(h: Function) -> float:
+    """Return the least lambda with s^2 / 2 - s y + lambda h(s) >= 0 for all s, where y = 0.95."""
+    s = torch.linspace(0, min(2 * _EDGE_SHARE, h.x_max), _GRID, dtype=torch.float64)[1:]
+    return float((s * (_EDGE_SHARE - s / 2) / h.value(s)).max())
+
+
+def _weights(s: Tensor, h: Function) -> Tensor:
+    s = s.clamp_min(_TINY)
+    return _slope(s, h) / s
+
+
+def _slope(s: Tensor, h: Function) -> Tensor:
+    """Return h'(s); a series goes on straight where its range ends."""
+    return h.derivative(s.clamp(max=h.x_max)).clamp_min(0)
+
+
+def _edge(Y: Tensor, sigma: float) -> float:
+    """Return t, the largest singular value of as much noise: sigma (sqrt(m) + sqrt(k)), nearly."""
+    return float(sigma * (Y.shape[1] ** 0.5 + Y.shape[2] ** 0.5))
+
+
+def _left(Y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the left singular vectors, and the singular values in float64, by the Gram matrix."""
+    # In float64: it squares the condition number.
+    eigenvalues, U = torch.linalg.eigh(Y.double() @ Y.double().mT)
+    return U.to(Y.dtype), eigenvalues.clamp_min(0).sqrt()
+
+
+def _wide(matrices: Tensor) -> Tensor:
+    return matrices if matrices.shape[1] <= matrices.shape[2] else matrices.mT
+
+
+def _like(X: Tensor, matrices: Tensor) -> Tensor:
+    return X if X.shape == matrices.shape else X.mT

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# Squared differences held at once, in numbers: 128 MB for the largest temporary.
-_MAX_NUMBERS = 2**24
+# Distances held at once; sorting them takes 40 bytes each.
+_MAX_NUMBERS = 2**23
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ class Groups:
 
 def find_groups(
     image: Tensor, *, patch_px: int, stride_px: int, search_px: int, num_similar: int, first_px: int = 0
-) -> Groups:
+) -> Iterator[Groups]:
     """Find for patches on a grid those most similar in the square around them, by squared distance.
 
     Ties are broken by the order of rows, then of columns; so the outcome is the same each time.
@@ -83,36 +83,34 @@ def find_groups(
         stride_px: Between the patches of the grid, at most ``patch_px``.
         search_px: How far to look in each direction.
         num_similar: Patches in a group, the reference included; fewer if a search finds not so many.
-        first_px: Where the grid begins, in both directions; patches at the borders always belong to it.
+        first_px: Where the grid begins, in both directions, at most ``patch_px``; patches at the borders
+            always belong to it.
+
+    Yields:
+        Groups of some rows of the grid after another, as many as bounded memory allows.
 
     Source: Dabov et al., "Image denoising by sparse 3-D transform-domain collaborative filtering", 2007.
     """
     height, width = image.shape[1:]
     rows = _grid(height - patch_px, stride_px, first_px, image.device)
     columns = _grid(width - patch_px, stride_px, first_px, image.device)
-    reach = search_px, min(search_px, width - patch_px)
-    across = 2 * reach[1] + 1
-    num_similar = min(num_similar, _fewest(height, width, patch_px, reach))
+    reach = min(search_px, height - patch_px), min(search_px, width - patch_px)
+    down, across = 2 * reach[0] + 1, 2 * reach[1] + 1
+    # A search from a corner of the image sees a quarter of the square.
+    count = min(num_similar, (reach[0] + 1) * (reach[1] + 1))
     padded = functional.pad(image, (reach[1], reach[1], reach[0], reach[0]), value=torch.inf)
-    num_rows = max(_MAX_NUMBERS // ((2 * reach[0] + 1) * across * len(columns)), 1)
-    corners = []
+    num_rows = max(_MAX_NUMBERS // (down * across * len(columns)), 1)
     for some in torch.split(rows, num_rows):
         distances = _distances(image, padded, some, columns, patch_px, reach)
-        nearest = _smallest(distances, num_similar, first=reach[0] * across + reach[1])
+        nearest = _smallest(distances, count, first=reach[0] * across + reach[1])
         dy, dx = nearest // across - reach[0], nearest % across - reach[1]
         at = (some[:, None] * width + columns).flatten()
-        corners.append(at[:, None] + dy * width + dx)
-    return Groups(torch.cat(corners), patch_px, width)
+        yield Groups(at[:, None] + dy * width + dx, patch_px, width)
 
 
 def _grid(last: int, stride_px: int, first_px: int, device: torch.device) -> Tensor:
     places = {0, last, *range(first_px, last + 1, stride_px)}
     return torch.tensor(sorted(places), device=device)
-
-
-def _fewest(height: int, width: int, patch_px: int, reach: tuple[int, int]) -> int:
-    """Return how many patches a search from a corner of the image finds."""
-    return (min(reach[0], height - patch_px) + 1) * (min(reach[1], width - patch_px) + 1)
 
 
 def _distances(
