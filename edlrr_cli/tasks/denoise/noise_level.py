@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 _BLOCK_PX = 16
 _MAX_BLOCKS = 4000
@@ -12,9 +13,9 @@ _MAX_BLOCKS = 4000
 # blocks scatter, it is this share of the variance (simulated on 3000 x 3000 pixels).
 _QUANTILE, _SHARE = 0.15, 0.829
 # A block counts if its mean is this many deviations from black and white, where noise is cut off; but those
-# nearest to medium gray, this share of all, count in any case.
-_ROOM, _MIN_SHARE = 2.0, 0.1
-_ROUNDS = 3
+# nearest to medium gray, this share of all, count in any case. The deviation is found in these rounds.
+_ROOM, _MIN_SHARE = 1.5, 0.1
+_ROUNDS = 8
 # What differences of an order do to the deviation of white noise.
 _GAINS = (1.0, 2**0.5, 6**0.5)
 
@@ -23,8 +24,9 @@ def estimate_noise_level(pixels: NDArray[np.float64]) -> float:
     """Estimate the standard deviation of white Gaussian noise.
 
     The difference of two Laplacians is blind to smooth shades and straight edges; its variance is measured
-    in blocks, and those with the least, which have no texture, decide. Blocks near black and white, where
-    values were cut off, are left out.
+    in blocks, and those with the least, which have no texture, decide. Where no values lie outside of [0, 1],
+    as in every file of integers, blocks near black and white, where noise was cut off, are left out, and
+    what others lost is made up for.
 
     Args:
         pixels: Shape (h, w, c), nominally in [0, 1]. Not modified.
@@ -49,13 +51,16 @@ def _variance(channel: NDArray[np.float64]) -> float:
         return float(_variances(channel[None])[0])
     blocks = _blocks(channel)
     variances, means = _variances(blocks), blocks.mean((1, 2))
+    variance = _typical(variances)
+    if channel.min() < 0 or channel.max() > 1:
+        return variance
     distances = np.minimum(means, 1 - means)
     order = np.argsort(-distances, kind="stable")
     least = max(int(_MIN_SHARE * len(order)), 1)
-    variance = _typical(variances)
     for _ in range(_ROUNDS):
         count = int((distances >= _ROOM * np.sqrt(variance)).sum())
-        variance = _typical(variances[order[: max(count, least)]])
+        used = order[: max(count, least)]
+        variance = _typical(variances[used] / _share_left(means[used], np.sqrt(variance)))
     return variance
 
 
@@ -73,6 +78,24 @@ def _variances(blocks: NDArray[np.float64]) -> NDArray[np.float64]:
         order = min(2, blocks.shape[axis] - 1)
         blocks = np.diff(blocks, order, axis=axis) / _GAINS[order]
     return np.asarray(np.square(blocks).mean((1, 2)))
+
+
+def _share_left(means: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:
+    """Return the variance of normal variables that were cut off at 0 and 1, over that before.
+
+    Args:
+        means: Before; those of blocks, after, are near enough where they count.
+        deviation: Before.
+    """
+    if deviation == 0:
+        return np.ones_like(means)
+    a, b = -means / deviation, (1 - means) / deviation
+    density_a, density_b = (np.exp(-np.square(z) / 2) / np.sqrt(2 * np.pi) for z in (a, b))
+    inside = ndtr(b) - ndtr(a)
+    # In units of the deviation, from the mean.
+    first = density_a - density_b + a * ndtr(a) + b * ndtr(-b)
+    second = inside + a * density_a - b * density_b + a**2 * ndtr(a) + b**2 * ndtr(-b)
+    return np.asarray(second - first**2)
 
 
 def _typical(variances: NDArray[np.float64]) -> float:

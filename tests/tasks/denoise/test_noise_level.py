@@ -22,12 +22,18 @@ def test_the_level_is_found_in_spite_of_texture(level):
     assert estimate_noise_level(noisy(photograph(), level)) * 255 == pytest.approx(level, rel=0.08)
 
 
-@pytest.mark.parametrize("level", [15, 25, 50])
+@pytest.mark.parametrize("level", [15, 25, 50, 75])
 def test_noise_that_is_cut_off_at_black_and_white_is_not_taken_for_less(level):
     x = np.linspace(0, 1, 256)
     ramp = np.broadcast_to(x, (256, 256))[..., None]
     clipped = np.rint(noisy(ramp, level).clip(0, 1) * 255) / 255
     assert estimate_noise_level(clipped) * 255 == pytest.approx(level, rel=0.06)
+
+
+def test_dark_and_light_parts_count_where_nothing_was_cut_off():
+    # Texture where the picture is gray, none where it is black: only the black part tells.
+    picture = np.concatenate([photograph()[128:], np.zeros((128, 256, 1))])
+    assert estimate_noise_level(noisy(picture, 25)) * 255 == pytest.approx(25, rel=0.06)
 
 
 def test_a_clean_picture_has_next_to_none():
