@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edlrr_cli.media.images import Picture
     from edlrr_cli.tasks.denoise.config import Config
     from edlrr_cli.tasks.denoise.network import Denoiser
-    from edlrr_cli.tasks.denoise.tiles import Progress
+    from edlrr_cli.tasks.denoise.progress import Progress
 
 
 @dataclass(frozen=True)

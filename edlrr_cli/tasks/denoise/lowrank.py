@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import Function
 from edlrr_cli.tasks.denoise.patch_groups import find_groups
-
-#: Called after each pass with how many there were and how many there are.
-Progress = Callable[[int, int], None]
+from edlrr_cli.tasks.denoise.progress import Progress
 
 DEFAULT_REG = "schatten-0.1"
 

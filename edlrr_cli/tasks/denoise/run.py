@@ -17,7 +17,7 @@ from edlrr_cli.tasks.denoise.lowrank import denoise_lowrank
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
 from edlrr_cli.tasks.denoise.opponent import from_opponent, to_opponent
-from edlrr_cli.tasks.denoise.tiles import Progress
+from edlrr_cli.tasks.denoise.progress import Progress
 from edlrr_cli.tasks.device import resolve_device
 
 _GRAY = 0.5

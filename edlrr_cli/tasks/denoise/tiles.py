@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-#: Called after each part of the work with how many are done, and how many there are.
-Progress = Callable[[int, int], None]
+from edlrr_cli.tasks.denoise.progress import Progress
 
 
 @dataclass(frozen=True)
