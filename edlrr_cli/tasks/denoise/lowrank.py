@@ -12,10 +12,11 @@ from edlrr_cli.tasks.denoise.progress import Progress
 
 DEFAULT_REG = "schatten-0.1"
 
-# Measured on Set12 at 15, 25 and 50: see DECISIONS.md. Larger patches, more of them, finer grids, or settings
-# by noise level gain at most a few hundredths of a decibel.
+# Measured: see DECISIONS.md. Finer grids, wider searches and more passes gain a few hundredths of a decibel.
 _PATCH_PX, _STRIDE_PX, _SEARCH_PX = 6, 4, 18
-_NUM_FIRST, _NUM_LATER = 60, 36
+_NUM_FIRST, _NUM_LATER, _NUM_LATER_COLOUR = 60, 36, 72
+# After the first pass, smooth parts of very noisy images need larger patches.
+_LARGE_PATCH_PX, _LARGE_FROM = 8, 40 / 255
 _NUM_PASSES = 3
 # Singular values below this share of the largest of noise alone vanish in the first pass; half of those is
 # kept, in the others, whose square in the estimate is this share of the mean one of noise.
@@ -73,13 +74,15 @@ def denoise_lowrank(
 def _pass(image: Tensor, estimate: Tensor, sigma: float, h: Function, number: int) -> Tensor:
     """Return the next estimate; the one given tells which patches are alike, and what to lean on."""
     total, weight = torch.zeros_like(image), torch.zeros_like(image[0])
-    patch_px = min(_PATCH_PX, *image.shape[1:])
+    patch_px = _LARGE_PATCH_PX if number and sigma > _LARGE_FROM else _PATCH_PX
+    patch_px = min(patch_px, *image.shape[1:])
+    num_later = _NUM_LATER if len(image) == 1 else _NUM_LATER_COLOUR
     found = find_groups(
         estimate,
         patch_px=patch_px,
         stride_px=min(_STRIDE_PX, patch_px),
         search_px=_SEARCH_PX,
-        num_similar=_NUM_LATER if number else _NUM_FIRST,
+        num_similar=num_later if number else _NUM_FIRST,
         # Every second grid lies between the patches of the others.
         first_px=number % 2 * min(_STRIDE_PX, patch_px) // 2,
     )
