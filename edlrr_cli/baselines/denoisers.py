@@ -83,8 +83,7 @@ def denoise_wavelet(pixels: Pixels, sigma: float) -> Pixels:
 def denoise_bm3d(pixels: Pixels, sigma: float) -> Pixels:
     """Shrink groups of similar patches in a transform of three dimensions.
 
-    Args and returns: as of `denoise_tv`; at small pictures, which are returned as they are, the
-    library crashes.
+    Args and returns: as of `denoise_tv`; a picture so small that the library crashes is returned as it is.
 
     Raises:
         UsageError: The library is not installed.
