@@ -39,7 +39,7 @@ def test_the_error_is_lowered_and_the_input_left_alone(name, num_channels):
 @pytest.mark.parametrize("num_channels", [1, 3])
 def test_bm3d_lowers_the_error(num_channels):
     pytest.importorskip("bm3d")
-    clean = picture(num_channels, side=24)
+    clean = picture(num_channels, side=16)
     assert error_of(DENOISERS["bm3d"](noisy(clean), SIGMA), clean) < 0.5 * SIGMA
 
 
