@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from edlrr_cli.tasks.config import Config
 
 if TYPE_CHECKING:
     from edlrr_cli.tasks.denoise.network import Denoiser
+
+_Settings = TypeVar("_Settings")
 
 
 def inpaint(image: NDArray[Any], mask: NDArray[np.bool_], **settings: Any) -> NDArray[Any]:
@@ -48,10 +50,7 @@ def inpaint(image: NDArray[Any], mask: NDArray[np.bool_], **settings: Any) -> ND
     if mask.dtype != np.bool_ or mask.shape != image.shape[:2]:
         raise UsageError(f"mask: expected bool of shape {image.shape[:2]}, got {mask.dtype} of {mask.shape}")
     peak = _peak(image.dtype)
-    try:
-        config = Config(**settings)
-    except TypeError as error:
-        raise UsageError(f"unknown setting: {error}", "see edlrr_cli.tasks.config.Config") from None
+    config = _configured(Config, settings)
     pixels = np.where(mask[..., None], 0.0, np.atleast_3d(image) / peak)
     restored = complete(pixels, ~mask, config).restored * peak
     if image.dtype.kind == "u":
@@ -90,16 +89,20 @@ def denoise(image: NDArray[Any], **settings: Any) -> NDArray[Any]:
     if image.ndim not in (2, 3) or np.atleast_3d(image).shape[2] not in (1, 3):
         raise UsageError(f"image: expected shape (h, w), (h, w, 1) or (h, w, 3), got {image.shape}")
     peak = _peak(image.dtype)
-    try:
-        config = Denoising(**settings)
-    except TypeError as error:
-        raise UsageError(f"unknown setting: {error}", "see edlrr_cli.tasks.denoise.config.Config") from None
+    config = _configured(Denoising, settings)
     denoiser = _shipped_denoiser() if config.method == "network" else None
     pixels = np.atleast_3d(image).astype(np.float64) / peak
     clean = remove(pixels, config, denoiser).pixels * peak
     if image.dtype.kind == "u":
         clean = np.rint(clean).clip(0, peak)
     return clean.reshape(image.shape).astype(image.dtype)
+
+
+def _configured(kind: type[_Settings], settings: dict[str, Any]) -> _Settings:
+    try:
+        return kind(**settings)
+    except TypeError as error:
+        raise UsageError(f"unknown setting: {error}", f"see {kind.__module__}.{kind.__name__}") from None
 
 
 @functools.cache
