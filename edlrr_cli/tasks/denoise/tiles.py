@@ -46,7 +46,7 @@ def apply_in_tiles(
         call: Shape (1, 1, h, w) to the same; an output pixel depends on no input farther away than
             ``reach_px`` in either direction.
         image: Shape (h, w). Not modified.
-        tile_px: Side of what is kept of a tile, a multiple of ``stride_px``.
+        tile_px: Side of what is kept of a tile inside the image, at most; a multiple of ``stride_px``.
         reach_px: How far the tiles overlap to either side, a multiple of it, too.
         stride_px: Multiples of it are the sides of the images that the function takes without padding.
         progress: Called after each tile.
@@ -74,14 +74,24 @@ def apply_in_tiles(
 
 
 def spans(length: int, tile_px: int, reach_px: int, stride_px: int) -> Iterator[Span]:
-    """Divide a side into tiles.
+    """Divide a side into as few tiles as there can be, which all see as much.
+
+    The first and the last keep what they see up to the border; a side that one tile sees whole is one.
 
     Example:
         >>> [(span.seen_start, span.start, span.stop, span.seen_stop) for span in spans(17, 8, 2, 2)]
-        [(0, 0, 8, 12), (6, 8, 16, 17), (6, 16, 17, 17)]
+        [(0, 0, 8, 12), (6, 8, 17, 17)]
     """
-    seen_px = tile_px + 2 * reach_px
-    last = max(math.ceil(length / stride_px) * stride_px - seen_px, 0)
-    for start in range(0, length, tile_px):
-        seen_start = min(max(start - reach_px, 0), last)
-        yield Span(start, min(start + tile_px, length), seen_start, min(seen_start + seen_px, length))
+    padded = _multiple_from(length, stride_px)
+    inner = padded - 2 * reach_px
+    count = max(math.ceil(inner / tile_px), 1)
+    step = _multiple_from(inner / count, stride_px)
+    seen_px = step + 2 * reach_px
+    seen_starts = [min(number * step, padded - seen_px) for number in range(count)]
+    starts = [0, *(seen_start + reach_px for seen_start in seen_starts[1:])]
+    for seen_start, start, stop in zip(seen_starts, starts, [*starts[1:], length], strict=True):
+        yield Span(start, stop, seen_start, min(seen_start + seen_px, length))
+
+
+def _multiple_from(number: float, stride_px: int) -> int:
+    return math.ceil(number / stride_px) * stride_px

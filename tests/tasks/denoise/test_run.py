@@ -108,10 +108,10 @@ def test_a_network_is_asked_for():
 
 
 def test_progress_counts_the_tiles_of_all_channels(monkeypatch):
-    monkeypatch.setattr("edlrr_cli.tasks.denoise.network._TILE_PX", 64)
+    monkeypatch.setattr("edlrr_cli.tasks.denoise.network._TILE_PX", 8)
     told = []
     config = Config(sigma=0.1, device="cpu")
     denoise(
-        pixels(80, 70, 3), config, denoiser(), progress=lambda number, count: told.append((number, count))
+        pixels(160, 155, 3), config, denoiser(), progress=lambda number, count: told.append((number, count))
     )
     assert told == [(number, 12) for number in range(1, 13)]

@@ -10,7 +10,7 @@ SMALL = {"dncnn": Size(6, 16), "dncnn-bf": Size(6, 16), "light": Size(1, 32)}
 
 
 @pytest.mark.parametrize("arch", SMALL)
-@pytest.mark.parametrize("size_px", [(203, 150), (64, 131), (40, 40)])
+@pytest.mark.parametrize("size_px", [(331, 210), (64, 285), (40, 40)])
 def test_tiles_are_the_whole_bit_for_bit(arch, size_px):
     torch.manual_seed(0)
     network = build_network(arch, SMALL[arch]).eval()
@@ -43,3 +43,13 @@ def test_spans_cover_a_side_once(length):
     found = list(spans(length, 64, 8, 8))
     assert [place for span in found for place in range(span.start, span.stop)] == list(range(length))
     assert all(0 <= span.seen_start <= span.start < span.stop <= span.seen_stop <= length for span in found)
+    assert all(span.seen_start <= max(span.start - 8, 0) for span in found)
+    assert all(span.seen_stop >= min(span.stop + 8, length) for span in found)
+
+
+@pytest.mark.parametrize(("length", "count"), [(80, 1), (81, 2), (144, 2), (145, 3)])
+def test_tiles_are_few_and_see_as_much(length, count):
+    found = list(spans(length, 64, 8, 8))
+    assert len(found) == count
+    (seen_px,) = {-(-span.seen_stop // 8) * 8 - span.seen_start for span in found}
+    assert seen_px <= 80
