@@ -50,10 +50,10 @@ class Denoiser:
             InputError: They do not make a network of this program.
         """
         try:
-            network = build_network(about["arch"], Size(int(about["depth"]), int(about["width"])))
+            network = build_network(about["arch"], _size(tensors, about))
             network.load_state_dict(dict(tensors))
-            largest = float(about["sigma"][1]) / 255
-        except (EdlrrError, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+            largest = _largest(about)
+        except (EdlrrError, LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
             raise InputError(
                 f"{name} does not fit any network of edlrr ({_fault(error)})", "make one with edlrr train"
             ) from error
@@ -76,7 +76,6 @@ class Denoiser:
 
         Returns:
             Shape of the image, not clipped.
-
         """
         if self.scales or sigma <= self.largest:
             return self._denoise_unscaled(image, sigma, progress)
@@ -95,6 +94,23 @@ class Denoiser:
         return apply_in_tiles(
             clean, image, tile_px=_TILE_PX, reach_px=reach_px, stride_px=stride_px, progress=progress
         )
+
+
+def _size(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> Size:
+    """Return the size that is claimed, if such tensors can have it; to build a giant would take forever."""
+    size = Size(int(about["depth"]), int(about["width"]))
+    widest = max((side for values in tensors.values() for side in values.shape), default=0)
+    if not (1 <= size.depth <= len(tensors) and 1 <= size.width <= widest):
+        raise ValueError(f"its tensors have not depth {size.depth} and width {size.width}")
+    return size
+
+
+def _largest(about: Mapping[str, Any]) -> float:
+    """Return the largest noise level trained for, on [0, 1]."""
+    level = float(about["sigma"][1])
+    if not (math.isfinite(level) and level > 0):
+        raise ValueError(f"sigma ends at {level:g}")
+    return level / 255
 
 
 def has_constants(network: nn.Module) -> bool:
