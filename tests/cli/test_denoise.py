@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +13,12 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 
-from edlrr_cli.errors import EXIT_DEVICE, EXIT_INPUT, EXIT_OUTPUT, EXIT_USAGE
+from edlrr_cli.errors import EXIT_DEVICE, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_USAGE
+from edlrr_cli.media.images import read_picture, save_picture
 from edlrr_cli.media.weights import write_weights
 from edlrr_cli.networks.build import build_network
 from edlrr_cli.networks.names import Size
+from edlrr_cli.tasks.denoise import run as task
 
 LEVEL = 20
 
@@ -69,6 +74,32 @@ def test_the_level_is_said_in_levels_of_255(run, noisy):
     assert record["settings"]["sigma"] == 12.5
 
 
+def test_the_network_that_comes_with_it_is_the_default(run, clean, noisy):
+    record = json.loads(run("denoise", noisy, "--reference", clean, "--json").stdout)
+    assert (record["method"], record["model"], record["reg"]) == ("network", None, None)
+    assert record["psnr"] > record["psnr_input"] + 8
+
+
+def test_json_tells_all_settings(run, noisy, tmp_path):
+    given = ("--method", "lrr", "--sigma", "15", "--strength", "0.5", "--reg", "nuclear", "--device", "cpu")
+    record = json.loads(run("denoise", noisy, *given, "--json").stdout)
+    assert record["settings"] == {
+        "method": "lrr",
+        "sigma": 15,
+        "strength": 0.5,
+        "reg": "nuclear",
+        "gamma": None,
+        "device": "cpu",
+        "add_noise": 0,
+        "seed": 0,
+    }
+    named = ("status", "input", "output", "reference", "figure", "reg", "sigma", "psnr", "psnr_input", "ssim")
+    assert [record[name] for name in named] == [
+        "ok", str(noisy), str(tmp_path / "noisy_denoised.png"), None, None, "nuclear", 15, None, None, None,
+    ]  # fmt: skip
+    assert record["seconds"] > 0
+
+
 def test_lines_for_people_say_what_was_done(run, clean, noisy):
     told = run("denoise", noisy, "--method", "lrr", "--reference", clean).stdout
     assert "(estimated)" in told
@@ -87,6 +118,32 @@ def test_strength_0_leaves_the_picture_bit_by_bit(run, noisy, tmp_path):
         run("denoise", noisy, "--strength", "0", "--method", "nlm", "-o", tmp_path / "s.png").exit_code == 0
     )
     assert (np.asarray(Image.open(tmp_path / "s.png")) == np.asarray(Image.open(noisy))).all()
+
+
+@pytest.mark.parametrize(("mode", "num_channels"), [("LA;16", 1), ("RGB;16", 3), ("RGBA;16", 3)])
+def test_16_bits_of_colour_and_transparency_are_kept(run, clean, model, tmp_path, mode, num_channels):
+    rng, peak = np.random.default_rng(0), 65535
+    pixels = np.rint(waves(20, 30, num_channels) / 255 * peak) / peak
+    alpha = rng.integers(0, peak + 1, (20, 30), dtype=np.uint16) if "A" in mode else None
+    picture = replace(read_picture(clean), pixels=pixels, alpha=alpha, mode=mode)
+    save_picture(tmp_path / "p.png", pixels, like=picture, overwrite=False)
+    result = run("denoise", tmp_path / "p.png", "--model", model, "-o", tmp_path / "out.png")
+    assert result.exit_code == 0, result.stderr
+    written = read_picture(tmp_path / "out.png")
+    assert written.mode == mode
+    assert alpha is None or (written.alpha == alpha).all()
+    # The network is of single precision: a last level of 16 bits may differ.
+    assert np.abs(written.pixels - pixels).max() * peak <= 1.5
+
+
+@pytest.mark.parametrize("size", [(2, 2), (3, 9)])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_tiny_pictures_work(run, tmp_path, size, mode):
+    Image.new(mode, size, "gray").save(tmp_path / "p.png")
+    result = run("denoise", tmp_path / "p.png", "--reference", tmp_path / "p.png", "--sigma", "20")
+    assert result.exit_code == 0, result.stderr
+    with Image.open(tmp_path / "p_denoised.png") as written:
+        assert (written.mode, written.size) == (mode, size)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16"])
@@ -127,7 +184,8 @@ def test_a_figure_is_drawn(run, clean, noisy, tmp_path):
     [
         (["--sigma", "much"], EXIT_USAGE, "say auto, or a level within 0..255"),
         (["--sigma", "256"], EXIT_USAGE, "sigma must be auto, or within 0..255"),
-        (["--method", "bm4d"], EXIT_USAGE, "bm3d"),
+        (["--method", "netwrk"], EXIT_USAGE, "unknown method 'netwrk'; did you mean 'network'?"),
+        (["--add-noise", "-1"], EXIT_USAGE, "--add-noise"),
         (["--method", "tv", "--reg", "nuclear"], EXIT_USAGE, "a setting of the method lrr"),
         (["--method", "tv", "--model", "m.safetensors"], EXIT_USAGE, "--model is of the method network"),
         (["--model", "none.safetensors"], EXIT_INPUT, "none.safetensors cannot be read"),
@@ -169,3 +227,39 @@ def test_a_reference_of_another_size_is_refused(refused, noisy, tmp_path):
 def test_an_unreadable_image_is_refused(refused, tmp_path):
     (tmp_path / "p.png").write_bytes(b"no picture")
     assert "p.png" in refused(EXIT_INPUT, "denoise", tmp_path / "p.png", "--method", "tv")
+
+
+def test_what_is_refused_costs_no_import_of_torch(noisy, tmp_path):
+    (tmp_path / "noisy_denoised.png").write_bytes(b"precious")
+    code = (
+        "import sys\n"
+        "from edlrr_cli.cli.app import edlrr\n"
+        "try: edlrr.main(sys.argv[1:])\n"
+        "except SystemExit as ended: print(ended.code, 'torch' in sys.modules)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "denoise", noisy], capture_output=True, text=True, check=False
+    )
+    assert ended.stdout == f"{EXIT_OUTPUT} False\n", ended.stderr
+    assert (tmp_path / "noisy_denoised.png").read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize(("patience_s", "drawn"), [(0, True), (60, False)])
+def test_a_terminal_sees_the_progress_of_what_takes_long(run, noisy, monkeypatch, patience_s, drawn):
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda self: True, raising=False)
+    monkeypatch.setattr("edlrr_cli.cli.denoise.command._SILENT_S", patience_s)
+    result = run("denoise", noisy, "--method", "lrr")
+    assert result.exit_code == 0
+    assert ("part" in result.stderr) == drawn
+
+
+def test_an_interrupted_run_leaves_nothing(run, noisy, monkeypatch, tmp_path):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(task, "denoise", interrupt)
+    before = sorted(tmp_path.iterdir())
+    result = run("denoise", noisy, "--method", "tv")
+    assert result.exit_code == EXIT_INTERRUPTED
+    assert result.stderr.strip() == "edlrr: interrupted: nothing is left half-written"
+    assert sorted(tmp_path.iterdir()) == before

@@ -27,6 +27,24 @@ if TYPE_CHECKING:
     from edlrr_cli.tasks.denoise.config import Config
     from edlrr_cli.tasks.denoise.network import Denoiser
     from edlrr_cli.tasks.denoise.progress import Progress
+    from edlrr_cli.tasks.denoise.run import Result
+
+# A bar for less would only flash up.
+_SILENT_S = 1.0
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files that are read; absent ones are None."""
+
+    image: Path
+    reference: Path | None
+    model: Path | None
+
+    @property
+    def given(self) -> list[Path]:
+        """Return those there are."""
+        return [path for path in (self.image, self.reference, self.model) if path is not None]
 
 
 @dataclass(frozen=True)
@@ -89,46 +107,50 @@ def denoise(
         raise UsageError(f"--model is of the method network, not of {config.method}", "leave it out")
     from edlrr_cli.cli.denoise.report import denoise_lines
 
-    targets = Targets(
-        output or beside(image, "denoised"), figure, [image, *filter(None, [reference, model])], overwrite
-    )
+    files = Files(image, reference, model)
+    targets = Targets(output or beside(image, "denoised"), figure, files.given, overwrite)
     targets.check()
-    experiment = Experiment(add_noise, seed)
-    record = _run(image, reference, model, config, experiment, targets, quiet=quiet)
+    record = _run(files, config, Experiment(add_noise, seed), targets, quiet=quiet)
     tell(record, denoise_lines(record), as_json=as_json, quiet=quiet)
 
 
 def _run(
-    image: Path,
-    reference: Path | None,
-    model: Path | None,
-    config: Config,
-    experiment: Experiment,
-    targets: Targets,
-    *,
-    quiet: bool,
+    files: Files, config: Config, experiment: Experiment, targets: Targets, *, quiet: bool
 ) -> dict[str, Any]:
     """Read, denoise, write, and return the record of it."""
     from edlrr_cli.cli.denoise.report import Pictures, denoise_record, write_comparison
-    from edlrr_cli.media.images import as_written, check_output, read_picture, read_reference, save_picture
-    from edlrr_cli.tasks.denoise import run as task
+    from edlrr_cli.media.images import as_written, save_picture
 
-    picture = read_picture(image)
-    check_output(targets.output, overwrite=targets.overwrite, like=picture)
-    clean = None if reference is None else read_reference(reference, picture)
-    denoiser = _load(model) if config.method == "network" else None
+    picture, clean = _read(files, targets)
     noisy, clean = _with_noise(picture, clean, experiment)
     if not quiet:
         for note in (*picture.notes, *_notes(experiment)):
-            click.echo(f"{image}: {note}", err=True)
-    with _progress_bar(shown=not quiet and sys.stderr.isatty()) as progress:
-        result = task.denoise(noisy, config, denoiser, progress=progress)
+            click.echo(f"{files.image}: {note}", err=True)
+    result = _denoised(noisy, config, files.model, shown=not quiet and sys.stderr.isatty())
     save_picture(targets.output, result.pixels, like=picture, overwrite=targets.overwrite)
     pictures = Pictures(noisy, as_written(result.pixels, picture), clean)
-    record = denoise_record(image, reference, model, targets, config, experiment, result, pictures)
+    record = denoise_record(files, targets, config, experiment, result, pictures)
     if targets.figure is not None:
         write_comparison(targets.figure, pictures, record, overwrite=targets.overwrite)
     return record
+
+
+def _read(files: Files, targets: Targets) -> tuple[Picture, NDArray[np.float64] | None]:
+    """Return the picture, and the pixels of the reference if there is one."""
+    from edlrr_cli.media.images import check_output, read_picture, read_reference
+
+    picture = read_picture(files.image)
+    check_output(targets.output, overwrite=targets.overwrite, like=picture)
+    return picture, None if files.reference is None else read_reference(files.reference, picture)
+
+
+def _denoised(noisy: NDArray[np.float64], config: Config, model: Path | None, *, shown: bool) -> Result:
+    """Denoise by the chosen method; torch is imported here, after all that can be refused without it."""
+    from edlrr_cli.tasks.denoise import run as task
+
+    denoiser = _load(model) if config.method == "network" else None
+    with _progress_bar(shown=shown) as progress:
+        return task.denoise(noisy, config, denoiser, progress=progress)
 
 
 def _load(model: Path | None) -> Denoiser:
@@ -161,13 +183,13 @@ def _notes(experiment: Experiment) -> Iterator[str]:
 
 @contextmanager
 def _progress_bar(*, shown: bool) -> Iterator[Progress | None]:
-    """Yield a callback that draws on stderr, or None if nothing is to be drawn."""
+    """Yield a callback that draws on stderr what takes long, or None if nothing is to be drawn."""
     if not shown:
         yield None
         return
     from tqdm import tqdm
 
-    with tqdm(file=sys.stderr, unit="part", leave=False, dynamic_ncols=True) as bar:
+    with tqdm(file=sys.stderr, unit="part", leave=False, delay=_SILENT_S, dynamic_ncols=True) as bar:
 
         def advance(number: int, count: int) -> None:
             bar.total = count

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from edlrr_cli.cli.options import REG, options_of
+from edlrr_cli.cli.options import REG, Name, options_of
 from edlrr_cli.cli.settings import NOISE_LEVELS
 from edlrr_cli.errors import UsageError
+from edlrr_cli.tasks.checks import require_choice
 from edlrr_cli.tasks.denoise.config import METHODS, Config
 
 _AUTO = "auto"
@@ -30,8 +31,8 @@ class NoiseLevel(click.ParamType):  # type: ignore[type-arg]  # no generic in cl
 
 
 _HELP = {
-    "method": "Ours: a trained network, or the low-rank penalty on groups of similar patches (lrr). To "
-    f"compare: {', '.join(METHODS[2:])}.",
+    "method": "Ours: a trained network (network), or the low-rank penalty on groups of similar patches "
+    f"(lrr). To compare: {', '.join(METHODS[2:])}.",
     "sigma": "Standard deviation of the noise on 0..255. [default: auto, estimated]",
     "strength": "Factor of the noise level; more smooths more, 0 leaves the picture as it is.",
     "reg": "Penalty of the method lrr; 'edlrr show regs' lists them. [default: the method's own]",
@@ -39,7 +40,9 @@ _HELP = {
     "device": "auto, cpu, cuda or cuda:N.",
 }
 
-_KINDS = {"method": click.Choice(METHODS), "sigma": NoiseLevel(), "reg": REG}
+_METHOD = Name("name", lambda name: require_choice("method", name, METHODS), lambda: METHODS)
+
+_KINDS = {"method": _METHOD, "sigma": NoiseLevel(), "reg": REG}
 
 
 def denoising_options(command: Any) -> Any:

@@ -14,10 +14,9 @@ from edlrr_cli import __version__
 from edlrr_cli.cli.settings import NOISE_LEVELS
 from edlrr_cli.media.figure import comparison_panels, write_figure
 from edlrr_cli.metrics import psnr, ssim
-from edlrr_cli.tasks.denoise.lowrank import DEFAULT_REG
 
 if TYPE_CHECKING:
-    from edlrr_cli.cli.denoise.command import Experiment
+    from edlrr_cli.cli.denoise.command import Experiment, Files
     from edlrr_cli.cli.targets import Targets
     from edlrr_cli.tasks.denoise.config import Config
     from edlrr_cli.tasks.denoise.run import Result
@@ -39,9 +38,7 @@ class Pictures:
 
 
 def denoise_record(
-    image: Path,
-    reference: Path | None,
-    model: Path | None,
+    files: Files,
     targets: Targets,
     config: Config,
     experiment: Experiment,
@@ -53,13 +50,13 @@ def denoise_record(
     settings |= {"add_noise": experiment.level, "seed": experiment.seed}
     return {
         "status": "ok",
-        "input": str(image),
-        "reference": None if reference is None else str(reference),
+        "input": str(files.image),
+        "reference": None if files.reference is None else str(files.reference),
         "output": str(targets.output),
         "figure": None if targets.figure is None else str(targets.figure),
-        "model": None if model is None else str(model),
+        "model": None if files.model is None else str(files.model),
         "method": config.method,
-        "reg": (config.reg or DEFAULT_REG) if config.method == "lrr" else None,
+        "reg": config.penalty if config.method == "lrr" else None,
         "sigma": round(result.sigma * NOISE_LEVELS, 3),
         "sigma_estimated": config.sigma is None,
         "device": result.device,
@@ -88,6 +85,7 @@ def denoise_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "noise", f"sigma {record['sigma']:.1f} ({found})" + ("" if strength == 1 else f" x {strength:g}")
     if record["psnr"] is not None:
         yield "PSNR", f"{record['psnr_input']:.2f} -> {record['psnr']:.2f} dB"
+    if record["ssim"] is not None:
         yield "SSIM", f"{record['ssim_input']:.4f} -> {record['ssim']:.4f}"
     yield "method", record["method"] if record["reg"] is None else f"{record['method']} ({record['reg']})"
     if record["figure"] is not None:

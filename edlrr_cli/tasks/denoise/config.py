@@ -12,6 +12,8 @@ from edlrr_cli.tasks.checks import require, require_choice
 
 #: ``network`` and ``lrr`` are of this program; the others are there for comparison.
 METHODS = ("network", "lrr", *DENOISERS)
+#: Penalty of the method ``lrr``.
+DEFAULT_REG = "schatten-0.1"
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Config:
         method: One of `METHODS`.
         sigma: Standard deviation of the noise; None: estimated.
         strength: Factor of the noise level that the method is told; 0 leaves the picture as it is.
-        reg: Penalty of the method ``lrr``, one of `edlrr_cli.lrr.names.REG_NAMES`.
+        reg: Penalty of the method ``lrr``, one of `edlrr_cli.lrr.names.REG_NAMES`; None for `DEFAULT_REG`.
         gamma: Its shape; None for its default.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``; of ``network`` and ``lrr``.
 
@@ -54,3 +56,8 @@ class Config:
             "more than 0",
             self.gamma,
         )
+
+    @property
+    def penalty(self) -> str:
+        """Return the penalty of the method ``lrr``."""
+        return DEFAULT_REG if self.reg is None else self.reg

@@ -13,14 +13,14 @@ from torch import Tensor
 from edlrr_cli.baselines.denoisers import DENOISERS
 from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.tasks.denoise.config import Config
-from edlrr_cli.tasks.denoise.lowrank import denoise_lowrank
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
 from edlrr_cli.tasks.denoise.opponent import from_opponent, to_opponent
 from edlrr_cli.tasks.denoise.progress import Progress
 from edlrr_cli.tasks.device import resolve_device
 
-_GRAY = 0.5
+# What is added to the differences of colours, which are about 0. Measured: see DECISIONS.md.
+_OFFSET = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,13 +82,19 @@ def _denoise(
         return DENOISERS[config.method](pixels, sigma)
     image = torch.from_numpy(pixels).permute(2, 0, 1).float().to(device)
     if config.method == "lrr":
-        settings = {} if config.reg is None else {"reg": config.reg}
-        denoised = denoise_lowrank(image, sigma, gamma=config.gamma, progress=progress, **settings)
+        denoised = _by_low_rank(image, sigma, config, progress)
     elif denoiser is None:
         raise UsageError("method network needs a denoiser", "load one, or take another method")
     else:
         denoised = denoise_by_network(image, sigma, denoiser.to(device), progress)
     return denoised.permute(1, 2, 0).double().cpu().numpy()
+
+
+def _by_low_rank(image: Tensor, sigma: float, config: Config, progress: Progress | None) -> Tensor:
+    # The series of penalties take half a second to import, which the network can do without.
+    from edlrr_cli.tasks.denoise.lowrank import denoise_lowrank
+
+    return denoise_lowrank(image, sigma, reg=config.penalty, gamma=config.gamma, progress=progress)
 
 
 def denoise_by_network(
@@ -106,12 +112,12 @@ def denoise_by_network(
         return denoiser.denoise(image[0], sigma, progress)[None]
     brightness, red, green = to_opponent(image)
     first, second, third = (_share_of(progress, index, 3) for index in range(3))
-    # Each as the network knows images: brightness within [0, 1], differences about medium gray.
+    # Each as the network knows images: brightness within [0, 1], differences about a shade of gray.
     whole = 3**0.5
     parts = [
         denoiser.denoise(brightness / whole, sigma / whole, first) * whole,
-        denoiser.denoise(red + _GRAY, sigma, second) - _GRAY,
-        denoiser.denoise(green + _GRAY, sigma, third) - _GRAY,
+        denoiser.denoise(red + _OFFSET, sigma, second) - _OFFSET,
+        denoiser.denoise(green + _OFFSET, sigma, third) - _OFFSET,
     ]
     return from_opponent(torch.stack(parts))
 
