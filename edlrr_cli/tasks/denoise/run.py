@@ -20,7 +20,7 @@ from edlrr_cli.tasks.denoise.progress import Progress
 from edlrr_cli.tasks.device import resolve_device
 
 # What is added to the differences of colours, which are about 0. Measured: see DECISIONS.md.
-_OFFSET = 0.5
+_OFFSET = 0.2
 
 
 @dataclass(frozen=True, eq=False)
