@@ -52,8 +52,9 @@ def draw_figure(rows: Sequence[Row], test_set: str) -> bytes:
         axes.set_xlabel("noise level tested")
         axes.grid(alpha=0.25)
     panels[0].set_ylabel(f"PSNR on {test_set} (dB)")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+    curves = {line.get_label(): line for axes in panels for line in axes.get_legend_handles_labels()[0]}
+    named = [curves[style.label] for style in _STYLES.values() if style.label in curves]
+    figure.legend(handles=named, loc="outside lower center", ncols=4, frameon=False)
     stream = io.BytesIO()
     figure.savefig(stream, format="png")
     return stream.getvalue()
