@@ -43,7 +43,7 @@ def inpaint(image: NDArray[Any], mask: NDArray[np.bool_], **settings: Any) -> ND
         >>> int(np.abs(restored.astype(int) - stripes).max()) < 40
         True
     """
-    from edlrr_cli.tasks.inpaint import inpaint as complete
+    from edlrr_cli.tasks.restore import restore
 
     if image.ndim not in (2, 3):
         raise UsageError(f"image: expected shape (h, w) or (h, w, c), got {image.shape}")
@@ -52,7 +52,7 @@ def inpaint(image: NDArray[Any], mask: NDArray[np.bool_], **settings: Any) -> ND
     peak = _peak(image.dtype)
     config = _configured(Config, settings)
     pixels = np.where(mask[..., None], 0.0, np.atleast_3d(image) / peak)
-    restored = complete(pixels, ~mask, config).restored * peak
+    restored = restore(pixels, ~mask, config).restored * peak
     if image.dtype.kind == "u":
         restored = np.rint(restored)
     restored = restored.reshape(image.shape).astype(image.dtype)

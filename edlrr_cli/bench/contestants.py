@@ -1,14 +1,15 @@
 """Who runs in Table 1: ours, the compared methods and the controls, each behind one call.
 
-``laguerre-gamma`` is a penalty with the default settings of ``edlrr inpaint`` and ``laguerre-gamma:paper``
-the same in the paper's setting; ``irnn`` is a compared method as published, ``irnn:tuned`` the same
-with its free parameters chosen on hidden known pixels, and ``irnn:shape=0.5:scale=1`` with others set.
+``laguerre-gamma`` is a penalty with the default settings of ``edlrr inpaint``, ``laguerre-gamma:nonlocal``
+the same with ``--prior nonlocal``, ``laguerre-gamma:paper`` in the paper's setting; ``irnn`` is a compared
+method as published, ``irnn:tuned`` the same with its free parameters chosen on hidden known pixels, and
+``irnn:shape=0.5:scale=1`` with others set.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from edlrr_cli.cli.settings import resolve
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import nearest, parse_reg
 from edlrr_cli.tasks.config import Config
-from edlrr_cli.tasks.inpaint import inpaint
+from edlrr_cli.tasks.restore import restore as restore_by
 from edlrr_cli.tasks.tuning import tune
 
 #: The five columns of ours in the paper's Table 1, by penalty.
@@ -31,7 +32,23 @@ PAPER_COLUMNS = {
     "laguerre-gamma": "L-gamma*",
     "laguerre-laplace": "L-Lap",
 }
-_PAPER, _TUNED = "paper", "tuned"
+_TUNED = "tuned"
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """How a penalty runs: the group of its row, and what is said beside the penalty."""
+
+    group: str
+    flags: dict[str, Any] = field(default_factory=dict)
+    preset: str | None = None
+
+
+_SETTINGS = {
+    "": _Setting("ours"),
+    "nonlocal": _Setting("ours, nonlocal", {"prior": "nonlocal"}),
+    "paper": _Setting("ours, paper's setting", preset="paper"),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +116,8 @@ def contestant(name: str) -> Contestant:
             return _compared(base, tuned=True)
         if all("=" in variant for variant in variants):
             return _compared(base, fixed=_params(base, variants))
-    elif variants in ([], [_PAPER]) and _is_reg(base):
-        return _ours(base, paper=bool(variants))
+    elif len(variants) <= 1 and "".join(variants) in _SETTINGS and _is_reg(base):
+        return _ours(base, "".join(variants))
     raise UsageError(f"unknown method {name!r}", nearest(name, all_names()))
 
 
@@ -119,26 +136,28 @@ def _params(method: str, words: list[str]) -> Params:
 
 
 def all_names() -> tuple[str, ...]:
-    """Return every row of the table: ours twice, compared methods, those with free parameters twice.
+    """Return every row of the table: ours in each setting, compared methods, tunable ones twice.
 
     Methods whose library is not installed are left out.
     """
-    ours = [f"{reg}{setting}" for setting in ("", f":{_PAPER}") for reg in PAPER_COLUMNS]
+    ours = [f"{reg}:{setting}".rstrip(":") for setting in _SETTINGS for reg in PAPER_COLUMNS]
     here = {name: method for name, method in registry.METHODS.items() if method.installed}
     return (*ours, *here, *(f"{name}:{_TUNED}" for name, method in here.items() if method.grid))
 
 
-def _ours(reg: str, *, paper: bool) -> Contestant:
+def _ours(reg: str, setting: str) -> Contestant:
+    chosen_by = _SETTINGS[setting]
+
     def settings() -> Params:
-        return asdict(resolve({"reg": reg}, None, _PAPER if paper else None).config)
+        return asdict(resolve({"reg": reg, **chosen_by.flags}, None, chosen_by.preset).config)
 
     def restore(task: Task, chosen: Params) -> Outcome:
         of_task = {"device": str(task.device), "seed": task.seed}
-        result = inpaint(task.image, task.known, Config(**{**settings(), **chosen, **of_task}))
+        result = restore_by(task.image, task.known, Config(**{**settings(), **chosen, **of_task}))
         return Outcome(result.restored, result.restored, result.iterations, result.stop)
 
-    group = "ours, paper's setting" if paper else "ours"
-    return Contestant(reg, group, PAPER_COLUMNS.get(reg) if paper else None, settings, restore)
+    printed = PAPER_COLUMNS.get(reg) if setting == "paper" else None
+    return Contestant(reg, chosen_by.group, printed, settings, restore)
 
 
 def _compared(name: str, *, tuned: bool = False, fixed: Params | None = None) -> Contestant:

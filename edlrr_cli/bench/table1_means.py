@@ -11,13 +11,15 @@ from edlrr_cli.bench.record import Row
 #: The groups of methods in the order of the table, each with its heading.
 GROUPS = {
     "ours": "Ours, default settings",
+    "ours, nonlocal": "Ours, then groups of similar patches",
     "ours, paper's setting": "Ours, the paper's setting",
     "compared": "Compared, published settings",
     "compared, tuned": "Compared, free parameters chosen on hidden known pixels",
     "compared, other settings": "Compared, other settings",
     "control": "Controls",
 }
-_PAPER, TUNED = "ours, paper's setting", "compared, tuned"
+TUNED = "compared, tuned"
+_SETTINGS = {"ours, nonlocal": " (nonlocal)", "ours, paper's setting": " (paper)"}
 
 
 class Means:
@@ -59,8 +61,7 @@ class Means:
 
     def label(self, method: str) -> str:
         """Return what to call a method where no heading tells its setting."""
-        setting = " (paper)" if self.group(method) == _PAPER else ""
-        return self.title(method) + setting
+        return self.title(method) + _SETTINGS.get(self.group(method), "")
 
     def cell(self, method: str, corruption: str) -> Row:
         """Return a mean row; empty if the method did not run there."""

@@ -38,6 +38,7 @@ _UNTOUCHED = "untouched"  # takes no time and restores nothing
 
 _STYLES = {
     "ours": ("o", "#0062a3"),
+    "ours, nonlocal": ("P", "#0e7c4a"),
     "ours, paper's setting": ("s", "#6a3d9a"),
     "compared": ("^", "#b34700"),
     TUNED: ("^", "#b34700"),

@@ -162,12 +162,11 @@ def _restore(files: Files, inputs: Inputs, settings: Settings, *, quiet: bool) -
 
 def _filled(inputs: Inputs, settings: Settings, callback: Callback | None) -> Result | Compared:
     """Fill the hole by the chosen method."""
-    from edlrr_cli.tasks import compared
-    from edlrr_cli.tasks import inpaint as task
+    from edlrr_cli.tasks import compared, restore
 
     image, known, config = inputs.picture.pixels, inputs.mask.known, settings.config
     if settings.is_ours:
-        return task.inpaint(image, known, config, callback=callback)
+        return restore.restore(image, known, config, callback=callback)
     return compared.inpaint_by(
         settings.choice.method,
         image,

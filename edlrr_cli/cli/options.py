@@ -21,7 +21,7 @@ from edlrr_cli.cli.settings import (
     setting_types,
 )
 from edlrr_cli.lrr.names import BACKENDS, REG_NAMES, parse_reg
-from edlrr_cli.tasks.config import FILLS
+from edlrr_cli.tasks.config import FILLS, PRIORS
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -62,6 +62,7 @@ PRESET = Name("name", preset_path, preset_names)
 _TYPES: dict[str, Any] = {
     "method": METHOD,
     "reg": REG,
+    "prior": click.Choice(PRIORS),
     "fill": click.Choice(FILLS),
     "backend": click.Choice(BACKENDS),
     "mask_mode": click.Choice(MASK_MODES),
@@ -70,6 +71,7 @@ _TYPES: dict[str, Any] = {
 _HELP = {
     "method": "What fills the hole; 'edlrr show methods' lists them.",
     "tune": "Choose the parameters of a compared method on hidden known pixels, or not.",
+    "prior": "What is penalised: whole channels, or groups of similar patches too.",
     "reg": "Penalty on the singular values; 'edlrr show regs' lists them.",
     "gamma": "Shape of the penalty. [default: the penalty's own]",
     "scale": "Unit of the singular values. [default: chosen from the spectrum]",

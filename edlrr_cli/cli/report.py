@@ -123,6 +123,8 @@ def _our_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     ranks = (record["effective_rank_before"], record["effective_rank_after"])
     yield "effective rank", f"{ranks[0]:.1f} -> {ranks[1]:.1f}"
     yield "objective", _objective(record)
+    if settings["prior"] == "nonlocal":
+        yield "prior", "nonlocal, from the global one, of which the figures above are, ranks apart"
     if record["weight"] < 1:
         yield (
             "mixture",

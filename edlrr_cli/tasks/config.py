@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import BACKENDS, parse_reg
 from edlrr_cli.tasks.checks import require, require_choice
 
 FILLS = ("biharmonic", "mean", "zero")
+PRIORS = ("global", "nonlocal")
 
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of `edlrr_cli.tasks.inpaint.inpaint`; the defaults suit any image.
+    """Settings of `edlrr_cli.tasks.restore.restore`; the defaults suit any image.
 
     Attributes:
+        prior: What is penalised: ``"global"``, each channel as one matrix, or ``"nonlocal"``, then groups
+            of similar patches too, all channels together, which needs exact known pixels.
         reg: The penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
         gamma: Shape of the penalty, in units of the scaled singular value; None for its default.
         scale: Unit of the singular values at the end of the continuation; None: chosen from the
@@ -43,6 +47,7 @@ class Config:
         UsageError: A value is outside its domain.
     """
 
+    prior: str = "global"
     reg: str = "laguerre-gamma"
     gamma: float | None = None
     scale: float | None = None
@@ -63,6 +68,7 @@ class Config:
 
     def __post_init__(self) -> None:
         parse_reg(self.reg)
+        require_choice("prior", self.prior, PRIORS)
         require_choice("fill", self.fill, FILLS)
         require_choice("backend", self.backend, BACKENDS)
         for name in ("gamma", "scale", "lam", "lr", "time_budget", "probes"):
@@ -71,6 +77,10 @@ class Config:
         for name in ("noise", "whiten"):
             value = getattr(self, name)
             require(math.isfinite(value) and value >= 0, name, "0 or more", value)
+        if self.prior == "nonlocal" and self.noise > 0:
+            raise UsageError(
+                "the prior nonlocal takes known pixels as exact", "leave noise out, or take global"
+            )
         require(self.steps >= 0, "steps", "0 or more", self.steps)
         require(self.refresh >= 1, "refresh", "1 or more", self.refresh)
         require(0 <= self.seed < 2**63, "seed", "between 0 and 2^63 - 1", self.seed)

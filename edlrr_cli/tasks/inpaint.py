@@ -147,8 +147,8 @@ def inpaint(
         scale=scale,
         data_term=problem.misfit(final) if config.noise > 0 else 0.0,
         penalty=penalty,
-        effective_rank_before=_effective_rank(problem.tensor(image)),
-        effective_rank_after=_effective_rank(final),
+        effective_rank_before=effective_rank(problem.tensor(image)),
+        effective_rank_after=effective_rank(final),
         weight=weight,
         held_out_psnr=_psnr(problem.held_out_rmse(blended)),
         history=tuple(run.history),
@@ -389,8 +389,17 @@ def _finite(loss: float, step: int) -> float:
     return loss
 
 
-def _effective_rank(X: Tensor) -> float:
-    """Return exp of the entropy of the normalised singular values, without the means, over the channels."""
+def effective_rank(X: Tensor) -> float:
+    """Return exp of the entropy of the normalised singular values of channels without their means.
+
+    Args:
+        X: Shape (c, h, w); NaN counts as 0.
+
+    Returns:
+        The mean over the channels.
+
+    Source: Roy, Vetterli, "The effective rank", 2007.
+    """
     S = torch.nan_to_num(X.double())
     S = S - S.mean((-2, -1), keepdim=True)
     sigma = torch.linalg.svdvals(S)

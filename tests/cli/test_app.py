@@ -14,7 +14,7 @@ import pytest
 
 from edlrr_cli import __version__, errors
 from edlrr_cli.cli.app import fault_of
-from edlrr_cli.tasks import inpaint as task
+from edlrr_cli.tasks import restore as task
 
 HEAVY = {"torch", "numpy", "skimage", "scipy", "matplotlib", "PIL", "tqdm"}
 
@@ -100,7 +100,7 @@ def test_internal_error_shows_its_traceback_only_on_request(run, refused, scene,
     def broken(*_, **__):
         raise IndexError("list index out of range")
 
-    monkeypatch.setattr(task, "inpaint", broken)
+    monkeypatch.setattr(task, "restore", broken)
     line = refused(1, *scene.arguments("--quiet"))
     assert line == (
         "edlrr: internal error: IndexError: list index out of range; run again with --debug and report it\n"

@@ -15,7 +15,7 @@ from edlrr_cli import __version__
 from edlrr_cli.baselines.registry import METHODS
 from edlrr_cli.errors import EXIT_DEVICE, EXIT_INPUT, EXIT_OUTPUT
 from edlrr_cli.metrics import psnr
-from edlrr_cli.tasks import inpaint as task
+from edlrr_cli.tasks import restore as task
 from edlrr_cli.tasks.config import Config
 
 from .conftest import SIDE_PX, write_scene
@@ -131,8 +131,8 @@ def test_settings_reach_the_task(run, scene, monkeypatch):
         told.update(config=config, known=known, callback=callback)
         return original(image, known, config, callback=callback)
 
-    original = task.inpaint
-    monkeypatch.setattr(task, "inpaint", spy)
+    original = task.restore
+    monkeypatch.setattr(task, "restore", spy)
     config = scene.folder / "mine.toml"
     config.write_text('preset = "paper"\nsteps = 7\nlr = 0.02\n')
     result = run(

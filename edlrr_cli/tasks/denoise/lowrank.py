@@ -8,8 +8,8 @@ from torch import Tensor
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import Function
 from edlrr_cli.tasks.denoise.config import DEFAULT_REG
-from edlrr_cli.tasks.denoise.patch_groups import find_groups
 from edlrr_cli.tasks.denoise.progress import Progress
+from edlrr_cli.tasks.patch_groups import find_groups
 
 # Measured: see DECISIONS.md. Finer grids, wider searches and more passes gain a few hundredths of a decibel.
 _PATCH_PX, _STRIDE_PX, _SEARCH_PX = 6, 4, 18

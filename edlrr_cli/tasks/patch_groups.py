@@ -57,11 +57,20 @@ class Groups:
             matrices: As `gather` returns them.
             trust: Weight of each group, shape (g,).
         """
+        self.add_patches(total, matrices, trust)
+        self.add_trust(weight, trust)
+
+    def add_patches(self, total: Tensor, matrices: Tensor, trust: Tensor) -> None:
+        """Add the patches alone; in place, arguments as in `add_to`."""
+        pixels = self._pixels()
+        patches = (matrices * trust[:, None, None]).reshape(len(matrices), len(total), *pixels.shape[1:])
+        total.view(len(total), -1).index_add_(1, pixels.flatten(), patches.transpose(0, 1).flatten(1))
+
+    def add_trust(self, weight: Tensor, trust: Tensor) -> None:
+        """Add the weights alone; in place, arguments as in `add_to`."""
         pixels = self._pixels()
         weights = trust[:, None, None].expand(pixels.shape)
         weight.view(-1).index_add_(0, pixels.flatten(), weights.flatten())
-        patches = (matrices * trust[:, None, None]).reshape(len(matrices), len(total), *pixels.shape[1:])
-        total.view(len(total), -1).index_add_(1, pixels.flatten(), patches.transpose(0, 1).flatten(1))
 
     def _pixels(self) -> Tensor:
         """Return the flat indices of all pixels, shape (g, patch_px^2, k)."""

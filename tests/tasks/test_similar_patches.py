@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from edlrr_cli.metrics import psnr
+from edlrr_cli.tasks.fill import fill
+from edlrr_cli.tasks.similar_patches import _groups_at, _Majorizer, lower_group_ranks
+
+
+def tensor(pixels):
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float()
+
+
+def rings(size=56, channels=3):
+    """Of no low rank as a matrix, but full of similar patches."""
+    y, x = np.mgrid[:size, :size]
+    wave = 0.5 + 0.3 * np.sin(0.9 * np.hypot(y - 5, x + 20))
+    return np.stack([wave * (1 - 0.2 * c) for c in range(channels)], axis=-1)
+
+
+def damaged(image, share=0.5, seed=0):
+    known = np.random.default_rng(seed).random(image.shape[:2]) >= share
+    return tensor(fill(np.where(known[..., None], image, 0.0), known, "biharmonic")), torch.from_numpy(known)
+
+
+def quality(X, image):
+    return psnr(X.permute(1, 2, 0).double().numpy(), image, data_range=1)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_similar_patches_help_where_matrices_cannot(channels):
+    image = rings(channels=channels)
+    start, known = damaged(image)
+    assert quality(lower_group_ranks(start, known), image) > quality(start, image) + 3
+
+
+def test_known_pixels_stay_and_the_start_is_not_modified():
+    start, known = damaged(rings(32))
+    before = start.clone()
+    X = lower_group_ranks(start, known)
+    assert torch.equal(X[:, known], before[:, known])
+    assert torch.equal(start, before)
+    assert not torch.equal(X, before)
+
+
+def test_the_same_twice():
+    start, known = damaged(rings(32))
+    assert torch.equal(lower_group_ranks(start, known), lower_group_ranks(start, known))
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (1, 40), (3, 50), (6, 7), (9, 30)])
+def test_images_smaller_than_a_patch_or_a_search(shape):
+    X = torch.rand(3, *shape, generator=torch.Generator().manual_seed(0))
+    known = torch.ones(shape, dtype=torch.bool)
+    known[0, 0] = known[-1, -1] = False
+    result = lower_group_ranks(X, known)
+    assert result.isfinite().all()
+    assert torch.equal(result[:, known], X[:, known])
+
+
+def test_a_flat_picture_stays_flat():
+    known = torch.rand(20, 20, generator=torch.Generator().manual_seed(0)) > 0.3
+    X = torch.full((1, 20, 20), 0.25)
+    assert torch.allclose(lower_group_ranks(X, known), X, atol=1e-6)
+
+
+def penalty(X, groups, trusts, error):
+    """The definition, by singular values in float64."""
+    total = 0.0
+    for some, trust in zip(groups, trusts, strict=True):
+        S = some.gather(X.double())
+        S = S - S.mean(2, keepdim=True)
+        tau = error * (S.shape[1] ** 0.5 + S.shape[2] ** 0.5)
+        logs = (torch.linalg.svdvals(S) ** 2 + tau**2).log().sum(1)
+        total += float((trust.double() * logs).sum())
+    return total
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_majorizer_is_of_the_penalty(channels):
+    start, known = damaged(rings(32, channels))
+    groups, error = _groups_at(start, ~known, 0), 0.01
+    majorizer = _Majorizer(start, groups, error)
+    trusts = [part.trust for part in majorizer._parts]
+    exact = penalty(start, groups, trusts, error)
+    assert majorizer.penalty == pytest.approx(exact, rel=1e-4)
+
+    # Along a direction: 2 / tau^2 times the gradient of the majorizer is the derivative of the penalty.
+    direction = torch.randn(start.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    S = groups[0].gather(start)
+    tau = error * (S.shape[1] ** 0.5 + S.shape[2] ** 0.5)
+    slope = 2 / tau**2 * float((majorizer._gradient(start).double() * direction).sum())
+    by = 1e-5
+    ahead, behind = (
+        penalty(start.double() + sign * by * direction, groups, trusts, error) for sign in (1, -1)
+    )
+    assert slope == pytest.approx((ahead - behind) / (2 * by), rel=1e-2)
+    # What minimises the majorizer lowers the penalty.
+    assert penalty(majorizer.minimised(start, ~known), groups, trusts, error) < exact
+
+
+def test_groups_without_a_hole_are_left_out():
+    known = torch.ones(64, 64, dtype=torch.bool)
+    X = tensor(rings(64))
+    assert _groups_at(X, ~known, 0) == []
+    assert torch.equal(lower_group_ranks(X, known), X)
+
+
+def test_no_round_begins_when_time_is_up():
+    start, known = damaged(rings(32))
+    told = []
+    answers = iter([True, False])
+    lower_group_ranks(start, known, progress=lambda *of: told.append(of[:2]), time_left=lambda: next(answers))
+    assert told == [(1, 6)]
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_gpu_agrees():
+    start, known = damaged(rings())
+    here = lower_group_ranks(start, known)
+    there = lower_group_ranks(start.cuda(), known.cuda()).cpu()
+    assert (here - there).abs().max() < 5e-3
