@@ -40,7 +40,7 @@ def lower_group_ranks(
 
     Every round puts a quadratic majorizer in the place of the penalty, of weights
     W_g = (S_g^T S_g + tau^2)^-1 by Cholesky, S_g = P_g X, and takes some steps of conjugate gradients on it;
-    tau shrinks from round to round. A group that the penalty makes of low rank counts more: c_g = 1 / (1 + rank).
+    tau shrinks from round to round. A group of low rank counts more: c_g = 1 / (1 + rank).
 
     Args:
         image: Shape (c, h, w), floating; the missing pixels are the start, which must be a good guess:

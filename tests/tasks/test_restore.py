@@ -29,7 +29,8 @@ def test_nonlocal_goes_on_from_global(case):
     before, after = (restore(damaged, known, Config(prior=prior)) for prior in ("global", "nonlocal"))
     assert psnr(after.restored, image, data_range=1) > psnr(before.restored, image, data_range=1) + 0.5
     assert (after.restored[known] == image[known]).all()
-    assert (after.restored >= 0).all() and (after.restored <= 1).all()
+    assert (after.restored >= 0).all()
+    assert (after.restored <= 1).all()
     assert after.held_out_psnr == before.held_out_psnr
     assert after.effective_rank_after != before.effective_rank_after
 
