@@ -17,10 +17,10 @@ from torch import Tensor
 from edlrr_cli.tasks.patch_groups import Groups, find_groups
 
 # Measured: see DECISIONS.md.
-_PATCH_PX, _STRIDE_PX, _SEARCH_PX, _NUM_SIMILAR = 7, 4, 20, 36
+_PATCH_PX, _STRIDE_PX, _SEARCH_PX, _NUM_SIMILAR = 7, 4, 28, 36
 # The error of the estimate that tau stands for, on [0, 1], at the start and at the end.
 _ERROR_START, _ERROR_END = 0.01, 0.002
-_NUM_ROUNDS, _ROUNDS_MATCHED, _NUM_STEPS = 6, 2, 3
+_NUM_ROUNDS, _ROUNDS_MATCHED, _NUM_STEPS = 8, 2, 3
 # Groups handled at once.
 _CHUNK = 1024
 _TINY = 1e-12

@@ -39,7 +39,7 @@ def test_each_round_is_told(case):
     _, known, damaged = case
     told = []
     result = restore(damaged, known, Config(prior="nonlocal", steps=10), callback=told.append)
-    assert [progress.step for progress in told] == [10, 1, 2, 3, 4, 5, 6]
+    assert [progress.step for progress in told] == [10, *range(1, 9)]
     assert (told[-1].current() == result.restored).all()
 
 
