@@ -95,6 +95,7 @@ def inpaint(
     edlrr inpaint photo.png --mask mask.png
     edlrr inpaint photo.png --mask mask.png --preset text -o clean.png
     edlrr inpaint photo.png --mask mask.png --reference original.png --figure compare.png
+    edlrr inpaint photo.png --mask mask.png --prior nonlocal
     edlrr inpaint photo.png --mask mask.png --reg exact-laplace --noise 10 --json
     edlrr inpaint photo.png --mask mask.png --method irnn --tune
     edlrr inpaint photo.png --mask mask.png --method tv --param rtol=1e-4

@@ -114,6 +114,20 @@ def test_identical_pictures_are_null_in_json(run, scene):
     assert record["psnr_input"] is None
 
 
+def test_the_prior_can_be_groups_of_similar_patches(run, refused, scene):
+    before = record_of(run(*scene.arguments("--json", "--reference", scene.clean)))
+    arguments = scene.arguments("--prior", "nonlocal", "--reference", scene.clean, "--overwrite")
+    record = record_of(run(*arguments, "--json"))
+    assert (before["settings"]["prior"], record["settings"]["prior"]) == ("global", "nonlocal")
+    assert record["psnr_missing"] != before["psnr_missing"]
+    assert record["held_out_psnr"] == before["held_out_psnr"]
+    assert "\nprior           nonlocal, from the global one" in run(*arguments).stdout
+    line = refused(2, *scene.arguments("--prior", "nonlocal", "--noise", "5"))
+    assert line.endswith("takes known pixels as exact; leave noise out, or take global\n")
+    line = refused(2, *scene.arguments("--prior", "nonlocal", "--method", "tv"))
+    assert "--prior is a setting of the method lrr, not of tv" in line
+
+
 def test_quiet_says_nothing_but_json_and_errors(run, scene):
     result = run(*scene.arguments("--quiet"))
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
