@@ -20,9 +20,13 @@ def to_channels(
         device: Of the tensors.
         dtype: Of P(M).
     """
-    observed = np.where(known[..., None], image, 0.0).transpose(2, 0, 1)
-    P = torch.from_numpy(np.ascontiguousarray(observed)).to(device=device, dtype=dtype)
+    P = as_channels(np.where(known[..., None], image, 0.0), device=device, dtype=dtype)
     return P, torch.from_numpy(known).to(device)
+
+
+def as_channels(image: Pixels, *, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return the channels (c, h, w), contiguous, of an image (h, w, c)."""
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).to(device=device, dtype=dtype)
 
 
 def to_pixels(X: Tensor) -> Pixels:

@@ -224,5 +224,5 @@ def _breakdowns() -> tuple[type[Exception], ...]:
     import numpy as np
     import torch
 
-    linear_algebra = torch.linalg.LinAlgError  # type: ignore[attr-defined]
+    linear_algebra = torch.linalg.LinAlgError  # type: ignore[attr-defined]  # not in torch's stubs
     return ArithmeticError, np.linalg.LinAlgError, linear_algebra

@@ -123,12 +123,15 @@ def _our_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     ranks = (record["effective_rank_before"], record["effective_rank_after"])
     yield "effective rank", f"{ranks[0]:.1f} -> {ranks[1]:.1f}"
     yield "objective", _objective(record)
-    if settings["prior"] == "nonlocal":
-        yield "prior", "nonlocal, from the global one, of which the figures above are, ranks apart"
     if record["weight"] < 1:
         yield (
             "mixture",
             f"{record['weight']:.0%} minimiser, {1 - record['weight']:.0%} {settings['fill']} start",
+        )
+    if settings["prior"] == "nonlocal":
+        yield (
+            "prior",
+            "nonlocal; held-out PSNR, objective and mixture are of the global result it started from",
         )
     early = "" if record["stop"] == "steps" else f" ({record['stop']})"
     steps = f"{record['iterations']} of {settings['steps']} steps{early}"

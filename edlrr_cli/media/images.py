@@ -333,7 +333,7 @@ def _fitting_profile(profile: object, *, gray: bool) -> bytes:
 
 def _valid_dpi(dpi: object) -> tuple[float, float] | None:
     try:
-        across, down = (float(value) for value in dpi)  # type: ignore[attr-defined]
+        across, down = (float(value) for value in dpi)  # type: ignore[attr-defined]  # a TypeError below
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     return (across, down) if 1 <= across <= _MAX_DPI and 1 <= down <= _MAX_DPI else None

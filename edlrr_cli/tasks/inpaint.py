@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edlrr_cli.adam import Adam
+from edlrr_cli.baselines.channels import as_channels, to_pixels
 from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.lrr.majorizer import Majorizer
 from edlrr_cli.lrr.regularizer import lowrank_penalty
@@ -172,7 +173,7 @@ class _Problem:
 
     def tensor(self, pixels: Pixels) -> Tensor:
         """Return the channels (c, h, w), float32, on the device."""
-        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)).to(self.device)
+        return as_channels(pixels, device=self.device, dtype=torch.float32)
 
     def compose(self, Z: Tensor) -> Tensor:
         """Return the image of a variable: known pixels put back if they are exact."""
@@ -205,7 +206,7 @@ class _Problem:
 
     def restored(self, X: Tensor) -> Pixels:
         """Return the image (h, w, c) in [0, 1], known pixels bit-exact where they are exact."""
-        pixels = X.permute(1, 2, 0).double().cpu().numpy().clip(0.0, 1.0)
+        pixels = to_pixels(X).clip(0.0, 1.0)
         return np.where(self._known[..., None], self._image, pixels) if self.keep_known else pixels
 
 

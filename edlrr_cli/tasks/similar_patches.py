@@ -117,7 +117,7 @@ class _Majorizer:
         S = _centred(groups.gather(X))
         # As large as the largest singular value of so much noise, nearly.
         tau = error * (S.shape[1] ** 0.5 + S.shape[2] ** 0.5)
-        # Float32 will do: tau^2 lies far above the rounding errors of what it is added to.
+        # Float32 will do: similar patches differ by little, so the rounding errors lie far below tau^2.
         gram = S @ S.mT if S.shape[1] < S.shape[2] else S.mT @ S
         gram.diagonal(dim1=1, dim2=2).add_(tau**2)
         L = torch.linalg.cholesky(gram)

@@ -121,7 +121,7 @@ def test_the_prior_can_be_groups_of_similar_patches(run, refused, scene):
     assert (before["settings"]["prior"], record["settings"]["prior"]) == ("global", "nonlocal")
     assert record["psnr_missing"] != before["psnr_missing"]
     assert record["held_out_psnr"] == before["held_out_psnr"]
-    assert "\nprior           nonlocal, from the global one" in run(*arguments).stdout
+    assert "\nprior           nonlocal; held-out PSNR, " in run(*arguments).stdout
     line = refused(2, *scene.arguments("--prior", "nonlocal", "--noise", "5"))
     assert line.endswith("takes known pixels as exact; leave noise out, or take global\n")
     line = refused(2, *scene.arguments("--prior", "nonlocal", "--method", "tv"))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -47,8 +49,23 @@ def test_a_spent_time_budget_ends_before_the_groups(case):
     _, known, damaged = case
     spent = Config(prior="nonlocal", time_budget=1e-9)
     first = restore(damaged, known, Config(time_budget=1e-9)).restored
+    result = restore(damaged, known, spent)
     # The known pixels are exact, the others pass through float32.
-    assert np.abs(restore(damaged, known, spent).restored - first).max() < 1e-6
+    assert np.abs(result.restored - first).max() < 1e-6
+    assert result.stop == "time budget"
+
+
+def test_a_time_budget_that_ends_among_the_groups_is_told(case):
+    _, known, damaged = case
+    rounds = []
+
+    def slow(progress):
+        rounds.append(progress.step)
+        time.sleep(2)
+
+    result = restore(damaged, known, Config(prior="nonlocal", steps=0, time_budget=2), callback=slow)
+    assert rounds == [1]
+    assert result.stop == "time budget"
 
 
 def test_noise_is_refused():

@@ -101,6 +101,21 @@ def test_the_majorizer_is_of_the_penalty(channels):
     assert penalty(majorizer.minimised(start, ~known), groups, trusts, error) < exact
 
 
+@pytest.mark.parametrize("content", ["edges", "noise"])
+def test_a_gram_matrix_in_float32_is_enough(content):
+    """At the least tau and the largest contrast that a picture can have, where it is the worst."""
+    generator = torch.Generator().manual_seed(0)
+    edges = (torch.arange(64) // 30 % 2).expand(64, 64)
+    noise = torch.randint(2, (64, 64), generator=generator)
+    X = {"edges": edges, "noise": noise}[content].float().expand(3, 64, 64).contiguous()
+    hole = torch.zeros(64, 64, dtype=torch.bool)
+    hole[::2, ::3] = True
+    groups = _groups_at(X, hole, 0)
+    here, exact = (_Majorizer(of, groups, 0.002) for of in (X, X.double()))
+    for part, wanted in zip(here._parts, exact._parts, strict=True):
+        assert (part.weights - wanted.weights).abs().max() < 0.01
+
+
 def test_groups_without_a_hole_are_left_out():
     known = torch.ones(64, 64, dtype=torch.bool)
     X = tensor(rings(64))

@@ -61,8 +61,9 @@ def table1(
     edlrr bench table1 --data table1 --seeds 3 --jobs 2 -o table1.json
     edlrr bench table1 --data photos --methods laguerre-gamma,irnn,irnn:tuned --corruptions text -o a.json
 
-    A row is a penalty (NAME: the defaults, NAME:paper: the paper's setting) or a method of 'edlrr show
-    methods' (NAME: as published, NAME:tuned: parameters chosen on hidden known pixels, NAME:PARAM=VALUE).
+    A row is a penalty (NAME: the defaults, NAME:nonlocal: the prior nonlocal, NAME:paper: the paper's
+    setting) or a method of 'edlrr show methods' (NAME: as published, NAME:tuned: parameters chosen on
+    hidden known pixels, NAME:PARAM=VALUE).
     The same command goes on where it was stopped and runs only what is new; --overwrite starts anew. A
     case that fails is told in the file and by exit code 1; the others go on.
     """
