@@ -68,5 +68,7 @@ def joined(device: str) -> Iterator[tuple[Process, str]]:
     try:
         process = Process(int(os.environ["RANK"]), count, local_rank)
         yield process, f"cuda:{local_rank}" if on_gpu else "cpu"
+        # The leader is the last to be done; who parts earlier tears connections down that it still holds.
+        distributed.barrier(device_ids=[local_rank] if on_gpu else None)
     finally:
         distributed.destroy_process_group()
