@@ -56,7 +56,7 @@ def inpaint(image: NDArray[Any], mask: NDArray[np.bool_], **settings: Any) -> ND
     if image.dtype.kind == "u":
         restored = np.rint(restored)
     restored = restored.reshape(image.shape).astype(image.dtype)
-    if config.noise > 0:
+    if config.noise != 0:
         return restored
     return np.where(mask.reshape(mask.shape + (1,) * (image.ndim - 2)), restored, image)
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edlrr_cli.cli.denoisers import load_denoiser
 from edlrr_cli.cli.options import FILE, PRESET, common_options, report_options, setting_options
-from edlrr_cli.cli.settings import MaskSettings, Settings, preset_names, resolve
+from edlrr_cli.cli.settings import NOISE_LEVELS, MaskSettings, Settings, preset_names, resolve
 from edlrr_cli.cli.targets import Targets, beside
 from edlrr_cli.cli.tell import tell
 from edlrr_cli.cli.threads import spin_briefly
+from edlrr_cli.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +41,7 @@ class Files:
     reference: Path | None
     output: Path
     figure: Path | None
+    error_map: Path | None
     overwrite: bool
 
     @property
@@ -70,6 +73,7 @@ class Inputs:
 @click.option("-o", "--output", type=FILE, help="Result. [default: IMAGE_restored beside IMAGE]")
 @click.option("--reference", type=FILE, help="Clean image of the same size, to measure PSNR and SSIM.")
 @click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
+@click.option("--error-map", type=FILE, help="Also write the expected error of each pixel, a .png.")
 @report_options
 @click.option("--config", "config_file", type=FILE, help="TOML file of settings, named like the options.")
 @click.option("--preset", type=PRESET, help=f"One of {', '.join(preset_names())}.")
@@ -82,6 +86,7 @@ def inpaint(
     output: Path | None,
     reference: Path | None,
     figure: Path | None,
+    error_map: Path | None,
     as_json: bool,
     overwrite: bool,
     quiet: bool,
@@ -95,8 +100,9 @@ def inpaint(
     edlrr inpaint photo.png --mask mask.png
     edlrr inpaint photo.png --mask mask.png --preset text -o clean.png
     edlrr inpaint photo.png --mask mask.png --reference original.png --figure compare.png
-    edlrr inpaint photo.png --mask mask.png --prior nonlocal
-    edlrr inpaint photo.png --mask mask.png --reg exact-laplace --noise 10 --json
+    edlrr inpaint photo.png --mask mask.png --quality best --error-map error.png
+    edlrr inpaint photo.png --mask mask.png --noise auto
+    edlrr inpaint photo.png --mask mask.png --prior global --reg exact-laplace --json
     edlrr inpaint photo.png --mask mask.png --method irnn --tune
     edlrr inpaint photo.png --mask mask.png --method tv --param rtol=1e-4
 
@@ -108,8 +114,10 @@ def inpaint(
     """
     spin_briefly()
     settings = resolve(flags, config_file, preset)
-    files = Files(image, mask, reference, output or beside(image, "restored"), figure, overwrite)
-    Targets(files.output, figure, files.inputs, overwrite).check()
+    if error_map is not None:
+        _check_error_map(settings)
+    files = Files(image, mask, reference, output or beside(image, "restored"), figure, error_map, overwrite)
+    Targets(files.output, figure, files.inputs, overwrite, error_map).check()
     inputs = read_inputs(files, settings.mask)
     if not quiet:
         for note in inputs.notes:
@@ -118,6 +126,12 @@ def inpaint(
 
     record = _restore(files, inputs, settings, quiet=quiet)
     tell(record, inpaint_lines(record), as_json=as_json, quiet=quiet)
+
+
+def _check_error_map(settings: Settings) -> None:
+    """Refuse to expect errors where nothing is judged."""
+    if not settings.is_ours or settings.config.prior != "auto" or settings.config.noise != 0:
+        raise UsageError("--error-map is of the prior auto without noise", "leave it out, or take that")
 
 
 def read_inputs(files: Files, mask_settings: MaskSettings) -> Inputs:
@@ -156,6 +170,8 @@ def _restore(files: Files, inputs: Inputs, settings: Settings, *, quiet: bool) -
     save_picture(files.output, result.restored, like=inputs.picture, overwrite=files.overwrite)
     written = as_written(result.restored, inputs.picture)
     record = inpaint_record(files, inputs, settings, result, written)
+    if files.error_map is not None:
+        record["error_map_white"] = _write_error_map(files.error_map, result, overwrite=files.overwrite)
     if files.figure is not None:
         _write_figure(files.figure, inputs, written, record, overwrite=files.overwrite)
     return record
@@ -167,7 +183,8 @@ def _filled(inputs: Inputs, settings: Settings, callback: Callback | None) -> Re
 
     image, known, config = inputs.picture.pixels, inputs.mask.known, settings.config
     if settings.is_ours:
-        return restore.restore(image, known, config, callback=callback)
+        denoiser = load_denoiser() if config.prior == "network" else None
+        return restore.restore(image, known, config, denoiser=denoiser, callback=callback)
     return compared.inpaint_by(
         settings.choice.method,
         image,
@@ -207,6 +224,18 @@ def _progress_bar(reference: NDArray[np.float64] | None, *, shown: bool) -> Iter
             bar.set_postfix(numbers)
 
         yield advance
+
+
+def _write_error_map(path: Path, result: Result | Compared, *, overwrite: bool) -> float:
+    """Write it and return the error that white stands for, on 0..255."""
+    import numpy as np
+
+    from edlrr_cli.media.error_map import write_error_map
+    from edlrr_cli.tasks.inpaint import Result
+
+    if not isinstance(result, Result) or result.error is None:
+        raise UsageError("--error-map: too few known pixels to judge by", "leave it out")
+    return NOISE_LEVELS * write_error_map(path, np.asarray(result.error), overwrite=overwrite)
 
 
 def _write_figure(

@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 
 from edlrr_cli.cli.params import parse_assignments
 from edlrr_cli.cli.settings import (
+    AUTO,
     MASK_MODES,
     METHODS,
     OWNERS,
@@ -21,7 +22,7 @@ from edlrr_cli.cli.settings import (
     setting_types,
 )
 from edlrr_cli.lrr.names import BACKENDS, REG_NAMES, parse_reg
-from edlrr_cli.tasks.config import FILLS, PRIORS
+from edlrr_cli.tasks.config import FILLS, PRIORS, QUALITIES
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -55,6 +56,21 @@ class Name(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.
         return [CompletionItem(name) for name in self._choices() if name.startswith(incomplete)]
 
 
+class NoiseLevel(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
+    """A standard deviation, or the word that asks for an estimate."""
+
+    name = "float|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
+        """Return the number, or the word."""
+        if value == AUTO:
+            return AUTO
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor {AUTO!r}", param, ctx)
+
+
 REG = Name("name", parse_reg, lambda: REG_NAMES)
 METHOD = Name("name", check_method, lambda: METHODS)
 PRESET = Name("name", preset_path, preset_names)
@@ -63,6 +79,8 @@ _TYPES: dict[str, Any] = {
     "method": METHOD,
     "reg": REG,
     "prior": click.Choice(PRIORS),
+    "quality": click.Choice(QUALITIES),
+    "noise": NoiseLevel(),
     "fill": click.Choice(FILLS),
     "backend": click.Choice(BACKENDS),
     "mask_mode": click.Choice(MASK_MODES),
@@ -71,11 +89,12 @@ _TYPES: dict[str, Any] = {
 _HELP = {
     "method": "What fills the hole; 'edlrr show methods' lists them.",
     "tune": "Choose the parameters of a compared method on hidden known pixels, or not.",
-    "prior": "What is penalised: whole channels, or groups of similar patches too.",
+    "prior": "What the picture is taken to be like; auto judges by hidden known pixels and mixes.",
+    "quality": "How much time every prior but global may take.",
     "reg": "Penalty on the singular values; 'edlrr show regs' lists them.",
     "gamma": "Shape of the penalty. [default: the penalty's own]",
     "scale": "Unit of the singular values. [default: chosen from the spectrum]",
-    "noise": "Standard deviation of the noise on known pixels, on 0..255; 0 keeps them exactly.",
+    "noise": "Standard deviation of the noise on known pixels, on 0..255; auto estimates it, 0 keeps them.",
     "lam": "Weight of the penalty beside the data term. [default: adapted to the noise]",
     "steps": "Adam steps at most.",
     "lr": "Adam's first step size, in pixel values on 0..1.",
@@ -136,7 +155,7 @@ def _setting_option(name: str, kind: Any, default: Any, text: str) -> Callable[[
         help_text = f"{text} [default: {shown}]"
         return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=help_text)
     if default is not None:
-        text += f" [default: {default:g}]" if kind is float else f" [default: {default}]"
+        text += f" [default: {default:g}]" if isinstance(default, float) else f" [default: {default}]"
     return click.option(flag, name, type=kind, default=None, help=text)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edlrr_cli import __version__
 from edlrr_cli.baselines.registry import find
 from edlrr_cli.cli.params import as_word
+from edlrr_cli.cli.settings import AUTO, NOISE_LEVELS
 from edlrr_cli.metrics import psnr, ssim
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _OURS_ALONE = (
     "penalty",
     "lam",
     "scale",
+    "noise",
+    "expected_psnr",
 )
 
 
@@ -67,6 +70,8 @@ def inpaint_record(
         "iterations": result.iterations,
         "stop": result.stop,
         "seconds": result.seconds,
+        "error_map": None if files.error_map is None else str(files.error_map),
+        "error_map_white": None,
         **_quality(inputs, written),
         **_particulars(result),
         "settings": settings.as_record(),
@@ -80,10 +85,18 @@ def _particulars(result: Result | Compared) -> dict[str, Any]:
 
     if not isinstance(result, Compared):
         ours = {name: getattr(result, name) for name in _OURS_ALONE}
-        return {**ours, "held_out_psnr": result.held_out_psnr, "params": None, "tuning": None}
+        shares = dict(result.shares) or None
+        return {
+            **ours,
+            "shares": shares,
+            "held_out_psnr": result.held_out_psnr,
+            "params": None,
+            "tuning": None,
+        }
     scores = result.tuning.scores if result.tuning else None
     return {
         **dict.fromkeys(_OURS_ALONE),
+        "shares": None,
         "held_out_psnr": result.held_out_psnr,
         "params": result.params,
         "tuning": scores and [{"params": score.params, "held_out_rmse": score.rmse} for score in scores],
@@ -113,6 +126,8 @@ def inpaint_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if record["ssim"] is not None:
         yield "SSIM", f"{record['ssim']:.4f}"
     yield from _compared_lines(record) if record["reg"] is None else _our_lines(record)
+    if record["error_map"] is not None:
+        yield "error map", f"{record['error_map']}, white is {record['error_map_white']:.3g} of 255"
     if record["figure"] is not None:
         yield "figure", record["figure"]
 
@@ -120,22 +135,36 @@ def inpaint_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _our_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     settings = record["settings"]
     yield from _held_out(record, settings["held_out"])
+    if record["expected_psnr"] is not None:
+        yield "expected PSNR", f"{record['expected_psnr']:.2f} dB of the whole picture"
+    if settings["noise"] == AUTO:
+        yield "noise", f"{NOISE_LEVELS * record['noise']:.3g} of 255, estimated"
     ranks = (record["effective_rank_before"], record["effective_rank_after"])
     yield "effective rank", f"{ranks[0]:.1f} -> {ranks[1]:.1f}"
+    yield from _global_lines(record) if settings["prior"] == "global" else _prior_lines(record)
+    steps = ""
+    if settings["prior"] == "global":
+        early = "" if record["stop"] == "steps" else f" ({record['stop']})"
+        steps = f"{record['iterations']} of {settings['steps']} steps{early}, "
+    elif record["stop"] == "time budget":
+        steps = "cut short by the time budget, "
+    yield "done", f"{steps}{record['seconds']:.1f} s on {record['device']}"
+
+
+def _global_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "objective", _objective(record)
     if record["weight"] < 1:
-        yield (
-            "mixture",
-            f"{record['weight']:.0%} minimiser, {1 - record['weight']:.0%} {settings['fill']} start",
-        )
-    if settings["prior"] == "nonlocal":
-        yield (
-            "prior",
-            "nonlocal; held-out PSNR, objective and mixture are of the global result it started from",
-        )
-    early = "" if record["stop"] == "steps" else f" ({record['stop']})"
-    steps = f"{record['iterations']} of {settings['steps']} steps{early}"
-    yield "done", f"{steps}, {record['seconds']:.1f} s on {record['device']}"
+        start = f"{1 - record['weight']:.0%} {record['settings']['fill']} start"
+        yield "mixture", f"{record['weight']:.0%} minimiser, {start}"
+
+
+def _prior_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    settings = record["settings"]
+    kept = "fitted" if record["noise"] else "kept exactly"
+    yield "prior", f"{settings['prior']}, {settings['quality']}; known pixels {kept}"
+    if record["shares"]:
+        shares = sorted(record["shares"].items(), key=lambda pair: -pair[1])
+        yield "mixture", ", ".join(f"{share:.0%} {name}" for name, share in shares)
 
 
 def _compared_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:

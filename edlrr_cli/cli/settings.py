@@ -32,6 +32,9 @@ MASK_MODES = ("auto", "white", "black", "alpha")
 
 NOISE_LEVELS = 255.0
 
+AUTO = "auto"
+"""In the place of the noise: estimated from the picture."""
+
 OURS = "lrr"
 """The method of this program; every other one is in `edlrr_cli.baselines.registry`."""
 
@@ -85,7 +88,7 @@ class Settings:
 
     def as_record(self) -> dict[str, Any]:
         """Return what a ``--config`` file would say, noise on 0..255; None: not set, or of no concern."""
-        config = {**dataclasses.asdict(self.config), "noise": round(self.config.noise * NOISE_LEVELS, 6)}
+        config = {**dataclasses.asdict(self.config), "noise": _to_levels(self.config.noise)}
         if not self.is_ours:
             config.update(dict.fromkeys(_OURS_ALONE))
         return {**dataclasses.asdict(self.choice), **config, **dataclasses.asdict(self.mask)}
@@ -176,6 +179,8 @@ def read_settings(path: Path) -> dict[str, Any]:
         if name not in types:
             raise UsageError(f"config {path}: unknown key {name!r}", nearest(name, tuple(types)))
         expected = types[name]
+        if name == "noise" and value == AUTO:
+            continue
         if type(value) is not expected and not (expected is float and type(value) is int):
             raise UsageError(f"config {path}: {name} must be {KINDS[expected]}, got {value!r}")
     with _said_by(f"config {path}: "):
@@ -215,7 +220,13 @@ def check_method(name: str) -> None:
         raise UsageError(f"unknown method {name!r}", nearest(name, METHODS))
 
 
-def _to_unit_range(noise: float) -> float:
+def _to_levels(noise: float | None) -> float | str:
+    return AUTO if noise is None else round(noise * NOISE_LEVELS, 6)
+
+
+def _to_unit_range(noise: float | str) -> float | None:
+    if isinstance(noise, str):
+        return None
     if not 0 <= noise <= NOISE_LEVELS:
         raise UsageError(f"noise must be between 0 and 255, got {noise:g}", "its unit is gray levels of 255")
     return noise / NOISE_LEVELS

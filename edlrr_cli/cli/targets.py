@@ -18,12 +18,14 @@ class Targets:
         figure: The comparison; None without.
         inputs: Files that are read, which are never written.
         overwrite: Whether existing files may be replaced.
+        error_map: The expected errors; None without.
     """
 
     output: Path
     figure: Path | None
     inputs: Sequence[Path]
     overwrite: bool
+    error_map: Path | None = None
 
     def check(self) -> None:
         """Refuse outputs that could not be written.
@@ -35,11 +37,16 @@ class Targets:
         from edlrr_cli.media.images import check_output
 
         check_output(self.output, *self.inputs, overwrite=self.overwrite)
-        if self.figure is None:
-            return
-        check_figure(self.figure, *self.inputs, overwrite=self.overwrite)
-        if self.figure.resolve() == self.output.resolve():
-            raise OutputError(f"figure {self.figure} is the output too", "choose another file name")
+        taken = {self.output.resolve(): "output"}
+        for name, path in (("figure", self.figure), ("error map", self.error_map)):
+            if path is None:
+                continue
+            check_figure(path, *self.inputs, overwrite=self.overwrite)
+            if path.resolve() in taken:
+                raise OutputError(
+                    f"{name} {path} is the {taken[path.resolve()]} too", "choose another file name"
+                )
+            taken[path.resolve()] = name
 
 
 def beside(image: Path, word: str) -> Path:

@@ -85,10 +85,25 @@ def comparison_panels(
 
 def _difference_panel(name: str, image: _Pixels, compared: _Pixels, caption: str) -> Panel:
     difference = np.abs(image - compared).reshape(*image.shape[:2], -1).mean(axis=2)
-    typical = float(np.quantile(difference, _GAIN_QUANTILE))
-    gain = max([gain for gain in _GAINS if gain * typical <= 1.0], default=1) if typical > 0 else 1
+    gain = gain_of(difference)
     title = f"{name} x {gain} (white = {1 / gain:g})"
     return Panel(title, np.clip(difference * gain, 0.0, 1.0), caption)
+
+
+def gain_of(difference: _Pixels) -> int:
+    """Return the gain that shows differences best: nearly all of them, shape (h, w), stay below white."""
+    typical = float(np.quantile(difference, _GAIN_QUANTILE))
+    return max([gain for gain in _GAINS if gain * typical <= 1.0], default=1) if typical > 0 else 1
+
+
+def write_gray(path: Path, pixels: _Pixels) -> None:
+    """Write one picture, shape (h, w), shown on [0, 1], as an 8-bit gray PNG.
+
+    Raises:
+        OutputError: Writing failed.
+        NumericsError: NaN or Inf in it.
+    """
+    write_atomic(path, encode_image(path, _to_image(pixels), "PNG"))
 
 
 def write_figure(path: Path, panels: Sequence[Panel], *, overwrite: bool) -> None:

@@ -10,7 +10,8 @@ from edlrr_cli.lrr.names import BACKENDS, parse_reg
 from edlrr_cli.tasks.checks import require, require_choice
 
 FILLS = ("biharmonic", "mean", "zero")
-PRIORS = ("global", "nonlocal")
+PRIORS = ("auto", "global", "local", "nonlocal", "network")
+QUALITIES = ("fast", "balanced", "best")
 
 
 @dataclass(frozen=True)
@@ -18,14 +19,16 @@ class Config:
     """Settings of `edlrr_cli.tasks.restore.restore`; the defaults suit any image.
 
     Attributes:
-        prior: What is penalised: ``"global"``, each channel as one matrix, or ``"nonlocal"``, then groups
-            of similar patches too, all channels together, which needs exact known pixels.
+        prior: What the picture is taken to be like. ``"global"``: each channel a matrix of low rank. Then
+            too, ``"local"``: windows of it; ``"nonlocal"``: groups of similar patches, all channels together;
+            ``"network"``: clean to a denoiser. ``"auto"`` mixes what known pixels that were hidden favour.
+        quality: How much every prior but ``"global"`` does, one of `QUALITIES`.
         reg: The penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
         gamma: Shape of the penalty, in units of the scaled singular value; None for its default.
         scale: Unit of the singular values at the end of the continuation; None: chosen from the
             spectrum, per channel.
         noise: Standard deviation of the noise on known pixels, on the [0, 1] scale; 0 keeps known
-            pixels exactly.
+            pixels exactly; None estimates it.
         lam: Weight lambda of the penalty beside the data term; None: adapted until the known
             pixels are met to within the noise. Without noise it has nothing to weigh.
         steps: Adam steps at most.
@@ -47,11 +50,12 @@ class Config:
         UsageError: A value is outside its domain.
     """
 
-    prior: str = "global"
-    reg: str = "laguerre-gamma"
+    prior: str = "auto"
+    quality: str = "balanced"
+    reg: str = "taylor-gamma"
     gamma: float | None = None
     scale: float | None = None
-    noise: float = 0.0
+    noise: float | None = 0.0
     lam: float | None = None
     steps: int = 120
     lr: float = 0.05
@@ -69,6 +73,7 @@ class Config:
     def __post_init__(self) -> None:
         parse_reg(self.reg)
         require_choice("prior", self.prior, PRIORS)
+        require_choice("quality", self.quality, QUALITIES)
         require_choice("fill", self.fill, FILLS)
         require_choice("backend", self.backend, BACKENDS)
         for name in ("gamma", "scale", "lam", "lr", "time_budget", "probes"):
@@ -76,12 +81,10 @@ class Config:
             require(value is None or (math.isfinite(value) and value > 0), name, "more than 0", value)
         for name in ("noise", "whiten"):
             value = getattr(self, name)
-            require(math.isfinite(value) and value >= 0, name, "0 or more", value)
-        if self.prior == "nonlocal" and self.noise > 0:
-            raise UsageError(
-                "the prior nonlocal takes known pixels as exact", "leave noise out, or take global"
-            )
+            require(value is None or (math.isfinite(value) and value >= 0), name, "0 or more", value)
         require(self.steps >= 0, "steps", "0 or more", self.steps)
         require(self.refresh >= 1, "refresh", "1 or more", self.refresh)
         require(0 <= self.seed < 2**63, "seed", "between 0 and 2^63 - 1", self.seed)
         require(0 <= self.held_out <= 0.5, "held_out", "between 0 and 0.5", self.held_out)
+        if self.prior == "auto" and self.held_out == 0:
+            raise UsageError("held_out 0 leaves the prior auto nothing to judge by", "take another prior")

@@ -27,12 +27,14 @@ from edlrr_cli.lrr.regularizer import lowrank_penalty
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import Scale, factor, largest_singular_value, resolve_scale
 from edlrr_cli.tasks.config import Config
+from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.emphasis import Emphasis
 from edlrr_cli.tasks.fill import fill
 from edlrr_cli.tasks.holdout import held_out
 
 Pixels = NDArray[np.floating[Any]]
+Bools = NDArray[np.bool_]
 
 # The continuation: sigma_1 / scale starts here, where every penalty is nearly linear, hence nearly convex.
 _X_START = 0.3
@@ -89,6 +91,9 @@ class Result:
             to here without the held-out pixels, which decide; 1 without any, and with noise.
         held_out_psnr: PSNR on known pixels that were hidden so far, in dB.
         history: (step, loss, held-out RMSE), every ten steps and at the end.
+        noise: Standard deviation that the known pixels were taken to have, on [0, 1].
+        shares: What was mixed, by name, and its mean share over the missing pixels; of the prior ``auto``.
+        error: Expected root mean square error of each pixel, shape (h, w), on [0, 1]; of ``auto``.
     """
 
     restored: Pixels
@@ -105,11 +110,19 @@ class Result:
     weight: float
     held_out_psnr: float | None
     history: tuple[tuple[int, float, float | None], ...]
+    noise: float = 0.0
+    shares: tuple[tuple[str, float], ...] = ()
+    error: Pixels | None = None
+
+    @property
+    def expected_psnr(self) -> float | None:
+        """PSNR of the whole image if the expected errors are right, in dB."""
+        return None if self.error is None else _psnr(math.sqrt(float(np.square(self.error).mean())))
 
 
 def inpaint(
     image: Pixels,
-    known: NDArray[np.bool_],
+    known: Bools,
     config: Config | None = None,
     *,
     callback: Callable[[Progress], None] | None = None,
@@ -130,9 +143,10 @@ def inpaint(
     """
     started = time.perf_counter()
     config = config or Config()
-    _check(image, known)
-    problem = _Problem(image, known, config)
-    objective = _Objective(problem, config)
+    check_input(image, known)
+    noise = noise_of(image, known, config)
+    problem = _Problem(image, known, config, noise)
+    objective = _Objective(problem, config, noise)
     run = _minimise(problem, objective, config, started, callback)
     blended, weight = _blend(problem, run.best)
     restored = problem.restored(blended)
@@ -144,26 +158,27 @@ def inpaint(
         stop=run.stop,
         seconds=time.perf_counter() - started,
         device=str(problem.device),
-        lam=objective.lam if config.noise > 0 else None,
+        lam=objective.lam if noise > 0 else None,
         scale=scale,
-        data_term=problem.misfit(final) if config.noise > 0 else 0.0,
+        data_term=problem.misfit(final) if noise > 0 else 0.0,
         penalty=penalty,
         effective_rank_before=effective_rank(problem.tensor(image)),
         effective_rank_after=effective_rank(final),
         weight=weight,
         held_out_psnr=_psnr(problem.held_out_rmse(blended)),
         history=tuple(run.history),
+        noise=noise,
     )
 
 
 class _Problem:
     """The data on the device: what is observed, what is hidden, and how a variable becomes an image."""
 
-    def __init__(self, image: Pixels, known: NDArray[np.bool_], config: Config) -> None:
+    def __init__(self, image: Pixels, known: Bools, config: Config, noise: float) -> None:
         self.device = resolve_device(config.device)
         hidden = held_out(known, config.held_out, np.random.default_rng(config.seed))
         observed = known & ~hidden
-        self.keep_known = config.noise == 0
+        self.keep_known = noise == 0
         self._image, self._known = image, known
         self._observed = torch.from_numpy(observed).to(self.device)
         self._hidden = torch.from_numpy(hidden).to(self.device) if hidden.any() else None
@@ -213,8 +228,8 @@ class _Problem:
 class _Objective:
     """The data term and the penalty, whose scale and emphasis move from easy to final."""
 
-    def __init__(self, problem: _Problem, config: Config) -> None:
-        self._problem, self._config = problem, config
+    def __init__(self, problem: _Problem, config: Config, noise: float) -> None:
+        self._problem, self._config, self._noise = problem, config, noise
         self._h = make_function(config.reg, config.gamma)
         self._generator = torch.Generator(problem.device).manual_seed(config.seed)
         height, width = problem.Y.shape[-2:]
@@ -223,7 +238,7 @@ class _Objective:
         )
         self._unit: Scale = None
         self._penalty: Callable[[Tensor], Tensor] = self._exact
-        self._adaptive = config.noise > 0 and config.lam is None
+        self._adaptive = noise > 0 and config.lam is None
         self._pull = 0.0
         self.lam = config.lam or 0.0
 
@@ -290,7 +305,7 @@ class _Objective:
         What is adapted is the pull lambda / scale on a vanishing singular value, which alone stays
         comparable while the scale shrinks. It starts where the nuclear norm would remove the noise.
         """
-        noise, count = self._config.noise, self._problem.num_observed
+        noise, count = self._noise, self._problem.num_observed
         S = self._emphasis(X)
         unit = float(resolve_scale(self._h, largest_singular_value(S), self._unit).mean())
         if self._pull == 0.0:
@@ -370,7 +385,21 @@ def _blend(problem: _Problem, X: Tensor) -> tuple[Tensor, float]:
     return problem.start + weight * (X - problem.start), weight
 
 
-def _check(image: Pixels, known: NDArray[np.bool_]) -> None:
+def noise_of(image: Pixels, known: Bools, config: Config) -> float:
+    """Return the noise of the known pixels, said or estimated, on the [0, 1] scale."""
+    return estimate_noise_level(image, known) if config.noise is None else config.noise
+
+
+def check_input(image: Pixels, known: Bools) -> None:
+    """Refuse what cannot be restored.
+
+    Args:
+        image: Shape (h, w, c), h and w at least 2, values in [0, 1] where known.
+        known: Shape (h, w), True = known pixel.
+
+    Raises:
+        UsageError: Shapes that do not fit, values outside [0, 1], nothing known or nothing missing.
+    """
     if image.ndim != 3 or min(image.shape[:2]) < 2:
         raise UsageError(f"image: expected shape (h, w, c) with h, w >= 2, got {image.shape}")
     if known.shape != image.shape[:2] or known.dtype != np.bool_:

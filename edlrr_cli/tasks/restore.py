@@ -1,4 +1,4 @@
-"""Inpainting by the prior that the settings name, each building on the one before."""
+"""Inpainting by the prior that the settings name, each building on the whole channels."""
 
 from __future__ import annotations
 
@@ -6,70 +6,87 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from edlrr_cli.baselines.channels import as_channels, to_pixels
+from edlrr_cli.tasks.auto import restore_by_all
 from edlrr_cli.tasks.config import Config
-from edlrr_cli.tasks.inpaint import Pixels, Progress, Result, effective_rank, inpaint
-from edlrr_cli.tasks.similar_patches import lower_group_ranks
+from edlrr_cli.tasks.denoise.config import Config as Denoising
+from edlrr_cli.tasks.denoise.lowrank import denoise_lowrank
+from edlrr_cli.tasks.denoise.network import Denoiser
+from edlrr_cli.tasks.inpaint import (
+    Bools,
+    Pixels,
+    Progress,
+    Result,
+    check_input,
+    effective_rank,
+    inpaint,
+    noise_of,
+)
+from edlrr_cli.tasks.refine import Refiner
+from edlrr_cli.tasks.windows import restore_in_windows
 
 Callback = Callable[[Progress], None]
 
 
 def restore(
     image: Pixels,
-    known: NDArray[np.bool_],
+    known: Bools,
     config: Config | None = None,
     *,
+    denoiser: Denoiser | None = None,
     callback: Callback | None = None,
 ) -> Result:
     """Restore the missing pixels of an image; arguments and errors are those of `inpaint`.
 
-    The prior ``nonlocal`` starts from the result of ``global`` and changes the missing pixels alone. What the
-    result tells beside the image is of ``global`` then, but for the seconds, the effective rank and a stop by
-    the time budget.
+    Large pictures are restored in windows around their holes, but for the prior ``global``. Noisy ones are
+    filled as if they were clean, with a penalty that is blind to what is smaller than the noise, and then
+    denoised by groups of similar patches; ``global`` fits the known pixels instead. What the result tells
+    of steps, objective, penalty and scale is of ``global``, where every other prior starts.
+
+    Args:
+        image: As in `inpaint`.
+        known: As in `inpaint`.
+        config: Settings; None for the defaults.
+        denoiser: Of the prior ``network``.
+        callback: Told of the progress, which begins anew with each prior.
     """
     started = time.perf_counter()
     config = config or Config()
-    result = inpaint(image, known, config, callback=callback)
+    check_input(image, known)
+    noise = noise_of(image, known, config)
     if config.prior == "global":
-        return result
+        return inpaint(image, known, config, callback=callback)
     deadline = None if config.time_budget is None else started + config.time_budget
-    restored, stop = _by_similar_patches(result, known, deadline, callback)
+    refine = Refiner(config, least_error=noise, denoiser=denoiser, callback=callback, deadline=deadline)
+
+    def whole(image: Pixels, known: Bools) -> Result:
+        return _restore_whole(image, known, config, refine, callback)
+
+    result = restore_in_windows(image, known, whole)
     return replace(
         result,
-        restored=restored,
-        stop=stop,
+        restored=result.restored if noise == 0 else _denoised(result, noise),
         seconds=time.perf_counter() - started,
-        effective_rank_after=effective_rank(
-            as_channels(restored, device=torch.device("cpu"), dtype=torch.float64)
-        ),
+        stop=result.stop if refine.in_time else "time budget",
+        noise=noise,
     )
 
 
-def _by_similar_patches(
-    result: Result, known: NDArray[np.bool_], deadline: float | None, callback: Callback | None
-) -> tuple[Pixels, str]:
-    """Return the image and why it stopped; the deadline is on the clock of `time.perf_counter`."""
-    stop = result.stop
+def _restore_whole(
+    image: Pixels, known: Bools, config: Config, refine: Refiner, callback: Callback | None
+) -> Result:
+    if config.prior == "auto":
+        result = restore_by_all(image, known, config, refine, callback=callback)
+    else:
+        result = inpaint(image, known, replace(config, noise=0.0), callback=callback)
+        result = replace(result, restored=refine(config.prior, result.restored, known))
+    channels = as_channels(result.restored, device=torch.device("cpu"), dtype=torch.float64)
+    return replace(result, effective_rank_after=effective_rank(channels))
 
-    def pixels(X: Tensor) -> Pixels:
-        return np.where(known[..., None], result.restored, to_pixels(X).clip(0.0, 1.0))
 
-    def told(number: int, count: int, penalty: float, X: Tensor) -> None:
-        if callback is not None:
-            callback(Progress(number, count, penalty, None, lambda: pixels(X)))
-
-    def time_left() -> bool:
-        nonlocal stop
-        if deadline is not None and time.perf_counter() >= deadline:
-            stop = "time budget"
-        return stop != "time budget"
-
-    device = torch.device(result.device)
-    X = as_channels(result.restored, device=device, dtype=torch.float32)
-    X = lower_group_ranks(X, torch.from_numpy(known).to(device), progress=told, time_left=time_left)
-    return pixels(X), stop
+def _denoised(result: Result, noise: float) -> Pixels:
+    """Return the restored picture without the noise of its known pixels."""
+    X = as_channels(result.restored, device=torch.device(result.device), dtype=torch.float32)
+    return to_pixels(denoise_lowrank(X, noise, reg=Denoising().penalty)).clip(0.0, 1.0)

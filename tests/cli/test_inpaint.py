@@ -45,14 +45,16 @@ def test_restores_beside_the_input_and_reports(run, scene):
     np.testing.assert_array_equal(pixels(scene.restored)[known], pixels(scene.damaged)[known])
     assert psnr(pixels(scene.restored), pixels(scene.clean), data_range=1.0) > 35
     labels = [line[:16].strip() for line in result.stdout.splitlines()]
-    assert [label for label in labels if label != "mixture"] == [
+    assert labels == [
         "restored",
         "missing",
         "PSNR",
         "SSIM",
         "held-out PSNR",
+        "expected PSNR",
         "effective rank",
-        "objective",
+        "prior",
+        "mixture",
         "done",
     ]
     assert str(scene.restored) in result.stdout
@@ -67,7 +69,7 @@ def test_without_a_reference_nothing_is_claimed(run, scene):
     assert "held-out PSNR" in text
     assert "SSIM" not in text
     assert "\nPSNR" not in text
-    record = record_of(run(*scene.arguments("--json", "--held-out", "0", "--overwrite")))
+    record = record_of(run(*scene.arguments("--json", "--held-out", "0", "--prior", "global", "--overwrite")))
     assert [record[name] for name in ("psnr", "psnr_missing", "psnr_input", "ssim", "held_out_psnr")] == [
         None
     ] * 5
@@ -76,7 +78,11 @@ def test_without_a_reference_nothing_is_claimed(run, scene):
 def test_json_is_complete_and_measures_the_written_file(run, scene):
     figure = scene.folder / "compare.png"
     record = record_of(
-        run(*scene.arguments("--json", "--reference", scene.clean, "--figure", figure, "--noise", "5"))
+        run(
+            *scene.arguments(
+                "--json", "--reference", scene.clean, "--figure", figure, "--noise", "5", *GLOBAL
+            )
+        )
     )
     written, clean = pixels(scene.restored), pixels(scene.clean)
     hole = levels(scene.mask) > 0
@@ -92,7 +98,7 @@ def test_json_is_complete_and_measures_the_written_file(run, scene):
         "figure": str(figure),
         "mask_mode": "white",
         "method": "lrr",
-        "reg": "laguerre-gamma",
+        "reg": "taylor-gamma",
         "device": "cpu",
         "seed": 0,
         "iterations": 10,
@@ -114,18 +120,72 @@ def test_identical_pictures_are_null_in_json(run, scene):
     assert record["psnr_input"] is None
 
 
-def test_the_prior_can_be_groups_of_similar_patches(run, refused, scene):
-    before = record_of(run(*scene.arguments("--json", "--reference", scene.clean)))
-    arguments = scene.arguments("--prior", "nonlocal", "--reference", scene.clean, "--overwrite")
+def test_the_default_judges_and_mixes(run, scene):
+    record = record_of(run(*scene.arguments("--json", "--reference", scene.clean)))
+    settings = record["settings"]
+    assert (settings["prior"], settings["quality"], settings["noise"]) == ("auto", "balanced", 0)
+    assert list(record["shares"]) == ["biharmonic", "global", "local", "nonlocal"]
+    assert sum(record["shares"].values()) == pytest.approx(1)
+    assert record["expected_psnr"] == pytest.approx(record["psnr"], abs=10)
+    text = run(*scene.arguments("--overwrite", "--quality", "fast")).stdout
+    assert "\nprior           auto, fast; known pixels kept exactly\nmixture         " in text
+    assert " dB of the whole picture\n" in text
+
+
+@pytest.mark.parametrize("prior", ["global", "local", "nonlocal", "network"])
+def test_a_prior_can_be_chosen(run, scene, prior):
+    arguments = scene.arguments("--prior", prior, "--reference", scene.clean, "--overwrite")
     record = record_of(run(*arguments, "--json"))
-    assert (before["settings"]["prior"], record["settings"]["prior"]) == ("global", "nonlocal")
-    assert record["psnr_missing"] != before["psnr_missing"]
-    assert record["held_out_psnr"] == before["held_out_psnr"]
-    assert "\nprior           nonlocal; held-out PSNR, " in run(*arguments).stdout
-    line = refused(2, *scene.arguments("--prior", "nonlocal", "--noise", "5"))
-    assert line.endswith("takes known pixels as exact; leave noise out, or take global\n")
-    line = refused(2, *scene.arguments("--prior", "nonlocal", "--method", "tv"))
+    assert record["settings"]["prior"] == prior
+    assert (record["shares"], record["expected_psnr"], record["error_map"]) == (None, None, None)
+    assert record["psnr"] > 30
+    text = run(*arguments).stdout
+    assert (
+        "\nobjective       penalty " if prior == "global" else f"\nprior           {prior}, balanced;"
+    ) in text
+
+
+def test_the_prior_is_of_lrr_alone(refused, scene):
+    line = refused(2, *by_method(scene, "tv", "--prior", "nonlocal"))
     assert "--prior is a setting of the method lrr, not of tv" in line
+
+
+def test_the_expected_error_is_a_picture(run, refused, scene):
+    path = scene.folder / "error.png"
+    record = record_of(run(*scene.arguments("--json", "--error-map", path)))
+    shown, hole = levels(path), levels(scene.mask) > 0
+    assert (shown[~hole] == 0).all()
+    assert shown[hole].min() > 0
+    assert record["error_map"] == str(path)
+    expected = np.sqrt(np.square(shown / 255 * record["error_map_white"] / 255).mean())
+    assert -20 * np.log10(expected) == pytest.approx(record["expected_psnr"], abs=0.5)
+    assert (
+        f"error map       {path}, white is "
+        in run(*scene.arguments("--overwrite", "--error-map", path)).stdout
+    )
+
+    again = ("--overwrite", "--error-map")
+    assert "is of the prior auto without noise" in refused(2, *scene.arguments(*GLOBAL, *again, path))
+    assert "is of the prior auto without noise" in refused(2, *scene.arguments("--noise", "5", *again, path))
+    assert "is of the prior auto without noise" in refused(2, *by_method(scene, "tv", *again, path))
+    assert "expected the extension .png" in refused(4, *scene.arguments(*again, scene.folder / "e.jpg"))
+    both = ("--figure", path, "--error-map", path, "--overwrite")
+    assert f"error map {path} is the figure too" in refused(4, *scene.arguments(*both))
+    assert "is the output too" in refused(4, *scene.arguments(*again, scene.restored, "-o", scene.restored))
+    assert "edlrr: error: " in refused(4, *scene.arguments("--error-map", path))
+
+
+def test_noise_is_said_or_estimated(run, refused, scene):
+    record = record_of(run(*scene.arguments("--json", "--noise", "auto", "--quality", "fast")))
+    assert record["settings"]["noise"] == "auto"
+    assert 0 < record["noise"] < 0.05
+    config = scene.folder / "mine.toml"
+    config.write_text('noise = "auto"\nprior = "global"\n')
+    text = run(*scene.arguments("--overwrite", "--config", config)).stdout
+    assert "\nnoise           " in text
+    assert " of 255, estimated\n" in text
+    line = refused(2, *scene.arguments("--overwrite", "--noise", "some"))
+    assert "'some' is neither a number nor 'auto'" in line
 
 
 def test_quiet_says_nothing_but_json_and_errors(run, scene):
@@ -141,9 +201,9 @@ def test_quiet_says_nothing_but_json_and_errors(run, scene):
 def test_settings_reach_the_task(run, scene, monkeypatch):
     told = {}
 
-    def spy(image, known, config, *, callback):
-        told.update(config=config, known=known, callback=callback)
-        return original(image, known, config, callback=callback)
+    def spy(image, known, config, **others):
+        told.update(config=config, known=known, callback=others["callback"])
+        return original(image, known, config, **others)
 
     original = task.restore
     monkeypatch.setattr(task, "restore", spy)
@@ -155,7 +215,15 @@ def test_settings_reach_the_task(run, scene, monkeypatch):
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     assert told["config"] == Config(
-        whiten=0, fill="zero", refresh=1, held_out=0, steps=7, lr=0.03, gamma=2, time_budget=60
+        prior="global",
+        whiten=0,
+        fill="zero",
+        refresh=1,
+        held_out=0,
+        steps=7,
+        lr=0.03,
+        gamma=2,
+        time_budget=60,
     )
     assert (~told["known"]).sum() == 45  # the disk of radius 1 leaves the corners of 7 x 7 out
     assert told["callback"] is None  # stderr is no terminal
@@ -272,9 +340,12 @@ def test_a_sample_gets_better(spawn, tmp_path):
     names = ("rocket_scratches", "mask_scratches", "rocket")
     image, mask, clean = (SAMPLES / f"{name}.png" for name in names)
     files = ["--mask", mask, "--reference", clean, "-o", tmp_path / "rocket.png"]
-    ended = spawn("inpaint", image, *files, "--preset", "text", "--steps", "20", "--json")
+    ended = spawn("inpaint", image, *files, "--preset", "text", "--steps", "20", "--json", *GLOBAL)
     record = json.loads(ended.stdout)
     assert record["psnr"] > record["psnr_input"] + 10
+
+
+GLOBAL = ("--prior", "global")
 
 
 def by_method(scene, *more):

@@ -138,7 +138,9 @@ def test_presets_are_valid_and_self_contained(name):
 
 
 def test_the_paper_preset_is_the_papers_setting():
-    expected = Config(center=False, whiten=0, fill="zero", steps=500, refresh=1, lr=0.1, held_out=0)
+    expected = Config(
+        prior="global", center=False, whiten=0, fill="zero", steps=500, refresh=1, lr=0.1, held_out=0
+    )
     assert resolve({}, None, "paper").config == expected
 
 

@@ -23,36 +23,52 @@ def case():
 
 def test_global_is_the_paper_s_alone(case):
     _, known, damaged = case
-    assert (restore(damaged, known).restored == inpaint(damaged, known).restored).all()
+    config = Config(prior="global")
+    assert (restore(damaged, known, config).restored == inpaint(damaged, known, config).restored).all()
 
 
-def test_nonlocal_goes_on_from_global(case):
+@pytest.mark.parametrize("prior", ["local", "nonlocal"])
+def test_other_priors_go_on_from_global(case, prior):
     image, known, damaged = case
-    before, after = (restore(damaged, known, Config(prior=prior)) for prior in ("global", "nonlocal"))
+    before, after = (restore(damaged, known, Config(prior=name)) for name in ("global", prior))
     assert psnr(after.restored, image, data_range=1) > psnr(before.restored, image, data_range=1) + 0.5
     assert (after.restored[known] == image[known]).all()
     assert (after.restored >= 0).all()
     assert (after.restored <= 1).all()
     assert after.held_out_psnr == before.held_out_psnr
     assert after.effective_rank_after != before.effective_rank_after
+    assert after.shares == ()
+    assert after.expected_psnr is None
+
+
+def test_quality_is_effort(case):
+    """More rounds get lower, and take longer; that they are better holds in the mean of many pictures."""
+    _, known, damaged = case
+    told = {}
+    for quality in ("fast", "balanced", "best"):
+        rounds = []
+        restore(damaged, known, Config(prior="local", quality=quality, steps=0), callback=rounds.append)
+        told[quality] = len(rounds)
+    assert told["fast"] < told["balanced"] < told["best"]
 
 
 def test_each_round_is_told(case):
     _, known, damaged = case
     told = []
     result = restore(damaged, known, Config(prior="nonlocal", steps=10), callback=told.append)
-    assert [progress.step for progress in told] == [10, *range(1, 9)]
+    assert [progress.step for progress in told] == [10, *range(1, told[-1].num_steps + 1)]
     assert (told[-1].current() == result.restored).all()
 
 
 def test_a_spent_time_budget_ends_before_the_groups(case):
     _, known, damaged = case
-    spent = Config(prior="nonlocal", time_budget=1e-9)
-    first = restore(damaged, known, Config(time_budget=1e-9)).restored
-    result = restore(damaged, known, spent)
+    spent = {"time_budget": 1e-9}
+    first = restore(damaged, known, Config(prior="global", **spent)).restored
+    result = restore(damaged, known, Config(prior="nonlocal", **spent))
     # The known pixels are exact, the others pass through float32.
     assert np.abs(result.restored - first).max() < 1e-6
     assert result.stop == "time budget"
+    assert restore(damaged, known, Config(**spent)).stop == "time budget"
 
 
 def test_a_time_budget_that_ends_among_the_groups_is_told(case):
@@ -68,9 +84,25 @@ def test_a_time_budget_that_ends_among_the_groups_is_told(case):
     assert result.stop == "time budget"
 
 
-def test_noise_is_refused():
-    with pytest.raises(UsageError, match="prior nonlocal takes known pixels as exact; leave noise out"):
-        Config(prior="nonlocal", noise=0.1)
+@pytest.mark.parametrize("prior", ["local", "auto"])
+def test_noise_is_taken_off_the_known_pixels_too(case, prior):
+    image, known, _ = case
+    noise = 0.05 * np.random.default_rng(1).standard_normal(image.shape)
+    noisy = np.where(known[..., None], image + noise, 0.0).clip(0, 1)
+    result = restore(noisy, known, Config(prior=prior, noise=0.05, quality="fast"))
+    assert result.noise == 0.05
+    for where in (known, ~known):
+        assert psnr(result.restored, image, data_range=1, where=where) > 29
+
+
+def test_noise_can_be_estimated():
+    image = np.repeat(np.linspace(0.3, 0.7, 96)[None, :, None], 96, axis=0)
+    image = image + 0.05 * np.random.default_rng(0).standard_normal(image.shape)
+    known = np.random.default_rng(1).random(image.shape[:2]) >= 0.5
+    damaged = np.where(known[..., None], image, 0.0).clip(0, 1)
+    for prior in ("global", "local"):
+        result = restore(damaged, known, Config(prior=prior, noise=None, steps=10))
+        assert result.noise == pytest.approx(0.05, rel=0.2)
 
 
 def test_in_one_call():
@@ -79,3 +111,10 @@ def test_in_one_call():
     hole[::5, ::3] = True
     restored = edlrr_cli.inpaint(np.where(hole, 128, image).astype(np.uint8), hole, prior="nonlocal")
     assert np.abs(restored.astype(int) - image).max() < 20
+
+
+def test_unfit_input_is_refused_first():
+    with pytest.raises(UsageError, match="no pixel is missing"):
+        restore(np.zeros((4, 4, 1)), np.ones((4, 4), bool))
+    with pytest.raises(UsageError, match="held_out 0 leaves the prior auto nothing to judge by"):
+        Config(held_out=0)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edlrr_cli.cli.denoise.options import denoising_options, resolve
+from edlrr_cli.cli.denoisers import load_denoiser
 from edlrr_cli.cli.options import FILE, common_options, report_options
 from edlrr_cli.cli.settings import NOISE_LEVELS
 from edlrr_cli.cli.targets import Targets, beside
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from edlrr_cli.media.images import Picture
     from edlrr_cli.tasks.denoise.config import Config
-    from edlrr_cli.tasks.denoise.network import Denoiser
     from edlrr_cli.tasks.denoise.progress import Progress
     from edlrr_cli.tasks.denoise.run import Result
 
@@ -148,19 +148,9 @@ def _denoised(noisy: NDArray[np.float64], config: Config, model: Path | None, *,
     """Denoise by the chosen method; torch is imported here, after all that can be refused without it."""
     from edlrr_cli.tasks.denoise import run as task
 
-    denoiser = _load(model) if config.method == "network" else None
+    denoiser = load_denoiser(model) if config.method == "network" else None
     with _progress_bar(shown=shown) as progress:
         return task.denoise(noisy, config, denoiser, progress=progress)
-
-
-def _load(model: Path | None) -> Denoiser:
-    from edlrr_cli.media.shipped import DENOISER
-    from edlrr_cli.media.weights import read_weights
-    from edlrr_cli.tasks.denoise.network import Denoiser
-
-    path = model or DENOISER
-    weights = read_weights(path)
-    return Denoiser.of(weights.tensors, weights.about, name=str(path))
 
 
 def _with_noise(

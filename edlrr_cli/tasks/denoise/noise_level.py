@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -16,11 +18,13 @@ _QUANTILE, _SHARE = 0.15, 0.829
 # nearest to medium gray, this share of all, count in any case. The deviation is found in these rounds.
 _ROOM, _MIN_SHARE = 1.5, 0.1
 _ROUNDS = 8
+# Among holes: blocks known whole that are enough, and differences in a block that are.
+_MIN_WHOLE, _MIN_TRIPLES = 30, 12
 # What differences of an order do to the deviation of white noise.
 _GAINS = (1.0, 2**0.5, 6**0.5)
 
 
-def estimate_noise_level(pixels: NDArray[np.float64]) -> float:
+def estimate_noise_level(pixels: NDArray[Any], known: NDArray[np.bool_] | None = None) -> float:
     """Estimate the standard deviation of white Gaussian noise.
 
     The difference of two Laplacians is blind to smooth shades and straight edges; its variance is measured
@@ -30,6 +34,8 @@ def estimate_noise_level(pixels: NDArray[np.float64]) -> float:
 
     Args:
         pixels: Shape (h, w, c), nominally in [0, 1]. Not modified.
+        known: Shape (h, w), True = pixel to look at; None for all. Where too few blocks are known whole,
+            second differences of known neighbours are measured instead, less exactly.
 
     Returns:
         On the scale of the pixels, root mean square over the channels; 0 for a constant picture. Correlated
@@ -42,14 +48,18 @@ def estimate_noise_level(pixels: NDArray[np.float64]) -> float:
         >>> round(estimate_noise_level(0.5 + noise), 2)
         0.1
     """
-    variances = [_variance(pixels[..., channel]) for channel in range(pixels.shape[2])]
+    known = np.ones(pixels.shape[:2], bool) if known is None else known
+    variances = [_variance(pixels[..., channel], known) for channel in range(pixels.shape[2])]
     return float(np.sqrt(np.mean(variances)))
 
 
-def _variance(channel: NDArray[np.float64]) -> float:
+def _variance(channel: NDArray[Any], known: NDArray[np.bool_]) -> float:
     if min(channel.shape) < _BLOCK_PX + 2:
-        return float(_variances(channel[None])[0])
-    blocks = _blocks(channel)
+        return float(_variances(channel[None])[0]) if known.all() else _variance_of_triples(channel, known)
+    whole = _blocks(known).all((1, 2))
+    if not known.all() and whole.sum() < _MIN_WHOLE:
+        return _variance_of_triples(channel, known)
+    blocks = _blocks(channel)[whole]
     variances, means = _variances(blocks), blocks.mean((1, 2))
     variance = _typical(variances)
     if channel.min() < 0 or channel.max() > 1:
@@ -64,7 +74,27 @@ def _variance(channel: NDArray[np.float64]) -> float:
     return variance
 
 
-def _blocks(channel: NDArray[np.float64]) -> NDArray[np.float64]:
+def _variance_of_triples(channel: NDArray[Any], known: NDArray[np.bool_]) -> float:
+    """Measure second differences of three known pixels in a row or a column, block by block."""
+    from scipy.stats import chi2
+
+    sums, counts = (np.zeros([-(-size // _BLOCK_PX) for size in channel.shape]) for _ in range(2))
+    for values, here, turned in ((channel, known, False), (channel.T, known.T, True)):
+        triple = here[:-2] & here[1:-1] & here[2:]
+        squares = np.square(np.diff(np.where(here, values, 0.0), 2, axis=0)) / _GAINS[2] ** 2
+        y, x = (place // _BLOCK_PX for place in np.nonzero(triple)[:: -1 if turned else 1])
+        np.add.at(sums, (y, x), squares[triple])
+        np.add.at(counts, (y, x), 1)
+    if counts.max() == 0:
+        return 0.0
+    enough = counts >= min(_MIN_TRIPLES, counts.max())
+    sums, counts = sums[enough], counts[enough]
+    # Of so few differences the variance scatters more than of a block known whole.
+    share = chi2.ppf(_QUANTILE, np.median(counts)) / np.median(counts)
+    return float(np.quantile(sums / counts, _QUANTILE) / share)
+
+
+def _blocks(channel: NDArray[Any]) -> NDArray[Any]:
     """Return blocks with a margin of one pixel, evenly spread, shape (n, 18, 18)."""
     side = _BLOCK_PX + 2
     windows = sliding_window_view(channel, (side, side))

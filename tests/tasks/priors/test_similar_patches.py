@@ -6,7 +6,10 @@ import torch
 
 from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.fill import fill
-from edlrr_cli.tasks.similar_patches import _groups_at, _Majorizer, lower_group_ranks
+from edlrr_cli.tasks.priors.majorizer import Majorizer
+from edlrr_cli.tasks.priors.similar_patches import Effort, _groups_at, lower_group_ranks
+
+EFFORT = Effort()
 
 
 def tensor(pixels):
@@ -81,8 +84,8 @@ def penalty(X, groups, trusts, error):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_majorizer_is_of_the_penalty(channels):
     start, known = damaged(rings(32, channels))
-    groups, error = _groups_at(start, ~known, 0), 0.01
-    majorizer = _Majorizer(start, groups, error)
+    groups, error = _groups_at(start, ~known, 0, EFFORT), 0.01
+    majorizer = Majorizer(start, groups, error)
     trusts = [part.trust for part in majorizer._parts]
     exact = penalty(start, groups, trusts, error)
     assert majorizer.penalty == pytest.approx(exact, rel=1e-4)
@@ -98,7 +101,7 @@ def test_the_majorizer_is_of_the_penalty(channels):
     )
     assert slope == pytest.approx((ahead - behind) / (2 * by), rel=1e-2)
     # What minimises the majorizer lowers the penalty.
-    assert penalty(majorizer.minimised(start, ~known), groups, trusts, error) < exact
+    assert penalty(majorizer.minimised(start, ~known, 3), groups, trusts, error) < exact
 
 
 @pytest.mark.parametrize("content", ["edges", "noise"])
@@ -110,8 +113,8 @@ def test_a_gram_matrix_in_float32_is_enough(content):
     X = {"edges": edges, "noise": noise}[content].float().expand(3, 64, 64).contiguous()
     hole = torch.zeros(64, 64, dtype=torch.bool)
     hole[::2, ::3] = True
-    groups = _groups_at(X, hole, 0)
-    here, exact = (_Majorizer(of, groups, 0.002) for of in (X, X.double()))
+    groups = _groups_at(X, hole, 0, EFFORT)
+    here, exact = (Majorizer(of, groups, 0.002) for of in (X, X.double()))
     for part, wanted in zip(here._parts, exact._parts, strict=True):
         assert (part.weights - wanted.weights).abs().max() < 0.01
 
@@ -119,8 +122,21 @@ def test_a_gram_matrix_in_float32_is_enough(content):
 def test_groups_without_a_hole_are_left_out():
     known = torch.ones(64, 64, dtype=torch.bool)
     X = tensor(rings(64))
-    assert _groups_at(X, ~known, 0) == []
+    assert _groups_at(X, ~known, 0, EFFORT) == []
     assert torch.equal(lower_group_ranks(X, known), X)
+
+
+def test_noise_is_no_structure():
+    """What is smaller than the noise of the known pixels must not be continued into the hole."""
+    image = rings(48)
+    noise = 0.1 * np.random.default_rng(1).standard_normal(image.shape)
+    start, known = damaged((image + noise).clip(0, 1))
+    hole = ~known.numpy()
+    errors = [
+        np.square(lower_group_ranks(start, known, least_error=least).permute(1, 2, 0).numpy() - image)[hole]
+        for least in (0.0, 0.1)
+    ]
+    assert errors[1].mean() < 0.8 * errors[0].mean()
 
 
 def test_no_round_begins_when_time_is_up():

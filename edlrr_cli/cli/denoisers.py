@@ -1,0 +1,24 @@
+"""A denoiser from a file of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edlrr_cli.tasks.denoise.network import Denoiser
+
+
+def load_denoiser(path: Path | None = None) -> Denoiser:
+    """Load the network of some weights; None stands for those that come with the program.
+
+    Raises:
+        InputError: The file is missing, or holds no network of this program.
+    """
+    from edlrr_cli.media.shipped import DENOISER
+    from edlrr_cli.media.weights import read_weights
+    from edlrr_cli.tasks.denoise.network import Denoiser
+
+    path = path or DENOISER
+    weights = read_weights(path)
+    return Denoiser.of(weights.tensors, weights.about, name=str(path))

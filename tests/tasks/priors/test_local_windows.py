@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from edlrr_cli.metrics import psnr
+from edlrr_cli.tasks.fill import fill
+from edlrr_cli.tasks.priors import local_windows
+from edlrr_cli.tasks.priors.local_windows import Effort, _factors, _windows_at, is_wide, lower_window_ranks
+from edlrr_cli.tasks.priors.majorizer import Majorizer
+
+
+def tensor(pixels):
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float()
+
+
+def waves(size=64, channels=3):
+    """Two waves: each window of them, as a Hankel matrix, has rank 4."""
+    y, x = np.mgrid[:size, :size]
+    wave = 0.5 + 0.2 * np.sin(0.7 * x + 0.4 * y) + 0.2 * np.cos(0.9 * y - 0.2 * x)
+    return np.stack([wave * (1 - 0.2 * c) for c in range(channels)], axis=-1)
+
+
+def damaged(image, hole):
+    return tensor(fill(np.where(hole[..., None], 0.0, image), ~hole, "biharmonic")), torch.from_numpy(~hole)
+
+
+def square(size, first, last):
+    hole = np.zeros((size, size), bool)
+    hole[first:last, first:last] = True
+    return hole
+
+
+def quality(X, image):
+    return psnr(X.permute(1, 2, 0).double().numpy(), image, data_range=1)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_waves_are_continued(channels):
+    image = waves(channels=channels)
+    start, known = damaged(image, square(64, 30, 35))
+    assert quality(lower_window_ranks(start, known), image) > quality(start, image) + 15
+
+
+def test_a_wide_hole_is_filled_in_smaller_pictures_first():
+    """A cross of slow waves: no window of the picture itself sees both sides of the hole."""
+    y, x = np.mgrid[:120, :120]
+    image = np.repeat((0.5 + 0.2 * np.sin(x / 6) + 0.2 * np.sin(y / 5))[..., None], 3, axis=2)
+    start, known = damaged(image, square(120, 46, 74))
+    assert is_wide(known)
+    once = lower_window_ranks(start, known, Effort(coarse=False))
+    assert quality(lower_window_ranks(start, known), image) > quality(once, image) + 3
+
+
+@pytest.mark.parametrize(
+    ("hole", "factors"),
+    [
+        (square(120, 50, 56), []),
+        (square(120, 50, 57), [2]),
+        (square(120, 50, 63), [4, 2]),
+        (square(120, 40, 65), [8, 4, 2]),
+        # Nothing of the smaller picture would be known.
+        (np.random.default_rng(0).random((120, 120)) < 0.9, []),
+    ],
+)
+def test_smaller_pictures_are_for_holes_that_are_wide_in_them(hole, factors):
+    assert list(_factors(torch.from_numpy(~hole))) == factors
+
+
+def test_known_pixels_stay_and_the_start_is_not_modified():
+    start, known = damaged(waves(), square(64, 20, 40))
+    before = start.clone()
+    X = lower_window_ranks(start, known)
+    assert torch.equal(X[:, known], before[:, known])
+    assert torch.equal(start, before)
+    assert not torch.equal(X, before)
+    assert torch.equal(lower_window_ranks(start, known), X)
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (1, 40), (3, 50), (6, 7), (9, 30), (17, 16)])
+def test_images_smaller_than_a_window(shape):
+    X = torch.rand(3, *shape, generator=torch.Generator().manual_seed(0))
+    known = torch.ones(shape, dtype=torch.bool)
+    known[0, 0] = known[-1, -1] = False
+    result = lower_window_ranks(X, known)
+    assert result.isfinite().all()
+    assert torch.equal(result[:, known], X[:, known])
+
+
+def test_windows_cover_every_hole_and_no_others():
+    hole = torch.zeros(70, 90, dtype=torch.bool)
+    hole[0, 0] = hole[69, 89] = hole[33, 40] = True
+    for number in (0, 1):
+        cover = torch.zeros(70, 90)
+        windows = _windows_at(hole, local_windows._FINE, number)
+        for some in windows:
+            some.add_trust(cover, torch.ones(len(some)))
+            assert (some.gather(hole.float()[None]).amax((1, 2)) > 0).all()
+        assert (cover[hole] > 0).all()
+        assert (cover == 0).any()
+
+
+def test_adding_is_the_adjoint_of_gathering():
+    X = torch.randn(3, 40, 33, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    hole = torch.ones(40, 33, dtype=torch.bool)
+    (windows,) = _windows_at(hole, local_windows._FINE, 0)
+    S = windows.gather(X)
+    other = torch.randn(S.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    total = torch.zeros_like(X)
+    windows.add_patches(total, other, torch.ones(len(windows), dtype=torch.float64))
+    assert float((S * other).sum()) == pytest.approx(float((X * total).sum()))
+
+
+@pytest.mark.parametrize("content", ["edges", "noise"])
+def test_a_gram_matrix_in_float32_is_enough(content):
+    """At the least tau and the largest contrast that a picture can have, where it is the worst."""
+    generator = torch.Generator().manual_seed(0)
+    edges = (torch.arange(64) // 30 % 2).expand(64, 64)
+    noise = torch.randint(2, (64, 64), generator=generator)
+    X = {"edges": edges, "noise": noise}[content].float().expand(3, 64, 64).contiguous()
+    windows = _windows_at(torch.ones(64, 64, dtype=torch.bool), local_windows._FINE, 0)
+    here, exact = (Majorizer(of, windows, 0.002) for of in (X, X.double()))
+    for part, wanted in zip(here._parts, exact._parts, strict=True):
+        assert (part.weights - wanted.weights).abs().max() < 0.05
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_gpu_agrees():
+    start, known = damaged(waves(), square(64, 20, 40))
+    here = lower_window_ranks(start, known)
+    there = lower_window_ranks(start.cuda(), known.cuda()).cpu()
+    assert (here - there).abs().max() < 5e-3
