@@ -52,7 +52,8 @@ def inpaint(image: NDArray[Any], mask: NDArray[np.bool_], **settings: Any) -> ND
     peak = _peak(image.dtype)
     config = _configured(Config, settings)
     pixels = np.where(mask[..., None], 0.0, np.atleast_3d(image) / peak)
-    restored = restore(pixels, ~mask, config).restored * peak
+    denoiser = _shipped_denoiser() if config.prior == "network" or config.noise != 0 else None
+    restored = restore(pixels, ~mask, config, denoiser=denoiser).restored * peak
     if image.dtype.kind == "u":
         restored = np.rint(restored)
     restored = restored.reshape(image.shape).astype(image.dtype)

@@ -1,9 +1,9 @@
 """Who runs in Table 1: ours, the compared methods and the controls, each behind one call.
 
-``laguerre-gamma`` is a penalty with the default settings of ``edlrr inpaint``, ``laguerre-gamma:nonlocal``
-the same with ``--prior nonlocal``, ``laguerre-gamma:paper`` in the paper's setting; ``irnn`` is a compared
-method as published, ``irnn:tuned`` the same with its free parameters chosen on hidden known pixels, and
-``irnn:shape=0.5:scale=1`` with others set.
+``taylor-gamma`` is a penalty on whole channels, ``--prior global``. With ``:local``, ``:nonlocal`` or
+``:auto`` it goes on with that prior, with ``:fast`` or ``:best`` with the default one at that quality; with
+``:paper`` it is in the paper's setting. ``irnn`` is a compared method as published, ``irnn:tuned`` the same
+with its free parameters chosen on hidden known pixels, and ``irnn:shape=0.5:scale=1`` with others set.
 """
 
 from __future__ import annotations
@@ -37,16 +37,26 @@ _TUNED = "tuned"
 
 @dataclass(frozen=True)
 class _Setting:
-    """How a penalty runs: the group of its row, and what is said beside the penalty."""
+    """How a penalty runs: the group of its row, what is said beside the penalty, and a word for its title."""
 
     group: str
     flags: dict[str, Any] = field(default_factory=dict)
     preset: str | None = None
+    word: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether whole channels alone are penalised."""
+        return self.preset is not None or self.flags["prior"] == "global"
 
 
 _SETTINGS = {
-    "": _Setting("ours"),
+    "": _Setting("ours", {"prior": "global"}),
+    "local": _Setting("ours, local", {"prior": "local"}),
     "nonlocal": _Setting("ours, nonlocal", {"prior": "nonlocal"}),
+    "fast": _Setting("ours, auto", {"prior": "auto", "quality": "fast"}, word=", fast"),
+    "auto": _Setting("ours, auto", {"prior": "auto"}),
+    "best": _Setting("ours, auto", {"prior": "auto", "quality": "best"}, word=", best"),
     "paper": _Setting("ours, paper's setting", preset="paper"),
 }
 
@@ -138,9 +148,14 @@ def _params(method: str, words: list[str]) -> Params:
 def all_names() -> tuple[str, ...]:
     """Return every row of the table: ours in each setting, compared methods, tunable ones twice.
 
-    Methods whose library is not installed are left out.
+    The paper's penalties are on whole channels, as in the paper; other priors have the default one. Methods
+    whose library is not installed are left out.
     """
-    ours = [f"{reg}:{setting}".rstrip(":") for setting in _SETTINGS for reg in PAPER_COLUMNS]
+    ours = [
+        f"{reg}:{name}".rstrip(":")
+        for name, setting in _SETTINGS.items()
+        for reg in (PAPER_COLUMNS if setting.whole else (Config().reg,))
+    ]
     here = {name: method for name, method in registry.METHODS.items() if method.installed}
     return (*ours, *here, *(f"{name}:{_TUNED}" for name, method in here.items() if method.grid))
 
@@ -157,7 +172,7 @@ def _ours(reg: str, setting: str) -> Contestant:
         return Outcome(result.restored, result.restored, result.iterations, result.stop)
 
     printed = PAPER_COLUMNS.get(reg) if setting == "paper" else None
-    return Contestant(reg, chosen_by.group, printed, settings, restore)
+    return Contestant(reg + chosen_by.word, chosen_by.group, printed, settings, restore)
 
 
 def _compared(name: str, *, tuned: bool = False, fixed: Params | None = None) -> Contestant:

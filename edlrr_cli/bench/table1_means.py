@@ -10,8 +10,10 @@ from edlrr_cli.bench.record import Row
 
 #: The groups of methods in the order of the table, each with its heading.
 GROUPS = {
-    "ours": "Ours, default settings",
-    "ours, nonlocal": "Ours, then groups of similar patches",
+    "ours, auto": "Ours, mixed (--prior auto, the default)",
+    "ours, nonlocal": "Ours, groups of similar patches (--prior nonlocal)",
+    "ours, local": "Ours, local windows (--prior local)",
+    "ours": "Ours, whole channels (--prior global)",
     "ours, paper's setting": "Ours, the paper's setting",
     "compared": "Compared, published settings",
     "compared, tuned": "Compared, free parameters chosen on hidden known pixels",
@@ -19,7 +21,12 @@ GROUPS = {
     "control": "Controls",
 }
 TUNED = "compared, tuned"
-_SETTINGS = {"ours, nonlocal": " (nonlocal)", "ours, paper's setting": " (paper)"}
+_SETTINGS = {
+    "ours, auto": " (mixed)",
+    "ours, nonlocal": " (nonlocal)",
+    "ours, local": " (local)",
+    "ours, paper's setting": " (paper)",
+}
 
 
 class Means:

@@ -38,7 +38,9 @@ _UNTOUCHED = "untouched"  # takes no time and restores nothing
 
 _STYLES = {
     "ours": ("o", "#0062a3"),
+    "ours, auto": ("*", "#c2002f"),
     "ours, nonlocal": ("P", "#0e7c4a"),
+    "ours, local": ("X", "#0e7c4a"),
     "ours, paper's setting": ("s", "#6a3d9a"),
     "compared": ("^", "#b34700"),
     TUNED: ("^", "#b34700"),

@@ -183,7 +183,7 @@ def _filled(inputs: Inputs, settings: Settings, callback: Callback | None) -> Re
 
     image, known, config = inputs.picture.pixels, inputs.mask.known, settings.config
     if settings.is_ours:
-        denoiser = load_denoiser() if config.prior == "network" else None
+        denoiser = load_denoiser() if config.prior == "network" or config.noise != 0 else None
         return restore.restore(image, known, config, denoiser=denoiser, callback=callback)
     return compared.inpaint_by(
         settings.choice.method,

@@ -13,7 +13,7 @@ Pixels = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
 
 # How far a hidden pixel counts, in pixels, and how many of them the whole picture's choice counts as.
-_REACH_PX, _INERTIA = 32.0, 300.0
+_REACH_PX, _INERTIA = 32.0, 1000.0
 # The expected error is that of a neighbourhood so wide.
 _SMOOTH_PX = 2.0
 _TINY = 1e-12

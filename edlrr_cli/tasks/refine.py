@@ -27,12 +27,12 @@ from edlrr_cli.tasks.priors.similar_patches import lower_group_ranks
 _LOCAL = {
     "fast": local_windows.Effort(num_rounds=4, num_steps=6),
     "balanced": local_windows.Effort(),
-    "best": local_windows.Effort(num_rounds=8),
+    "best": local_windows.Effort(num_rounds=8, num_steps=12),
 }
 _NONLOCAL = {
     "fast": similar_patches.Effort(num_rounds=4, rounds_matched=4, search_px=18),
-    "balanced": similar_patches.Effort(num_rounds=6, rounds_matched=3),
-    "best": similar_patches.Effort(patch_px=8, num_similar=60, num_rounds=10),
+    "balanced": similar_patches.Effort(num_rounds=5, rounds_matched=3, search_px=24),
+    "best": similar_patches.Effort(num_similar=48, num_rounds=10),
 }
 _POLISH = local_windows.Effort(num_rounds=2, num_steps=3, error_start=0.004, error_end=0.002, coarse=False)
 

@@ -14,6 +14,7 @@ from edlrr_cli.tasks.config import Config
 from edlrr_cli.tasks.denoise.config import Config as Denoising
 from edlrr_cli.tasks.denoise.lowrank import denoise_lowrank
 from edlrr_cli.tasks.denoise.network import Denoiser
+from edlrr_cli.tasks.denoise.run import denoise_by_network
 from edlrr_cli.tasks.inpaint import (
     Bools,
     Pixels,
@@ -41,15 +42,15 @@ def restore(
     """Restore the missing pixels of an image; arguments and errors are those of `inpaint`.
 
     Large pictures are restored in windows around their holes, but for the prior ``global``. Noisy ones are
-    filled as if they were clean, with a penalty that is blind to what is smaller than the noise, and then
-    denoised by groups of similar patches; ``global`` fits the known pixels instead. What the result tells
-    of steps, objective, penalty and scale is of ``global``, where every other prior starts.
+    filled as if they were clean, with penalties that are blind to what is smaller than the noise, and then
+    denoised, by groups of similar patches without a denoiser; ``global`` fits the known pixels instead. What
+    the result tells of steps, objective, penalty and scale is of ``global``, where every other prior starts.
 
     Args:
         image: As in `inpaint`.
         known: As in `inpaint`.
         config: Settings; None for the defaults.
-        denoiser: Of the prior ``network``.
+        denoiser: Of the prior ``network``, and of noisy gray or RGB images.
         callback: Told of the progress, which begins anew with each prior.
     """
     started = time.perf_counter()
@@ -67,7 +68,7 @@ def restore(
     result = restore_in_windows(image, known, whole)
     return replace(
         result,
-        restored=result.restored if noise == 0 else _denoised(result, noise),
+        restored=result.restored if noise == 0 else _denoised(result, noise, denoiser),
         seconds=time.perf_counter() - started,
         stop=result.stop if refine.in_time else "time budget",
         noise=noise,
@@ -86,7 +87,10 @@ def _restore_whole(
     return replace(result, effective_rank_after=effective_rank(channels))
 
 
-def _denoised(result: Result, noise: float) -> Pixels:
+def _denoised(result: Result, noise: float, denoiser: Denoiser | None) -> Pixels:
     """Return the restored picture without the noise of its known pixels."""
-    X = as_channels(result.restored, device=torch.device(result.device), dtype=torch.float32)
+    device = torch.device(result.device)
+    X = as_channels(result.restored, device=device, dtype=torch.float32)
+    if denoiser is not None and len(X) in (1, 3):
+        return to_pixels(denoise_by_network(X, noise, denoiser.to(device))).clip(0.0, 1.0)
     return to_pixels(denoise_lowrank(X, noise, reg=Denoising().penalty)).clip(0.0, 1.0)

@@ -89,7 +89,7 @@ def test_table1_is_in_groups_with_ranks_and_what_the_paper_prints():
     assert lines[:-1] == [
         "| mean PSNR over 2 images, dB | text | drop7 | seconds |",
         "| --- | ---: | ---: | ---: |",
-        "| **Ours, default settings** |  |  |  |",
+        "| **Ours, whole channels (--prior global)** |  |  |  |",
         "| nuclear | **39.12** | **20.00** ± 0.05 | 1.50 |",
         "| **Ours, the paper's setting** |  |  |  |",
         "| nuclear:paper | 30.00 | 99.00 † | 2.00 |",

@@ -59,10 +59,10 @@ def table1(
     \b
     edlrr bench table1 --quick --jobs 2 -o quick.json --html quick.html
     edlrr bench table1 --data table1 --seeds 3 --jobs 2 -o table1.json
-    edlrr bench table1 --data photos --methods laguerre-gamma,irnn,irnn:tuned --corruptions text -o a.json
+    edlrr bench table1 --data photos --methods taylor-gamma:auto,irnn,irnn:tuned --corruptions text -o a.json
 
-    A row is a penalty (NAME: the defaults, NAME:nonlocal: the prior nonlocal, NAME:paper: the paper's
-    setting) or a method of 'edlrr show methods' (NAME: as published, NAME:tuned: parameters chosen on
+    A row is a penalty (NAME: on whole channels, NAME:local, NAME:nonlocal, NAME:auto: with that prior,
+    NAME:fast, NAME:best: auto at that quality, NAME:paper: the paper's setting) or a method of 'edlrr show methods' (NAME: as published, NAME:tuned: parameters chosen on
     hidden known pixels, NAME:PARAM=VALUE).
     The same command goes on where it was stopped and runs only what is new; --overwrite starts anew. A
     case that fails is told in the file and by exit code 1; the others go on.

@@ -86,11 +86,13 @@ class _Weighted:
     matrices: Matrices
     weights: Tensor
     trust: Tensor
+    of_rows: bool
 
-    def product(self, S: Tensor) -> Tensor:
-        """Return tau^2 W_g S or S tau^2 W_g, whichever fits, less its mean column."""
-        rows = S.shape[1] == self.weights.shape[1]
-        return _centred(self.weights @ S if rows else S @ self.weights)
+    def product(self, X: Tensor) -> Tensor:
+        """Return tau^2 W_g P_g X or P_g X tau^2 W_g, whichever fits, less its mean column."""
+        S = self.matrices.gather(X)
+        # Among columns the weights take the mean off themselves.
+        return _centred(self.weights @ S) if self.of_rows else S @ self.weights
 
 
 class Majorizer:
@@ -110,7 +112,8 @@ class Majorizer:
         # As large as the largest singular value of so much noise, nearly.
         tau = error * (S.shape[1] ** 0.5 + S.shape[2] ** 0.5)
         tau2 = (_RESOLUTION * S.square().sum((1, 2))).clamp_min(tau**2)[:, None]
-        gram = S @ S.mT if S.shape[1] < S.shape[2] else S.mT @ S
+        of_rows = S.shape[1] < S.shape[2]
+        gram = S @ S.mT if of_rows else S.mT @ S
         gram.diagonal(dim1=1, dim2=2).add_(tau2)
         L = torch.linalg.cholesky(gram)
         weights = tau2[..., None] * torch.cholesky_inverse(L)
@@ -119,7 +122,9 @@ class Majorizer:
         logs = 2 * L.diagonal(dim1=1, dim2=2).log().sum(1)
         self.penalty += float((trust * logs).sum())
         matrices.add_trust(self._cover, trust)
-        return _Weighted(matrices, weights, trust)
+        if not of_rows:
+            weights = _centred(_centred(weights).mT)
+        return _Weighted(matrices, weights, trust, of_rows)
 
     def minimised(self, X: Tensor, hole: Tensor, num_steps: int) -> Tensor:
         """Take steps of conjugate gradients from X on the missing pixels, preconditioned by the cover."""
@@ -141,7 +146,7 @@ class Majorizer:
         """Return sum_g c_g P_g^T (P_g X) tau^2 W_g: half the gradient, linear in X."""
         total = torch.zeros_like(X)
         for part in self._parts:
-            part.matrices.add_patches(total, part.product(_centred(part.matrices.gather(X))), part.trust)
+            part.matrices.add_patches(total, part.product(X), part.trust)
         return total
 
 

@@ -35,7 +35,7 @@ _STRIDE_PX, _NUM_STEPS = 4, 3
 # The error of the estimate that tau stands for, on [0, 1], at the start and at the end.
 _ERROR_START, _ERROR_END = 0.01, 0.002
 # Groups handled at once.
-_CHUNK = 1024
+_CHUNK = 512
 
 
 def lower_group_ranks(
