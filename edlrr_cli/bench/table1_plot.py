@@ -1,4 +1,4 @@
-"""PSNR against time as SVG: a mark per method, its name beside it, no name upon another.
+"""PSNR against time: a mark per method, its name beside it, no name upon another.
 
 A method whose parameters were tuned is a hollow mark without a name, joined to its published self.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 import html
 import io
 import re
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -21,6 +23,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from edlrr_cli.bench.table1_means import TUNED, Means
+from edlrr_cli.errors import UsageError
 
 _SIZE_IN = (9.4, 6.0)
 _AXES = (0.055, 0.14, 0.94, 0.85)  # left, bottom, width, height within the figure
@@ -78,17 +81,36 @@ class Mark:
         return _STYLES[self.group][1]
 
 
-def marks(means: Means, corruption: str) -> list[Mark]:
-    """Return what is drawn for one corruption."""
+def marks(means: Means, *corruptions: str) -> list[Mark]:
+    """Return what is drawn for one corruption, or for the mean of several."""
     found = []
     for method in means.methods:
-        seconds, psnr = (means.value(method, corruption, key) for key in ("seconds", "psnr"))
+        seconds, psnr = (_mean(means, method, corruptions, key) for key in ("seconds", "psnr"))
         if seconds is not None and psnr is not None and method != _UNTOUCHED:
             shown = max(seconds, _LEAST_SECONDS)
             found.append(Mark(method, means.group(method), means.label(method), shown, psnr))
     names = {mark.method for mark in found}
     bases = {f"{name}:tuned": name for name in names}
     return [replace(mark, base=bases.get(mark.method)) for mark in found]
+
+
+def _mean(means: Means, method: str, corruptions: Sequence[str], key: str) -> float | None:
+    """Return the mean of what was measured, None if it was not in each of the corruptions."""
+    values = [means.value(method, corruption, key) for corruption in corruptions]
+    there = [value for value in values if value is not None]
+    return statistics.mean(there) if len(there) == len(values) else None
+
+
+def document(means: Means) -> str:
+    """Draw the mean of all corruptions as an SVG file that needs no fonts.
+
+    Raises:
+        UsageError: There is nothing to draw.
+    """
+    points = marks(means, *means.corruptions)
+    if not points:
+        raise UsageError("no method has been measured in every corruption", "name a record of bench table1")
+    return _as_svg(points, fonts="path")
 
 
 def svg(means: Means, corruption: str, *, prefix: str) -> str | None:
@@ -105,16 +127,25 @@ def svg(means: Means, corruption: str, *, prefix: str) -> str | None:
     points = marks(means, corruption)
     if not points:
         return None
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "edlrr", "font.size": _FONT_PT}):
-        figure = Figure(figsize=_SIZE_IN, dpi=_DPI)
-        FigureCanvasAgg(figure)
-        axes = figure.add_axes(_AXES)
-        _scale(axes, points)
-        _draw_marks(axes, points)
-        _draw_labels(axes, points)
+    return _for_html(_as_svg(points, fonts="none"), f"PSNR against seconds, {corruption}", prefix)
+
+
+def _as_svg(points: Sequence[Mark], *, fonts: Literal["path", "none"]) -> str:
+    with mpl.rc_context({"svg.fonttype": fonts, "svg.hashsalt": "edlrr", "font.size": _FONT_PT}):
+        figure = _drawn(points)
         with io.StringIO() as text:
             figure.savefig(text, format="svg", metadata=_NO_METADATA)
-            return _for_html(text.getvalue(), f"PSNR against seconds, {corruption}", prefix)
+            return text.getvalue()
+
+
+def _drawn(points: Sequence[Mark]) -> Figure:
+    figure = Figure(figsize=_SIZE_IN, dpi=_DPI)
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes(_AXES)
+    _scale(axes, points)
+    _draw_marks(axes, points)
+    _draw_labels(axes, points)
+    return figure
 
 
 def _scale(axes: Axes, points: Sequence[Mark]) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from edlrr_cli.bench.table1_means import Means
-from edlrr_cli.bench.table1_plot import marks, place, svg
+from edlrr_cli.bench.table1_plot import document, marks, place, svg
+from edlrr_cli.errors import UsageError
 
 
 def mean(method, psnr, seconds, group="compared", title=None):
@@ -105,3 +106,12 @@ def test_a_lone_label_stands_beside_its_mark_and_off_a_line():
     line = np.stack([np.linspace(205, 260, 20), np.full(20, 150.0)], axis=1)
     (moved,) = place(start, [0], size, frame, line)
     assert not ((moved[:2] < line) & (line < moved[2:])).all(axis=1).any()
+
+
+def test_a_document_is_of_the_mean_of_what_was_measured_everywhere():
+    drop = [{**mean("nuclear", 37.0, 3.0, "ours"), "corruption": "drop50"}]
+    found = marks(Means([*ROWS, *drop]), "text", "drop50")
+    assert [(mark.method, mark.psnr, mark.seconds) for mark in found] == [("nuclear", 36.0, 2.0)]
+    assert document(Means([*ROWS, *drop])).startswith("<?xml")
+    with pytest.raises(UsageError, match="no method has been measured in every corruption"):
+        document(Means([]))

@@ -136,6 +136,18 @@ def test_report_round_trip_into_a_document(run, refused, measure, tmp_path):
     assert "two FILES have the same name" in refused(2, *twice, "--into", readme)
 
 
+def test_psnr_against_seconds_is_drawn_from_records(run, refused, tmp_path):
+    record = tmp_path / "made.json"
+    row = {"kind": "mean", "method": "tv", "corruption": "text", "title": "TV", "group": "control"}
+    rows = [{**row, "printed": None, "psnr": 30.0, "seconds": 1.0}]
+    record.write_text(json.dumps({**dict.fromkeys(KEYS), "benchmark": "table1", "rows": rows}))
+    plot = tmp_path / "plot.svg"
+    assert run("bench", "report", record, "--plot", plot).stdout == f"{plot}: 1 methods\n"
+    assert plot.read_text().startswith("<?xml")
+    wrong = refused(4, "bench", "report", record, "--plot", tmp_path / "plot.gif")
+    assert "expected the extension .svg" in wrong
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from edlrr_cli.cli.options import FILE, common_options
-from edlrr_cli.errors import InputError, UsageError
+from edlrr_cli.errors import InputError, OutputError, UsageError
 
 
 @click.command()
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @click.option("--into", type=FILE, help="Put each table between its markers in this document.")
+@click.option("--plot", type=FILE, help="Draw PSNR against seconds of table1's FILES, a .svg; no table then.")
 @common_options
-def report(*, files: tuple[Path, ...], into: Path | None) -> None:
+def report(*, files: tuple[Path, ...], into: Path | None, plot: Path | None) -> None:
     """Turn the JSON FILES of benchmarks into Markdown tables.
 
     A document given by --into must have the lines <!-- bench:NAME --> and <!-- /bench:NAME --> for each
@@ -24,7 +26,11 @@ def report(*, files: tuple[Path, ...], into: Path | None) -> None:
     from edlrr_cli.bench.record import read_record
     from edlrr_cli.bench.report import blocks, insert_all
 
-    tables = [blocks(read_record(path)) for path in files]
+    records = [read_record(path) for path in files]
+    if plot is not None:
+        _draw(plot, records)
+        return
+    tables = [blocks(record) for record in records]
     if into is None:
         click.echo("\n\n".join(text for parts in tables for text in parts.values()))
         return
@@ -39,6 +45,21 @@ def report(*, files: tuple[Path, ...], into: Path | None) -> None:
     check_target(into, *files, overwrite=True)
     write_atomic(into, document.encode())
     click.echo(f"{into}: replaced {', '.join(names)}")
+
+
+def _draw(path: Path, records: list[dict[str, Any]]) -> None:
+    """Draw the methods of all records in one plot; of one that is in several, the last."""
+    from edlrr_cli.bench.table1_means import Means
+    from edlrr_cli.bench.table1_plot import document
+    from edlrr_cli.media.files import check_target, write_atomic
+
+    if path.suffix.lower() != ".svg":
+        raise OutputError(f"plot {path}: expected the extension .svg, got {path.suffix!r}", "name it .svg")
+    check_target(path, overwrite=True)
+    rows = [row for record in records for row in record["rows"] if row["kind"] == "mean"]
+    means = Means({(row["method"], row["corruption"]): row for row in rows}.values())
+    write_atomic(path, document(means).encode())
+    click.echo(f"{path}: {len(means.methods)} methods")
 
 
 def _read(document: Path) -> str:

@@ -62,8 +62,9 @@ def table1(
     edlrr bench table1 --data photos --methods taylor-gamma:auto,irnn,irnn:tuned --corruptions text -o a.json
 
     A row is a penalty (NAME: on whole channels, NAME:local, NAME:nonlocal, NAME:auto: with that prior,
-    NAME:fast, NAME:best: auto at that quality, NAME:paper: the paper's setting) or a method of 'edlrr show methods' (NAME: as published, NAME:tuned: parameters chosen on
-    hidden known pixels, NAME:PARAM=VALUE).
+    NAME:fast, NAME:best: auto at that quality, NAME:paper: the paper's setting) or a method of
+    'edlrr show methods' (NAME: as published, NAME:tuned: parameters chosen on hidden known pixels,
+    NAME:PARAM=VALUE).
     The same command goes on where it was stopped and runs only what is new; --overwrite starts anew. A
     case that fails is told in the file and by exit code 1; the others go on.
     """
