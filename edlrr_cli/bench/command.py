@@ -20,7 +20,8 @@ from edlrr_cli.media.images import read_picture
 from edlrr_cli.metrics import psnr
 
 NAME = "command"
-HELP, INPAINT = "edlrr --help", "edlrr inpaint"
+HELP = "edlrr --help"
+INPAINT = ("edlrr inpaint", "edlrr inpaint --quality fast", "edlrr inpaint --prior global")
 IMPORT, BIHARMONIC = "import torch alone", "skimage inpaint_biharmonic"
 
 PARAMETERS = {
@@ -81,7 +82,10 @@ def _commands(folder: Path, device: str) -> dict[str, list[str]]:
     return {
         HELP: [*edlrr, "--help"],
         IMPORT: [sys.executable, "-c", "import torch"],
-        INPAINT: [*edlrr, "inpaint", *to_inpaint, "-o", str(folder / f"{INPAINT}.png")],
+        **{
+            title: [*edlrr, *title.split()[1:], *to_inpaint, "-o", str(folder / f"{title}.png")]
+            for title in INPAINT
+        },
         BIHARMONIC: [
             *(sys.executable, "-c", _BIHARMONIC_SCRIPT),
             *(image, mask, str(folder / f"{BIHARMONIC}.png")),

@@ -53,7 +53,7 @@ def run(
         progress: Told what comes next.
     """
     clean, hole = photo(size_px), text_hole(size_px, size_px)
-    configs = _configs(Config(reg=reg, steps=steps, held_out=0.0, device=device))
+    configs = _configs(Config(prior="global", reg=reg, steps=steps, held_out=0.0, device=device))
     results: dict[str, task.Result] = {}
     timings = time_side_by_side(
         {
