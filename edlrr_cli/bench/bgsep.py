@@ -17,7 +17,7 @@ from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.sequences import Excerpt, Scene, choose, find_sequences, first_frames, read_scene
 from edlrr_cli.bench.table1_means import average
 from edlrr_cli.bench.timing import Stopwatch
-from edlrr_cli.bench.workers import in_one_line, run_each
+from edlrr_cli.cli.batch.workers import in_one_line, run_each
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import nearest
 from edlrr_cli.media.video import Video

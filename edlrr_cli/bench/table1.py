@@ -19,7 +19,7 @@ from edlrr_cli.bench.contestants import Contestant, Outcome, Task, all_names, co
 from edlrr_cli.bench.memory import measure_peak
 from edlrr_cli.bench.pictures import save_thumbnail
 from edlrr_cli.bench.record import Row
-from edlrr_cli.bench.workers import in_one_line, run_each
+from edlrr_cli.cli.batch.workers import in_one_line, run_each
 from edlrr_cli.errors import UsageError
 from edlrr_cli.metrics import psnr, ssim
 from edlrr_cli.tasks.device import resolve_device

@@ -17,7 +17,7 @@ from edlrr_cli.cli.groups import LazyGroup
 from edlrr_cli.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, EdlrrError
 
 _COMMANDS = {
-    "inpaint": "edlrr_cli.cli.inpaint",
+    "inpaint": "edlrr_cli.cli.inpaint.command",
     "bgsep": "edlrr_cli.cli.bgsep.command",
     "denoise": "edlrr_cli.cli.denoise.command",
     "train": "edlrr_cli.cli.train.command",

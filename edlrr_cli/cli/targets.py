@@ -51,7 +51,12 @@ class Targets:
 
 def beside(image: Path, word: str) -> Path:
     """Return ``<stem>_<word>`` beside an image, as .png if its own format cannot be written."""
+    return image.with_name(output_name(image, f"_{word}"))
+
+
+def output_name(image: Path, suffix: str) -> str:
+    """Return ``<stem><suffix>`` with the extension of an image, .png if that cannot be written."""
     from edlrr_cli.media.images import WRITE_FORMATS
 
-    suffix = image.suffix if image.suffix.lower() in WRITE_FORMATS else ".png"
-    return image.with_name(f"{image.stem}_{word}{suffix}")
+    extension = image.suffix if image.suffix.lower() in WRITE_FORMATS else ".png"
+    return f"{image.stem}{suffix}{extension}"

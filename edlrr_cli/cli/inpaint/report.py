@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edlrr_cli.cli.inpaint import Files, Inputs
+    from edlrr_cli.cli.inpaint.files import Files, Inputs
     from edlrr_cli.cli.settings import Settings
     from edlrr_cli.tasks.compared import Compared
     from edlrr_cli.tasks.inpaint import Result

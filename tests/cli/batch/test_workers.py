@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures.process import BrokenProcessPool
 
-from edlrr_cli.bench.workers import run_each
+from edlrr_cli.cli.batch.workers import run_each
 
 
 def work(task):

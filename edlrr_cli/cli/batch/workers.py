@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -76,7 +79,7 @@ def _executor(jobs: int, threads: int) -> Iterator[ProcessPoolExecutor]:
     """Start processes with their number of threads; however the block ends, none is left behind."""
     before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
-    executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_ignore_interrupt)
+    executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_settle)
     try:
         yield executor
         executor.shutdown()
@@ -93,6 +96,16 @@ def _executor(jobs: int, threads: int) -> Iterator[ProcessPoolExecutor]:
                 os.environ[name] = value
 
 
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the process that the user talks to."""
+def _settle() -> None:
+    """Leave Ctrl-C to the process that the user talks to, and end with it, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ends by an exception, so that temporary files are removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

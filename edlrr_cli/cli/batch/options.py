@@ -1,0 +1,88 @@
+"""The options of a batch, and what follows from them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from edlrr_cli.cli.batch.inputs import Input
+from edlrr_cli.cli.targets import output_name
+from edlrr_cli.errors import OutputError
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def batch_options(command: _Command) -> _Command:
+    """Give a command what decides which pictures of many are worked on, and how."""
+    for option in (
+        click.option("--jobs", type=click.IntRange(min=1), help="Processes of a batch. [default: by device]"),
+        click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing."),
+        click.option("--skip-existing", is_flag=True, help="Leave out images whose result is there."),
+        click.option(
+            "--suffix", help="Of results' names. [default: _WORD beside the image, none with -o FOLDER]"
+        ),
+        click.option(
+            "--recursive", is_flag=True, help="Look into folders of folders, mirrored below -o FOLDER."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where results go.
+
+    Attributes:
+        output: As it was said; None: beside each picture.
+        suffix: Between the stem and the extension; None: `_word` beside the picture, nothing elsewhere.
+        word: What has been done to the pictures.
+    """
+
+    output: Path | None
+    suffix: str | None
+    word: str
+
+    def of_one(self, of: Input) -> Path:
+        """Return where the result of the only picture goes: to the file named, or into the folder."""
+        if self.output is None or self.output.is_dir():
+            return self.of_many(of)
+        return self.output
+
+    def of_many(self, of: Input) -> Path:
+        """Return where the result of one of many goes.
+
+        Raises:
+            OutputError: The output is a file.
+        """
+        if self.output is None:
+            suffix = f"_{self.word}" if self.suffix is None else self.suffix
+            return of.path.with_name(output_name(of.path, suffix))
+        if self.output.is_file():
+            raise OutputError(f"output {self.output} is a file, and the results are many", "name a folder")
+        return self.output / of.folder / output_name(of.path, self.suffix or "")
+
+
+def jobs_for(count: int, device: str) -> int:
+    """Return how many processes a batch takes: on a GPU one, on a CPU one for each core."""
+    from edlrr_cli.tasks.device import resolve_device
+
+    return 1 if resolve_device(device).type == "cuda" else min(os.cpu_count() or 1, count)
+
+
+def make_folders(outputs: Iterable[Path]) -> None:
+    """Make the folders of outputs.
+
+    Raises:
+        OutputError: One cannot be made.
+    """
+    for folder in dict.fromkeys(output.parent for output in outputs):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"folder {folder} cannot be made ({error.strerror})", "name another") from error

@@ -1,0 +1,184 @@
+"""Run a call on every picture: the bad are reported, the rest goes on, and the end tells how many of each."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any, Protocol
+
+import click
+
+from edlrr_cli import __version__
+from edlrr_cli.cli.app import Fault, fault_of
+from edlrr_cli.cli.batch.workers import run_each
+from edlrr_cli.cli.tell import as_json_text
+from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK, EdlrrError
+
+Record = dict[str, Any]
+
+
+class Task(Protocol):
+    """What is done with one picture."""
+
+    @property
+    def input(self) -> Path:
+        """Return the picture."""
+
+    @property
+    def output(self) -> Path:
+        """Return where its result goes."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a batch runs and what it tells.
+
+    Attributes:
+        jobs: Processes; 1 works in this one.
+        skip_existing: Leave out pictures whose output is there.
+        dry_run: Tell what would be done, and do nothing.
+        as_json: Print one JSON object a picture on stdout.
+        quiet: Print no lines; errors remain.
+    """
+
+    jobs: int
+    skip_existing: bool
+    dry_run: bool
+    as_json: bool
+    quiet: bool
+
+
+def run_batch(
+    tasks: Sequence[Task],
+    call: Callable[[Any], Record],
+    line_of: Callable[[Record], str],
+    manner: Manner,
+    failed: Sequence[Record] = (),
+) -> int:
+    """Run a call on every task, tell of each and of all.
+
+    Args:
+        tasks: One for each picture; picklable.
+        call: A function of a module; writes the output and returns the record of it.
+        line_of: Returns what people read of a record.
+        manner: How.
+        failed: Records of pictures for which there could be no task.
+
+    Returns:
+        The exit code: 1 if any failed.
+
+    Raises:
+        click.Abort: Ctrl-C; files that are finished stay.
+    """
+    started, counts = time.perf_counter(), Counter[str]()
+    total = len(tasks) + len(failed)
+    shown = not (manner.quiet or manner.dry_run) and sys.stderr.isatty()
+    try:
+        with _bar(total, shown=shown) as advance:
+            for record in chain(failed, _records(tasks, call, manner)):
+                counts[record["status"]] += 1
+                _tell(record, line_of, manner)
+                advance()
+    except KeyboardInterrupt:
+        done = f"{counts['ok']} of {total} done"
+        raise click.Abort(f"{done}, nothing is left half-written; go on with --skip-existing") from None
+    if not manner.quiet:
+        click.echo(_summary(counts, time.perf_counter() - started), err=True)
+    return EXIT_FAILURE if counts["error"] else EXIT_OK
+
+
+def error_record(picture: Path, error: Exception) -> Record:
+    """Return what is told of a picture that failed."""
+    fault = fault_of(error)
+    named = fault.message if str(picture) in fault.message else f"{picture}: {fault.message}"
+    return {
+        "status": "error",
+        "input": str(picture),
+        "error": named,
+        "remedy": fault.remedy,
+        "exit_code": fault.exit_code,
+        "version": __version__,
+    }
+
+
+def _records(tasks: Sequence[Task], call: Callable[[Any], Record], manner: Manner) -> Iterator[Record]:
+    """Yield the record of each task as it comes."""
+    left = []
+    for task in tasks:
+        said = {"input": str(task.input), "output": str(task.output), "version": __version__}
+        if manner.skip_existing and task.output.exists():
+            yield {"status": "skipped", **said}
+        elif manner.dry_run:
+            yield {"status": "planned", **said}
+        else:
+            left.append(task)
+    jobs = min(manner.jobs, len(left))
+    if jobs <= 1:
+        yield from (_guarded(call, task) for task in left)
+        return
+    threads = max((os.cpu_count() or 1) // jobs, 1)
+    for task, outcome in run_each(partial(_guarded, call), left, jobs=jobs, threads=threads):
+        yield error_record(task.input, _died(outcome)) if isinstance(outcome, Exception) else outcome
+
+
+def _guarded(call: Callable[[Any], Record], task: Task) -> Record:
+    try:
+        return call(task)
+    except Exception as error:
+        return error_record(task.input, error)
+
+
+def _died(error: Exception) -> Exception:
+    """Say what the end of a process means; the system ends one that takes too much memory."""
+    if isinstance(error, BrokenProcessPool):
+        return EdlrrError("its process was ended from outside", "free memory, or take fewer --jobs")
+    return error
+
+
+def _tell(record: Record, line_of: Callable[[Record], str], manner: Manner) -> None:
+    if record["status"] == "error":
+        fault = Fault(record["error"], record["remedy"], record["exit_code"])
+        _echo(fault.line(), err=True)
+    if manner.as_json:
+        _echo(as_json_text(record))
+    elif not manner.quiet and record["status"] != "error":
+        told = line_of(record) if record["status"] == "ok" else ""
+        _echo(f"{record['status']:<9}{record['input']} -> {record['output']}{told and '  ' + told}")
+
+
+def _echo(text: str, *, err: bool = False) -> None:
+    """Print a line above the bar, if there is one."""
+    if "tqdm" in sys.modules:
+        from tqdm import tqdm
+
+        with tqdm.external_write_mode(file=sys.stderr if err else sys.stdout):
+            click.echo(text, err=err)
+    else:
+        click.echo(text, err=err)
+
+
+def _summary(counts: Counter[str], seconds: float) -> str:
+    words = {"ok": "done", "planned": "planned", "skipped": "skipped", "error": "failed"}
+    parts = [f"{counts[status]} {word}" for status, word in words.items() if counts[status]]
+    return f"{', '.join(parts)}, {seconds:.1f} s"
+
+
+@contextmanager
+def _bar(total: int, *, shown: bool) -> Iterator[Callable[[], object]]:
+    """Yield what advances a bar on stderr, or nothing."""
+    if not shown:
+        yield lambda: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, file=sys.stderr, unit="picture", leave=False, dynamic_ncols=True) as bar:
+        yield bar.update

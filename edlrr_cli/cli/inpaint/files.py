@@ -1,0 +1,75 @@
+"""The files of one inpainting, and what is read from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edlrr_cli.cli.settings import MaskSettings
+    from edlrr_cli.media.images import Picture
+    from edlrr_cli.media.masks import MaskReading
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of one run; absent ones are None."""
+
+    image: Path
+    mask: Path
+    reference: Path | None
+    output: Path
+    figure: Path | None
+    error_map: Path | None
+    overwrite: bool
+
+    @property
+    def inputs(self) -> list[Path]:
+        """Return the files that are read."""
+        return [path for path in (self.image, self.mask, self.reference) if path is not None]
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What was read.
+
+    Attributes:
+        picture: The damaged picture.
+        mask: Which of its pixels are known.
+        reference: Clean pixels of the picture's shape, or None.
+        notes: What the user should know about the files.
+    """
+
+    picture: Picture
+    mask: MaskReading
+    reference: NDArray[np.float64] | None
+    notes: list[str]
+
+
+def read_inputs(files: Files, mask_settings: MaskSettings) -> Inputs:
+    """Read the picture, its mask and the reference.
+
+    Raises:
+        InputError: A file is unfit, or they do not fit together.
+        OutputError: The output's format cannot hold the picture.
+    """
+    from edlrr_cli.media.images import check_output, read_picture, read_reference
+    from edlrr_cli.media.masks import read_mask
+
+    picture = read_picture(files.image)
+    check_output(files.output, overwrite=files.overwrite, like=picture)
+    mask = read_mask(
+        files.mask,
+        picture,
+        mode=mask_settings.mask_mode,
+        threshold=mask_settings.mask_threshold,
+        dilate=mask_settings.dilate,
+    )
+    notes = [f"{files.image}: {note}" for note in picture.notes] + [f"{files.mask}: {mask.evidence}"]
+    if files.reference is None:
+        return Inputs(picture, mask, None, notes)
+    return Inputs(picture, mask, read_reference(files.reference, picture), notes)

@@ -1,0 +1,166 @@
+"""One picture: check the targets, read, restore, write, and the record of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edlrr_cli.cli.denoisers import load_denoiser
+from edlrr_cli.cli.inpaint.files import Files, Inputs, read_inputs
+from edlrr_cli.cli.settings import NOISE_LEVELS, Settings
+from edlrr_cli.cli.targets import Targets
+from edlrr_cli.cli.threads import spin_briefly
+from edlrr_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edlrr_cli.baselines.result import Progress as ComparedProgress
+    from edlrr_cli.tasks.compared import Compared
+    from edlrr_cli.tasks.inpaint import Progress, Result
+
+    Callback = Callable[[Progress | ComparedProgress], None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One picture to restore.
+
+    Attributes:
+        files: Read and written.
+        settings: As merged.
+        quiet: Whether to leave out notes about the files.
+        with_bar: Whether to show progress, on a terminal.
+    """
+
+    files: Files
+    settings: Settings
+    quiet: bool = False
+    with_bar: bool = False
+
+    @property
+    def input(self) -> Path:
+        """Return the picture."""
+        return self.files.image
+
+    @property
+    def output(self) -> Path:
+        """Return where the result goes."""
+        return self.files.output
+
+
+def restore_file(task: Task) -> dict[str, Any]:
+    """Restore one picture and return the record of it; every fault is found before anything is written.
+
+    Raises:
+        EdlrrError: A file, a setting or the computation.
+    """
+    spin_briefly()
+    files, settings = task.files, task.settings
+    Targets(files.output, files.figure, files.inputs, files.overwrite, files.error_map).check()
+    inputs = read_inputs(files, settings.mask)
+    if not task.quiet:
+        for note in inputs.notes:
+            click.echo(note, err=True)
+    return _restore(files, inputs, settings, shown=task.with_bar and sys.stderr.isatty())
+
+
+def _restore(files: Files, inputs: Inputs, settings: Settings, *, shown: bool) -> dict[str, Any]:
+    """Compute, write the outputs and return the record of it."""
+    from edlrr_cli.cli.inpaint.report import inpaint_record
+    from edlrr_cli.media.images import as_written, save_picture
+
+    with _progress_bar(inputs.reference, shown=shown) as callback:
+        result = _filled(inputs, settings, callback)
+    save_picture(files.output, result.restored, like=inputs.picture, overwrite=files.overwrite)
+    written = as_written(result.restored, inputs.picture)
+    record = inpaint_record(files, inputs, settings, result, written)
+    if files.error_map is not None:
+        record["error_map_white"] = _write_error_map(files.error_map, result, overwrite=files.overwrite)
+    if files.figure is not None:
+        _write_figure(files.figure, inputs, written, record, overwrite=files.overwrite)
+    return record
+
+
+def _filled(inputs: Inputs, settings: Settings, callback: Callback | None) -> Result | Compared:
+    """Fill the hole by the chosen method."""
+    from edlrr_cli.tasks import compared, restore
+
+    image, known, config = inputs.picture.pixels, inputs.mask.known, settings.config
+    if settings.is_ours:
+        denoiser = load_denoiser() if config.prior == "network" or config.noise != 0 else None
+        return restore.restore(image, known, config, denoiser=denoiser, callback=callback)
+    return compared.inpaint_by(
+        settings.choice.method,
+        image,
+        known,
+        params=settings.choice.params,
+        tuned=settings.choice.tune,
+        device=config.device,
+        seed=config.seed,
+        callback=callback,
+    )
+
+
+@contextmanager
+def _progress_bar(reference: NDArray[np.float64] | None, *, shown: bool) -> Iterator[Callback | None]:
+    """Yield a callback that draws on stderr, or None if nothing is to be drawn.
+
+    The bar starts anew with each run of a tuning. Compared methods tell no picture, hence no PSNR.
+    """
+    if not shown:
+        yield None
+        return
+    from tqdm import tqdm
+
+    from edlrr_cli.metrics import psnr
+    from edlrr_cli.tasks.inpaint import Progress
+
+    with tqdm(file=sys.stderr, unit="step", leave=False, dynamic_ncols=True) as bar:
+
+        def advance(progress: Progress | ComparedProgress) -> None:
+            numbers = {"loss": f"{progress.loss:.4g}"}
+            if reference is not None and isinstance(progress, Progress):
+                numbers["PSNR"] = f"{psnr(progress.current(), reference, data_range=1.0):.2f}"
+            if progress.step < bar.n:
+                bar.reset()
+            bar.total = progress.num_steps
+            bar.update(progress.step - bar.n)
+            bar.set_postfix(numbers)
+
+        yield advance
+
+
+def _write_error_map(path: Path, result: Result | Compared, *, overwrite: bool) -> float:
+    """Write it and return the error that white stands for, on 0..255."""
+    import numpy as np
+
+    from edlrr_cli.media.error_map import write_error_map
+    from edlrr_cli.tasks.inpaint import Result
+
+    if not isinstance(result, Result) or result.error is None:
+        raise UsageError("--error-map: too few known pixels to judge by", "leave it out")
+    return NOISE_LEVELS * write_error_map(path, np.asarray(result.error), overwrite=overwrite)
+
+
+def _write_figure(
+    path: Path, inputs: Inputs, written: NDArray[np.float64], record: dict[str, Any], *, overwrite: bool
+) -> None:
+    from edlrr_cli.media.figure import comparison_panels, write_figure
+
+    captions = {
+        "damaged": f"{100 * record['missing_fraction']:.3g} % missing",
+        "restored": record["reg"] or record["title"],
+    }
+    if inputs.reference is not None:
+        captions["damaged"] += f", PSNR {record['psnr_input']:.2f} dB"
+        captions["restored"] += f", PSNR {record['psnr']:.2f} dB"
+    panels = comparison_panels(inputs.picture.pixels, written, inputs.reference, captions=captions)
+    write_figure(path, panels, overwrite=overwrite)
