@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from edlrr_cli.tasks.denoise.network import Denoiser
 
 
+@functools.cache
 def load_denoiser(path: Path | None = None) -> Denoiser:
     """Load the network of some weights; None stands for those that come with the program.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -247,7 +248,7 @@ def test_what_is_refused_costs_no_import_of_torch(noisy, tmp_path):
 @pytest.mark.parametrize(("patience_s", "drawn"), [(0, True), (60, False)])
 def test_a_terminal_sees_the_progress_of_what_takes_long(run, noisy, monkeypatch, patience_s, drawn):
     monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda self: True, raising=False)
-    monkeypatch.setattr("edlrr_cli.cli.denoise.command._SILENT_S", patience_s)
+    monkeypatch.setattr("edlrr_cli.cli.denoise.single._SILENT_S", patience_s)
     result = run("denoise", noisy, "--method", "lrr")
     assert result.exit_code == 0
     assert ("part" in result.stderr) == drawn
@@ -263,3 +264,23 @@ def test_an_interrupted_run_leaves_nothing(run, noisy, monkeypatch, tmp_path):
     assert result.exit_code == EXIT_INTERRUPTED
     assert result.stderr.strip() == "edlrr: interrupted: nothing is left half-written"
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_many_pictures_in_one_command(run, noisy, tmp_path):
+    folder, out = tmp_path / "many", tmp_path / "out"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("a.png", "sub/b.png"):
+        shutil.copy(noisy, folder / name)
+    (folder / "bad.png").write_bytes(b"no picture")
+    result = run("denoise", folder, "--recursive", "-o", out, "--jobs", "1")
+    assert result.exit_code == 1
+    assert sorted(str(path.relative_to(out)) for path in out.rglob("*.png")) == ["a.png", "sub/b.png"]
+    assert "bad.png is not an image of a known kind" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("2 done, 1 failed, ")
+    assert result.stdout.count("ok       ") == 2
+    run("denoise", noisy, "-o", tmp_path / "alone.png")
+    assert (out / "sub/b.png").read_bytes() == (tmp_path / "alone.png").read_bytes()
+    records = run("denoise", folder, "--recursive", "-o", out, "--skip-existing", "--json").stdout
+    assert [json.loads(line)["status"] for line in records.splitlines()] == ["skipped", "skipped", "error"]
+    pictures = sorted(folder.rglob("?.png"))
+    assert "--figure is of one picture" in run("denoise", *pictures, "--figure", tmp_path / "f.png").stderr

@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from edlrr_cli.cli.batch.inputs import Input
+from edlrr_cli.cli.batch.inputs import Input, is_batch
 from edlrr_cli.cli.targets import output_name
 from edlrr_cli.errors import OutputError
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+@dataclass(frozen=True)
+class Batch:
+    """What was said of many pictures.
+
+    Attributes:
+        recursive: Look into folders of folders.
+        suffix: Of results' names; None for the usual one.
+        skip_existing: Leave out pictures whose result is there.
+        dry_run: Tell what would be done, and do nothing.
+        jobs: Processes; None: as many as suit the device.
+    """
+
+    recursive: bool
+    suffix: str | None
+    skip_existing: bool
+    dry_run: bool
+    jobs: int | None
+
+    def includes(self, images: Sequence[Path]) -> bool:
+        """Whether pictures are worked on as a batch, with a line for each."""
+        return is_batch(images) or self.skip_existing or self.dry_run
 
 
-def batch_options(command: _Command) -> _Command:
-    """Give a command what decides which pictures of many are worked on, and how."""
+def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command what decides which pictures of many are worked on, and how, as a `Batch`."""
+
+    @functools.wraps(command)
+    def packed(**given: Any) -> Any:
+        batch = Batch(**{of.name: given.pop(of.name) for of in fields(Batch)})
+        return command(batch=batch, **given)
+
     for option in (
         click.option("--jobs", type=click.IntRange(min=1), help="Processes of a batch. [default: by device]"),
         click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing."),
         click.option("--skip-existing", is_flag=True, help="Leave out images whose result is there."),
         click.option(
-            "--suffix", help="Of results' names. [default: _WORD beside the image, none with -o FOLDER]"
+            "--suffix", help="Of results' names. [default: a word beside the image, none with -o FOLDER]"
         ),
         click.option(
             "--recursive", is_flag=True, help="Look into folders of folders, mirrored below -o FOLDER."
         ),
     ):
-        command = option(command)
-    return command
+        packed = option(packed)
+    return packed
 
 
 @dataclass(frozen=True)
@@ -68,11 +96,11 @@ class Place:
         return self.output / of.folder / output_name(of.path, self.suffix or "")
 
 
-def jobs_for(count: int, device: str) -> int:
-    """Return how many processes a batch takes: on a GPU one, on a CPU one for each core."""
+def jobs_for(device: str) -> int:
+    """Return how many processes suit a device: on a GPU one, on a CPU one for each core."""
     from edlrr_cli.tasks.device import resolve_device
 
-    return 1 if resolve_device(device).type == "cuda" else min(os.cpu_count() or 1, count)
+    return 1 if resolve_device(device).type == "cuda" else os.cpu_count() or 1
 
 
 def make_folders(outputs: Iterable[Path]) -> None:

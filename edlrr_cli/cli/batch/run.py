@@ -19,9 +19,11 @@ import click
 
 from edlrr_cli import __version__
 from edlrr_cli.cli.app import Fault, fault_of
+from edlrr_cli.cli.batch.inputs import Input, check_different, find_inputs
+from edlrr_cli.cli.batch.options import Batch, Place, jobs_for, make_folders
 from edlrr_cli.cli.batch.workers import run_each
 from edlrr_cli.cli.tell import as_json_text
-from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK, EdlrrError
+from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK, EdlrrError, InputError
 
 Record = dict[str, Any]
 
@@ -39,61 +41,89 @@ class Task(Protocol):
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How a batch runs and what it tells.
+class Work:
+    """What a command does with pictures.
 
     Attributes:
-        jobs: Processes; 1 works in this one.
-        skip_existing: Leave out pictures whose output is there.
-        dry_run: Tell what would be done, and do nothing.
+        call: A function of a module; writes the output and returns the record of it.
+        line_of: Returns what people read of a record, beside the names of the files.
         as_json: Print one JSON object a picture on stdout.
         quiet: Print no lines; errors remain.
+        leave_out: Pictures of folders whose stem ends so are not worked on, unless empty.
     """
 
-    jobs: int
-    skip_existing: bool
-    dry_run: bool
+    call: Callable[[Any], Record]
+    line_of: Callable[[Record], str]
     as_json: bool
     quiet: bool
+    leave_out: str = ""
 
 
-def run_batch(
-    tasks: Sequence[Task],
-    call: Callable[[Any], Record],
-    line_of: Callable[[Record], str],
-    manner: Manner,
-    failed: Sequence[Record] = (),
+def work_on(
+    images: Sequence[Path],
+    task_of: Callable[[Input, Path], Task],
+    place: Place,
+    batch: Batch,
+    work: Work,
+    *,
+    device: str,
 ) -> int:
-    """Run a call on every task, tell of each and of all.
+    """Work on all pictures that names stand for.
 
     Args:
-        tasks: One for each picture; picklable.
-        call: A function of a module; writes the output and returns the record of it.
-        line_of: Returns what people read of a record.
-        manner: How.
-        failed: Records of pictures for which there could be no task.
+        images: Files, folders and patterns.
+        task_of: Returns what is done with a picture, picklable, for the output it is given.
+        place: Where results go.
+        batch: How.
+        work: What is done.
+        device: It is done on.
 
     Returns:
-        The exit code: 1 if any failed.
+        The exit code: 1 if any picture failed.
 
     Raises:
+        InputError: Nothing is found.
+        UsageError: Two pictures have the same output.
+        OutputError: A folder cannot be made.
         click.Abort: Ctrl-C; files that are finished stay.
     """
+    tasks, failed = _planned(images, task_of, place, batch, work.leave_out)
     started, counts = time.perf_counter(), Counter[str]()
     total = len(tasks) + len(failed)
-    shown = not (manner.quiet or manner.dry_run) and sys.stderr.isatty()
+    shown = not (work.quiet or batch.dry_run) and sys.stderr.isatty()
     try:
         with _bar(total, shown=shown) as advance:
-            for record in chain(failed, _records(tasks, call, manner)):
+            for record in chain(failed, _records(tasks, batch, work, device)):
                 counts[record["status"]] += 1
-                _tell(record, line_of, manner)
+                _tell(record, work)
                 advance()
     except KeyboardInterrupt:
         done = f"{counts['ok']} of {total} done"
         raise click.Abort(f"{done}, nothing is left half-written; go on with --skip-existing") from None
-    if not manner.quiet:
+    if not work.quiet:
         click.echo(_summary(counts, time.perf_counter() - started), err=True)
     return EXIT_FAILURE if counts["error"] else EXIT_OK
+
+
+def _planned(
+    images: Sequence[Path],
+    task_of: Callable[[Input, Path], Task],
+    place: Place,
+    batch: Batch,
+    leave_out: str,
+) -> tuple[list[Task], list[Record]]:
+    """Return what is to be done, and the pictures for which that cannot be said; make the folders."""
+    tasks: list[Task] = []
+    failed: list[Record] = []
+    for of in find_inputs(images, recursive=batch.recursive, leave_out=leave_out):
+        try:
+            tasks.append(task_of(of, place.of_many(of)))
+        except InputError as error:
+            failed.append(error_record(of.path, error))
+    check_different([task.output for task in tasks])
+    if not batch.dry_run:
+        make_folders(task.output for task in tasks)
+    return tasks, failed
 
 
 def error_record(picture: Path, error: Exception) -> Record:
@@ -110,23 +140,25 @@ def error_record(picture: Path, error: Exception) -> Record:
     }
 
 
-def _records(tasks: Sequence[Task], call: Callable[[Any], Record], manner: Manner) -> Iterator[Record]:
+def _records(tasks: Sequence[Task], batch: Batch, work: Work, device: str) -> Iterator[Record]:
     """Yield the record of each task as it comes."""
     left = []
     for task in tasks:
         said = {"input": str(task.input), "output": str(task.output), "version": __version__}
-        if manner.skip_existing and task.output.exists():
+        if batch.skip_existing and task.output.exists():
             yield {"status": "skipped", **said}
-        elif manner.dry_run:
+        elif batch.dry_run:
             yield {"status": "planned", **said}
         else:
             left.append(task)
-    jobs = min(manner.jobs, len(left))
-    if jobs <= 1:
-        yield from (_guarded(call, task) for task in left)
+    if not left:
+        return
+    jobs = min(batch.jobs or jobs_for(device), len(left))
+    if jobs == 1:
+        yield from (_guarded(work.call, task) for task in left)
         return
     threads = max((os.cpu_count() or 1) // jobs, 1)
-    for task, outcome in run_each(partial(_guarded, call), left, jobs=jobs, threads=threads):
+    for task, outcome in run_each(partial(_guarded, work.call), left, jobs=jobs, threads=threads):
         yield error_record(task.input, _died(outcome)) if isinstance(outcome, Exception) else outcome
 
 
@@ -144,14 +176,14 @@ def _died(error: Exception) -> Exception:
     return error
 
 
-def _tell(record: Record, line_of: Callable[[Record], str], manner: Manner) -> None:
+def _tell(record: Record, work: Work) -> None:
     if record["status"] == "error":
         fault = Fault(record["error"], record["remedy"], record["exit_code"])
         _echo(fault.line(), err=True)
-    if manner.as_json:
+    if work.as_json:
         _echo(as_json_text(record))
-    elif not manner.quiet and record["status"] != "error":
-        told = line_of(record) if record["status"] == "ok" else ""
+    elif not work.quiet and record["status"] != "error":
+        told = work.line_of(record) if record["status"] == "ok" else ""
         _echo(f"{record['status']:<9}{record['input']} -> {record['output']}{told and '  ' + told}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -99,11 +100,16 @@ def _executor(jobs: int, threads: int) -> Iterator[ProcessPoolExecutor]:
 def _settle() -> None:
     """Leave Ctrl-C to the process that the user talks to, and end with it, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Ends by an exception, so that temporary files are removed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, _leave)
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _leave(*_: object) -> None:
+    """End by an exception, so that temporary files are removed; queues that break by it say so in vain."""
+    sys.stderr = io.StringIO()
+    sys.exit(128 + signal.SIGTERM)
 
 
 def _end_with(parent: BaseProcess) -> None:

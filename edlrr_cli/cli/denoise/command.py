@@ -1,71 +1,30 @@
-"""``edlrr denoise``: parse, check the targets, read, denoise, write, report."""
+"""``edlrr denoise``: which pictures, in which manner, and what is told of them."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from edlrr_cli.cli.batch.inputs import Input, companion
+from edlrr_cli.cli.batch.options import Batch, Place, batch_options
+from edlrr_cli.cli.batch.run import Record, Work, work_on
 from edlrr_cli.cli.denoise.options import denoising_options, resolve
-from edlrr_cli.cli.denoisers import load_denoiser
+from edlrr_cli.cli.denoise.single import Experiment, Files, Task, denoise_file
 from edlrr_cli.cli.options import FILE, common_options, report_options
-from edlrr_cli.cli.settings import NOISE_LEVELS
-from edlrr_cli.cli.targets import Targets, beside
+from edlrr_cli.cli.targets import Targets
 from edlrr_cli.cli.tell import tell
-from edlrr_cli.cli.threads import spin_briefly
-from edlrr_cli.errors import UsageError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from edlrr_cli.media.images import Picture
-    from edlrr_cli.tasks.denoise.config import Config
-    from edlrr_cli.tasks.denoise.progress import Progress
-    from edlrr_cli.tasks.denoise.run import Result
-
-# A bar for less would only flash up.
-_SILENT_S = 1.0
+from edlrr_cli.errors import EXIT_OK, UsageError
 
 
-@dataclass(frozen=True)
-class Files:
-    """The files that are read; absent ones are None."""
-
-    image: Path
-    reference: Path | None
-    model: Path | None
-
-    @property
-    def given(self) -> list[Path]:
-        """Return those there are."""
-        return [path for path in (self.image, self.reference, self.model) if path is not None]
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """Noise that is added to a clean picture first.
-
-    Attributes:
-        level: Its standard deviation on 0..255; 0: none.
-        seed: Of the noise.
-    """
-
-    level: float
-    seed: int
-
-
-@click.command(short_help="Remove noise from an image.")
-@click.argument("image", type=FILE)
-@click.option("-o", "--output", type=FILE, help="Result. [default: IMAGE_denoised beside IMAGE]")
-@click.option("--reference", type=FILE, help="Clean image of the same size, to measure PSNR and SSIM.")
+@click.command(short_help="Remove noise from images.")
+@click.argument("images", metavar="IMAGE...", type=FILE, nargs=-1, required=True)
+@click.option("-o", "--output", type=FILE, help="Result, or a folder. [default: IMAGE_denoised beside IMAGE]")
+@click.option("--reference", type=FILE, help="Clean image, or a folder, to measure PSNR and SSIM.")
 @click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
 @click.option("--model", type=FILE, help="Weights made by edlrr train. [default: those that come with it]")
+@batch_options
 @report_options
 @denoising_options
 @click.option(
@@ -78,111 +37,63 @@ class Experiment:
 @common_options
 def denoise(
     *,
-    image: Path,
+    images: tuple[Path, ...],
     output: Path | None,
     reference: Path | None,
     figure: Path | None,
     model: Path | None,
+    batch: Batch,
     as_json: bool,
     overwrite: bool,
     quiet: bool,
     add_noise: float,
     seed: int,
     **flags: Any,
-) -> None:
-    """Remove noise from IMAGE, of a level that is estimated or said.
+) -> int:
+    """Remove noise from each IMAGE, of a level that is estimated or said.
 
     \b
     edlrr denoise photo.png
     edlrr denoise photo.png --sigma 15 --strength 0.8 -o clean.png
     edlrr denoise photo.png --method lrr --reg exact-log
     edlrr denoise clean.png --add-noise 25 --figure compare.png --json
+    edlrr denoise photos --recursive -o clean --skip-existing --json
 
     White Gaussian noise of any level, gray or colour, 8 or 16 bit; transparency is kept. The network and
     its weights come with the program. Noise is never added to the picture unless --add-noise asks for it.
+    Folders and patterns stand for the pictures in them; in a batch a picture that fails is told and the rest
+    goes on, and the exit code is 1 then.
     """
-    spin_briefly()
     config = resolve(flags)
     if model is not None and config.method != "network":
         raise UsageError(f"--model is of the method network, not of {config.method}", "leave it out")
+    place = Place(output, batch.suffix, "denoised")
+
+    def task_of(of: Input, target: Path) -> Task:
+        clean = reference and companion(reference, of, suffix="", what="reference")
+        files = Files(of.path, clean, model)
+        targets = Targets(target, figure, files.given, overwrite)
+        return Task(files, targets, config, Experiment(add_noise, seed), quiet or batch.includes(images))
+
+    if not batch.includes(images):
+        only = Input(images[0])
+        _tell_one(denoise_file(task_of(only, place.of_one(only))), as_json=as_json, quiet=quiet)
+        return EXIT_OK
+    if figure is not None:
+        raise UsageError("--figure is of one picture", "leave it out of a batch")
+    work = Work(denoise_file, _line_of, as_json, quiet)
+    return work_on(images, task_of, place, batch, work, device=config.device)
+
+
+def _tell_one(record: Record, *, as_json: bool, quiet: bool) -> None:
     from edlrr_cli.cli.denoise.report import denoise_lines
 
-    files = Files(image, reference, model)
-    targets = Targets(output or beside(image, "denoised"), figure, files.given, overwrite)
-    targets.check()
-    record = _run(files, config, Experiment(add_noise, seed), targets, quiet=quiet)
     tell(record, denoise_lines(record), as_json=as_json, quiet=quiet)
 
 
-def _run(
-    files: Files, config: Config, experiment: Experiment, targets: Targets, *, quiet: bool
-) -> dict[str, Any]:
-    """Read, denoise, write, and return the record of it."""
-    from edlrr_cli.cli.denoise.report import Pictures, denoise_record, write_comparison
-    from edlrr_cli.media.images import as_written, save_picture
-
-    picture, clean = _read(files, targets)
-    noisy, clean = _with_noise(picture, clean, experiment)
-    if not quiet:
-        for note in (*picture.notes, *_notes(experiment)):
-            click.echo(f"{files.image}: {note}", err=True)
-    result = _denoised(noisy, config, files.model, shown=not quiet and sys.stderr.isatty())
-    save_picture(targets.output, result.pixels, like=picture, overwrite=targets.overwrite)
-    pictures = Pictures(noisy, as_written(result.pixels, picture), clean)
-    record = denoise_record(files, targets, config, experiment, result, pictures)
-    if targets.figure is not None:
-        write_comparison(targets.figure, pictures, record, overwrite=targets.overwrite)
-    return record
-
-
-def _read(files: Files, targets: Targets) -> tuple[Picture, NDArray[np.float64] | None]:
-    """Return the picture, and the pixels of the reference if there is one."""
-    from edlrr_cli.media.images import check_output, read_picture, read_reference
-
-    picture = read_picture(files.image)
-    check_output(targets.output, overwrite=targets.overwrite, like=picture)
-    return picture, None if files.reference is None else read_reference(files.reference, picture)
-
-
-def _denoised(noisy: NDArray[np.float64], config: Config, model: Path | None, *, shown: bool) -> Result:
-    """Denoise by the chosen method; torch is imported here, after all that can be refused without it."""
-    from edlrr_cli.tasks.denoise import run as task
-
-    denoiser = load_denoiser(model) if config.method == "network" else None
-    with _progress_bar(shown=shown) as progress:
-        return task.denoise(noisy, config, denoiser, progress=progress)
-
-
-def _with_noise(
-    picture: Picture, clean: NDArray[np.float64] | None, experiment: Experiment
-) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Return the pixels to denoise, and the clean ones if they are known."""
-    if experiment.level == 0:
-        return picture.pixels, clean
-    import numpy as np
-
-    noise = np.random.default_rng(experiment.seed).standard_normal(picture.pixels.shape)
-    noisy = picture.pixels + experiment.level / NOISE_LEVELS * noise
-    return noisy, picture.pixels if clean is None else clean
-
-
-def _notes(experiment: Experiment) -> Iterator[str]:
-    if experiment.level:
-        yield f"noise of level {experiment.level:g} was added, as an experiment"
-
-
-@contextmanager
-def _progress_bar(*, shown: bool) -> Iterator[Progress | None]:
-    """Yield a callback that draws on stderr what takes long, or None if nothing is to be drawn."""
-    if not shown:
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(file=sys.stderr, unit="part", leave=False, delay=_SILENT_S, dynamic_ncols=True) as bar:
-
-        def advance(number: int, count: int) -> None:
-            bar.total = count
-            bar.update(number - bar.n)
-
-        yield advance
+def _line_of(record: Record) -> str:
+    """Return what is told of one picture among many."""
+    quality = [] if record["psnr"] is None else [f"PSNR {record['psnr']:.2f} dB"]
+    return ", ".join(
+        [*quality, f"noise {record['sigma']:.3g}, {record['seconds']:.1f} s on {record['device']}"]
+    )

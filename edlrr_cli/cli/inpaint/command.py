@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from edlrr_cli.cli.batch.inputs import Input, check_different, companion, find_inputs, is_batch
-from edlrr_cli.cli.batch.options import Place, batch_options, jobs_for, make_folders
-from edlrr_cli.cli.batch.run import Manner, Record, error_record, run_batch
+from edlrr_cli.cli.batch.inputs import Input, companion
+from edlrr_cli.cli.batch.options import Batch, Place, batch_options
+from edlrr_cli.cli.batch.run import Record, Work, work_on
 from edlrr_cli.cli.inpaint.files import Files
 from edlrr_cli.cli.inpaint.single import Task, restore_file
 from edlrr_cli.cli.options import FILE, PRESET, common_options, report_options, setting_options
 from edlrr_cli.cli.settings import Settings, preset_names, resolve
 from edlrr_cli.cli.tell import tell
-from edlrr_cli.errors import EXIT_OK, InputError, UsageError
+from edlrr_cli.errors import EXIT_OK, UsageError
 
 
 @click.command(short_help="Fill the missing pixels of images.")
@@ -45,11 +43,7 @@ def inpaint(
     reference: Path | None,
     figure: Path | None,
     error_map: Path | None,
-    recursive: bool,
-    suffix: str | None,
-    skip_existing: bool,
-    dry_run: bool,
-    jobs: int | None,
+    batch: Batch,
     as_json: bool,
     overwrite: bool,
     quiet: bool,
@@ -81,53 +75,28 @@ def inpaint(
     settings = resolve(flags, config_file, preset)
     if error_map is not None:
         _check_error_map(settings)
-    place = Place(output, suffix, "restored")
-    given = _Given(mask, mask_suffix, reference, place, settings, overwrite)
-    if not is_batch(images) and not (skip_existing or dry_run):
-        task = given.task(Input(images[0]), place.of_one(Input(images[0])))
-        files = replace(task.files, figure=figure, error_map=error_map)
-        record = restore_file(replace(task, files=files, quiet=quiet, with_bar=not quiet))
-        _tell_one(record, as_json=as_json, quiet=quiet)
+    place = Place(output, batch.suffix, "restored")
+
+    def task_of(of: Input, target: Path) -> Task:
+        files = Files(
+            image=of.path,
+            mask=companion(mask, of, suffix=mask_suffix, what="mask"),
+            reference=reference and companion(reference, of, suffix="", what="reference"),
+            output=target,
+            figure=figure,
+            error_map=error_map,
+            overwrite=overwrite,
+        )
+        return Task(files, settings, quiet=quiet or batch.includes(images))
+
+    if not batch.includes(images):
+        only = Input(images[0])
+        _tell_one(restore_file(task_of(only, place.of_one(only))), as_json=as_json, quiet=quiet)
         return EXIT_OK
     if figure is not None or error_map is not None:
         raise UsageError("--figure and --error-map are of one picture", "leave them out of a batch")
-    found = find_inputs(images, recursive=recursive, leave_out=mask_suffix)
-    tasks, failed = given.tasks(found)
-    if not dry_run:
-        make_folders(task.output for task in tasks)
-    jobs = jobs or jobs_for(len(tasks), settings.config.device)
-    manner = Manner(jobs, skip_existing, dry_run, as_json, quiet)
-    return run_batch(tasks, restore_file, _line_of, manner, failed)
-
-
-@dataclass(frozen=True)
-class _Given:
-    """What was said for all pictures."""
-
-    mask: Path
-    mask_suffix: str
-    reference: Path | None
-    place: Place
-    settings: Settings
-    overwrite: bool
-
-    def tasks(self, inputs: Sequence[Input]) -> tuple[list[Task], list[Record]]:
-        """Return what is to be done, and what cannot be since a file is missing."""
-        tasks, failed = [], []
-        for of in inputs:
-            try:
-                tasks.append(self.task(of, self.place.of_many(of)))
-            except InputError as error:
-                failed.append(error_record(of.path, error))
-        check_different([task.output for task in tasks])
-        return tasks, failed
-
-    def task(self, of: Input, output: Path) -> Task:
-        """Return what is to be done with one picture."""
-        mask = companion(self.mask, of, suffix=self.mask_suffix, what="mask")
-        reference = self.reference and companion(self.reference, of, suffix="", what="reference")
-        files = Files(of.path, mask, reference, output, None, None, self.overwrite)
-        return Task(files, self.settings, quiet=True)
+    work = Work(restore_file, _line_of, as_json, quiet, leave_out=mask_suffix)
+    return work_on(images, task_of, place, batch, work, device=settings.config.device)
 
 
 def _tell_one(record: Record, *, as_json: bool, quiet: bool) -> None:

@@ -36,14 +36,12 @@ class Task:
     Attributes:
         files: Read and written.
         settings: As merged.
-        quiet: Whether to leave out notes about the files.
-        with_bar: Whether to show progress, on a terminal.
+        quiet: Leave out notes about the files, and progress.
     """
 
     files: Files
     settings: Settings
-    quiet: bool = False
-    with_bar: bool = False
+    quiet: bool
 
     @property
     def input(self) -> Path:
@@ -69,7 +67,7 @@ def restore_file(task: Task) -> dict[str, Any]:
     if not task.quiet:
         for note in inputs.notes:
             click.echo(note, err=True)
-    return _restore(files, inputs, settings, shown=task.with_bar and sys.stderr.isatty())
+    return _restore(files, inputs, settings, shown=not task.quiet and sys.stderr.isatty())
 
 
 def _restore(files: Files, inputs: Inputs, settings: Settings, *, shown: bool) -> dict[str, Any]:
