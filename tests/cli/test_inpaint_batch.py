@@ -140,16 +140,21 @@ def test_refusals(refused, many):
     assert "nothing matches" in refused(3, "inpaint", many.folder / "*.bmp", *said)
 
 
-def test_killed_half_way_and_started_again(scene):
-    """No file is damaged, none is left behind by a child, and none is done twice."""
-    folder, out = scene.folder / "in", scene.folder / "out"
+def twelve(scene, *more):
+    """A command line that restores twelve pictures in two processes."""
+    folder = scene.folder / "in"
     folder.mkdir()
     for number in range(12):
         shutil.copy(scene.damaged, folder / f"{number:02}.png")
-    command = [
-        sys.executable, "-m", "edlrr_cli", "inpaint", str(folder), "--mask", str(scene.mask), "-o", str(out),
-        "--jobs", "2", "--prior", "global", "--steps", "60", "--skip-existing", "--json",
+    return [
+        sys.executable, "-m", "edlrr_cli", "inpaint", str(folder), "--mask", str(scene.mask), "-o",
+        str(scene.folder / "out"), "--jobs", "2", "--prior", "global", "--steps", "60", "--json", *more,
     ]  # fmt: skip
+
+
+def test_killed_half_way_and_started_again(scene):
+    """No file is damaged, none is left behind by a child, and none is done twice."""
+    command, out = twelve(scene, "--skip-existing"), scene.folder / "out"
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     first = [running.stdout.readline() for _ in range(2)]
     os.kill(running.pid, signal.SIGKILL)
@@ -169,14 +174,7 @@ def test_killed_half_way_and_started_again(scene):
 
 
 def test_ctrl_c_keeps_what_is_done(scene):
-    folder, out = scene.folder / "in", scene.folder / "out"
-    folder.mkdir()
-    for number in range(12):
-        shutil.copy(scene.damaged, folder / f"{number:02}.png")
-    command = [
-        sys.executable, "-m", "edlrr_cli", "inpaint", str(folder), "--mask", str(scene.mask), "-o", str(out),
-        "--jobs", "2", "--prior", "global", "--steps", "60", "--json",
-    ]  # fmt: skip
+    command, out = twelve(scene), scene.folder / "out"
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     running.stdout.readline()
     running.send_signal(signal.SIGINT)
