@@ -25,7 +25,7 @@ from edlrr_cli.tasks.priors.similar_patches import lower_group_ranks
 
 #: How much each prior does, by quality. Measured: see DECISIONS.md.
 _LOCAL = {
-    "fast": local_windows.Effort(num_rounds=4, num_steps=6),
+    "fast": local_windows.Effort(num_rounds=4, num_steps=6, wide=local_windows.Size(20, 8, 8)),
     "balanced": local_windows.Effort(),
     "best": local_windows.Effort(num_rounds=8, num_steps=12),
 }

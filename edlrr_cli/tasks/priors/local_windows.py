@@ -18,6 +18,15 @@ from edlrr_cli.tasks.priors.majorizer import Progress, lower_penalty
 
 
 @dataclass(frozen=True)
+class Size:
+    """Sides of windows and of the patches in them, and the stride from window to window, in pixels."""
+
+    side_px: int
+    patch_px: int
+    stride_px: int
+
+
+@dataclass(frozen=True)
 class Effort:
     """How much is done. Measured: see DECISIONS.md.
 
@@ -27,6 +36,7 @@ class Effort:
         error_start: The error of the estimate that tau stands for at the start, on [0, 1].
         error_end: The same at the end.
         coarse: Whether wide holes are filled in smaller pictures first.
+        wide: Size of the windows where there are wide holes.
     """
 
     num_rounds: int = 5
@@ -34,16 +44,10 @@ class Effort:
     error_start: float = 0.03
     error_end: float = 0.002
     coarse: bool = True
+    wide: Size = Size(24, 10, 10)
 
 
-@dataclass(frozen=True)
-class _Size:
-    side_px: int
-    patch_px: int
-    stride_px: int
-
-
-_FINE, _COARSE = _Size(16, 6, 10), _Size(20, 8, 8)
+_SIZE = Size(16, 6, 10)
 # A picture smaller by a factor helps in a hole that holds a square of so many times the factor, if so much of
 # the known share is left in it.
 _FACTORS, _WIDTH, _LEFT = (8, 4, 2), 3, 0.5
@@ -79,7 +83,7 @@ def lower_window_ranks(
     errors = np.geomspace(effort.error_start, effort.error_end, effort.num_rounds)
     errors = errors.clip(least_error).tolist()
 
-    def lower(X: Tensor, known: Tensor, size: _Size, progress: Progress | None = None) -> Tensor:
+    def lower(X: Tensor, known: Tensor, size: Size, progress: Progress | None = None) -> Tensor:
         return lower_penalty(
             X,
             known,
@@ -91,11 +95,13 @@ def lower_window_ranks(
         )
 
     X = image
-    for factor in _factors(known) if effort.coarse else ():
+    factors = list(_factors(known)) if effort.coarse else []
+    size = effort.wide if factors else _SIZE
+    for factor in factors:
         small, small_known = functional.avg_pool2d(X[None], factor)[0], _wholly(known, factor)
-        change = lower(small, small_known, _COARSE) - small
+        change = lower(small, small_known, size) - small
         X = X + _enlarged(change, factor, known.shape) * ~known
-    return lower(X, known, _FINE, progress)
+    return lower(X, known, size, progress)
 
 
 def is_wide(known: Tensor) -> bool:
@@ -171,7 +177,7 @@ class _Windows:
         return self.corners[:, None] + (down[:, None] * self.width_px + across).flatten()
 
 
-def _windows_at(hole: Tensor, size: _Size, number: int) -> list[_Windows]:
+def _windows_at(hole: Tensor, size: Size, number: int) -> list[_Windows]:
     """Return the windows that have a missing pixel; every second grid lies between the others' windows."""
     sides = min(size.side_px, hole.shape[0]), min(size.side_px, hole.shape[1])
     first_px = number % 2 * (size.stride_px // 2)

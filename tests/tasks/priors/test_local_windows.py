@@ -93,7 +93,7 @@ def test_windows_cover_every_hole_and_no_others():
     hole[0, 0] = hole[69, 89] = hole[33, 40] = True
     for number in (0, 1):
         cover = torch.zeros(70, 90)
-        windows = _windows_at(hole, local_windows._FINE, number)
+        windows = _windows_at(hole, local_windows._SIZE, number)
         for some in windows:
             some.add_trust(cover, torch.ones(len(some)))
             assert (some.gather(hole.float()[None]).amax((1, 2)) > 0).all()
@@ -104,7 +104,7 @@ def test_windows_cover_every_hole_and_no_others():
 def test_adding_is_the_adjoint_of_gathering():
     X = torch.randn(3, 40, 33, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     hole = torch.ones(40, 33, dtype=torch.bool)
-    (windows,) = _windows_at(hole, local_windows._FINE, 0)
+    (windows,) = _windows_at(hole, local_windows._SIZE, 0)
     S = windows.gather(X)
     other = torch.randn(S.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     total = torch.zeros_like(X)
@@ -119,7 +119,7 @@ def test_a_gram_matrix_in_float32_is_enough(content):
     edges = (torch.arange(64) // 30 % 2).expand(64, 64)
     noise = torch.randint(2, (64, 64), generator=generator)
     X = {"edges": edges, "noise": noise}[content].float().expand(3, 64, 64).contiguous()
-    windows = _windows_at(torch.ones(64, 64, dtype=torch.bool), local_windows._FINE, 0)
+    windows = _windows_at(torch.ones(64, 64, dtype=torch.bool), local_windows._SIZE, 0)
     here, exact = (Majorizer(of, windows, 0.002) for of in (X, X.double()))
     for part, wanted in zip(here._parts, exact._parts, strict=True):
         assert (part.weights - wanted.weights).abs().max() < 0.05
