@@ -23,6 +23,8 @@ _COMMANDS = {
     "train": "edlrr_cli.cli.train.command",
     "show": "edlrr_cli.cli.show",
     "bench": "edlrr_cli.cli.bench",
+    "completion": "edlrr_cli.cli.completion",
+    "doctor": "edlrr_cli.cli.doctor",
 }
 
 _EPILOG = """\b
@@ -118,7 +120,11 @@ def _tell(error: Exception, arguments: list[str]) -> int:
     cls=App,
     commands_in=_COMMANDS,
     epilog=_EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 110,
+        "auto_envvar_prefix": "EDLRR",
+    },
 )
 @click.version_option(__version__, prog_name="edlrr")
 def edlrr() -> None:
@@ -131,4 +137,6 @@ def edlrr() -> None:
     edlrr show regs                              list the penalties
     edlrr bench command -o command.json          measure it here
     edlrr COMMAND --help                         more examples and all options
+
+    An option not given is taken from the environment, --quality of inpaint from EDLRR_INPAINT_QUALITY.
     """

@@ -339,6 +339,12 @@ def _valid_dpi(dpi: object) -> tuple[float, float] | None:
     return (across, down) if 1 <= across <= _MAX_DPI and 1 <= down <= _MAX_DPI else None
 
 
+def readable_formats() -> list[str]:
+    """Return the formats that pictures are read from, as far as Pillow has their codecs here."""
+    Image.init()
+    return [name for name in READ_FORMATS if name in Image.OPEN]
+
+
 def check_output(path: Path, *inputs: Path, overwrite: bool, like: Picture | None = None) -> None:
     """Refuse an output picture that could not be written, before any expensive work.
 

@@ -103,6 +103,17 @@ def test_a_dry_run_does_nothing(run, many):
     assert (one.exit_code, many.restored.exists()) == (0, False)
 
 
+def test_shards_are_all_together(run, refused, many):
+    parts = [
+        run(*whole(many, "--dry-run", "--shard", f"{number}/3")).stdout.splitlines() for number in (1, 2, 3)
+    ]
+    assert max(map(len, parts)) <= 2
+    everything = run(*whole(many, "--dry-run")).stdout.splitlines()
+    assert sorted(line for part in parts for line in part) == sorted(everything)
+    for wrong in ("0/3", "4/3", "1", "a/b"):
+        assert "is not K/N with K from 1 to N" in refused(2, *whole(many, "--shard", wrong))
+
+
 def test_names_of_results(run, many):
     pictures = [many.folder / "in/a.png", many.folder / "in/b.png"]
     assert run("inpaint", *pictures, "--mask", many.mask, "--jobs", "1", *QUICK).exit_code == 0

@@ -26,6 +26,7 @@ class Batch:
         skip_existing: Leave out pictures whose result is there.
         dry_run: Tell what would be done, and do nothing.
         jobs: Processes; None: as many as suit the device.
+        shard: Which part of all pictures, from 1, and of how many.
     """
 
     recursive: bool
@@ -33,10 +34,28 @@ class Batch:
     skip_existing: bool
     dry_run: bool
     jobs: int | None
+    shard: tuple[int, int] | None
 
     def includes(self, images: Sequence[Path]) -> bool:
         """Whether pictures are worked on as a batch, with a line for each."""
-        return is_batch(images) or self.skip_existing or self.dry_run
+        return is_batch(images) or self.skip_existing or self.dry_run or self.shard is not None
+
+    def part_of(self, inputs: Sequence[Input]) -> Sequence[Input]:
+        """Return the pictures of this shard; those of all shards together are all."""
+        first, count = self.shard or (1, 1)
+        return inputs[first - 1 :: count]
+
+
+class _Shard(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
+    name = "k/n"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        first, _, count = str(value).partition("/")
+        if not (first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
+            self.fail(f"{value!r} is not K/N with K from 1 to N", param, ctx)
+        return int(first), int(count)
 
 
 def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,6 +67,7 @@ def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(batch=batch, **given)
 
     for option in (
+        click.option("--shard", type=_Shard(), help="Every N-th image from the K-th on, for array jobs."),
         click.option("--jobs", type=click.IntRange(min=1), help="Processes of a batch. [default: by device]"),
         click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing."),
         click.option("--skip-existing", is_flag=True, help="Leave out images whose result is there."),

@@ -115,7 +115,8 @@ def _planned(
     """Return what is to be done, and the pictures for which that cannot be said; make the folders."""
     tasks: list[Task] = []
     failed: list[Record] = []
-    for of in find_inputs(images, recursive=batch.recursive, leave_out=leave_out):
+    found = find_inputs(images, recursive=batch.recursive, leave_out=leave_out)
+    for of in batch.part_of(found):
         try:
             tasks.append(task_of(of, place.of_many(of)))
         except InputError as error:

@@ -1,0 +1,27 @@
+"""``edlrr completion``: the script that teaches a shell to complete the commands."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+from edlrr_cli.cli.options import common_options
+
+_SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command(short_help="Print the completion script of a shell.")
+@click.argument("shell", type=click.Choice(_SHELLS))
+@common_options
+@click.pass_context
+def completion(context: click.Context, *, shell: str) -> None:
+    """Print what makes a SHELL complete commands, options, and names of penalties and methods.
+
+    \b
+    eval "$(edlrr completion bash)"                                       in ~/.bashrc
+    eval "$(edlrr completion zsh)"                                        in ~/.zshrc
+    edlrr completion fish > ~/.config/fish/completions/edlrr.fish         once
+    """
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(context.find_root().command, {}, "edlrr", "_EDLRR_COMPLETE").source())
