@@ -23,6 +23,7 @@ _COMMANDS = {
     "train": "edlrr_cli.cli.train.command",
     "show": "edlrr_cli.cli.show",
     "bench": "edlrr_cli.cli.bench",
+    "config": "edlrr_cli.cli.config",
     "completion": "edlrr_cli.cli.completion",
     "doctor": "edlrr_cli.cli.doctor",
 }

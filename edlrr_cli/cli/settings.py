@@ -126,24 +126,48 @@ def resolve(flags: Mapping[str, Any], config_file: Path | None, preset: str | No
         UsageError: An unknown key or preset, a wrong type, a value outside its domain, or a setting that
             the method does not have; the message names the file if that is where it stands.
     """
+    said = layers(flags, config_file, preset)
+    merged = {name: value for layer in said for name, value in layer.values.items()}
+    method = merged.get("method", OURS)
+    params: Params = {}
+    for layer in said:
+        with _said_by(f"{layer.source}: " if layer.source else ""):
+            _refuse_idle(layer.values, method, flags=not layer.source)
+            params.update(typed_params(method, layer.values.get("params", {})))
+    return _settings({**merged, "params": params})
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Settings that were said in one place.
+
+    Attributes:
+        source: The preset or the file; empty for flags.
+        values: Setting -> value.
+    """
+
+    source: str
+    values: dict[str, Any]
+
+
+def layers(flags: Mapping[str, Any], config_file: Path | None, preset: str | None) -> list[Layer]:
+    """Return what was said where, a later layer winning over the ones before; arguments are `resolve`'s.
+
+    Raises:
+        InputError: The file is missing or not TOML.
+        UsageError: An unknown key or preset, a wrong type, or a value outside its domain.
+    """
     from_file = {} if config_file is None else read_settings(config_file)
     named = from_file.pop("preset", None)
     preset = preset or named
     from_preset = {} if preset is None else read_settings(preset_path(preset))
     from_preset.pop("preset", None)
     given = {name: value for name, value in flags.items() if value is not None}
-    merged = {**from_preset, **from_file, **given}
-    method = merged.get("method", OURS)
-    params: Params = {}
-    for source, values in (
-        (f"preset {preset}: ", from_preset),
-        (f"config {config_file}: ", from_file),
-        ("", given),
-    ):
-        with _said_by(source):
-            _refuse_idle(values, method, flags=not source)
-            params.update(typed_params(method, values.get("params", {})))
-    return _settings({**merged, "params": params})
+    return [
+        Layer(f"preset {preset}", from_preset),
+        Layer(f"config {config_file}", from_file),
+        Layer("", given),
+    ]
 
 
 def _refuse_idle(values: Mapping[str, Any], method: str, *, flags: bool) -> None:
