@@ -48,9 +48,9 @@ class Effort:
 
 
 _SIZE = Size(16, 6, 10)
-# A picture smaller by a factor helps in a hole that holds a square of so many times the factor, if so much of
-# the known share is left in it.
-_FACTORS, _WIDTH, _LEFT = (8, 4, 2), 3, 0.5
+# A picture smaller by a factor helps with holes that hold squares of so many times the factor, if such are
+# so much of all holes, and if so much of the known share is left in it.
+_FACTORS, _WIDTH, _WIDE, _LEFT = (8, 4, 2), 3, 0.25, 0.5
 # Windows handled at once: on a CPU as many as its cache holds.
 _CHUNK = {"cpu": 32, "cuda": 4096}
 
@@ -104,20 +104,22 @@ def lower_window_ranks(
     return lower(X, known, size, progress)
 
 
-def is_wide(known: Tensor) -> bool:
-    """Whether a hole is so wide that it is filled in a smaller picture first."""
-    return next(_factors(known), None) is not None
-
-
 def _factors(known: Tensor) -> Iterator[int]:
+    """Yield by how much smaller the pictures are in which wide holes are filled first."""
     share = float(known.float().mean())
     for factor in _FACTORS:
         square = _WIDTH * factor + 1
-        if min(known.shape) < max(square, 2 * factor):
+        if min(known.shape) < max(square, 2 * factor) or _share_of_squares(~known, square) < _WIDE:
             continue
-        wide = functional.max_pool2d(known[None].float(), square, 1).min() == 0
-        if wide and float(_wholly(known, factor).float().mean()) >= _LEFT * share:
+        if float(_wholly(known, factor).float().mean()) >= _LEFT * share:
             yield factor
+
+
+def _share_of_squares(hole: Tensor, side_px: int) -> float:
+    """Return the share of the missing pixels that lie in squares without a known one."""
+    corners = 1 - functional.max_pool2d(1 - hole[None].float(), side_px, 1)
+    squares = functional.max_pool2d(functional.pad(corners, [side_px - 1] * 4), side_px, 1)
+    return float(squares.sum() / hole.sum().clamp_min(1))
 
 
 def _wholly(known: Tensor, factor: int) -> Tensor:
