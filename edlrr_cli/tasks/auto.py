@@ -49,22 +49,23 @@ def restore_by_all(
     if share > _MAX_SHARE:
         first = inpaint(image, known, alone, callback=callback)
         return replace(first, restored=refine("local", first.restored, known))
+    truth = np.where(known[..., None], image, 0.0)
     hidden = held_out(known, share, np.random.default_rng(config.seed))
     observed = known & ~hidden
     first = inpaint(image, observed, alone, callback=callback)
     tried = {config.fill: fill(image, observed, config.fill), "global": first.restored}
 
     def mixed() -> Mixture:
-        return mix(list(tried.values()), image, hidden, ~known)
+        return mix(list(tried.values()), truth, hidden, ~known)
 
     start = mixed().pixels
     for prior in _TRIED[config.quality]:
         if refine.time_left():
             tried[prior] = refine(prior, start, observed)
     mixture = mixed()
-    rmse = _rmse(mixture.pixels, image, hidden)
-    restored = np.where(known[..., None], image, mixture.pixels.clip(0.0, 1.0))
-    if _rmse(refine.polish(mixture.pixels, observed, rmse), image, hidden) < rmse:
+    rmse = _rmse(mixture.pixels, truth, hidden)
+    restored = np.where(known[..., None], truth, mixture.pixels.clip(0.0, 1.0))
+    if _rmse(refine.polish(mixture.pixels, observed, rmse), truth, hidden) < rmse:
         restored = refine.polish(restored, known, rmse)
     return replace(
         first,

@@ -14,7 +14,7 @@ from edlrr_cli.tasks.inpaint import Bools, Pixels, Result
 # Pictures up to this side are restored whole; of larger ones the holes in each cell of about this side, with
 # a margin around them that is seen, and blended with the neighbour's.
 _WHOLE_PX, _CELL_PX, _MARGIN_PX = 512, 320, 48
-# What is seen grows until this share of it is known.
+# What is seen grows until this share of it is known, or half of the whole picture's.
 _MIN_KNOWN = 0.25
 
 _Window = tuple[slice, slice]
@@ -71,6 +71,7 @@ class _Canvas:
 
 def _windows(known: Bools) -> Iterator[_Window]:
     """Yield a window for the holes in each cell of a grid, with enough known pixels around them."""
+    enough = min(_MIN_KNOWN, known.mean() / 2)
     for rows in _cells(known.shape[0]):
         for columns in _cells(known.shape[1]):
             hole = ~known[rows, columns]
@@ -79,7 +80,7 @@ def _windows(known: Bools) -> Iterator[_Window]:
             box = _extent(hole, 0, rows.start), _extent(hole, 1, columns.start)
             margin = _MARGIN_PX
             window = _grown(box, margin, known.shape)
-            while known[window].mean() < _MIN_KNOWN and known[window].size < known.size:
+            while known[window].mean() < enough and known[window].size < known.size:
                 margin *= 2
                 window = _grown(box, margin, known.shape)
             yield window

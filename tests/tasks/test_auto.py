@@ -56,6 +56,13 @@ def test_the_seed_decides():
     assert one.shares != other.shares
 
 
+def test_missing_pixels_are_not_looked_at():
+    image = scene(40, 48)
+    pixels, known = damaged(image, scattered((40, 48)))
+    other = np.where(known[..., None], pixels, np.nan)
+    assert (restore(other, known, FAST).restored == restore(pixels, known, FAST).restored).all()
+
+
 def test_holes_at_the_border():
     image = scene(64, 64)
     hole = np.zeros((64, 64), bool)

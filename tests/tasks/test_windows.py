@@ -66,6 +66,14 @@ def test_a_window_grows_until_enough_is_known():
     assert max(shape[0] for shape in seen.shapes) > 320 + 2 * 48
 
 
+def test_windows_stay_small_where_little_is_known_everywhere():
+    seen = Seen()
+    known = np.random.default_rng(0).random((900, 900)) < 0.1
+    restore_in_windows(waves(900, 900), known, seen)
+    assert len(seen.shapes) == 9
+    assert max(max(shape) for shape in seen.shapes) <= 320 + 2 * 48
+
+
 def test_no_seam_is_seen(monkeypatch):
     """A ramp of what windows return: neighbours differ by 0.2, the step must be spread over the margin."""
     monkeypatch.setattr(windows, "_WHOLE_PX", 64)
