@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import BACKENDS, parse_reg
 from edlrr_cli.tasks.checks import require, require_choice
 
@@ -86,5 +85,3 @@ class Config:
         require(self.refresh >= 1, "refresh", "1 or more", self.refresh)
         require(0 <= self.seed < 2**63, "seed", "between 0 and 2^63 - 1", self.seed)
         require(0 <= self.held_out <= 0.5, "held_out", "between 0 and 0.5", self.held_out)
-        if self.prior == "auto" and self.held_out == 0:
-            raise UsageError("held_out 0 leaves the prior auto nothing to judge by", "take another prior")

@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 
 from edlrr_cli.baselines.channels import as_channels, to_pixels
+from edlrr_cli.errors import UsageError
 from edlrr_cli.tasks.auto import restore_by_all
 from edlrr_cli.tasks.config import Config
 from edlrr_cli.tasks.denoise.config import Config as Denoising
@@ -39,7 +40,7 @@ def restore(
     denoiser: Denoiser | None = None,
     callback: Callback | None = None,
 ) -> Result:
-    """Restore the missing pixels of an image; arguments and errors are those of `inpaint`.
+    """Restore the missing pixels of an image; arguments and errors are those of `inpaint`, mostly.
 
     Large pictures are restored in windows around their holes, but for the prior ``global``. Noisy ones are
     filled as if they were clean, with penalties that are blind to what is smaller than the noise, and then
@@ -52,10 +53,15 @@ def restore(
         config: Settings; None for the defaults.
         denoiser: Of the prior ``network``, and of noisy gray or RGB images.
         callback: Told of the progress, which begins anew with each prior.
+
+    Raises:
+        UsageError: As there; or the prior is ``auto`` and no pixels may be hidden.
     """
     started = time.perf_counter()
     config = config or Config()
     check_input(image, known)
+    if config.prior == "auto" and config.held_out == 0:
+        raise UsageError("held_out 0 leaves the prior auto nothing to judge by", "take another prior")
     noise = noise_of(image, known, config)
     if config.prior == "global":
         return inpaint(image, known, config, callback=callback)

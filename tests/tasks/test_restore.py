@@ -117,4 +117,4 @@ def test_unfit_input_is_refused_first():
     with pytest.raises(UsageError, match="no pixel is missing"):
         restore(np.zeros((4, 4, 1)), np.ones((4, 4), bool))
     with pytest.raises(UsageError, match="held_out 0 leaves the prior auto nothing to judge by"):
-        Config(held_out=0)
+        restore(np.zeros((4, 4, 1)), np.arange(16).reshape(4, 4) > 3, Config(held_out=0))
