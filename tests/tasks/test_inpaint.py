@@ -105,7 +105,10 @@ def test_majorized_steps_reach_the_objective_of_exact_steps():
     image = windows()
     known = dropped(image)
     damaged = np.where(known[..., None], image, 0.0)
-    fast, exact = (inpaint(damaged, known, Config(reg="laguerre-gamma", refresh=r, held_out=0, scale=1.0)) for r in (10, 1))
+    fast, exact = (
+        inpaint(damaged, known, Config(reg="laguerre-gamma", refresh=r, held_out=0, scale=1.0))
+        for r in (10, 1)
+    )
     assert fast.penalty <= exact.penalty * 1.01
 
 
