@@ -141,13 +141,22 @@ def test_masks_beside_the_pictures(run, scene):
     assert (result.exit_code, written(scene)) == (0, ["x.png", "y.png"])
 
 
+def test_two_pictures_are_never_written_to_one_file(run, many):
+    """The second of them fails, so that neither is lost."""
+    pictures = (many.folder / "in/a.png", many.folder / "in/sub/a.png")
+    result = run("inpaint", *pictures, "--mask", many.mask, "-o", many.folder / "out", "--jobs", "1", *QUICK)
+    assert (result.exit_code, written(many)) == (1, ["a.png"])
+    assert (
+        f"{pictures[1]} and {pictures[0]} would both be {many.folder / 'out/a.png'}; rename one"
+        in result.stderr
+    )
+
+
 def test_refusals(refused, many):
     a, b = many.folder / "in/a.png", many.folder / "in/b.png"
     said = ("--mask", many.mask, *QUICK)
     assert "are of one picture" in refused(2, "inpaint", a, b, *said, "--figure", many.folder / "f.png")
     assert "is a file, and the results are many" in refused(4, "inpaint", a, b, *said, "-o", many.damaged)
-    same = (a, many.folder / "in/sub/a.png", *said, "-o", many.folder / "out")
-    assert "two pictures would be written to" in refused(2, "inpaint", *same)
     assert "nothing matches" in refused(3, "inpaint", many.folder / "*.bmp", *said)
 
 

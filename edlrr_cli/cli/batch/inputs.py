@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edlrr_cli.errors import InputError, UsageError
+from edlrr_cli.errors import InputError
 
 #: Extensions of what is looked for in a folder; a file that is named itself may have any.
 PICTURES = frozenset(
@@ -108,16 +108,3 @@ def companion(named: Path, of: Input, *, suffix: str, what: str) -> Path:
         if matches:
             return matches[0]
     raise InputError(f"{of.path}: {named} has no {what} {stem}.*", "add it, or name a file for all")
-
-
-def check_different(outputs: Sequence[Path]) -> None:
-    """Refuse a batch that would write one file twice.
-
-    Raises:
-        UsageError: Two outputs are the same.
-    """
-    taken: set[Path] = set()
-    for output in outputs:
-        if output.absolute() in taken:
-            raise UsageError(f"two pictures would be written to {output}", "give one of them another name")
-        taken.add(output.absolute())

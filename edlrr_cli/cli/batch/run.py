@@ -19,11 +19,11 @@ import click
 
 from edlrr_cli import __version__
 from edlrr_cli.cli.app import Fault, fault_of
-from edlrr_cli.cli.batch.inputs import Input, check_different, find_inputs
+from edlrr_cli.cli.batch.inputs import Input, find_inputs
 from edlrr_cli.cli.batch.options import Batch, Place, jobs_for, make_folders
 from edlrr_cli.cli.batch.workers import run_each
 from edlrr_cli.cli.tell import as_json_text
-from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK, EdlrrError, InputError
+from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK, EdlrrError, InputError, UsageError
 
 Record = dict[str, Any]
 
@@ -83,7 +83,6 @@ def work_on(
 
     Raises:
         InputError: Nothing is found.
-        UsageError: Two pictures have the same output.
         OutputError: A folder cannot be made.
         click.Abort: Ctrl-C; files that are finished stay.
     """
@@ -113,18 +112,20 @@ def _planned(
     leave_out: str,
 ) -> tuple[list[Task], list[Record]]:
     """Return what is to be done, and the pictures for which that cannot be said; make the folders."""
-    tasks: list[Task] = []
+    tasks: dict[Path, Task] = {}
     failed: list[Record] = []
     found = find_inputs(images, recursive=batch.recursive, leave_out=leave_out)
     for of in batch.part_of(found):
         try:
-            tasks.append(task_of(of, place.of_many(of)))
-        except InputError as error:
+            task = task_of(of, place.of_many(of))
+            first = tasks.setdefault(task.output.absolute(), task)
+            if first is not task:
+                raise UsageError(f"{of.path} and {first.input} would both be {task.output}", "rename one")
+        except (InputError, UsageError) as error:
             failed.append(error_record(of.path, error))
-    check_different([task.output for task in tasks])
     if not batch.dry_run:
-        make_folders(task.output for task in tasks)
-    return tasks, failed
+        make_folders(tasks)
+    return list(tasks.values()), failed
 
 
 def error_record(picture: Path, error: Exception) -> Record:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edlrr_cli.cli.batch.inputs import Input, check_different, companion, find_inputs, is_batch
-from edlrr_cli.errors import InputError, UsageError
+from edlrr_cli.cli.batch.inputs import Input, companion, find_inputs, is_batch
+from edlrr_cli.errors import InputError
 
 PICTURES = ("a.png", "B.TIF", ".hidden.png", "sub/c.jpg", "sub/c_mask.png", "sub/deep/d.webp", ".dir/e.png")
 FILES = (*PICTURES, "notes.txt")
@@ -74,9 +74,3 @@ def test_what_belongs_to_a_picture_is_found_by_its_stem(tree):
     (tree / "a.bmp").touch()
     with pytest.raises(InputError, match=r"a\.png: its mask may be a\.bmp and a\.png in"):
         mask_of(Input(Path("a.png")))
-
-
-def test_two_pictures_are_never_written_to_one_file():
-    check_different([Path("a/x.png"), Path("b/x.png")])
-    with pytest.raises(UsageError, match=r"two pictures would be written to a/x\.png"):
-        check_different([Path("a/x.png"), Path("a/x.png")])
