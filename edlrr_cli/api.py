@@ -52,7 +52,7 @@ def inpaint(image: NDArray[Any], mask: NDArray[np.bool_], **settings: Any) -> ND
     peak = _peak(image.dtype)
     config = _configured(Config, settings)
     pixels = np.where(mask[..., None], 0.0, np.atleast_3d(image) / peak)
-    denoiser = _shipped_denoiser() if config.prior == "network" or config.noise != 0 else None
+    denoiser = _shipped_denoiser() if config.needs_denoiser else None
     restored = restore(pixels, ~mask, config, denoiser=denoiser).restored * peak
     if image.dtype.kind == "u":
         restored = np.rint(restored)

@@ -17,10 +17,10 @@ from edlrr_cli.bench.denoise_training import Trained, Workshop
 from edlrr_cli.bench.pictures import save_png
 from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.timing import time_side_by_side
+from edlrr_cli.cli.denoisers import load_denoiser
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import nearest
 from edlrr_cli.media.shipped import DENOISER
-from edlrr_cli.media.weights import read_weights
 from edlrr_cli.tasks.denoise.network import Denoiser
 
 NAME = "denoise"
@@ -57,8 +57,7 @@ def load_shipped() -> Denoiser | None:
     """Return the network that comes with the program; None before there is one."""
     if not DENOISER.exists():
         return None
-    weights = read_weights(DENOISER)
-    return Denoiser.of(weights.tensors, weights.about, name=str(DENOISER))
+    return load_denoiser(DENOISER)
 
 
 def enter(trained: Trained, workshop: Workshop, device: str) -> list[Contestant]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import get_completion_class
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
 from edlrr_cli.cli.options import common_options
 
-_SHELLS = ("bash", "zsh", "fish")
+_SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 
 @click.command(short_help="Print the completion script of a shell.")
-@click.argument("shell", type=click.Choice(_SHELLS))
+@click.argument("shell", type=click.Choice(tuple(_SHELLS)))
 @common_options
 @click.pass_context
 def completion(context: click.Context, *, shell: str) -> None:
@@ -22,6 +22,4 @@ def completion(context: click.Context, *, shell: str) -> None:
     eval "$(edlrr completion zsh)"                                        in ~/.zshrc
     edlrr completion fish > ~/.config/fish/completions/edlrr.fish         once
     """
-    kind = get_completion_class(shell)
-    assert kind is not None
-    click.echo(kind(context.find_root().command, {}, "edlrr", "_EDLRR_COMPLETE").source())
+    click.echo(_SHELLS[shell](context.find_root().command, {}, "edlrr", "_EDLRR_COMPLETE").source())

@@ -21,6 +21,7 @@ from edlrr_cli.cli.settings import (
     setting_defaults,
     setting_types,
 )
+from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import BACKENDS, REG_NAMES, parse_reg
 from edlrr_cli.tasks.config import FILLS, PRIORS, QUALITIES
 
@@ -57,7 +58,7 @@ class Name(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.
 
 
 class NoiseLevel(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
-    """A standard deviation, or the word that asks for an estimate."""
+    """A standard deviation on 0..255, or the word that asks for an estimate."""
 
     name = "float|auto"
 
@@ -68,7 +69,8 @@ class NoiseLevel(click.ParamType):  # type: ignore[type-arg]  # no generic in cl
         try:
             return float(value)
         except ValueError:
-            self.fail(f"{value!r} is neither a number nor {AUTO!r}", param, ctx)
+            name = param.name if param else "noise"
+            raise UsageError(f"{name} {value!r} is no number", "say auto, or a level within 0..255") from None
 
 
 REG = Name("name", parse_reg, lambda: REG_NAMES)

@@ -339,6 +339,13 @@ def _valid_dpi(dpi: object) -> tuple[float, float] | None:
     return (across, down) if 1 <= across <= _MAX_DPI and 1 <= down <= _MAX_DPI else None
 
 
+def read_extensions() -> frozenset[str]:
+    """Return the extensions of the formats that pictures are read from, in lower case with their dots."""
+    return frozenset(
+        extension for extension, name in Image.registered_extensions().items() if name in READ_FORMATS
+    )
+
+
 def readable_formats() -> list[str]:
     """Return the formats that pictures are read from, as far as Pillow has their codecs here."""
     Image.init()

@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 
 from edlrr_cli.tasks.config import Config
-from edlrr_cli.tasks.fill import fill
 from edlrr_cli.tasks.holdout import held_out
 from edlrr_cli.tasks.inpaint import Bools, Pixels, Progress, Result, inpaint
 from edlrr_cli.tasks.mixture import Mixture, mix
@@ -53,7 +52,7 @@ def restore_by_all(
     hidden = held_out(known, share, np.random.default_rng(config.seed))
     observed = known & ~hidden
     first = inpaint(image, observed, alone, callback=callback)
-    tried = {config.fill: fill(image, observed, config.fill), "global": first.restored}
+    tried = {config.fill: first.start, "global": first.restored}
 
     def mixed() -> Mixture:
         return mix(list(tried.values()), truth, hidden, ~known)

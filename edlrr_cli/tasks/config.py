@@ -69,6 +69,11 @@ class Config:
     seed: int = 0
     time_budget: float | None = None
 
+    @property
+    def needs_denoiser(self) -> bool:
+        """Whether the restoration asks a denoiser: for its prior, or to take noise off."""
+        return self.prior == "network" or (self.prior != "global" and self.noise != 0)
+
     def __post_init__(self) -> None:
         parse_reg(self.reg)
         require_choice("prior", self.prior, PRIORS)

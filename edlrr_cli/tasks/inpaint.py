@@ -76,6 +76,7 @@ class Result:
 
     Attributes:
         restored: Shape (h, w, c), float64 in [0, 1].
+        start: Shape (h, w, c), the first fill.
         iterations: Adam steps done.
         stop: ``"steps"``, ``"stagnation"``, ``"held-out"`` or ``"time budget"``.
         seconds: Wall time.
@@ -97,6 +98,7 @@ class Result:
     """
 
     restored: Pixels
+    start: Pixels
     iterations: int
     stop: str
     seconds: float
@@ -154,6 +156,7 @@ def inpaint(
     penalty, scale = objective.measure(final)
     return Result(
         restored=restored,
+        start=problem.filled,
         iterations=run.step,
         stop=run.stop,
         seconds=time.perf_counter() - started,
@@ -183,7 +186,8 @@ class _Problem:
         self._observed = torch.from_numpy(observed).to(self.device)
         self._hidden = torch.from_numpy(hidden).to(self.device) if hidden.any() else None
         self.Y = self.tensor(image)
-        self.start = self.tensor(fill(image, observed, config.fill))
+        self.filled = fill(image, observed, config.fill)
+        self.start = self.tensor(self.filled)
         self.num_observed = int(observed.sum()) * image.shape[2]
 
     def tensor(self, pixels: Pixels) -> Tensor:

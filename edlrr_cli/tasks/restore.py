@@ -31,6 +31,9 @@ from edlrr_cli.tasks.windows import restore_in_windows
 
 Callback = Callable[[Progress], None]
 
+# A budget that is spent.
+_NO_TIME_S = 1e-9
+
 
 def restore(
     image: Pixels,
@@ -69,7 +72,8 @@ def restore(
     refine = Refiner(config, least_error=noise, denoiser=denoiser, callback=callback, deadline=deadline)
 
     def whole(image: Pixels, known: Bools) -> Result:
-        return _restore_whole(image, known, config, refine, callback)
+        left = None if deadline is None else max(deadline - time.perf_counter(), _NO_TIME_S)
+        return _restore_whole(image, known, replace(config, time_budget=left), refine, callback)
 
     result = restore_in_windows(image, known, whole)
     return replace(

@@ -185,7 +185,7 @@ def test_noise_is_said_or_estimated(run, refused, scene):
     assert "\nnoise           " in text
     assert " of 255, estimated\n" in text
     line = refused(2, *scene.arguments("--overwrite", "--noise", "some"))
-    assert "'some' is neither a number nor 'auto'" in line
+    assert "noise 'some' is no number; say auto, or a level within 0..255" in line
 
 
 def test_quiet_says_nothing_but_json_and_errors(run, scene):

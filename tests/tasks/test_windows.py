@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 import tracemalloc
 from dataclasses import replace
 
@@ -118,3 +119,22 @@ def test_a_very_large_picture_takes_no_more_than_its_pixels():
     assert (result.restored[~hole] == image[~hole]).all()
     assert psnr(result.restored, image, data_range=1, where=hole) > 30
     assert peak < 12 * image.nbytes
+
+
+def test_the_time_budget_is_of_the_whole_picture(monkeypatch):
+    """When the first window has spent it, each other one takes a single step, and no prior a round."""
+    for name, value in (("_WHOLE_PX", 40), ("_CELL_PX", 40), ("_MARGIN_PX", 8)):
+        monkeypatch.setattr(windows, name, value)
+    image = waves(40, 160)
+    hole = np.random.default_rng(0).random((40, 160)) < 0.3
+    told = []
+
+    def slow_at_first(progress):
+        time.sleep(0 if told else 3)
+        told.append(progress.step)
+
+    config = Config(quality="fast", steps=20, time_budget=3)
+    result = restore(np.where(hole[..., None], 0.0, image), ~hole, config, callback=slow_at_first)
+    assert told[1:] == [1] * 3
+    assert result.stop == "time budget"
+    assert (result.restored[~hole] == image[~hole]).all()

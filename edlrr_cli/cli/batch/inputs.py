@@ -9,11 +9,6 @@ from pathlib import Path
 
 from edlrr_cli.errors import InputError
 
-#: Extensions of what is looked for in a folder; a file that is named itself may have any.
-PICTURES = frozenset(
-    (".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".pbm")
-) | {".pnm", ".jp2"}
-
 
 @dataclass(frozen=True)
 class Input:
@@ -77,11 +72,19 @@ def _ends(stem: str, suffix: str) -> bool:
 
 
 def _pictures(folder: Path, recursive: bool) -> list[Path]:
+    extensions = _extensions()
     paths = folder.rglob("*") if recursive else folder.iterdir()
     seen = (
         path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
-    return sorted(path for path in seen if path.suffix.lower() in PICTURES and path.is_file())
+    return sorted(path for path in seen if path.suffix.lower() in extensions and path.is_file())
+
+
+def _extensions() -> frozenset[str]:
+    """Return the extensions of what is looked for in a folder; a file that is named itself may have any."""
+    from edlrr_cli.media.images import read_extensions
+
+    return read_extensions()
 
 
 def companion(named: Path, of: Input, *, suffix: str, what: str) -> Path:
@@ -98,10 +101,10 @@ def companion(named: Path, of: Input, *, suffix: str, what: str) -> Path:
     """
     if not named.is_dir():
         return named
-    stem = of.path.stem + suffix
+    stem, extensions = of.path.stem + suffix, _extensions()
     for folder in dict.fromkeys((named / of.folder, named)):
         files = folder.iterdir() if folder.is_dir() else ()
-        matches = sorted(path for path in files if path.stem == stem and path.suffix.lower() in PICTURES)
+        matches = sorted(path for path in files if path.stem == stem and path.suffix.lower() in extensions)
         if len(matches) > 1:
             both = " and ".join(path.name for path in matches[:2])
             raise InputError(f"{of.path}: its {what} may be {both} in {folder}", "leave one there")

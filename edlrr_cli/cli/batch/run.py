@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import click
 
@@ -28,16 +28,13 @@ from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK, EdlrrError, InputError, Usag
 Record = dict[str, Any]
 
 
-class Task(Protocol):
-    """What is done with one picture."""
+@dataclass(frozen=True)
+class Job:
+    """One picture of a batch: its file, its result's, and what the command makes of it, picklable."""
 
-    @property
-    def input(self) -> Path:
-        """Return the picture."""
-
-    @property
-    def output(self) -> Path:
-        """Return where its result goes."""
+    input: Path
+    output: Path
+    task: Any
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ class Work:
 
 def work_on(
     images: Sequence[Path],
-    task_of: Callable[[Input, Path], Task],
+    task_of: Callable[[Input, Path], Any],
     place: Place,
     batch: Batch,
     work: Work,
@@ -86,13 +83,13 @@ def work_on(
         OutputError: A folder cannot be made.
         click.Abort: Ctrl-C; files that are finished stay.
     """
-    tasks, failed = _planned(images, task_of, place, batch, work.leave_out)
+    jobs, failed = _planned(images, task_of, place, batch, work.leave_out)
     started, counts = time.perf_counter(), Counter[str]()
-    total = len(tasks) + len(failed)
+    total = len(jobs) + len(failed)
     shown = not (work.quiet or batch.dry_run) and sys.stderr.isatty()
     try:
         with _bar(total, shown=shown) as advance:
-            for record in chain(failed, _records(tasks, batch, work, device)):
+            for record in chain(failed, _records(jobs, batch, work, device)):
                 counts[record["status"]] += 1
                 _tell(record, work)
                 advance()
@@ -106,26 +103,27 @@ def work_on(
 
 def _planned(
     images: Sequence[Path],
-    task_of: Callable[[Input, Path], Task],
+    task_of: Callable[[Input, Path], Any],
     place: Place,
     batch: Batch,
     leave_out: str,
-) -> tuple[list[Task], list[Record]]:
+) -> tuple[list[Job], list[Record]]:
     """Return what is to be done, and the pictures for which that cannot be said; make the folders."""
-    tasks: dict[Path, Task] = {}
+    jobs: dict[Path, Job] = {}
     failed: list[Record] = []
     found = find_inputs(images, recursive=batch.recursive, leave_out=leave_out)
     for of in batch.part_of(found):
         try:
-            task = task_of(of, place.of_many(of))
-            first = tasks.setdefault(task.output.absolute(), task)
-            if first is not task:
-                raise UsageError(f"{of.path} and {first.input} would both be {task.output}", "rename one")
+            output = place.of_many(of)
+            job = Job(of.path, output, task_of(of, output))
+            first = jobs.setdefault(output.absolute(), job)
+            if first is not job:
+                raise UsageError(f"{of.path} and {first.input} would both be {output}", "rename one")
         except (InputError, UsageError) as error:
             failed.append(error_record(of.path, error))
     if not batch.dry_run:
-        make_folders(tasks)
-    return list(tasks.values()), failed
+        make_folders(jobs)
+    return list(jobs.values()), failed
 
 
 def error_record(picture: Path, error: Exception) -> Record:
@@ -142,33 +140,34 @@ def error_record(picture: Path, error: Exception) -> Record:
     }
 
 
-def _records(tasks: Sequence[Task], batch: Batch, work: Work, device: str) -> Iterator[Record]:
-    """Yield the record of each task as it comes."""
+def _records(jobs: Sequence[Job], batch: Batch, work: Work, device: str) -> Iterator[Record]:
+    """Yield the record of each picture as it comes."""
     left = []
-    for task in tasks:
-        said = {"input": str(task.input), "output": str(task.output), "version": __version__}
-        if batch.skip_existing and task.output.exists():
+    for job in jobs:
+        said = {"input": str(job.input), "output": str(job.output), "version": __version__}
+        if batch.skip_existing and job.output.exists():
             yield {"status": "skipped", **said}
         elif batch.dry_run:
             yield {"status": "planned", **said}
         else:
-            left.append(task)
+            left.append(job)
     if not left:
         return
-    jobs = min(batch.jobs or jobs_for(device), len(left))
-    if jobs == 1:
-        yield from (_guarded(work.call, task) for task in left)
+    num_processes = min(batch.jobs or jobs_for(device), len(left))
+    if num_processes == 1:
+        yield from (_guarded(work.call, job) for job in left)
         return
-    threads = max((os.cpu_count() or 1) // jobs, 1)
-    for task, outcome in run_each(partial(_guarded, work.call), left, jobs=jobs, threads=threads):
-        yield error_record(task.input, _died(outcome)) if isinstance(outcome, Exception) else outcome
+    threads = max((os.cpu_count() or 1) // num_processes, 1)
+    call = partial(_guarded, work.call)
+    for job, outcome in run_each(call, left, jobs=num_processes, threads=threads):
+        yield error_record(job.input, _died(outcome)) if isinstance(outcome, Exception) else outcome
 
 
-def _guarded(call: Callable[[Any], Record], task: Task) -> Record:
+def _guarded(call: Callable[[Any], Record], job: Job) -> Record:
     try:
-        return call(task)
+        return call(job.task)
     except Exception as error:
-        return error_record(task.input, error)
+        return error_record(job.input, error)
 
 
 def _died(error: Exception) -> Exception:

@@ -4,31 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
-from edlrr_cli.cli.options import REG, Name, options_of
-from edlrr_cli.cli.settings import NOISE_LEVELS
-from edlrr_cli.errors import UsageError
+from edlrr_cli.cli.options import REG, Name, NoiseLevel, options_of
+from edlrr_cli.cli.settings import AUTO, NOISE_LEVELS
 from edlrr_cli.tasks.checks import require_choice
 from edlrr_cli.tasks.denoise.config import METHODS, Config
-
-_AUTO = "auto"
-
-
-class NoiseLevel(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
-    """A noise level on 0..255, or ``auto``."""
-
-    name = "auto or level"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
-        """Return the level on [0, 1], or the word."""
-        if value == _AUTO:
-            return _AUTO
-        try:
-            return float(value) / NOISE_LEVELS
-        except ValueError:
-            raise UsageError(f"sigma {value!r} is no number", "say auto, or a level within 0..255") from None
-
 
 _HELP = {
     "method": "Ours: a trained network (network), or the low-rank penalty on groups of similar patches "
@@ -59,5 +38,7 @@ def resolve(flags: dict[str, Any]) -> Config:
     Raises:
         UsageError: A value is outside its domain, or is of another method.
     """
-    given = {name: value for name, value in flags.items() if value not in (None, _AUTO)}
+    given = {name: value for name, value in flags.items() if value not in (None, AUTO)}
+    if "sigma" in given:
+        given["sigma"] /= NOISE_LEVELS
     return Config(**given)

@@ -74,16 +74,6 @@ class Task:
     experiment: Experiment
     quiet: bool
 
-    @property
-    def input(self) -> Path:
-        """Return the picture."""
-        return self.files.image
-
-    @property
-    def output(self) -> Path:
-        """Return where the result goes."""
-        return self.targets.output
-
 
 def denoise_file(task: Task) -> dict[str, Any]:
     """Denoise one picture and return the record of it; every fault is found before anything is written.

@@ -134,7 +134,8 @@ def inpaint_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _our_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     settings = record["settings"]
-    yield from _held_out(record, settings["held_out"])
+    # How many are hidden, auto decides: of small holes fewer, of small pictures more.
+    yield from _held_out(record, None if settings["prior"] == "auto" else settings["held_out"])
     if record["expected_psnr"] is not None:
         yield "expected PSNR", f"{record['expected_psnr']:.2f} dB of the whole picture"
     if settings["noise"] == AUTO:
@@ -181,9 +182,10 @@ def _compared_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "done", f"{steps}{record['seconds']:.1f} s on {record['device']}"
 
 
-def _held_out(record: dict[str, Any], share: float) -> Iterator[tuple[str, str]]:
+def _held_out(record: dict[str, Any], share: float | None) -> Iterator[tuple[str, str]]:
     if record["held_out_psnr"] is not None:
-        hidden = f"{100 * share:.3g} % of the known pixels, hidden"
+        which = "known pixels" if share is None else f"{100 * share:.3g} % of the known pixels"
+        hidden = f"{which}, hidden"
         yield "held-out PSNR", f"{record['held_out_psnr']:.2f} dB on {hidden}"
 
 

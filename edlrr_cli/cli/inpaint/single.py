@@ -43,16 +43,6 @@ class Task:
     settings: Settings
     quiet: bool
 
-    @property
-    def input(self) -> Path:
-        """Return the picture."""
-        return self.files.image
-
-    @property
-    def output(self) -> Path:
-        """Return where the result goes."""
-        return self.files.output
-
 
 def restore_file(task: Task) -> dict[str, Any]:
     """Restore one picture and return the record of it; every fault is found before anything is written.
@@ -93,7 +83,7 @@ def _filled(inputs: Inputs, settings: Settings, callback: Callback | None) -> Re
 
     image, known, config = inputs.picture.pixels, inputs.mask.known, settings.config
     if settings.is_ours:
-        denoiser = load_denoiser() if config.prior == "network" or config.noise != 0 else None
+        denoiser = load_denoiser() if config.needs_denoiser else None
         return restore.restore(image, known, config, denoiser=denoiser, callback=callback)
     return compared.inpaint_by(
         settings.choice.method,
