@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 from pathlib import Path
@@ -24,6 +25,7 @@ def levels(shape: tuple[int, ...], peak: int = 255, seed: int = 0) -> np.ndarray
     return values.astype(np.uint16 if peak > 255 else np.uint8)
 
 
+@functools.cache  # it holds the second in which it was made
 def rgb_profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
