@@ -34,7 +34,7 @@ class Targets:
             OutputError: The first that could not.
         """
         from edlrr_cli.media.figure import check_figure
-        from edlrr_cli.media.images import check_output
+        from edlrr_cli.media.save import check_output
 
         check_output(self.output, *self.inputs, overwrite=self.overwrite)
         taken = {self.output.resolve(): "output"}
@@ -56,7 +56,7 @@ def beside(image: Path, word: str) -> Path:
 
 def output_name(image: Path, suffix: str) -> str:
     """Return ``<stem><suffix>`` with the extension of an image, .png if that cannot be written."""
-    from edlrr_cli.media.images import WRITE_FORMATS
+    from edlrr_cli.media.save import WRITE_FORMATS
 
     extension = image.suffix if image.suffix.lower() in WRITE_FORMATS else ".png"
     return f"{image.stem}{suffix}{extension}"

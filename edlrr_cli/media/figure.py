@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from edlrr_cli.errors import NumericsError, OutputError, UsageError
 from edlrr_cli.media.files import check_target, write_atomic
-from edlrr_cli.media.images import encode_image
+from edlrr_cli.media.save import encode_image
 
 _Pixels = NDArray[np.floating[Any]]
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.files import natural_order
-from edlrr_cli.media.images import WRITE_FORMATS, read_picture
+from edlrr_cli.media.images import read_picture
+from edlrr_cli.media.save import WRITE_FORMATS
 
 # Of red, green and blue in the luma of ITU-R BT.601, which is what gray test images were made with.
 _LUMA = np.array([0.299, 0.587, 0.114])

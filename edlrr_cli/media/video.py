@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.files import natural_order
-from edlrr_cli.media.images import WRITE_FORMATS, read_picture
+from edlrr_cli.media.images import read_picture
+from edlrr_cli.media.save import WRITE_FORMATS
 
 if TYPE_CHECKING:
     from av import VideoFrame

@@ -15,7 +15,8 @@ from PIL import Image
 from safetensors.torch import save
 
 from edlrr_cli.errors import EXIT_DEVICE, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_USAGE
-from edlrr_cli.media.images import read_picture, save_picture
+from edlrr_cli.media.images import read_picture
+from edlrr_cli.media.save import save_picture
 from edlrr_cli.media.weights import write_weights
 from edlrr_cli.networks.build import build_network
 from edlrr_cli.networks.names import Size

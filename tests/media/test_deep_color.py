@@ -14,8 +14,9 @@ from PIL import Image, ImageCms
 
 from edlrr_cli.errors import InputError, OutputError
 from edlrr_cli.media import deep_color
-from edlrr_cli.media.images import Picture, check_output, read_picture, save_picture
+from edlrr_cli.media.images import Picture, read_picture
 from edlrr_cli.media.masks import read_mask
+from edlrr_cli.media.save import check_output, save_picture
 
 AS_8 = ("16 bits per colour channel were read as 8",)
 MODES = {2: "LA;16", 3: "RGB;16", 4: "RGBA;16"}

@@ -13,7 +13,8 @@ from PIL import Image, ImageCms
 
 from edlrr_cli.errors import InputError, NumericsError, OutputError, UsageError
 from edlrr_cli.media.deep_color import encode_deep_color
-from edlrr_cli.media.images import Picture, check_output, read_picture, save_picture, write_png
+from edlrr_cli.media.images import Picture, read_picture
+from edlrr_cli.media.save import check_output, save_picture, write_png
 
 LOSSLESS = (".png", ".tif", ".bmp", ".webp")
 

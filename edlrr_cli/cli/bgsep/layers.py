@@ -11,7 +11,8 @@ import numpy as np
 
 from edlrr_cli.cli.bgsep.outputs import MASKS, Outputs
 from edlrr_cli.media.files import writing
-from edlrr_cli.media.images import Levels, write_png
+from edlrr_cli.media.images import Levels
+from edlrr_cli.media.save import write_png
 from edlrr_cli.media.video import VideoInfo
 from edlrr_cli.media.video_writer import write_video
 from edlrr_cli.tasks.bgsep.stream import Split

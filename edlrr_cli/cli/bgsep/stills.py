@@ -12,7 +12,8 @@ from edlrr_cli.cli.bgsep.layers import layers_of
 from edlrr_cli.cli.bgsep.outputs import MASKS
 from edlrr_cli.media.figure import Panel, write_grid
 from edlrr_cli.media.files import writing
-from edlrr_cli.media.images import Levels, write_png
+from edlrr_cli.media.images import Levels
+from edlrr_cli.media.save import write_png
 from edlrr_cli.tasks.bgsep.stream import Split
 
 _NUM_ROWS = 4

@@ -85,7 +85,7 @@ def denoise_file(task: Task) -> dict[str, Any]:
     files, targets, config, experiment = task.files, task.targets, task.config, task.experiment
     targets.check()
     from edlrr_cli.cli.denoise.report import Pictures, denoise_record, write_comparison
-    from edlrr_cli.media.images import as_written, save_picture
+    from edlrr_cli.media.save import as_written, save_picture
 
     picture, clean = _read(files, targets)
     noisy, clean = _with_noise(picture, clean, experiment)
@@ -103,7 +103,8 @@ def denoise_file(task: Task) -> dict[str, Any]:
 
 def _read(files: Files, targets: Targets) -> tuple[Picture, NDArray[np.float64] | None]:
     """Return the picture, and the pixels of the reference if there is one."""
-    from edlrr_cli.media.images import check_output, read_picture, read_reference
+    from edlrr_cli.media.images import read_picture, read_reference
+    from edlrr_cli.media.save import check_output
 
     picture = read_picture(files.image)
     check_output(targets.output, overwrite=targets.overwrite, like=picture)

@@ -57,8 +57,9 @@ def read_inputs(files: Files, mask_settings: MaskSettings) -> Inputs:
         InputError: A file is unfit, or they do not fit together.
         OutputError: The output's format cannot hold the picture.
     """
-    from edlrr_cli.media.images import check_output, read_picture, read_reference
+    from edlrr_cli.media.images import read_picture, read_reference
     from edlrr_cli.media.masks import read_mask
+    from edlrr_cli.media.save import check_output
 
     picture = read_picture(files.image)
     check_output(files.output, overwrite=files.overwrite, like=picture)

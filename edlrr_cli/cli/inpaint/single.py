@@ -63,7 +63,7 @@ def restore_file(task: Task) -> dict[str, Any]:
 def _restore(files: Files, inputs: Inputs, settings: Settings, *, shown: bool) -> dict[str, Any]:
     """Compute, write the outputs and return the record of it."""
     from edlrr_cli.cli.inpaint.report import inpaint_record
-    from edlrr_cli.media.images import as_written, save_picture
+    from edlrr_cli.media.save import as_written, save_picture
 
     with _progress_bar(inputs.reference, shown=shown) as callback:
         result = _filled(inputs, settings, callback)

@@ -1,0 +1,194 @@
+"""Still pictures, written as they came: depth, transparency and metadata of what was read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edlrr_cli.errors import NumericsError, OutputError, UsageError
+from edlrr_cli.media.deep_color import encode_deep_color
+from edlrr_cli.media.files import check_target, write_atomic
+from edlrr_cli.media.images import Levels, Picture
+
+WRITE_FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+}
+"""Output format by lower-case extension."""
+
+_KEEPS_ALPHA = frozenset({"PNG", "TIFF", "WEBP"})
+_KEEPS_16_BIT = frozenset({"PNG", "TIFF"})
+_MAX_SIDE_PX = {"JPEG": 65500, "WEBP": 16383}
+_SAVE_SETTINGS: dict[str, dict[str, Any]] = {
+    "PNG": {},
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "TIFF": {},
+    "WEBP": {"lossless": True, "exact": True},
+    "BMP": {},
+}
+
+
+def check_output(path: Path, *inputs: Path, overwrite: bool, like: Picture | None = None) -> None:
+    """Refuse an output picture that could not be written, before any expensive work.
+
+    Args:
+        path: The picture to be written; its extension is the format.
+        *inputs: Files the command reads; the output must be none of them.
+        overwrite: Whether an existing file may be replaced.
+        like: The picture whose depth, transparency and size the output must keep, if known yet.
+
+    Raises:
+        OutputError: See `check_target`; or the extension is unknown, or its format cannot keep
+            the transparency, the 16 bits or the size of ``like``.
+    """
+    file_format = _format_of(path)
+    check_target(path, *inputs, overwrite=overwrite)
+    if like is None:
+        return
+    if like.alpha is not None and file_format not in _KEEPS_ALPHA and (like.alpha < like.peak).any():
+        raise OutputError(f"output {path}: {file_format} cannot keep the transparency", "write a .png file")
+    if like.peak > 255 and file_format not in _KEEPS_16_BIT:
+        raise OutputError(f"output {path}: {file_format} cannot keep 16 bits per pixel", "write a .png file")
+    limit_px = _MAX_SIDE_PX.get(file_format)
+    if limit_px is not None and max(like.size_px) > limit_px:
+        raise OutputError(
+            f"output {path}: {file_format} ends at {limit_px} pixels a side", "write a .png file"
+        )
+
+
+def _format_of(path: Path) -> str:
+    file_format = WRITE_FORMATS.get(path.suffix.lower())
+    if file_format is None:
+        known = " ".join(WRITE_FORMATS)
+        raise OutputError(f"output {path}: unknown extension {path.suffix!r}", f"use one of {known}")
+    return file_format
+
+
+def save_picture(path: Path, pixels: NDArray[np.floating[Any]], *, like: Picture, overwrite: bool) -> None:
+    """Write pixels in the mode, depth, transparency and metadata of another picture.
+
+    Values are clipped to [0, 1] and rounded to the nearest integer level, so pixels that were not
+    changed come back bit by bit in lossless formats (PNG, TIFF, BMP; WebP is written lossless).
+    JPEG is written at quality 95 without chroma subsampling. WebP has no gray: it stores equal RGB, as does
+    TIFF for 16-bit gray with transparency.
+
+    Args:
+        path: Where to; its extension is the format. Written beside, then renamed.
+        pixels: Floating, shape of ``like.pixels``, nominally in [0, 1]; not modified.
+        like: What to write it like.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        OutputError: See `check_output`; or writing failed.
+        UsageError: The shape is not that of ``like.pixels``.
+        NumericsError: NaN or Inf among the pixels.
+    """
+    check_output(path, overwrite=overwrite, like=like)
+    if pixels.shape != like.pixels.shape:
+        raise UsageError(f"pixels: expected shape {like.pixels.shape}, got {pixels.shape}")
+    levels, file_format = _to_levels(pixels, like), _format_of(path)
+    metadata = _metadata(file_format, like)
+    if like.peak > 255 and levels.ndim == 3:
+        write_atomic(path, _encode_deep(path, levels, file_format, **metadata))
+        return
+    image = Image.fromarray(levels)
+    if image.mode in ("LA", "RGBA") and file_format not in _KEEPS_ALPHA:
+        image = image.convert(image.mode[:-1])
+    settings = {**_SAVE_SETTINGS[file_format], **metadata}
+    write_atomic(path, encode_image(path, image, file_format, **settings))
+
+
+def _encode_deep(path: Path, levels: Levels, file_format: str, **metadata: Any) -> bytes:
+    with _encoding(path, file_format):
+        return encode_deep_color(levels.astype(np.uint16), file_format, **metadata)
+
+
+def as_written(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[np.float64]:
+    """Round to the levels of the file that `save_picture` writes; a lossy format loses more."""
+    levels: NDArray[np.float64] = np.rint(np.clip(pixels, 0.0, 1.0) * like.peak)
+    return levels / like.peak
+
+
+def write_png(path: Path, pixels: Levels) -> None:
+    """Write integer pixels as a PNG, whole or not at all; an existing file is replaced.
+
+    Args:
+        path: Where to.
+        pixels: Shape (h, w, c), c = 1 or 3, uint8 or uint16. Not modified.
+
+    Raises:
+        OutputError: Writing failed.
+    """
+    gray = pixels.shape[2] == 1
+    if pixels.dtype == np.uint16 and not gray:
+        write_atomic(path, _encode_deep(path, pixels, "PNG"))
+        return
+    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if gray else pixels))
+    write_atomic(path, encode_image(path, image, "PNG"))
+
+
+def encode_image(path: Path, image: Image.Image, file_format: str, **settings: Any) -> bytes:
+    """Encode in memory, so that a fault of the encoder and one of the disk are told apart.
+
+    Args:
+        path: Named in the message only.
+        image: In a mode that the format takes.
+        file_format: Pillow's name of the format.
+        **settings: Passed to Pillow's encoder.
+
+    Returns:
+        The content of the file.
+
+    Raises:
+        OutputError: The encoder refused.
+    """
+    stream = io.BytesIO()
+    with _encoding(path, file_format):
+        image.save(stream, format=file_format, **settings)
+    return stream.getvalue()
+
+
+@contextmanager
+def _encoding(path: Path, file_format: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # encoders raise RuntimeError, struct.error, KeyError, ...
+        raise OutputError(
+            f"output {path}: {file_format} cannot hold this ({error})", "write a .png"
+        ) from error
+
+
+def _to_levels(pixels: NDArray[np.floating[Any]], like: Picture) -> Levels:
+    """Return integers as encoders take them: (h, w) or (h, w, 2..4), uint8 or uint16."""
+    if not np.isfinite(pixels).all():
+        raise NumericsError("pixels: NaN or Inf cannot be written to a picture")
+    depth = np.uint16 if like.peak > 255 else np.uint8
+    levels: Levels = np.rint(np.clip(pixels, 0.0, 1.0) * like.peak).astype(depth)
+    if like.alpha is not None:
+        return np.dstack([levels, like.alpha])
+    return levels[..., 0] if levels.shape[2] == 1 else levels
+
+
+def _metadata(file_format: str, like: Picture) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    if like.dpi is not None and file_format != "WEBP":
+        kept["dpi"] = like.dpi
+    if file_format == "BMP":
+        return kept
+    if like.exif:
+        kept["exif"] = like.exif
+    if like.icc_profile and not (file_format == "WEBP" and like.pixels.shape[2] == 1):
+        kept["icc_profile"] = like.icc_profile
+    return kept
