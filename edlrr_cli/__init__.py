@@ -9,17 +9,26 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edlrr_cli.api import denoise, inpaint
+    from edlrr_cli.api.denoising import denoise
+    from edlrr_cli.api.inpainting import inpaint, inpaint_lowrank
     from edlrr_cli.lrr.regularizer import LowRankRegularizer, lowrank_penalty
 
 __version__ = "0.1.0"
 
-__all__ = ["LowRankRegularizer", "__version__", "denoise", "inpaint", "lowrank_penalty"]
+__all__ = [
+    "LowRankRegularizer",
+    "__version__",
+    "denoise",
+    "inpaint",
+    "inpaint_lowrank",
+    "lowrank_penalty",
+]
 
 _HOMES = {
     "LowRankRegularizer": "edlrr_cli.lrr.regularizer",
-    "denoise": "edlrr_cli.api",
-    "inpaint": "edlrr_cli.api",
+    "denoise": "edlrr_cli.api.denoising",
+    "inpaint": "edlrr_cli.api.inpainting",
+    "inpaint_lowrank": "edlrr_cli.api.inpainting",
     "lowrank_penalty": "edlrr_cli.lrr.regularizer",
 }
 

@@ -1,0 +1,1 @@
+"""The outermost door: arrays and tensors, restored in one call."""
