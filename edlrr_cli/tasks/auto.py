@@ -15,7 +15,14 @@ from edlrr_cli.tasks.mixture import Mixture, mix
 from edlrr_cli.tasks.refine import Refiner
 
 #: What is tried after the whole channels, by quality.
-_TRIED = {"fast": ("local",), "balanced": ("local", "nonlocal"), "best": ("local", "nonlocal")}
+_TRIED: dict[str, tuple[str, ...]] = {
+    "draft": (),
+    "fast": ("local",),
+    "balanced": ("local", "nonlocal"),
+    "best": ("local", "nonlocal"),
+}
+#: Of the whole channels, at most, where they are all there is.
+_DRAFT_STEPS = 60
 # Fewer hidden pixels judge nothing; more than this share of the known ones would be missed, and more than so
 # many, or as are missing, would cost time.
 _MIN_HIDDEN, _MAX_SHARE, _ENOUGH = 30, 0.2, 500
@@ -44,7 +51,8 @@ def restore_by_all(
         callback: Told of the progress of the whole channels.
     """
     share = _share_to_hide(known, config.held_out)
-    alone = replace(config, noise=0.0, held_out=0.0, prior="global")
+    steps = min(config.steps, _DRAFT_STEPS) if config.quality == "draft" else config.steps
+    alone = replace(config, noise=0.0, held_out=0.0, prior="global", steps=steps)
     if share > _MAX_SHARE:
         first = inpaint(image, known, alone, callback=callback)
         return replace(first, restored=refine("local", first.restored, known))

@@ -10,7 +10,7 @@ from edlrr_cli.tasks.checks import require, require_choice
 
 FILLS = ("biharmonic", "mean", "zero")
 PRIORS = ("auto", "global", "local", "nonlocal", "network")
-QUALITIES = ("fast", "balanced", "best")
+QUALITIES = ("auto", "draft", "fast", "balanced", "best")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Config:
         prior: What the picture is taken to be like. ``"global"``: each channel a matrix of low rank. Then
             too, ``"local"``: windows of it; ``"nonlocal"``: groups of similar patches, all channels together;
             ``"network"``: clean to a denoiser. ``"auto"`` mixes what known pixels that were hidden favour.
-        quality: How much every prior but ``"global"`` does, one of `QUALITIES`.
+        quality: How much every prior but ``"global"`` does, one of `QUALITIES`; ``"auto"`` is ``"balanced"``,
+            less where the parts of the picture around its holes are large.
         reg: The penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
         gamma: Shape of the penalty, in units of the scaled singular value; None for its default.
         scale: Unit of the singular values at the end of the continuation; None: chosen from the
@@ -50,7 +51,7 @@ class Config:
     """
 
     prior: str = "auto"
-    quality: str = "balanced"
+    quality: str = "auto"
     reg: str = "taylor-gamma"
     gamma: float | None = None
     scale: float | None = None

@@ -113,6 +113,7 @@ class Result:
     held_out_psnr: float | None
     history: tuple[tuple[int, float, float | None], ...]
     noise: float = 0.0
+    quality: str | None = None
     shares: tuple[tuple[str, float], ...] = ()
     error: Pixels | None = None
 

@@ -25,11 +25,13 @@ from edlrr_cli.tasks.priors.similar_patches import lower_group_ranks
 
 #: How much each prior does, by quality. Measured: see DECISIONS.md.
 _LOCAL = {
+    "draft": local_windows.Effort(num_rounds=2, num_steps=4),
     "fast": local_windows.Effort(num_rounds=4, num_steps=6, wide=local_windows.Size(20, 8, 8)),
     "balanced": local_windows.Effort(),
     "best": local_windows.Effort(num_rounds=8, num_steps=12),
 }
 _NONLOCAL = {
+    "draft": similar_patches.Effort(num_rounds=2, rounds_matched=2, search_px=18),
     "fast": similar_patches.Effort(num_rounds=4, rounds_matched=4, search_px=18),
     "balanced": similar_patches.Effort(num_rounds=5, rounds_matched=3, search_px=24),
     "best": similar_patches.Effort(num_similar=48, num_rounds=10),

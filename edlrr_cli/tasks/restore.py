@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import replace
+from threading import Event
 
 import torch
 
@@ -16,6 +18,7 @@ from edlrr_cli.tasks.denoise.config import Config as Denoising
 from edlrr_cli.tasks.denoise.lowrank import denoise_lowrank
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.denoise.run import denoise_by_network
+from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint import (
     Bools,
     Pixels,
@@ -27,12 +30,16 @@ from edlrr_cli.tasks.inpaint import (
     noise_of,
 )
 from edlrr_cli.tasks.refine import Refiner
-from edlrr_cli.tasks.windows import restore_in_windows
+from edlrr_cli.tasks.windows import Window, restore_in_windows, windows_of
 
 Callback = Callable[[Progress], None]
 
 # A budget that is spent.
 _NO_TIME_S = 1e-9
+
+# What quality is meant if none is said, up to so many pixels in the windows of a picture. Measured: see
+# DECISIONS.md.
+_UP_TO_PX = {"balanced": 1e6, "fast": 3e6}
 
 
 def restore(
@@ -55,7 +62,7 @@ def restore(
         known: As in `inpaint`.
         config: Settings; None for the defaults.
         denoiser: Of the prior ``network``, and of noisy gray or RGB images.
-        callback: Told of the progress, which begins anew with each prior.
+        callback: Told of the progress, which begins anew with each prior; of several windows, which are done.
 
     Raises:
         UsageError: As there; or the prior is ``auto`` and no pixels may be hidden.
@@ -68,21 +75,83 @@ def restore(
     noise = noise_of(image, known, config)
     if config.prior == "global":
         return inpaint(image, known, config, callback=callback)
+    windows = windows_of(known)
+    config = replace(config, quality=_quality(config.quality, windows))
     deadline = None if config.time_budget is None else started + config.time_budget
-    refine = Refiner(config, least_error=noise, denoiser=denoiser, callback=callback, deadline=deadline)
-
-    def whole(image: Pixels, known: Bools) -> Result:
-        left = None if deadline is None else max(deadline - time.perf_counter(), _NO_TIME_S)
-        return _restore_whole(image, known, replace(config, time_budget=left), refine, callback)
-
-    result = restore_in_windows(image, known, whole)
+    work = _Work(config, noise, denoiser, deadline, callback if len(windows) == 1 else None)
+    result = restore_in_windows(
+        image,
+        known,
+        windows,
+        work,
+        num_threads=_threads_for(config.device, len(windows)),
+        stop=work.stop,
+        finished=callback and _counted(callback, len(windows)),
+    )
     return replace(
         result,
         restored=result.restored if noise == 0 else _denoised(result, noise, denoiser),
         seconds=time.perf_counter() - started,
-        stop=result.stop if refine.in_time else "time budget",
+        stop=result.stop if work.refine.in_time else "time budget",
         noise=noise,
+        quality=config.quality,
     )
+
+
+def _quality(wanted: str, windows: Sequence[Window]) -> str:
+    """Return the quality that is meant: by the pixels to be worked on, if none is said."""
+    if wanted != "auto":
+        return wanted
+    num_px = sum((rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in windows)
+    return next((name for name, most_px in _UP_TO_PX.items() if num_px <= most_px), "draft")
+
+
+def _threads_for(device: str, num_windows: int) -> int:
+    """Return how many windows are restored at a time: on a GPU one, on a CPU one for each of its threads."""
+    return min(torch.get_num_threads(), num_windows) if resolve_device(device).type == "cpu" else 1
+
+
+def _counted(callback: Callback, num_windows: int) -> Callable[[int, Result], None]:
+    """Return what tells of windows as of steps."""
+
+    def finished(count: int, result: Result) -> None:
+        callback(Progress(count, num_windows, result.penalty, None, lambda: result.restored))
+
+    return finished
+
+
+class _Work:
+    """What is done with each window.
+
+    Attributes:
+        refine: Runs the priors.
+        stop: Set if nobody waits for the results any more.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        noise: float,
+        denoiser: Denoiser | None,
+        deadline: float | None,
+        callback: Callback | None,
+    ) -> None:
+        self.stop = Event()
+        self._config, self._deadline, self._callback = config, deadline, callback
+        self.refine = Refiner(
+            config, least_error=noise, denoiser=denoiser, callback=self._told, deadline=deadline
+        )
+
+    def __call__(self, image: Pixels, known: Bools) -> Result:
+        left = None if self._deadline is None else max(self._deadline - time.perf_counter(), _NO_TIME_S)
+        config = replace(self._config, time_budget=left)
+        return _restore_whole(image, known, config, self.refine, self._told)
+
+    def _told(self, progress: Progress) -> None:
+        if self.stop.is_set():
+            raise CancelledError
+        if self._callback is not None:
+            self._callback(progress)
 
 
 def _restore_whole(

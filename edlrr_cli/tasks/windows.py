@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from threading import Event
 
 import numpy as np
 
 from edlrr_cli.tasks.inpaint import Bools, Pixels, Result
+from edlrr_cli.tasks.threads import map_in_threads
 
 # Pictures up to this side are restored whole; of larger ones the holes in each cell of about this side, with
 # a margin around them that is seen, and blended with the neighbour's.
@@ -17,59 +19,101 @@ _WHOLE_PX, _CELL_PX, _MARGIN_PX = 512, 320, 48
 # What is seen grows until this share of it is known, or half of the whole picture's.
 _MIN_KNOWN = 0.25
 
-_Window = tuple[slice, slice]
+_NOTHING = np.empty((0, 0, 0))
+
+Window = tuple[slice, slice]
+"""Rows and columns."""
 
 
-def restore_in_windows(image: Pixels, known: Bools, restore: Callable[[Pixels, Bools], Result]) -> Result:
-    """Restore a picture, a large one in windows; where there is no hole nothing is done.
+def windows_of(known: Bools) -> list[Window]:
+    """Return the parts of a picture that are restored by themselves: all of a small one, or around its holes.
+
+    Args:
+        known: Shape (h, w), True = known pixel; at least one, and at least one missing.
+    """
+    if max(known.shape) <= _WHOLE_PX:
+        return [(slice(0, known.shape[0]), slice(0, known.shape[1]))]
+    return list(_windows(known))
+
+
+def restore_in_windows(
+    image: Pixels,
+    known: Bools,
+    windows: Sequence[Window],
+    restore: Callable[[Pixels, Bools], Result],
+    *,
+    num_threads: int = 1,
+    stop: Event | None = None,
+    finished: Callable[[int, Result], None] | None = None,
+) -> Result:
+    """Restore a picture in windows; where there is no hole nothing is done.
 
     Args:
         image: Shape (h, w, c). Not modified.
-        known: Shape (h, w), True = known pixel; at least one, and at least one missing.
+        known: Shape (h, w), True = known pixel.
+        windows: As `windows_of` returns them.
         restore: Restores one window whole.
+        num_threads: Windows at a time.
+        stop: Set when an error ends the work, for the windows at work to look at.
+        finished: Told how many windows are done, and what the last came to.
 
     Returns:
         Of several windows: penalty and data term are sums, steps and stop of the one that took most, shares,
         scale and the like means, weighted by the missing pixels.
     """
-    if max(known.shape) <= _WHOLE_PX:
+    if len(windows) == 1 and known[windows[0]].size == known.size:
         return restore(image, known)
-    canvas = _Canvas(image.shape)
+    canvas = _Canvas(known, image.shape[2])
     results, counts = [], []
-    for window in _windows(known):
-        result = restore(image[window], known[window])
+    done = map_in_threads(
+        lambda window: restore(image[window], known[window]), windows, num_threads=num_threads, stop=stop
+    )
+    for window, result in zip(windows, done, strict=True):
         canvas.add(window, result)
-        results.append(result)
+        results.append(replace(result, restored=_NOTHING, start=_NOTHING, error=None))
         counts.append(float((~known[window]).sum()))
-    restored = np.where(known[..., None], image, canvas.restored)
-    error = None if results[0].error is None else np.where(known, 0.0, canvas.error)
-    return replace(_joined(results, counts), restored=restored, error=error)
+        if finished is not None:
+            finished(len(results), result)
+    return replace(_joined(results, counts), restored=canvas.restored(image), error=canvas.error)
 
 
 class _Canvas:
-    """Overlapping windows, blended."""
+    """Overlapping windows, blended; of the missing pixels alone, since of the others nothing is kept."""
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self._total, self._squares = np.zeros(shape), np.zeros(shape[:2])
-        self._weight = np.full(shape[:2], np.finfo(float).tiny)
+    def __init__(self, known: Bools, num_channels: int) -> None:
+        self._hole = ~known
+        self._places = np.flatnonzero(self._hole)
+        self._total = np.zeros((len(self._places), num_channels))
+        self._squares = np.zeros(len(self._places))
+        self._weight = np.full(len(self._places), np.finfo(float).tiny)
+        self._has_error = False
 
-    def add(self, window: _Window, result: Result) -> None:
-        ramp = _ramp(window, self._weight.shape)
-        self._total[window] += ramp[..., None] * result.restored
-        self._weight[window] += ramp
+    def add(self, window: Window, result: Result) -> None:
+        hole, shape = self._hole[window], self._hole.shape
+        rows, columns = np.nonzero(hole)
+        places = (rows + window[0].start) * shape[1] + columns + window[1].start
+        at, ramp = np.searchsorted(self._places, places), _ramp(window, shape)[hole]
+        self._total[at] += ramp[:, None] * result.restored[hole]
+        self._weight[at] += ramp
         if result.error is not None:
-            self._squares[window] += ramp * np.square(result.error)
+            self._has_error = True
+            self._squares[at] += ramp * np.square(result.error[hole])
+
+    def restored(self, image: Pixels) -> Pixels:
+        restored = image.copy()
+        restored[self._hole] = self._total / self._weight[:, None]
+        return restored
 
     @property
-    def restored(self) -> Pixels:
-        return np.asarray(self._total / self._weight[..., None])
+    def error(self) -> Pixels | None:
+        if not self._has_error:
+            return None
+        error = np.zeros(self._hole.shape)
+        error[self._hole] = np.sqrt(self._squares / self._weight)
+        return error
 
-    @property
-    def error(self) -> Pixels:
-        return np.asarray(np.sqrt(self._squares / self._weight))
 
-
-def _windows(known: Bools) -> Iterator[_Window]:
+def _windows(known: Bools) -> Iterator[Window]:
     """Yield a window for the holes in each cell of a grid, with enough known pixels around them."""
     enough = min(_MIN_KNOWN, known.mean() / 2)
     for rows in _cells(known.shape[0]):
@@ -96,7 +140,7 @@ def _cells(size: int) -> list[slice]:
     return [slice(int(first), int(last)) for first, last in pairwise(edges)]
 
 
-def _grown(box: _Window, margin: int, shape: tuple[int, ...]) -> _Window:
+def _grown(box: Window, margin: int, shape: tuple[int, ...]) -> Window:
     rows, columns = (
         slice(max(side.start - margin, 0), min(side.stop + margin, size))
         for side, size in zip(box, shape, strict=True)
@@ -104,7 +148,7 @@ def _grown(box: _Window, margin: int, shape: tuple[int, ...]) -> _Window:
     return rows, columns
 
 
-def _ramp(window: _Window, shape: tuple[int, ...]) -> Pixels:
+def _ramp(window: Window, shape: tuple[int, ...]) -> Pixels:
     """Return weights that fall towards sides of the window within the picture, shape of the window."""
     down, across = (_ramp_along(side, size) for side, size in zip(window, shape, strict=True))
     return np.asarray(np.outer(down, across))

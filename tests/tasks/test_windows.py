@@ -3,16 +3,19 @@ from __future__ import annotations
 import time
 import tracemalloc
 from dataclasses import replace
+from threading import Event
 
 import numpy as np
 import pytest
+import torch
 
 from edlrr_cli.metrics import psnr
-from edlrr_cli.tasks import windows
+from edlrr_cli.tasks import auto, windows
 from edlrr_cli.tasks.config import Config
 from edlrr_cli.tasks.inpaint import inpaint
-from edlrr_cli.tasks.restore import restore
-from edlrr_cli.tasks.windows import restore_in_windows
+from edlrr_cli.tasks.restore import _quality, restore
+from edlrr_cli.tasks.threads import map_in_threads
+from edlrr_cli.tasks.windows import restore_in_windows, windows_of
 
 
 def waves(height, width):
@@ -25,6 +28,10 @@ def holes(shape, *squares):
     for top, left, size in squares:
         hole[top : top + size, left : left + size] = True
     return hole
+
+
+def in_windows(image, known, call, **settings):
+    return restore_in_windows(image, known, windows_of(known), call, **settings)
 
 
 class Seen:
@@ -44,14 +51,14 @@ class Seen:
 
 def test_small_pictures_are_restored_whole():
     seen, image = Seen(), waves(512, 400)
-    restore_in_windows(image, ~holes((512, 400), (0, 0, 4)), seen)
+    in_windows(image, ~holes((512, 400), (0, 0, 4)), seen)
     assert seen.shapes == [(512, 400)]
 
 
 def test_only_windows_with_holes_are_looked_at():
     seen, image = Seen(), waves(1000, 1400)
     hole = holes((1000, 1400), (10, 10, 5), (990, 1390, 10), (497, 500, 7))
-    result = restore_in_windows(image, ~hole, seen)
+    result = in_windows(image, ~hole, seen)
     # The third lies across the border of two cells of the grid.
     assert len(seen.shapes) == 4
     assert max(max(shape) for shape in seen.shapes) <= 320 + 2 * 48
@@ -63,14 +70,14 @@ def test_only_windows_with_holes_are_looked_at():
 def test_a_window_grows_until_enough_is_known():
     seen = Seen()
     hole = holes((900, 900), (100, 100, 600))
-    restore_in_windows(waves(900, 900), ~hole, seen)
+    in_windows(waves(900, 900), ~hole, seen)
     assert max(shape[0] for shape in seen.shapes) > 320 + 2 * 48
 
 
 def test_windows_stay_small_where_little_is_known_everywhere():
     seen = Seen()
     known = np.random.default_rng(0).random((900, 900)) < 0.1
-    restore_in_windows(waves(900, 900), known, seen)
+    in_windows(waves(900, 900), known, seen)
     assert len(seen.shapes) == 9
     assert max(max(shape) for shape in seen.shapes) <= 320 + 2 * 48
 
@@ -86,7 +93,7 @@ def test_no_seam_is_seen(monkeypatch):
     def restore_flat(image, known):
         return replace(seen.result, restored=np.where(known[..., None], image, next(values)))
 
-    line = restore_in_windows(image, known, restore_flat).restored[30, 1:-1, 0]
+    line = in_windows(image, known, restore_flat).restored[30, 1:-1, 0]
     assert line[0] == pytest.approx(0.2)
     assert line[-1] == pytest.approx(0.4)
     assert np.abs(np.diff(line)).max() < 0.01
@@ -121,20 +128,88 @@ def test_a_very_large_picture_takes_no_more_than_its_pixels():
     assert peak < 12 * image.nbytes
 
 
-def test_the_time_budget_is_of_the_whole_picture(monkeypatch):
-    """When the first window has spent it, each other one takes a single step, and no prior a round."""
+@pytest.fixture
+def small_windows(monkeypatch):
     for name, value in (("_WHOLE_PX", 40), ("_CELL_PX", 40), ("_MARGIN_PX", 8)):
         monkeypatch.setattr(windows, name, value)
+
+
+@pytest.fixture
+def strip():
     image = waves(40, 160)
     hole = np.random.default_rng(0).random((40, 160)) < 0.3
-    told = []
+    return np.where(hole[..., None], 0.0, image), ~hole
 
-    def slow_at_first(progress):
-        time.sleep(0 if told else 3)
-        told.append(progress.step)
 
-    config = Config(quality="fast", steps=20, time_budget=3)
-    result = restore(np.where(hole[..., None], 0.0, image), ~hole, config, callback=slow_at_first)
-    assert told[-3:] == [1] * 3
+def test_the_time_budget_is_of_the_whole_picture(monkeypatch, small_windows, strip):
+    """When the first window has spent it, nothing is left for the others."""
+    image, known = strip
+    budgets = []
+
+    def slow_at_first(image, known, config, callback):
+        budgets.append(config.time_budget)
+        if len(budgets) == 1:
+            time.sleep(config.time_budget)
+        return inpaint(image, known, config, callback=callback)
+
+    monkeypatch.setattr(auto, "inpaint", slow_at_first)
+    monkeypatch.setattr("edlrr_cli.tasks.restore._threads_for", lambda device, num_windows: 1)
+    result = restore(image, known, Config(quality="fast", steps=20, time_budget=0.5))
+    assert max(budgets[1:]) < 1e-6 < budgets[0]
+    assert len(budgets) == len(windows.windows_of(known)) > 2
     assert result.stop == "time budget"
-    assert (result.restored[~hole] == image[~hole]).all()
+    assert (result.restored[known] == image[known]).all()
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_windows_side_by_side_give_what_they_give_in_turn(monkeypatch, small_windows, strip, two_threads):
+    config = Config(quality="draft", steps=10)
+    told = []
+    together = restore(*strip, config, callback=lambda progress: told.append(progress.step))
+    assert told == list(range(1, len(windows.windows_of(strip[1])) + 1))
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)
+    in_turn = restore(*strip, config)
+    assert (together.restored == in_turn.restored).all()
+    assert together.shares == in_turn.shares
+
+
+def test_an_interruption_ends_the_picture(small_windows, strip, two_threads):
+    def interrupted(progress):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        restore(*strip, Config(quality="draft", steps=10), callback=interrupted)
+
+
+def test_calls_at_work_hear_that_nobody_waits_for_them(two_threads):
+    stopped = []
+    stop, at_work = Event(), Event()
+
+    def slow(item):
+        if item == 1:
+            at_work.set()
+            stopped.append(stop.wait(timeout=60))
+        return item
+
+    results = map_in_threads(slow, [0, 1, 2, 3], num_threads=2, stop=stop)
+    assert next(results) == 0
+    assert at_work.wait(timeout=60)
+    results.close()
+    assert stopped == [True]
+
+
+@pytest.mark.parametrize(
+    ("num_windows", "quality"), [(1, "balanced"), (7, "balanced"), (8, "fast"), (23, "fast"), (24, "draft")]
+)
+def test_the_quality_meant_falls_with_the_pixels_to_work_on(num_windows, quality):
+    several = [(slice(0, 416), slice(0, 312))] * num_windows
+    assert _quality("auto", several) == quality
+    assert _quality("best", several) == "best"

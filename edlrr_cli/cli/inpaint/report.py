@@ -29,6 +29,7 @@ _OURS_ALONE = (
     "lam",
     "scale",
     "noise",
+    "quality",
     "expected_psnr",
 )
 
@@ -162,7 +163,7 @@ def _global_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _prior_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     settings = record["settings"]
     kept = "fitted" if record["noise"] else "kept exactly"
-    yield "prior", f"{settings['prior']}, {settings['quality']}; known pixels {kept}"
+    yield "prior", f"{settings['prior']}, {record['quality']}; known pixels {kept}"
     if record["shares"]:
         shares = sorted(record["shares"].items(), key=lambda pair: -pair[1])
         yield "mixture", ", ".join(f"{share:.0%} {name}" for name, share in shares)
