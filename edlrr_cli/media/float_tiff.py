@@ -94,14 +94,15 @@ def _check_size(page: TiffPage) -> None:
 def _check_codec(path: Path, page: TiffPage) -> None:
     from tifffile import TIFF
 
+    problem = f"{path} has floats compressed as {getattr(page.compression, 'name', page.compression)}"
+    if page.compression not in (_NONE, _LZW, _PACKBITS, *_DEFLATE):
+        raise InputError(problem, _PLAIN_REMEDY)
     try:
-        if page.compression not in (_NONE, _LZW, _PACKBITS, *_DEFLATE):
-            raise KeyError
         _ = TIFF.DECOMPRESSORS[page.compression], TIFF.UNPREDICTORS[page.predictor]
     except KeyError:  # tifffile leaves LZW and the predictor of floats to imagecodecs
-        names = [getattr(code, "name", str(code)) for code in (page.compression, page.predictor)]
-        problem = f"{path} has floats compressed as {names[0]} with predictor {names[1]}"
-        raise InputError(problem, f"{_PLAIN_REMEDY}, or pip install imagecodecs") from None
+        raise InputError(
+            f"{problem} with predictor {int(page.predictor)}", f"pip install imagecodecs, or {_PLAIN_REMEDY}"
+        ) from None
 
 
 def _check_segments(path: Path, page: TiffPage, stream: BinaryIO) -> None:

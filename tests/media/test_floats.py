@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import io
 import struct
 import warnings
@@ -70,7 +71,6 @@ LAYOUTS = {
     "tiles": {"tile": (16, 16)},
     "deflate": {"compression": "zlib"},
     "deflated tiles": {"tile": (16, 32), "compression": "zlib"},
-    "packbits": {"compression": "packbits"},
     "big endian": {"byteorder": ">"},
     "BigTIFF": {"bigtiff": True},
 }
@@ -85,6 +85,26 @@ def test_every_layout_of_tiff_is_read(tmp_path: Path, layout: str, num_channels:
     picture = read_picture(path)
     np.testing.assert_array_equal(picture.floats.values, values[..., :3])
     assert (picture.alpha is None) == (num_channels < 4)
+
+
+def by_pillow(compression: str) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(floats(1).squeeze()).save(stream, "TIFF", compression=compression)
+    return stream.getvalue()
+
+
+def test_packbits_are_read(tmp_path: Path) -> None:
+    (tmp_path / "in.tif").write_bytes(by_pillow("packbits"))
+    np.testing.assert_array_equal(read_picture(tmp_path / "in.tif").floats.values, floats(1))
+
+
+def test_lzw_needs_another_package_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "in.tif").write_bytes(by_pillow("tiff_lzw"))
+    if importlib.util.find_spec("imagecodecs"):
+        np.testing.assert_array_equal(read_picture(tmp_path / "in.tif").floats.values, floats(1))
+    else:
+        with pytest.raises(InputError, match=r"compressed as LZW .* pip install imagecodecs"):
+            read_picture(tmp_path / "in.tif")
 
 
 def test_planes_of_a_tiff_are_read(tmp_path: Path) -> None:
@@ -239,7 +259,7 @@ def test_a_format_that_loses_is_refused(
 
 def test_integers_do_not_become_exr(tmp_path: Path) -> None:
     Image.new("L", (4, 4)).save(tmp_path / "in.png")
-    with pytest.raises(OutputError, match="EXR cannot keep whole numbers; write a .png file"):
+    with pytest.raises(OutputError, match=r"EXR cannot keep whole numbers; write a \.png file"):
         check_output(tmp_path / "a.exr", overwrite=False, like=read_picture(tmp_path / "in.png"))
 
 
@@ -281,8 +301,7 @@ BAD = {
     "end of a TIFF": (lambda: tiff()[:-1], "incomplete"),
     "end of a deflated TIFF": (lambda: tiff(compression="zlib")[:-900], "incomplete"),
     "five channels": (lambda: many_channels(), "5 channels of floats"),
-    "LZW": (lambda: with_tag(tiff(), 259, 5), "compressed as LZW|corrupt"),
-    "JPEG": (lambda: with_tag(tiff(), 259, 7), "compressed as JPEG with predictor NONE"),
+    "ZSTD": (lambda: with_tag(tiff(), 259, 50000), "compressed as ZSTD; save it"),
     "far apart": (lambda: encode_tiff(np.array([[[-1e308], [1e308]]] * 2)), "from -1e"),
     "inf": (lambda: infinite("Y"), "16 of its float values are NaN or Inf"),
     "width of an EXR": (lambda: exr_of(2**26), "million pixels"),
@@ -339,7 +358,7 @@ def test_a_damaged_block_of_an_exr_is_not_black(tmp_path: Path) -> None:
 SOUND = {
     "plain tiff": tiff,
     "deflated tiles": lambda: tiff(compression="zlib", tile=(16, 16)),
-    "packbits": lambda: tiff(compression="packbits", rowsperstrip=4),
+    "packbits": lambda: by_pillow("packbits"),
     "exr": lambda: encode_exr(floats(3, "f2")),
     "gray exr": lambda: plain_exr({"Y": floats(1)[..., 0]}),
 }
@@ -350,7 +369,7 @@ def test_fuzzed_files_give_a_picture_or_an_input_error(
     tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     sound, path, chance = SOUND[kind](), tmp_path / "in", np.random.default_rng(0)
-    num_refused = 0
+    lines = []
     for number in range(120):
         content = bytearray(sound)
         if number % 3 == 0:
@@ -366,9 +385,11 @@ def test_fuzzed_files_give_a_picture_or_an_input_error(
             try:
                 picture = read_picture(path)
             except InputError as error:
-                num_refused += 1
-                assert "\n" not in str(error)
+                lines.append(str(error))
             else:
                 assert np.isfinite(picture.pixels).all()
-    assert num_refused > 80
-    assert capfd.readouterr() == ("", "")
+    assert len(lines) > 80
+    assert "\n" not in "".join(lines)
+    out, told = capfd.readouterr()
+    # Of what is no TIFF of floats any more Pillow's libtiff tells by itself.
+    assert out == "".join(line for line in told.splitlines() if not line.startswith("TIFF")) == ""
