@@ -1,4 +1,4 @@
-"""Pictures of floats and of CMYK through the commands: known pixels bit by bit, one line for what cannot be."""
+"""Pictures of floats and of CMYK through the commands: known pixels bit by bit, and what is refused."""
 
 from __future__ import annotations
 
