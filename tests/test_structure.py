@@ -32,6 +32,7 @@ ONLY_IN = {
     "click": {"cli"},
     "PIL": {"media", "bench"},
     "safetensors": {"media"},
+    "tifffile": {"media"},
     "tqdm": {"cli"},
     "matplotlib": {"cli", "bench"},
 }

@@ -17,7 +17,18 @@ from edlrr_cli.cli.tell import tell
 from edlrr_cli.cli.threads import spin_briefly
 from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK
 
-_PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "pillow", "click", "tqdm", "av", "safetensors")
+_PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "pillow",
+    "click",
+    "tqdm",
+    "av",
+    "safetensors",
+    "tifffile",
+)
 _OPTIONAL = {"opencv": "opencv-contrib-python-headless", "bm3d": "bm3d"}
 # A picture of low rank is restored to this, in dB, or something is broken.
 _SIDE_PX, _LEAST_PSNR = 64, 35.0

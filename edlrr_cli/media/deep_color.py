@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
-from PIL.TiffTags import TAGS_V2_GROUPS
+
+from edlrr_cli.media.plain_tiff import encode_tiff
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -26,10 +26,7 @@ _DECODERS = {"PNG": "png", "TIFF": "tiff", "PPM": "ppm"}  # by Pillow's name of 
 _LAYOUTS = {2: "ya16", 3: "rgb48", 4: "rgba64"}  # FFmpeg's names by the number of channels
 _PADDING_PX = 128  # FFmpeg counts what it adds to a side into the pixels
 
-_WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _CHANNELS, _EXTRA = 256, 257, 258, 262, 277, 338
-_COMPRESSION, _PLANAR, _STRIP_OFFSETS, _STRIP_ROWS, _STRIP_BYTES, _TILE_WIDTH = 259, 284, 273, 278, 279, 322
-_DPI_ACROSS, _DPI_DOWN, _DPI_UNIT, _ICC_PROFILE = 282, 283, 296, 34675
-_LONG = 4  # type of a number in a TIFF directory
+_BITS, _COMPRESSION, _PLANAR, _TILE_WIDTH = 258, 259, 284, 322
 _PNG_HEADER_SIZE = 33  # signature and IHDR, which comes first
 
 
@@ -106,7 +103,9 @@ def encode_deep_color(levels: DeepLevels, file_format: str, **metadata: Any) -> 
     Raises:
         Exception: The encoders refused; whatever they raise.
     """
-    return (_encode_png if file_format == "PNG" else _encode_tiff)(levels, **metadata)
+    if file_format == "PNG":
+        return _encode_png(levels, **metadata)
+    return encode_tiff(levels[..., [0, 0, 0, 1]] if levels.shape[2] == 2 else levels, **metadata)
 
 
 def _encode_png(levels: DeepLevels, **metadata: Any) -> bytes:
@@ -131,40 +130,3 @@ def _png_chunks(mode: str, metadata: dict[str, Any]) -> bytes:
     Image.new(mode, (1, 1)).save(stream, format="PNG", **metadata)
     content = stream.getvalue()
     return content[_PNG_HEADER_SIZE : content.rindex(b"IDAT") - 4]  # the name's length comes before it
-
-
-def _encode_tiff(
-    levels: DeepLevels,
-    *,
-    dpi: tuple[float, float] | None = None,
-    exif: bytes = b"",
-    icc_profile: bytes = b"",
-) -> bytes:
-    """Write Pillow's directory, and the pixels behind it in one strip without compression."""
-    if levels.shape[2] == 2:
-        levels = levels[..., [0, 0, 0, 1]]
-    height, width, num_channels = levels.shape
-    pixels = levels.astype("<u2").tobytes()
-    tags: Any = ImageFileDirectory_v2()
-    _add_exif(tags, exif)
-    if dpi is not None:
-        tags[_DPI_ACROSS], tags[_DPI_DOWN], tags[_DPI_UNIT] = *dpi, 2  # per inch
-    if icc_profile:
-        tags[_ICC_PROFILE] = icc_profile
-    for tag, value in ((_STRIP_OFFSETS, 0), (_STRIP_BYTES, len(pixels)), (_STRIP_ROWS, height)):
-        tags.tagtype[tag] = _LONG
-        tags[tag] = value  # the offset counts from the end of the directory
-    tags[_WIDTH], tags[_HEIGHT], tags[_CHANNELS] = width, height, num_channels
-    tags[_BITS], tags[_COMPRESSION], tags[_PHOTOMETRIC] = (16,) * num_channels, 1, 2  # plain RGB
-    if num_channels == 4:
-        tags[_EXTRA] = 2  # alpha with which the colours are not multiplied
-    stream = io.BytesIO()
-    tags.save(stream)
-    return stream.getvalue() + pixels
-
-
-def _add_exif(tags: Any, exif: bytes) -> None:
-    source = Image.Exif()
-    source.load(exif)
-    for tag in source:
-        tags[tag] = dict(source.get_ifd(tag)) if tag in TAGS_V2_GROUPS else source[tag]

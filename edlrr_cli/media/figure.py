@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from edlrr_cli.errors import NumericsError, OutputError, UsageError
+from edlrr_cli.media.cmyk import as_shown
 from edlrr_cli.media.files import check_target, write_atomic
 from edlrr_cli.media.save import encode_image
 
@@ -36,7 +37,7 @@ class Panel:
 
     Attributes:
         title: Above the picture, one line; the built-in font has letters and digits but few signs.
-        pixels: Floating, shape (h, w) or (h, w, c) with c = 1 or 3, shown on [0, 1].
+        pixels: Floating, shape (h, w) or (h, w, c) with c = 1, 3 or 4 (CMYK), shown on [0, 1].
         caption: Below the picture, lines separated by newlines; may be empty.
     """
 
@@ -211,7 +212,7 @@ def _typeset(texts: Sequence[str], column_px: int, wanted_px: int) -> _Row:
 def _to_image(pixels: _Pixels) -> Image.Image:
     if not np.isfinite(pixels).all():
         raise NumericsError("panel: NaN or Inf cannot be shown")
-    levels = np.rint(np.clip(pixels, 0.0, 1.0) * 255).astype(np.uint8)
+    levels = np.rint(as_shown(np.clip(pixels, 0.0, 1.0)) * 255).astype(np.uint8)
     return Image.fromarray(levels.squeeze(axis=2) if levels.shape[2:] == (1,) else levels)
 
 

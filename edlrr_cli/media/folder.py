@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError
+from edlrr_cli.media.cmyk import as_shown
 from edlrr_cli.media.files import natural_order
 from edlrr_cli.media.images import read_picture
 from edlrr_cli.media.save import WRITE_FORMATS
@@ -38,7 +39,7 @@ def read_gray(path: Path) -> NDArray[np.uint8]:
     Raises:
         InputError: See `edlrr_cli.media.images.read_picture`.
     """
-    pixels = read_picture(path).pixels
+    pixels = as_shown(read_picture(path).pixels)
     gray = pixels[..., 0] if pixels.shape[2] == 1 else pixels @ _LUMA
     levels: NDArray[np.uint8] = np.rint(gray * 255).astype(np.uint8)
     return levels

@@ -1,4 +1,4 @@
-"""Still pictures: any file Pillow can decode becomes floats in [0, 1], for `media.save` to write back.
+"""Still pictures: any file that can be decoded becomes floats in [0, 1], for `media.save` to write back.
 
 Files are hostile until decoded: Pillow raises whatever its decoders raise, so they are all
 caught at one place (`_decode`) and become one `InputError` that names the file.
@@ -22,22 +22,22 @@ from edlrr_cli.media.deep_color import (
     has_misread_planes,
     is_deep_color,
 )
+from edlrr_cli.media.exr import MAGIC as EXR_MAGIC
+from edlrr_cli.media.exr import read_exr
+from edlrr_cli.media.float_tiff import read_float_tiff
+from edlrr_cli.media.floats import FloatImage, Floats
+from edlrr_cli.media.metadata import descriptive_exif, dpi_of, fitting_profile, valid_dpi
 
 Levels = NDArray[np.unsignedinteger[Any]]
-"""Integer pixels, shape (h, w, c), c = 1 or 3, uint8 or uint16."""
+"""Integer pixels, shape (h, w, c), c = 1, 3 or 4, uint8 or uint16."""
 
 _Level = TypeVar("_Level", bound=np.generic)
 
 READ_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000")
-"""Formats that are tried: raster only, nothing that starts another program."""
-
-# What describes the photograph. The tags that describe the file's layout, the orientation (applied
-# on reading) and the thumbnail (it would show the damage) are left out.
-_EXIF_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432, 40091, 40092, 40093, 40094, 40095)
-_EXIF_FOLDERS = (0x8769, 0x8825)  # camera settings, GPS
+"""Formats that Pillow tries: raster only, nothing that starts another program."""
 
 _TIFF_HEIGHT_TAG = 257
-_ORIENTATION_TAG = 274
+_ORIENTATION_TAG, _ICC_PROFILE_TAG = 274, 34675
 # What makes the stored pixels upright: exchange rows and columns, then step through both.
 _ORIENTATIONS = {
     2: (False, 1, -1),
@@ -50,7 +50,6 @@ _ORIENTATIONS = {
 }
 
 _MIN_SIDE_PX = 2
-_MAX_DPI = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,30 +57,43 @@ class Picture:
     """A decoded still picture and all that is needed to write another one like it.
 
     Attributes:
-        pixels: Float64, shape (h, w, c) with c = 1 (gray) or 3 (RGB), in [0, 1], upright.
-        alpha: Uint8 or uint16 by the depth, shape (h, w), ``peak`` = opaque; None without transparency.
-        mode: How it is written again: "L", "LA", "RGB" or "RGBA"; with 16 bits "I;16" (gray), "LA;16",
-            "RGB;16" or "RGBA;16".
+        pixels: Float64, shape (h, w, c) with c = 1 (gray), 3 (RGB) or 4 (CMYK, 1 = full ink), in [0, 1],
+            upright.
+        alpha: Of the type in the file, shape (h, w), ``peak`` = opaque; None without transparency.
+        mode: How it is written again: "L", "LA", "RGB", "RGBA" or "CMYK"; with 16 bits "I;16" (gray),
+            "LA;16", "RGB;16" or "RGBA;16"; of floats "L;F", "RGB;F", "LA;F" or "RGBA;F", with "a" for "A"
+            where the colours are multiplied with alpha.
         format: Pillow's name of the file format it came from.
         exif: Descriptive EXIF tags, serialised; empty without.
         icc_profile: Colour profile if it fits the mode; empty without.
         dpi: Horizontal and vertical resolution; None without.
         notes: What reading could not keep, one phrase each, for the user to see.
+        floats: The colours as stored, where these are floats.
     """
 
     pixels: NDArray[np.float64]
-    alpha: NDArray[np.unsignedinteger[Any]] | None
+    alpha: NDArray[Any] | None
     mode: str
     format: str
     exif: bytes
     icc_profile: bytes
     dpi: tuple[float, float] | None
     notes: tuple[str, ...]
+    floats: Floats | None = None
 
     @property
     def peak(self) -> int:
-        """Return the largest integer value of a pixel in the file: 255 or 65535."""
+        """Return the largest integer value of a pixel in the file: 255 or 65535; 1 of floats."""
+        if self.floats is not None:
+            return 1
         return 65535 if self.mode.endswith(";16") else 255
+
+    def within(self, known: NDArray[np.bool_]) -> Picture:
+        """Return it with the range of floats taken from the known pixels, (h, w); as it is without floats."""
+        if self.floats is None:
+            return self
+        floats = self.floats.within(known)
+        return replace(self, floats=floats, pixels=floats.to_unit(floats.values))
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -92,21 +104,21 @@ class Picture:
 def read_picture(path: Path) -> Picture:
     """Read the (first) picture of an image file.
 
-    Gray stays gray, 1-bit becomes gray, a palette becomes RGB, CMYK and YCbCr become RGB, a transparent
-    colour becomes alpha. 16 bits are kept in gray, and in colour as far as FFmpeg decodes it (PNG, PPM, TIFF
-    in strips); elsewhere a note says that they were read as 8. The EXIF orientation is applied and its tag
-    dropped.
+    Gray stays gray, CMYK CMYK, 1-bit becomes gray, a palette and YCbCr become RGB, a transparent colour
+    becomes alpha. 16 bits are kept in gray, and in colour as far as FFmpeg decodes it (PNG, PPM, TIFF in
+    strips); elsewhere a note says that they were read as 8. Floats (TIFF, EXR) are kept in their type. The
+    EXIF orientation is applied and its tag dropped.
 
     Args:
-        path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM or JPEG 2000 file.
+        path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM, JPEG 2000 or EXR file.
 
     Returns:
-        The picture; values are k / 255 or k / 65535 exactly as rounded, so `save_picture` restores k.
+        The picture; values are k / 255 or k / 65535 exactly as rounded, so `save_picture` restores k. Floats
+        are mapped to [0, 1] by their own range, unless they are within it.
 
     Raises:
         InputError: Missing, empty, not an image, truncated, corrupt, too large, smaller than
-            2 x 2 pixels, of a pixel type without a fixed range (float, 32-bit), or with 16 bits stored
-            colour by colour.
+            2 x 2 pixels, of 32-bit integers, with NaN or Inf, or with 16 bits stored colour by colour.
     """
     _check_source(path)
     return _decode(path)
@@ -124,12 +136,15 @@ def read_reference(path: Path, like: Picture) -> NDArray[np.float64]:
         raise InputError(
             f"reference {path} is {kinds[0]}, the image is {kinds[1]}", "give the image before the damage"
         )
+    if like.floats is not None and reference.floats is not None:
+        return like.floats.to_unit(reference.floats.values)
     return reference.pixels
 
 
 def _kind(picture: Picture) -> str:
     height, width, channels = picture.pixels.shape
-    return f"{width} x {height} pixels {'gray' if channels == 1 else 'RGB'}"
+    colours = {1: "gray", 3: "RGB", 4: "CMYK"}[channels]
+    return f"{width} x {height} pixels {colours}{' of floats' if picture.floats else ''}"
 
 
 def _check_source(path: Path) -> None:
@@ -155,8 +170,12 @@ def _decode(path: Path) -> Picture:
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             # From a stream: by name Pillow maps plain TIFF files and garbles those stored sideways.
-            with path.open("rb") as stream, Image.open(stream, formats=READ_FORMATS) as image:
-                return _load(path, image, stream)
+            with path.open("rb") as stream:
+                floats = _read_floats(path, stream)
+                if floats is not None:
+                    return _of_floats(path, floats)
+                with Image.open(stream, formats=READ_FORMATS) as image:
+                    return _load(path, image, stream)
     except InputError:
         raise
     except PermissionError as error:
@@ -175,13 +194,53 @@ def _decode(path: Path) -> Picture:
         ) from error
 
 
+def _read_floats(path: Path, stream: BinaryIO) -> FloatImage | None:
+    is_exr = stream.read(len(EXR_MAGIC)) == EXR_MAGIC
+    stream.seek(0)
+    image = read_exr(path, stream.read()) if is_exr else read_float_tiff(path, stream)
+    stream.seek(0)
+    return image
+
+
+def _of_floats(path: Path, image: FloatImage) -> Picture:
+    _check_sides(path, *image.values.shape[1::-1])
+    exif, exif_notes = descriptive_exif(lambda: image.tags)
+    stored = _upright(image.values, _orientation(image.tags))
+    has_alpha = image.mode[-1] in "aA"
+    num_colors = stored.shape[2] - has_alpha
+    try:
+        floats = Floats.of(stored)
+    except InputError as error:
+        raise InputError(f"{path}: {error.message}", error.remedy) from None
+    if has_alpha:
+        floats = Floats.of(stored[..., :num_colors])
+    return Picture(
+        pixels=floats.to_unit(floats.values),
+        alpha=stored[..., -1] if has_alpha else None,
+        mode=f"{image.mode};F",
+        format=image.format,
+        exif=exif,
+        icc_profile=fitting_profile(image.tags.get(_ICC_PROFILE_TAG), num_colors),
+        dpi=dpi_of(image.tags),
+        notes=(*image.notes, *exif_notes),
+        floats=floats,
+    )
+
+
+def _check_sides(path: Path, width: int, height: int) -> None:
+    if min(width, height) < _MIN_SIDE_PX:
+        raise InputError(f"{path} has {width} x {height} pixels, fewer than 2 x 2", "give a larger image")
+
+
 def _load(path: Path, image: Image.Image, stream: BinaryIO) -> Picture:
     if has_misread_planes(image):
         raise InputError(f"{path} stores its 16-bit colours one after the other", "convert it to PNG")
     if _misses_strips(image):
         raise InputError(f"{path} is truncated or corrupt (rows are missing)", "get or export the file again")
     raw_modes, deep = _raw_modes(image), is_deep_color(image)
-    orientation = _orientation(image) if deep else 1  # to load a TIFF turns it, and takes the tag away
+    orientation = (
+        _orientation(image.getexif()) if deep else 1
+    )  # to load a TIFF turns it, and takes the tag away
     image.load()
     picture = _to_picture(path, image, raw_modes)
     if not deep:
@@ -219,12 +278,10 @@ def _agree(picture: Picture, levels: DeepLevels) -> bool:
 
 
 def _to_picture(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> Picture:
-    if min(image.size) < _MIN_SIDE_PX:
-        size = f"{image.width} x {image.height}"
-        raise InputError(f"{path} has {size} pixels, fewer than 2 x 2", "give a larger image")
-    exif, exif_notes = _descriptive_exif(image)
+    _check_sides(path, *image.size)
+    exif, notes = descriptive_exif(image.getexif)
     plain = _to_plain_mode(path, image, raw_modes)
-    mode, alpha, values = plain.mode, None, _upright(np.asarray(plain), _orientation(image))
+    mode, alpha, values = plain.mode, None, _upright(np.asarray(plain), _orientation(image.getexif()))
     if mode in ("LA", "RGBA"):
         values, alpha = values[..., :-1], np.array(values[..., -1])
     elif mode == "I;16" and "transparency" in image.info:
@@ -236,9 +293,9 @@ def _to_picture(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> P
         mode=mode,
         format=str(image.format),
         exif=exif,
-        icc_profile=_fitting_profile(image.info.get("icc_profile"), gray=pixels.shape[2] == 1),
-        dpi=_valid_dpi(image.info.get("dpi")),
-        notes=exif_notes,
+        icc_profile=fitting_profile(image.info.get("icc_profile"), pixels.shape[2]),
+        dpi=valid_dpi(image.info.get("dpi")),
+        notes=notes,
     )
 
 
@@ -247,7 +304,9 @@ def _to_plain_mode(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -
     if image.mode.startswith("I"):
         return _to_gray_16(path, image)
     if image.mode == "F":
-        raise InputError(f"{path} has floating-point pixels of unknown range", "convert it to 8 or 16 bit")
+        raise InputError(f"{path} has floats of a kind that is not read", "convert it to a float TIFF or EXR")
+    if image.mode == "CMYK":
+        return image
     transparent = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
     gray = image.mode in ("1", "L", "LA", "La") or raw_modes == ("LA;16B",)
     if image.mode == "1":
@@ -264,8 +323,8 @@ def _to_gray_16(path: Path, image: Image.Image) -> Image.Image:
     return Image.fromarray(values.astype(np.uint16))
 
 
-def _orientation(image: Image.Image) -> int:
-    value: object = image.getexif().get(_ORIENTATION_TAG)
+def _orientation(exif: Image.Exif) -> int:
+    value: object = exif.get(_ORIENTATION_TAG)
     return value if isinstance(value, int) else 1
 
 
@@ -281,45 +340,16 @@ def _raw_modes(image: Image.Image) -> tuple[str, ...]:
     return tuple({str(raw[0] if isinstance(raw, tuple) and raw else raw) for raw in settings})
 
 
-def _descriptive_exif(image: Image.Image) -> tuple[bytes, tuple[str, ...]]:
-    """Return the tags worth keeping, serialised, and a note if they cannot be read."""
-    try:
-        source, kept = image.getexif(), Image.Exif()
-        for tag in _EXIF_TAGS:
-            if tag in source:
-                kept[tag] = source[tag]
-        for folder in _EXIF_FOLDERS:
-            if tags := source.get_ifd(folder):
-                kept[folder] = dict(tags)
-        return (kept.tobytes() if len(kept) else b""), ()
-    except Exception:  # corrupt metadata must not cost the user the picture
-        return b"", ("the EXIF data are corrupt and were dropped",)
-
-
-def _fitting_profile(profile: object, *, gray: bool) -> bytes:
-    """Return the ICC profile if its colour space is that of the decoded pixels, else nothing."""
-    colour_space = slice(16, 20)  # in the ICC header
-    if isinstance(profile, bytes) and profile[colour_space] == (b"GRAY" if gray else b"RGB "):
-        return profile
-    return b""
-
-
-def _valid_dpi(dpi: object) -> tuple[float, float] | None:
-    try:
-        across, down = (float(value) for value in dpi)  # type: ignore[attr-defined]  # a TypeError below
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    return (across, down) if 1 <= across <= _MAX_DPI and 1 <= down <= _MAX_DPI else None
-
-
 def read_extensions() -> frozenset[str]:
     """Return the extensions of the formats that pictures are read from, in lower case with their dots."""
-    return frozenset(
-        extension for extension, name in Image.registered_extensions().items() if name in READ_FORMATS
-    )
+    known = Image.registered_extensions().items()
+    return frozenset({".exr", *(extension for extension, name in known if name in READ_FORMATS)})
 
 
 def readable_formats() -> list[str]:
-    """Return the formats that pictures are read from, as far as Pillow has their codecs here."""
+    """Return the formats that pictures are read from, as far as their codecs are here."""
+    from av import codecs_available
+
     Image.init()
-    return [name for name in READ_FORMATS if name in Image.OPEN]
+    readable = [name for name in READ_FORMATS if name in Image.OPEN]
+    return [*readable, *(["EXR"] if "exr" in codecs_available else [])]

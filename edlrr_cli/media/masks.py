@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError, UsageError
+from edlrr_cli.media.cmyk import as_shown
 from edlrr_cli.media.images import Picture, read_picture
 
 MASK_MODES = ("auto", "white", "black", "alpha")
@@ -154,7 +155,8 @@ def _distance(mode: str, mask: Picture) -> NDArray[np.float64]:
     opacity = np.float64(1.0) if mask.alpha is None else mask.alpha / mask.peak
     if mode == "alpha":
         return np.broadcast_to(1.0 - opacity, mask.size_px)
-    paint = mask.pixels.max(axis=2) if mode == "white" else 1.0 - mask.pixels.min(axis=2)
+    colours = as_shown(mask.pixels)
+    paint = colours.max(axis=2) if mode == "white" else 1.0 - colours.min(axis=2)
     distance: NDArray[np.float64] = paint * opacity
     return distance
 

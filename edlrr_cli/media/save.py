@@ -14,8 +14,11 @@ from PIL import Image
 
 from edlrr_cli.errors import NumericsError, OutputError, UsageError
 from edlrr_cli.media.deep_color import encode_deep_color
+from edlrr_cli.media.exr import encode_exr
 from edlrr_cli.media.files import check_target, write_atomic
+from edlrr_cli.media.floats import Floating
 from edlrr_cli.media.images import Levels, Picture
+from edlrr_cli.media.plain_tiff import encode_tiff
 
 WRITE_FORMATS = {
     ".png": "PNG",
@@ -25,11 +28,14 @@ WRITE_FORMATS = {
     ".tiff": "TIFF",
     ".webp": "WEBP",
     ".bmp": "BMP",
+    ".exr": "EXR",
 }
 """Output format by lower-case extension."""
 
 _KEEPS_ALPHA = frozenset({"PNG", "TIFF", "WEBP"})
 _KEEPS_16_BIT = frozenset({"PNG", "TIFF"})
+_KEEPS_FLOATS = frozenset({"TIFF", "EXR"})
+_KEEPS_CMYK = frozenset({"JPEG", "TIFF"})
 _MAX_SIDE_PX = {"JPEG": 65500, "WEBP": 16383}
 _SAVE_SETTINGS: dict[str, dict[str, Any]] = {
     "PNG": {},
@@ -51,21 +57,45 @@ def check_output(path: Path, *inputs: Path, overwrite: bool, like: Picture | Non
 
     Raises:
         OutputError: See `check_target`; or the extension is unknown, or its format cannot keep
-            the transparency, the 16 bits or the size of ``like``.
+            the transparency, the depth, the colours or the size of ``like``.
     """
     file_format = _format_of(path)
     check_target(path, *inputs, overwrite=overwrite)
     if like is None:
         return
-    if like.alpha is not None and file_format not in _KEEPS_ALPHA and (like.alpha < like.peak).any():
-        raise OutputError(f"output {path}: {file_format} cannot keep the transparency", "write a .png file")
-    if like.peak > 255 and file_format not in _KEEPS_16_BIT:
-        raise OutputError(f"output {path}: {file_format} cannot keep 16 bits per pixel", "write a .png file")
+    lost, extensions = _lost(file_format, like)
+    if lost:
+        raise OutputError(f"output {path}: {file_format} cannot keep {lost}", f"write a {extensions} file")
     limit_px = _MAX_SIDE_PX.get(file_format)
     if limit_px is not None and max(like.size_px) > limit_px:
         raise OutputError(
             f"output {path}: {file_format} ends at {limit_px} pixels a side", "write a .png file"
         )
+
+
+def _lost(file_format: str, like: Picture) -> tuple[str, str]:
+    """Return what a format cannot keep, empty if it keeps all, and the extensions of those that can."""
+    if like.floats is not None:
+        return _lost_of_floats(file_format, like.floats.values.itemsize, like)
+    if file_format == "EXR":
+        return "whole numbers", ".tif" if like.mode == "CMYK" else ".png"
+    if like.mode == "CMYK" and file_format not in _KEEPS_CMYK:
+        return "CMYK", ".tif or .jpg"
+    if like.alpha is not None and file_format not in _KEEPS_ALPHA and (like.alpha < like.peak).any():
+        return "the transparency", ".png"
+    if like.peak > 255 and file_format not in _KEEPS_16_BIT:
+        return "16 bits per pixel", ".png"
+    return "", ""
+
+
+def _lost_of_floats(file_format: str, num_bytes: int, like: Picture) -> tuple[str, str]:
+    if file_format not in _KEEPS_FLOATS:
+        return "floats", ".tif or .exr"
+    if file_format == "EXR" and num_bytes > 4:
+        return "floats of 64 bits", ".tif"
+    if file_format == "EXR" and like.alpha is not None and like.pixels.shape[2] == 1:
+        return "gray with transparency", ".tif"
+    return "", ""
 
 
 def _format_of(path: Path) -> str:
@@ -82,7 +112,8 @@ def save_picture(path: Path, pixels: NDArray[np.floating[Any]], *, like: Picture
     Values are clipped to [0, 1] and rounded to the nearest integer level, so pixels that were not
     changed come back bit by bit in lossless formats (PNG, TIFF, BMP; WebP is written lossless).
     JPEG is written at quality 95 without chroma subsampling. WebP has no gray: it stores equal RGB, as does
-    TIFF for 16-bit gray with transparency.
+    TIFF for 16-bit gray with transparency. Floats are written in their type: those of unchanged pixels as
+    they were, others within the picture's range.
 
     Args:
         path: Where to; its extension is the format. Written beside, then renamed.
@@ -98,16 +129,38 @@ def save_picture(path: Path, pixels: NDArray[np.floating[Any]], *, like: Picture
     check_output(path, overwrite=overwrite, like=like)
     if pixels.shape != like.pixels.shape:
         raise UsageError(f"pixels: expected shape {like.pixels.shape}, got {pixels.shape}")
-    levels, file_format = _to_levels(pixels, like), _format_of(path)
+    if not np.isfinite(pixels).all():
+        raise NumericsError("pixels: NaN or Inf cannot be written to a picture")
+    file_format = _format_of(path)
     metadata = _metadata(file_format, like)
-    if like.peak > 255 and levels.ndim == 3:
+    if like.floats is not None:
+        values = _with_alpha(like.floats.restored(pixels), like)
+        write_atomic(path, _encode_floats(path, values, file_format, like, metadata))
+        return
+    levels = _to_levels(pixels, like)
+    if like.peak > 255 and levels.shape[2] > 1:
         write_atomic(path, _encode_deep(path, levels, file_format, **metadata))
         return
-    image = Image.fromarray(levels)
+    image = _to_image(levels, like)
     if image.mode in ("LA", "RGBA") and file_format not in _KEEPS_ALPHA:
         image = image.convert(image.mode[:-1])
     settings = {**_SAVE_SETTINGS[file_format], **metadata}
     write_atomic(path, encode_image(path, image, file_format, **settings))
+
+
+def _to_image(levels: Levels, like: Picture) -> Image.Image:
+    if like.mode == "CMYK":
+        return Image.frombytes("CMYK", like.size_px[::-1], levels.tobytes())
+    return Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels)
+
+
+def _encode_floats(
+    path: Path, values: Floating, file_format: str, like: Picture, metadata: dict[str, Any]
+) -> bytes:
+    with _encoding(path, file_format):
+        if file_format == "EXR":
+            return encode_exr(values)
+        return encode_tiff(values, premultiplied="a" in like.mode, **metadata)
 
 
 def _encode_deep(path: Path, levels: Levels, file_format: str, **metadata: Any) -> bytes:
@@ -117,6 +170,8 @@ def _encode_deep(path: Path, levels: Levels, file_format: str, **metadata: Any) 
 
 def as_written(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[np.float64]:
     """Round to the levels of the file that `save_picture` writes; a lossy format loses more."""
+    if like.floats is not None:
+        return like.floats.to_unit(like.floats.restored(pixels))
     levels: NDArray[np.float64] = np.rint(np.clip(pixels, 0.0, 1.0) * like.peak)
     return levels / like.peak
 
@@ -171,14 +226,14 @@ def _encoding(path: Path, file_format: str) -> Iterator[None]:
 
 
 def _to_levels(pixels: NDArray[np.floating[Any]], like: Picture) -> Levels:
-    """Return integers as encoders take them: (h, w) or (h, w, 2..4), uint8 or uint16."""
-    if not np.isfinite(pixels).all():
-        raise NumericsError("pixels: NaN or Inf cannot be written to a picture")
+    """Return integers, (h, w, 1..4), uint8 or uint16, alpha last."""
     depth = np.uint16 if like.peak > 255 else np.uint8
     levels: Levels = np.rint(np.clip(pixels, 0.0, 1.0) * like.peak).astype(depth)
-    if like.alpha is not None:
-        return np.dstack([levels, like.alpha])
-    return levels[..., 0] if levels.shape[2] == 1 else levels
+    return _with_alpha(levels, like)
+
+
+def _with_alpha(values: NDArray[Any], like: Picture) -> NDArray[Any]:
+    return values if like.alpha is None else np.dstack([values, like.alpha])
 
 
 def _metadata(file_format: str, like: Picture) -> dict[str, Any]:

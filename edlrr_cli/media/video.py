@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError
+from edlrr_cli.media.cmyk import as_shown
 from edlrr_cli.media.files import natural_order
-from edlrr_cli.media.images import read_picture
+from edlrr_cli.media.images import Picture, read_picture
 from edlrr_cli.media.save import WRITE_FORMATS
 
 if TYPE_CHECKING:
@@ -144,8 +145,8 @@ class _Images:
         if not files:
             raise InputError(f"{source}: no images there", "name a video, or a folder or pattern of images")
         self._files = files
-        first = read_picture(self._files[0])
-        height, width, num_channels = first.pixels.shape
+        first = _read_frame(self._files[0])
+        height, width, num_channels = as_shown(first.pixels).shape
         self.info = VideoInfo(
             size_px=(height, width),
             num_channels=num_channels,
@@ -157,7 +158,7 @@ class _Images:
 
     def frames(self, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
         for index, path in list(enumerate(self._files))[start::every]:
-            pixels = read_picture(path).pixels
+            pixels = as_shown(_read_frame(path).pixels)
             if pixels.shape != (*self.info.size_px, self.info.num_channels):
                 raise InputError(
                     f"{path} has {_size(pixels.shape)}, the first image {self._files[0].name} "
@@ -168,6 +169,13 @@ class _Images:
             yield Frame(
                 whole.astype(np.uint8 if self.info.peak == 255 else np.uint16), index / self.info.frame_rate
             )
+
+
+def _read_frame(path: Path) -> Picture:
+    picture = read_picture(path)
+    if picture.floats is not None:
+        raise InputError(f"{path} has floats, which frames cannot have", "convert the frames to 16 bits")
+    return picture
 
 
 class _File:

@@ -169,3 +169,14 @@ def test_nothing_there(tmp_path):
         open_video(tmp_path)
     with pytest.raises(InputError, match="no images there"):
         open_video(tmp_path / "*.png")
+
+
+def test_frames_of_cmyk_are_shown_as_rgb_and_floats_are_refused(tmp_path):
+    for index in range(2):
+        Image.new("CMYK", (8, 6), (0, 255, 255, 0)).save(tmp_path / f"{index}.tif")
+    video = open_video(tmp_path)
+    assert video.info.num_channels == 3
+    assert (next(iter(video.frames())).pixels == [255, 0, 0]).all()
+    Image.fromarray(np.zeros((6, 8), np.float32)).save(tmp_path / "0.tif")
+    with pytest.raises(InputError, match="has floats"):
+        open_video(tmp_path)

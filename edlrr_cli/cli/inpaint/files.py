@@ -70,6 +70,7 @@ def read_inputs(files: Files, mask_settings: MaskSettings) -> Inputs:
         threshold=mask_settings.mask_threshold,
         dilate=mask_settings.dilate,
     )
+    picture = picture.within(mask.known)
     notes = [f"{files.image}: {note}" for note in picture.notes] + [f"{files.mask}: {mask.evidence}"]
     if files.reference is None:
         return Inputs(picture, mask, None, notes)

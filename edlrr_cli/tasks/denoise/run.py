@@ -50,7 +50,7 @@ def denoise(
     """Remove white Gaussian noise.
 
     Args:
-        pixels: Shape (h, w, c), c = 1 (gray) or 3 (RGB), nominally in [0, 1]. Not modified.
+        pixels: Shape (h, w, c), c = 1 (gray), 3 (RGB) or 4 (CMYK), nominally in [0, 1]. Not modified.
         config: The settings.
         denoiser: The network of the method ``network``.
         progress: Called after each pass of ``lrr`` and each tile of ``network``.
@@ -100,16 +100,18 @@ def _by_low_rank(image: Tensor, sigma: float, config: Config, progress: Progress
 def denoise_by_network(
     image: Tensor, sigma: float, denoiser: Denoiser, progress: Progress | None = None
 ) -> Tensor:
-    """Denoise gray, or colour as brightness and two differences, which a network for gray can.
+    """Denoise RGB as brightness and two differences, which a network for gray can, all else by channels.
 
     Args:
-        image: Shape (1 or 3, h, w), float32. Not modified.
+        image: Shape (c, h, w), float32. Not modified.
         sigma: Standard deviation of the noise.
         denoiser: Of gray images.
         progress: Called after each tile of each channel.
     """
-    if len(image) == 1:
-        return denoiser.denoise(image[0], sigma, progress)[None]
+    if len(image) != 3:
+        shares = [_share_of(progress, index, len(image)) for index in range(len(image))]
+        channels = zip(image, shares, strict=True)
+        return torch.stack([denoiser.denoise(channel, sigma, share) for channel, share in channels])
     brightness, red, green = to_opponent(image)
     first, second, third = (_share_of(progress, index, 3) for index in range(3))
     # Each as the network knows images: brightness within [0, 1], differences about a shade of gray.

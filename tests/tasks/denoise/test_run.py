@@ -30,6 +30,15 @@ def test_gray_goes_through_the_network():
     assert found.sigma == 0.1
 
 
+def test_cmyk_goes_through_the_network_ink_by_ink():
+    given, told = pixels(17, 22, 4), []
+    how = Config(sigma=0.1, device="cpu")
+    found = denoise(given, how, denoiser(), progress=lambda number, count: told.append((number, count)))
+    alone = [denoise(given[..., k : k + 1], how, denoiser()).pixels for k in range(4)]
+    assert np.array_equal(found.pixels, np.concatenate(alone, axis=2))
+    assert told == [(number, 4) for number in range(1, 5)]
+
+
 def test_gray_pictures_with_three_channels_stay_gray():
     gray = pixels(16, 16, 1)
     colour = denoise(gray.repeat(3, axis=2), Config(sigma=0.1, device="cpu"), denoiser()).pixels

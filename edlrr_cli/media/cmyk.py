@@ -1,0 +1,26 @@
+"""CMYK as it is looked at: without a colour profile, each ink takes away its part of the light."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+NUM_INKS = 4
+
+
+def as_shown(pixels: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Return RGB of CMYK, and anything else as it is.
+
+    Args:
+        pixels: Shape (h, w) or (h, w, c), in [0, 1]; c = 4 is CMYK, 1 = full ink. Not modified.
+
+    Example:
+        >>> as_shown(np.array([[[0.0, 1.0, 0.5, 0.0]]])).tolist()
+        [[[1.0, 0.0, 0.5]]]
+    """
+    if pixels.shape[2:] != (NUM_INKS,):
+        return pixels
+    light: NDArray[np.floating[Any]] = 1.0 - pixels
+    return light[..., :3] * light[..., 3:]

@@ -1,0 +1,66 @@
+"""TIFF files of what Pillow does not write, 16-bit colour and floats: its directory, and bare pixels."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from PIL.TiffTags import TAGS_V2_GROUPS
+
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _CHANNELS = 256, 257, 258, 259, 262, 277
+_STRIP_OFFSETS, _STRIP_ROWS, _STRIP_BYTES, _EXTRA, _SAMPLE_FORMAT = 273, 278, 279, 338, 339
+_DPI_ACROSS, _DPI_DOWN, _DPI_UNIT, _ICC_PROFILE = 282, 283, 296, 34675
+_LONG = 4  # type of a number in a TIFF directory
+_UNSIGNED, _FLOAT = 1, 3  # formats of a sample
+
+
+def encode_tiff(
+    values: NDArray[Any],
+    *,
+    premultiplied: bool = False,
+    dpi: tuple[float, float] | None = None,
+    exif: bytes = b"",
+    icc_profile: bytes = b"",
+) -> bytes:
+    """Write Pillow's directory, and the pixels behind it in one strip without compression.
+
+    Args:
+        values: Shape (h, w, c), unsigned or floating: gray (1), gray and alpha (2), RGB (3) or RGBA (4).
+        premultiplied: The colours are multiplied with alpha.
+        dpi: Horizontal and vertical resolution.
+        exif: Descriptive tags, serialised.
+        icc_profile: Of the colours.
+
+    Returns:
+        The content of the file.
+    """
+    height, width, num_channels = values.shape
+    pixels = values.astype(values.dtype.newbyteorder("<")).tobytes()
+    tags: Any = ImageFileDirectory_v2()
+    _add_exif(tags, exif)
+    if dpi is not None:
+        tags[_DPI_ACROSS], tags[_DPI_DOWN], tags[_DPI_UNIT] = *dpi, 2  # per inch
+    if icc_profile:
+        tags[_ICC_PROFILE] = icc_profile
+    for tag, value in ((_STRIP_OFFSETS, 0), (_STRIP_BYTES, len(pixels)), (_STRIP_ROWS, height)):
+        tags.tagtype[tag] = _LONG
+        tags[tag] = value  # the offset counts from the end of the directory
+    tags[_WIDTH], tags[_HEIGHT], tags[_CHANNELS] = width, height, num_channels
+    tags[_BITS], tags[_COMPRESSION] = (8 * values.itemsize,) * num_channels, 1
+    tags[_PHOTOMETRIC] = 2 if num_channels > 2 else 1  # RGB, or black is zero
+    tags[_SAMPLE_FORMAT] = (_FLOAT if values.dtype.kind == "f" else _UNSIGNED,) * num_channels
+    if num_channels in (2, 4):
+        tags[_EXTRA] = 1 if premultiplied else 2
+    stream = io.BytesIO()
+    tags.save(stream)
+    return stream.getvalue() + pixels
+
+
+def _add_exif(tags: Any, exif: bytes) -> None:
+    source = Image.Exif()
+    source.load(exif)
+    for tag in source:
+        tags[tag] = dict(source.get_ifd(tag)) if tag in TAGS_V2_GROUPS else source[tag]
