@@ -7,6 +7,7 @@ the colour of the known pixels, which is black, white or opaque respectively.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ _OPPOSITE = {"white": "black", "black": "white"}
 _SAY_MODE = "say --mask-mode white or --mask-mode black (what marks the hole)"
 _CLEAR_SHARE = 0.25  # a side below this share is clearly the smaller; random drops of up to 75 % stay open
 _CONSTANT_SHARE = 0.95  # this share of one colour counts as constant
+_ENOUGH = 100_000  # pixels of a part, evenly spread, say whether it is constant
 _CONSTANT_TOLERANCE = 4.5 / 255  # an image that went through JPEG keeps its flat holes nearly flat
 _FAINT_LEVELS = 16  # fainter marks than this come from JPEG more often than from anti-aliasing
 _NOISY_SHARE = 0.2  # if more of the hole is that faint, the user is told about --mask-threshold
@@ -213,7 +215,7 @@ def _decide_alpha(
     reading = _polarity("alpha", mask, threshold)
     known = ~reading.missing
     flat, small = _flatness_vote(picture, reading.undoubted, known), _area_vote(reading.undoubted, known)
-    painted = known.any() and _is_constant(mask.pixels[known])
+    painted = known.any() and _is_constant(_some(mask.pixels, known))
     if flat < 0 or (flat == 0 and small < 0 and painted):
         raise InputError(
             f"mask {path} is transparent, but its opaque part looks like the hole",
@@ -225,7 +227,7 @@ def _decide_alpha(
 def _flatness_vote(picture: Picture, hole: _BoolArray, known: _BoolArray) -> int:
     """Return 1 if the hole is one colour in the picture and the rest is not, -1 if reversed, else 0."""
     flat_hole, flat_known = (
-        bool(part.any()) and _is_constant(picture.pixels[part]) for part in (hole, known)
+        bool(part.any()) and _is_constant(_some(picture.pixels, part)) for part in (hole, known)
     )
     return int(flat_hole) - int(flat_known)
 
@@ -234,6 +236,12 @@ def _area_vote(hole: _BoolArray, known: _BoolArray) -> int:
     """Return 1 if the hole is clearly the smaller part, -1 if it is clearly the larger, else 0."""
     share = hole.sum() / (hole.sum() + known.sum())
     return int(share < _CLEAR_SHARE) - int(share > 1 - _CLEAR_SHARE)
+
+
+def _some(pixels: NDArray[np.float64], where: _BoolArray) -> NDArray[np.float64]:
+    """Return pixels (n, c) from all over a part of a picture, as many as tell what it is like."""
+    places = np.flatnonzero(where)
+    return pixels.reshape(-1, pixels.shape[2])[places[:: math.ceil(len(places) / _ENOUGH)]]
 
 
 def _is_constant(colours: NDArray[np.float64]) -> bool:

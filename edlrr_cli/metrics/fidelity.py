@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from edlrr_cli.errors import NumericsError, UsageError
 
 _MIN_SSIM_WINDOW = 3
 _DEFAULT_SSIM_WINDOW = 7
+_BAND_PX = 512
 
 
 def psnr(
@@ -79,15 +81,31 @@ def ssim(
     window = min(_DEFAULT_SSIM_WINDOW, shortest - 1 + shortest % 2)
     if window < _MIN_SSIM_WINDOW:
         return None
+    bands = list(_bands(image.shape[0], window))
+    means = [_mean_ssim(image[rows], reference[rows], window, data_range) for rows in bands]
+    # As many rows of windows as each band has.
+    weights = [rows.stop - rows.start - window + 1 for rows in bands]
+    return float(np.average(means, weights=weights))
+
+
+def _bands(height: int, window: int) -> Iterator[slice]:
+    """Yield rows that overlap so that every window lies in one band; memory is that of one."""
+    last = height - window + 1
+    for first in range(0, last, _BAND_PX):
+        yield slice(first, min(first + _BAND_PX, last) + window - 1)
+
+
+def _mean_ssim(
+    image: NDArray[np.floating[Any]], reference: NDArray[np.floating[Any]], window: int, data_range: float
+) -> float:
     from skimage.metrics import structural_similarity
 
-    channel_axis = 2 if image.ndim == 3 else None
     value = structural_similarity(  # type: ignore[no-untyped-call]
         image.astype(np.float64),
         reference.astype(np.float64),
         win_size=window,
         data_range=data_range,
-        channel_axis=channel_axis,
+        channel_axis=2 if image.ndim == 3 else None,
     )
     return float(value)
 

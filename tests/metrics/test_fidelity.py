@@ -68,6 +68,14 @@ def test_ssim_averages_the_channels() -> None:
     assert ssim(first, second, data_range=1.0) == pytest.approx(np.mean(channels))
 
 
+@pytest.mark.parametrize("height", [15, 16, 21, 22, 23])
+def test_ssim_in_bands_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch, height: int) -> None:
+    first, second = picture(height, 20, 3), picture(height, 20, 3, seed=1)
+    whole = ssim(first, second, data_range=1.0)
+    monkeypatch.setattr("edlrr_cli.metrics.fidelity._BAND_PX", 4)
+    assert ssim(first, second, data_range=1.0) == pytest.approx(whole, abs=1e-12)
+
+
 def test_ssim_depends_on_the_data_range() -> None:
     first, second = picture(9, 9), picture(9, 9, seed=1)
     scaled = ssim(255 * first, 255 * second, data_range=255.0)
