@@ -47,6 +47,7 @@ class Work:
         as_json: Print one JSON object a picture on stdout.
         quiet: Print no lines; errors remain.
         leave_out: Pictures of folders whose stem ends so are not worked on, unless empty.
+        reported: Takes each record, for a page.
     """
 
     call: Callable[[Any], Record]
@@ -54,6 +55,7 @@ class Work:
     as_json: bool
     quiet: bool
     leave_out: str = ""
+    reported: Callable[[Record], None] = lambda record: None
 
 
 def work_on(
@@ -91,6 +93,7 @@ def work_on(
         with _bar(total, shown=shown) as advance:
             for record in chain(failed, _records(jobs, batch, work, device)):
                 counts[record["status"]] += 1
+                work.reported(record)
                 _tell(record, work)
                 advance()
     except KeyboardInterrupt:

@@ -19,6 +19,7 @@ from edlrr_cli.cli.bgsep.outputs import Outputs
 from edlrr_cli.cli.bgsep.parts import Parts
 from edlrr_cli.cli.bgsep.recorder import assemble, record_parts
 from edlrr_cli.cli.bgsep.report import bgsep_record
+from edlrr_cli.cli.bgsep.section import comparison_of
 from edlrr_cli.errors import EdlrrError
 from edlrr_cli.media.video import fingerprint, open_video
 from edlrr_cli.tasks.bgsep.stream import Separation
@@ -34,11 +35,13 @@ class Manner:
         resume: Go on behind the finished parts of an interrupted run.
         overwrite: Replace existing outputs, and without ``resume`` finished parts too.
         quiet: Show no notes and no progress.
+        shown: Bring some frames back with the record, as ``stills``.
     """
 
     resume: bool
     overwrite: bool
     quiet: bool
+    shown: bool = False
 
 
 def run(source: Path, folder: Path, settings: Settings, manner: Manner) -> dict[str, Any]:
@@ -51,7 +54,7 @@ def run(source: Path, folder: Path, settings: Settings, manner: Manner) -> dict[
         manner: Of the work.
 
     Returns:
-        The record of the report's file.
+        The record of the report's file, perhaps with ``stills``.
 
     Raises:
         click.Abort: Ctrl-C; its text says what is left.
@@ -82,8 +85,8 @@ def run(source: Path, folder: Path, settings: Settings, manner: Manner) -> dict[
             resumed_at=first,
             seconds=time.perf_counter() - started,
         )
-        assemble(parts, outputs, record, video.info)
-    return record
+        stills = assemble(parts, outputs, record, video.info)
+    return {**record, "stills": [comparison_of(still) for still in stills]} if manner.shown else record
 
 
 @contextmanager

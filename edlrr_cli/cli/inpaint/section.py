@@ -1,0 +1,80 @@
+"""What the page of ``edlrr inpaint`` shows of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from edlrr_cli.cli.inpaint.report import inpaint_lines
+from edlrr_cli.cli.report.curve import Curve, draw_curve
+from edlrr_cli.cli.report.section import Comparison, Layer, Section
+from edlrr_cli.media.images import read_picture
+from edlrr_cli.media.masks import read_mask
+from edlrr_cli.media.preview import hole_preview, preview
+
+# What the values of a stage are, and the unit of its steps; every other stage is a compared method.
+_STAGES = {
+    "global": ("objective of the whole channels", "step"),
+    "local": ("penalty of the local windows", "round"),
+    "nonlocal": ("penalty of the similar patches", "round"),
+    "network": ("noise that the network is told", "round"),
+    "polish": ("penalty of the local windows, at the end", "round"),
+}
+_WATCHED = ("what the method watches", "step")
+_ROUNDS = "The penalty changes from round to round, so values do not compare."
+_NOTES = {
+    "global": "The penalty changes during the first 80 % of the steps; only values behind compare.",
+    "local": _ROUNDS,
+    "nonlocal": _ROUNDS,
+    "polish": _ROUNDS,
+}
+# Fewer make no curve.
+_FEWEST_POINTS = 3
+
+
+def inpaint_section(record: dict[str, Any], *, side_px: int) -> Section:
+    """Read the pictures of a record and return what is shown of it.
+
+    Raises:
+        InputError: A picture cannot be read any more.
+    """
+    picture = read_picture(Path(record["input"]))
+    said = record["settings"]
+    mask = read_mask(
+        Path(record["mask"]),
+        picture,
+        mode=said["mask_mode"],
+        threshold=said["mask_threshold"],
+        dilate=said["dilate"],
+    )
+    left = [Layer("damaged", preview(picture.pixels, side_px))]
+    right = [_layer("restored", record["output"], side_px)]
+    if record["reference"] is not None:
+        left.append(_layer("reference", record["reference"], side_px))
+    if record["error_map"] is not None:
+        right.append(_layer("error map", record["error_map"], side_px))
+    hole = Layer("show the mask", hole_preview(mask.known, side_px))
+    return Section(
+        [Comparison(left, right, hole)], list(inpaint_lines(record)), list(_curves(record["history"]))
+    )
+
+
+def _layer(name: str, path: str, side_px: int) -> Layer:
+    return Layer(name, preview(read_picture(Path(path)).pixels, side_px))
+
+
+def _curves(history: list[dict[str, Any]]) -> Iterator[Curve]:
+    for stage in history:
+        if len(stage["points"]) < _FEWEST_POINTS:
+            continue
+        name = stage["stage"]
+        meaning, unit = _STAGES.get(name, _WATCHED)
+        runs = f" The last of {stage['runs']} runs." if stage["runs"] > 1 else ""
+        yield draw_curve(
+            stage["points"],
+            title=name,
+            x_label=unit,
+            y_label=meaning,
+            note=f"{_NOTES.get(name, '')}{runs}".strip(),
+        )
