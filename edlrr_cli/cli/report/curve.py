@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-_WIDTH, _HEIGHT = 460, 210
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 10, 42
-_TICKS = 5
+_WIDTH, _HEIGHT = 340, 190
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 10, 42
+_TICKS = 4
 # Of values that span more than this factor, the logarithm is shown.
 _LOG_FROM = 30.0
 
