@@ -192,6 +192,7 @@ def test_refused_before_the_work(refused, run, scene):
     scene.restored.unlink()
     nowhere = scene.folder / "no/page.html"
     for path, said in (
+        (Path("/proc/page.html"), "cannot be written"),
         (nowhere, "does not exist; create it"),
         (scene.folder / "page.png", "expected the extension .html, got '.png'; name it .html"),
         (scene.folder, "expected the extension .html"),
@@ -227,6 +228,7 @@ def test_a_picture_that_is_gone_costs_its_section_alone(run, html_document, many
     faults = [text for attrs, text in document.all("p") if attrs.get("class") == "fault"]
     assert f"It cannot be shown: {many.folder / 'in/a.png'}: no such file" in faults
     assert len(document.all("img")) == 4
+    assert len([text for attrs, text in document.all("th") if text == "effective rank"]) == 2
 
 
 def deep_gray(folder):

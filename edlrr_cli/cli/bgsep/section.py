@@ -23,7 +23,7 @@ def bgsep_section(record: dict[str, Any]) -> Section:
     every = -(-len(shares) // _MAX_POINTS)
     points = [(index, 100 * shares[index]) for index in range(0, len(shares), every)]
     curves = [draw_curve(points, title="foreground", x_label="frame", y_label="percent of the pixels")]
-    return Section(record["stills"], list(bgsep_lines(record)), curves if len(points) > 1 else [])
+    return Section(lambda: record["stills"], list(bgsep_lines(record)), curves if len(points) > 1 else [])
 
 
 def comparison_of(still: Still) -> Comparison:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from edlrr_cli.media.preview import preview
 
 
 def denoise_section(record: dict[str, Any], *, side_px: int) -> Section:
-    """Read the pictures of a record and return what is shown of it; noise of an experiment is drawn again.
+    """Return what is shown of a record, pictures of at most so many pixels a side."""
+    return Section(partial(_pictures, record, side_px), list(denoise_lines(record)))
 
-    Raises:
-        InputError: A picture cannot be read any more.
-    """
+
+def _pictures(record: dict[str, Any], side_px: int) -> list[Comparison]:
+    """Read the pictures; the noise of an experiment is drawn again."""
     picture, said = read_picture(Path(record["input"])), record["settings"]
     reference = None if record["reference"] is None else read_reference(Path(record["reference"]), picture)
     noisy, clean = with_noise(picture, reference, Experiment(said["add_noise"], said["seed"]))
@@ -25,6 +27,4 @@ def denoise_section(record: dict[str, Any], *, side_px: int) -> Section:
     if clean is not None:
         left.append(Layer("clean", preview(clean, side_px)))
     denoised = read_picture(Path(record["output"])).pixels
-    return Section(
-        [Comparison(left, [Layer("denoised", preview(denoised, side_px))])], list(denoise_lines(record))
-    )
+    return [Comparison(left, [Layer("denoised", preview(denoised, side_px))])]

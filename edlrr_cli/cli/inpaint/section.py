@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +14,30 @@ from edlrr_cli.media.images import read_picture
 from edlrr_cli.media.masks import read_mask
 from edlrr_cli.media.preview import hole_preview, preview
 
-# What the values of a stage are, and the unit of its steps; every other stage is a compared method.
-_STAGES = {
-    "global": ("objective of the whole channels", "step"),
-    "local": ("penalty of the local windows", "round"),
-    "nonlocal": ("penalty of the similar patches", "round"),
-    "network": ("noise that the network is told", "round"),
-    "polish": ("penalty of the local windows, at the end", "round"),
-}
-_WATCHED = ("what the method watches", "step")
 _ROUNDS = "The penalty changes from round to round, so values do not compare."
-_NOTES = {
-    "global": "The penalty changes during the first 80 % of the steps; only values behind compare.",
-    "local": _ROUNDS,
-    "nonlocal": _ROUNDS,
-    "polish": _ROUNDS,
+# What the values of a stage are, the unit of its steps, and a note; every other stage is a compared method.
+_STAGES = {
+    "global": (
+        "objective of the whole channels",
+        "step",
+        "The penalty changes during the first 80 % of the steps; only values behind compare.",
+    ),
+    "local": ("penalty of the local windows", "round", _ROUNDS),
+    "nonlocal": ("penalty of the similar patches", "round", _ROUNDS),
+    "network": ("noise that the network is told", "round", ""),
 }
+_WATCHED = ("what the method watches", "step", "")
 # Fewer make no curve.
 _FEWEST_POINTS = 3
 
 
 def inpaint_section(record: dict[str, Any], *, side_px: int) -> Section:
-    """Read the pictures of a record and return what is shown of it.
+    """Return what is shown of a record, pictures of at most so many pixels a side."""
+    read = partial(_pictures, record, side_px)
+    return Section(read, list(inpaint_lines(record)), list(_curves(record["history"])))
 
-    Raises:
-        InputError: A picture cannot be read any more.
-    """
+
+def _pictures(record: dict[str, Any], side_px: int) -> list[Comparison]:
     picture = read_picture(Path(record["input"]))
     said = record["settings"]
     mask = read_mask(
@@ -55,9 +54,7 @@ def inpaint_section(record: dict[str, Any], *, side_px: int) -> Section:
     if record["error_map"] is not None:
         right.append(_layer("error map", record["error_map"], side_px))
     hole = Layer("show the mask", hole_preview(mask.known, side_px))
-    return Section(
-        [Comparison(left, right, hole)], list(inpaint_lines(record)), list(_curves(record["history"]))
-    )
+    return [Comparison(left, right, hole)]
 
 
 def _layer(name: str, path: str, side_px: int) -> Layer:
@@ -68,13 +65,12 @@ def _curves(history: list[dict[str, Any]]) -> Iterator[Curve]:
     for stage in history:
         if len(stage["points"]) < _FEWEST_POINTS:
             continue
-        name = stage["stage"]
-        meaning, unit = _STAGES.get(name, _WATCHED)
-        runs = f" The last of {stage['runs']} runs." if stage["runs"] > 1 else ""
+        meaning, unit, note = _STAGES.get(stage["stage"], _WATCHED)
+        runs = f"The last of {stage['runs']} runs." if stage["runs"] > 1 else ""
         yield draw_curve(
             stage["points"],
-            title=name,
+            title=stage["stage"],
             x_label=unit,
             y_label=meaning,
-            note=f"{_NOTES.get(name, '')}{runs}".strip(),
+            note=" ".join(filter(None, (note, runs))),
         )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -17,7 +17,7 @@ from edlrr_cli import __version__
 from edlrr_cli.cli.app import fault_of
 from edlrr_cli.cli.batch.options import make_folders
 from edlrr_cli.errors import OutputError
-from edlrr_cli.media.files import check_target, write_pieces
+from edlrr_cli.media.files import check_target, write_pieces, writing
 
 if TYPE_CHECKING:
     from edlrr_cli.cli.report.section import Section
@@ -66,7 +66,7 @@ def reporting(
         *inputs: Files and folders that were named; the page must be none of them.
         output: As it was said; the page must not be that, but may go into it.
         overwrite: Whether an existing page may be replaced.
-        many: Show smaller pictures.
+        many: Count the records in the heading, and show smaller pictures.
 
     Raises:
         OutputError: The page cannot be written; before the work, as far as that can be known.
@@ -83,13 +83,15 @@ def reporting(
     if path.parent == output:
         make_folders([path])
     check_target(path, *filter(None, inputs), overwrite=overwrite)
-    with TemporaryFile(dir=path.parent) as sections:
-        page = _Page(kind, sections, _SIDE_OF_MANY_PX if many else _SIDE_PX)
+    with ExitStack() as stack:
+        with writing(path):
+            sections = stack.enter_context(TemporaryFile(dir=path.parent))
+        page = _Page(path, kind, sections, many=many)
         try:
             yield page.add
         finally:
             if page.entries:
-                page.write(path)
+                page.write()
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,11 @@ class _Entry:
 class _Page:
     """The sections so far, in a file, and the lines of the index."""
 
-    def __init__(self, kind: Kind, sections: BinaryIO, side_px: int) -> None:
+    def __init__(self, path: Path, kind: Kind, sections: IO[bytes], *, many: bool) -> None:
         from edlrr_cli.pages.render import template
 
-        self._kind, self._sections, self._side_px = kind, sections, side_px
+        self._path, self._kind, self._many = path, kind, many
+        self._sections, self._end = sections, 0
         self._section, self._whole = (template(_FOLDER, f"{name}.html.j2") for name in ("section", "page"))
         self.entries: list[_Entry] = []
 
@@ -119,8 +122,11 @@ class _Page:
         entry = _Entry(record["input"], _STATES[record["status"]], self._line(record))
         if record["status"] != "skipped":
             content = _encoded(self._section.render(self._context_of(record, entry)))
-            self._sections.seek(sum(before.num_bytes for before in self.entries))
-            entry = replace(entry, num_bytes=self._sections.write(content))
+            with writing(self._path):
+                self._sections.seek(self._end)
+                self._sections.write(content)
+            entry = replace(entry, num_bytes=len(content))
+            self._end += len(content)
         self.entries.append(entry)
 
     def _line(self, record: Record) -> str:
@@ -132,15 +138,16 @@ class _Page:
         from edlrr_cli.cli.report.section import flat
 
         listed = {name: value for name, value in record.items() if name not in self._kind.unlisted}
-        known = {"entry": entry, "number": len(self.entries), "values": flat(listed)}
+        known = {"entry": entry, "number": len(self.entries), "values": flat(listed), "pictures": ()}
         if record["status"] != "ok":
             return {**known, "section": None, "fault": entry.text}
+        section = self._kind.section_of(record, _SIDE_OF_MANY_PX if self._many else _SIDE_PX)
         try:
-            return {**known, "section": self._kind.section_of(record, self._side_px), "fault": ""}
-        except Exception as error:  # a file that is gone by now must not cost the other pictures
-            return {**known, "section": None, "fault": f"It cannot be shown: {fault_of(error).message}"}
+            return {**known, "section": section, "pictures": section.pictures(), "fault": ""}
+        except Exception as error:  # a file that is gone by now must cost nothing else
+            return {**known, "section": section, "fault": f"It cannot be shown: {fault_of(error).message}"}
 
-    def write(self, path: Path) -> None:
+    def write(self) -> None:
         """Write the page, piece by piece."""
         pieces = self._whole.generate(
             command=self._kind.command,
@@ -150,11 +157,11 @@ class _Page:
             version=__version__,
             created=datetime.now(timezone.utc).strftime("%Y-%m-%d, %H:%M UTC"),
         )
-        write_pieces(path, map(_encoded, pieces))
+        write_pieces(self._path, map(_encoded, pieces))
 
     def _heading(self) -> str:
         """Name the only picture, or count them."""
-        if len(self.entries) == 1:
+        if not self._many:
             return Path(self.entries[0].name).name
         counts = Counter(entry.state for entry in self.entries)
         return ", ".join(f"{counts[state]} {state}" for state in _STATES.values() if counts[state])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,12 +66,12 @@ class Section:
     """What is shown of one record.
 
     Attributes:
-        comparisons: The pictures.
+        pictures: Reads them, side by side; may raise what reading raises.
         rows: What people read of the record: labels and texts.
         curves: Of the computation.
     """
 
-    comparisons: Sequence[Comparison]
+    pictures: Callable[[], Sequence[Comparison]]
     rows: Sequence[tuple[str, str]]
     curves: Sequence[Curve] = field(default_factory=tuple)
 
