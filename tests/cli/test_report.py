@@ -243,17 +243,37 @@ def four_inks(folder):
     return folder / "inks.jpg", np.asarray(Image.open(folder / "inks.jpg").convert("RGB")) / 255
 
 
+def floats(folder):
+    values = np.linspace(-3, 5, 40 * 40, dtype=np.float32).reshape(40, 40)
+    Image.fromarray(values).save(folder / "floats.tif")
+    return folder / "floats.tif", (values + 3) / 8
+
+
 @pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated:DeprecationWarning")
-@pytest.mark.parametrize("made", [deep_gray, four_inks])
+@pytest.mark.parametrize("made", [deep_gray, four_inks, floats])
 def test_pictures_of_every_kind_are_shown_as_they_look(run, html_document, tmp_path, made):
     source, pixels = made(tmp_path)
-    page, output = tmp_path / "page.html", tmp_path / "out.png"
+    page, output = tmp_path / "page.html", tmp_path / "out.tif"
     arguments = ["--sigma", "0", "-o", output, "--report", page]
     assert run("denoise", source, *arguments).exit_code == 0
     shown = dict(pictures_of(html_document(page.read_text(encoding="utf-8"))))
     expected = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
     for name in ("noisy", "denoised"):
         assert np.abs(np.asarray(shown[name].convert("RGB")) / 255 - expected).mean() < 0.02
+
+
+def test_floats_are_shown_on_the_range_of_the_known_ones(run, html_document, scene):
+    """The restored picture is as bright as the damaged one, whose hole holds a wild number."""
+    values = np.tile(np.linspace(0, 10, 32, dtype=np.float32), (32, 1))
+    damaged, page = scene.folder / "floats.tif", scene.folder / "page.html"
+    hole = np.asarray(Image.open(scene.mask)) > 0
+    Image.fromarray(np.where(hole, np.float32(-1e6), values)).save(damaged)
+    said = ("--mask", scene.mask, "-o", scene.folder / "out.tif", "--report", page, *QUICK)
+    assert run("inpaint", damaged, *said).exit_code == 0
+    shown = dict(pictures_of(html_document(page.read_text(encoding="utf-8"))))
+    for name in ("damaged", "restored"):
+        levels = np.asarray(shown[name].convert("L")) / 255
+        assert np.abs(levels - values / 10)[~hole].mean() < 0.02
 
 
 def test_the_noise_of_an_experiment_is_shown(run, html_document, scene):

@@ -26,5 +26,5 @@ def _pictures(record: dict[str, Any], side_px: int) -> list[Comparison]:
     left = [Layer("noisy", preview(noisy, side_px))]
     if clean is not None:
         left.append(Layer("clean", preview(clean, side_px)))
-    denoised = read_picture(Path(record["output"])).pixels
+    denoised = picture.pixels_of(read_picture(Path(record["output"])))
     return [Comparison(left, [Layer("denoised", preview(denoised, side_px))])]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edlrr_cli.baselines.result import Progress as ComparedProgress
-    from edlrr_cli.tasks.inpaint import Progress
+    from edlrr_cli.tasks.compared import Compared
+    from edlrr_cli.tasks.inpaint import Progress, Result
 
     Callback = Callable[[Progress | ComparedProgress], None]
 
@@ -16,12 +17,13 @@ MAX_POINTS = 200
 """Of all stages together."""
 
 _DIGITS = 6
+_WINDOWS = "windows"
 
 
 class History:
-    """Keeps what a callback is told of the last run of each stage.
+    """Keeps what a callback is told of the last run of each stage, which begins anew with each tuning.
 
-    A stage begins anew with each window of a large picture, and with each setting of a tuning.
+    Of a large picture nothing is told of the stages; then the result tells of the longest of its windows.
 
     Args:
         then: Told the same; None for nobody.
@@ -31,24 +33,35 @@ class History:
         self._then = then
         self._points: dict[str, list[tuple[int, float]]] = {}
         self._runs: dict[str, int] = {}
+        self._num_windows = 0
 
     def __call__(self, progress: Progress | ComparedProgress) -> None:
         """Take what is told."""
-        points = self._points.setdefault(progress.stage, [])
-        if not points or progress.step <= points[-1][0]:
-            points.clear()
-            self._runs[progress.stage] = self._runs.get(progress.stage, 0) + 1
-        points.append((progress.step, progress.loss))
+        if progress.stage == _WINDOWS:
+            self._num_windows = progress.num_steps
+        else:
+            self._note(progress.stage, progress.step, progress.loss)
         if self._then is not None:
             self._then(progress)
 
-    def as_record(self) -> list[dict[str, Any]]:
-        """Return of each stage its name, how often it ran, and (step, loss) of the last time, thinned."""
+    def _note(self, stage: str, step: int, loss: float) -> None:
+        points = self._points.setdefault(stage, [])
+        if not points or step <= points[-1][0]:
+            points.clear()
+            self._runs[stage] = self._runs.get(stage, 0) + 1
+        points.append((step, loss))
+
+    def as_record(self, result: Result | Compared) -> list[dict[str, Any]]:
+        """Return of each stage its name, how often it ran, and (step, loss) of one run, thinned."""
+        if self._num_windows:
+            steps = [(step, loss) for step, loss, _ in getattr(result, "history", ())]
+            return [_stage("global", self._num_windows, steps, MAX_POINTS)]
         most = MAX_POINTS // max(len(self._points), 1)
-        return [
-            {"stage": stage, "runs": self._runs[stage], "points": _thinned(points, most)}
-            for stage, points in self._points.items()
-        ]
+        return [_stage(name, self._runs[name], points, most) for name, points in self._points.items()]
+
+
+def _stage(name: str, runs: int, points: list[tuple[int, float]], most: int) -> dict[str, Any]:
+    return {"stage": name, "runs": runs, "points": _thinned(points, most)}
 
 
 def _thinned(points: list[tuple[int, float]], most: int) -> list[list[float]]:

@@ -38,6 +38,7 @@ def inpaint_section(record: dict[str, Any], *, side_px: int) -> Section:
 
 
 def _pictures(record: dict[str, Any], side_px: int) -> list[Comparison]:
+    """Read the pictures, floats on the range that was computed with."""
     picture = read_picture(Path(record["input"]))
     said = record["settings"]
     mask = read_mask(
@@ -47,18 +48,19 @@ def _pictures(record: dict[str, Any], side_px: int) -> list[Comparison]:
         threshold=said["mask_threshold"],
         dilate=said["dilate"],
     )
+    picture = picture.within(mask.known)
+
+    def layer(name: str, path: str) -> Layer:
+        return Layer(name, preview(picture.pixels_of(read_picture(Path(path))), side_px))
+
     left = [Layer("damaged", preview(picture.pixels, side_px))]
-    right = [_layer("restored", record["output"], side_px)]
+    right = [layer("restored", record["output"])]
     if record["reference"] is not None:
-        left.append(_layer("reference", record["reference"], side_px))
+        left.append(layer("reference", record["reference"]))
     if record["error_map"] is not None:
-        right.append(_layer("error map", record["error_map"], side_px))
+        right.append(layer("error map", record["error_map"]))
     hole = Layer("show the mask", hole_preview(mask.known, side_px))
     return [Comparison(left, right, hole)]
-
-
-def _layer(name: str, path: str, side_px: int) -> Layer:
-    return Layer(name, preview(read_picture(Path(path)).pixels, side_px))
 
 
 def _curves(history: list[dict[str, Any]]) -> Iterator[Curve]:
@@ -66,7 +68,7 @@ def _curves(history: list[dict[str, Any]]) -> Iterator[Curve]:
         if len(stage["points"]) < _FEWEST_POINTS:
             continue
         meaning, unit, note = _STAGES.get(stage["stage"], _WATCHED)
-        runs = f"The last of {stage['runs']} runs." if stage["runs"] > 1 else ""
+        runs = f"One of {stage['runs']} runs." if stage["runs"] > 1 else ""
         yield draw_curve(
             stage["points"],
             title=stage["stage"],

@@ -72,7 +72,7 @@ def _restore(files: Files, inputs: Inputs, settings: Settings, *, shown: bool) -
     save_picture(files.output, result.restored, like=inputs.picture, overwrite=files.overwrite)
     written = as_written(result.restored, inputs.picture)
     record = inpaint_record(files, inputs, settings, result, written)
-    record["history"] = history.as_record()
+    record["history"] = history.as_record(result)
     if files.error_map is not None:
         record["error_map_white"] = _write_error_map(files.error_map, result, overwrite=files.overwrite)
     if files.figure is not None:
