@@ -26,6 +26,28 @@ def photo(size_px: int) -> NDArray[np.float64]:
     return rounded
 
 
+def large_photo(height: int, width: int) -> NDArray[np.float64]:
+    """Return the photograph side by side, mirrored in turn, with grain, shape (h, w, 3), k / 255."""
+    tile_px = max(min(height, width) // 3, 32)
+    tile = photo(tile_px)
+    pair = np.concatenate([tile, tile[:, ::-1]], axis=1)
+    counts = -(-height // tile_px), -(-width // (2 * tile_px))
+    whole = np.tile(pair, (*counts, 1))[:height, :width]
+    grain = np.random.default_rng(0).normal(0.0, 1.5 / 255, whole.shape)
+    rounded: NDArray[np.float64] = np.rint((whole + grain).clip(0.0, 1.0) * 255) / 255
+    return rounded
+
+
+def caption_hole(height: int, width: int) -> NDArray[np.bool_]:
+    """Return three lines of text at the bottom, shape (height, width), True = letter."""
+    image = Image.new("L", (width, height))
+    size_px = max(height / 45, 8)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=size_px)
+    for line in range(3):
+        draw.text((10, height - (1.4 * line + 2) * size_px), _TEXT * 4, fill=255, font=font)
+    return np.asarray(image) > 0
+
+
 def text_hole(height: int, width: int) -> NDArray[np.bool_]:
     """Return lines of text, shape (height, width), True = letter: the pixels to be missing."""
     side = max(height, width)

@@ -207,6 +207,31 @@ def _command(rows: list[Row]) -> str:
     return table(["command", "seconds, median", "min", "max", "PSNR, dB"], lines)
 
 
+def _throughput(rows: list[Row]) -> str:
+    batches = [
+        [row["case"], f"{row['seconds']:.1f}", f"{row['images_per_minute']:.1f}", f"{row['ratio']:.2f}"]
+        for row in rows
+        if row["kind"] == "batch"
+    ]
+    large = [
+        [
+            f"{row['megapixels']:.0f} megapixels, {row['case']}",
+            f"{100 * row['missing_fraction']:.2g} %",
+            f"{row['seconds']:.0f}",
+            f"{row['peak_bytes'] / 1e9:.1f}",
+            f"{row['psnr_missing']:.2f}",
+        ]
+        for row in rows
+        if row["kind"] == "large"
+    ]
+    return "\n\n".join(
+        [
+            table(["pictures", "seconds", "a minute", "times faster"], batches),
+            table(["picture", "missing", "seconds", "peak memory, GB", "PSNR there, dB"], large),
+        ]
+    )
+
+
 def _milliseconds(seconds: float) -> str:
     milliseconds = 1e3 * seconds
     return f"{milliseconds:.2f}" if milliseconds < 10 else f"{milliseconds:.0f}"
@@ -230,6 +255,7 @@ _TABLES: dict[str, Callable[[list[Row]], str]] = {
     "bgsep": bgsep_tables.summary,
     "denoise": denoise_tables.summary,
     "command": _command,
+    "throughput": _throughput,
 }
 _DETAILS: dict[str, Callable[[list[Row]], str]] = {
     "bgsep": bgsep_tables.details,

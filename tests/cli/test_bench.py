@@ -170,3 +170,15 @@ def test_an_existing_output_is_kept(refused, tmp_path):
     (tmp_path / "a.json").write_text("mine")
     assert "exists already" in refused(4, "bench", "accuracy", "-o", tmp_path / "a.json")
     assert (tmp_path / "a.json").read_text() == "mine"
+
+
+def test_throughput(measure):
+    record = measure("throughput", "--num-images", "2", "--size-px", "32", "--large-px", "520", "64")
+    batches = [row for row in record["rows"] if row["kind"] == "batch"]
+    large = [row for row in record["rows"] if row["kind"] == "large"]
+    assert [row["case"].rpartition(", ")[2] for row in batches] == ["one command each", "a batch"] * 2
+    assert [row["ratio"] for row in batches[::2]] == [1, 1]
+    assert all(row["images_per_minute"] == pytest.approx(120 / row["seconds"]) for row in batches)
+    assert [row["case"] for row in large] == ["a dot", "three lines of text", "text all over"]
+    assert all(0 < row["missing_fraction"] < 0.5 and row["psnr_missing"] > 10 for row in large)
+    assert all(1e8 < row["peak_bytes"] < 3e9 for row in large)

@@ -6,7 +6,10 @@ import click
 
 from edlrr_cli.cli.groups import LazyGroup
 
-_NAMES = ("regularizer", "accuracy", "optimization", "table1", "bgsep", "denoise", "command", "report")
+_NAMES = (
+    *("regularizer", "accuracy", "optimization", "table1", "bgsep", "denoise"),
+    *("command", "throughput", "report"),
+)
 
 
 @click.group(

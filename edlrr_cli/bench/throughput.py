@@ -1,0 +1,144 @@
+"""Many pictures and large ones: what a batch gains over one command each, and what megapixels cost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edlrr_cli.bench.pictures import PHOTO, caption_hole, large_photo, photo, save_png, text_hole
+from edlrr_cli.bench.record import Row
+from edlrr_cli.errors import EdlrrError
+from edlrr_cli.media.images import read_picture
+from edlrr_cli.metrics import psnr
+
+NAME = "throughput"
+_QUALITIES = ("balanced", "fast")
+
+PARAMETERS = {
+    "image": PHOTO,
+    "mask": "of small pictures lines of text all over; of large ones three lines, lines all over, or one dot",
+    "large_image": "the same side by side, mirrored, with noise of standard deviation 1.5 of 255",
+    "seconds": "wall time, interpreters and imports included",
+    "peak_bytes": "largest resident set of the process",
+    "psnr_missing": "of the missing pixels alone",
+}
+
+_Pixels = NDArray[np.float64]
+_Hole = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """What a process took."""
+
+    seconds: float
+    peak_bytes: int
+
+
+def run(
+    *,
+    num_images: int,
+    size_px: int,
+    large_px: tuple[int, int],
+    device: str,
+    progress: Callable[[str], None],
+) -> list[Row]:
+    """Time batches beside loops of single commands, then large pictures.
+
+    Args:
+        num_images: Of a batch.
+        size_px: Sides of its pictures.
+        large_px: Height and width of the large picture.
+        device: As in ``edlrr inpaint``.
+        progress: Told what comes next.
+
+    Raises:
+        EdlrrError: A command failed.
+    """
+    how = ["--device", device, "--quiet", "--overwrite"]
+    batches = (_batch(num_images, size_px, quality, how, progress) for quality in _QUALITIES)
+    return [*(row for rows in batches for row in rows), *_large(large_px, how, progress)]
+
+
+def _batch(
+    num_images: int, size_px: int, quality: str, how: Sequence[str], progress: Callable[[str], None]
+) -> Iterator[Row]:
+    with _folder() as folder:
+        mask, images = folder / "mask.png", [folder / f"{number:03}.png" for number in range(num_images)]
+        clean, hole = photo(size_px), text_hole(size_px, size_px)
+        save_png(mask, hole.astype(np.float64))
+        for number, image in enumerate(images):  # no two alike
+            save_png(image, np.where(hole[..., None], 1.0, np.roll(clean, 7 * number, axis=1)))
+        common = ["--mask", str(mask), "--quality", quality, *how]
+        progress(f"a batch, {quality}")
+        together = _edlrr("inpaint", *map(str, images), "-o", str(folder / "out"), *common)
+        progress(f"one command each, {quality}")
+        each = [_edlrr("inpaint", str(image), *common) for image in images]
+    seconds = {"one command each": sum(ended.seconds for ended in each), "a batch": together.seconds}
+    for way, taken in seconds.items():
+        yield {
+            "kind": "batch",
+            "case": f"{num_images} of {size_px} x {size_px} pixels, {quality}, {way}",
+            "seconds": taken,
+            "images_per_minute": 60 * num_images / taken,
+            "ratio": seconds["one command each"] / taken,
+        }
+
+
+def _large(size_px: tuple[int, int], how: Sequence[str], progress: Callable[[str], None]) -> Iterator[Row]:
+    clean, (height, width) = large_photo(*size_px), size_px
+    dot = np.zeros(size_px, dtype=np.bool_)
+    dot[height // 2 : height // 2 + 5, width // 2 : width // 2 + 5] = True
+    holes = {
+        "a dot": dot,
+        "three lines of text": caption_hole(*size_px),
+        "text all over": text_hole(*size_px),
+    }
+    for name, hole in holes.items():
+        progress(f"large, {name}")
+        with _folder() as folder:
+            yield {"kind": "large", "case": name, **_restored(folder, clean, hole, how)}
+
+
+def _restored(folder: Path, clean: _Pixels, hole: _Hole, how: Sequence[str]) -> Row:
+    image, mask, output = (folder / f"{name}.png" for name in ("image", "mask", "output"))
+    save_png(image, np.where(hole[..., None], 1.0, clean))
+    save_png(mask, hole.astype(np.float64))
+    ended = _edlrr("inpaint", str(image), "--mask", str(mask), "-o", str(output), *how)
+    restored = read_picture(output).pixels
+    return {
+        "megapixels": hole.size / 1e6,
+        "missing_fraction": float(hole.mean()),
+        "seconds": ended.seconds,
+        "peak_bytes": ended.peak_bytes,
+        "psnr_missing": psnr(restored, clean, data_range=1.0, where=hole),
+    }
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="edlrr-bench-") as name:
+        yield Path(name)
+
+
+def _edlrr(*arguments: str) -> _Ended:
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "edlrr_cli", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        said = process.stderr.read() if process.stderr else b""
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        fault = said.decode(errors="replace").strip().rpartition("\n")[2]
+        raise EdlrrError(f"edlrr {arguments[0]} ended with code {process.returncode} ({fault})")
+    return _Ended(time.perf_counter() - started, 1024 * usage.ru_maxrss)
