@@ -36,9 +36,14 @@ class Batch:
     jobs: int | None
     shard: tuple[int, int] | None
 
-    def includes(self, images: Sequence[Path]) -> bool:
-        """Whether pictures are worked on as a batch, with a line for each."""
-        return is_batch(images) or self.skip_existing or self.dry_run or self.shard is not None
+    def includes(self, names: Sequence[Path], is_many: Callable[[Sequence[Path]], bool] = is_batch) -> bool:
+        """Whether what is named is worked on as a batch, with a line for each.
+
+        Args:
+            names: As given.
+            is_many: Whether they stand for any number of inputs.
+        """
+        return is_many(names) or self.skip_existing or self.dry_run or self.shard is not None
 
     def part_of(self, inputs: Sequence[Input]) -> Sequence[Input]:
         """Return the pictures of this shard; those of all shards together are all."""
@@ -67,12 +72,12 @@ def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(batch=batch, **given)
 
     for option in (
-        click.option("--shard", type=_Shard(), help="Every N-th image from the K-th on, for array jobs."),
+        click.option("--shard", type=_Shard(), help="Every N-th input from the K-th on, for array jobs."),
         click.option("--jobs", type=click.IntRange(min=1), help="Processes of a batch. [default: by device]"),
         click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing."),
-        click.option("--skip-existing", is_flag=True, help="Leave out images whose result is there."),
+        click.option("--skip-existing", is_flag=True, help="Leave out inputs whose result is there."),
         click.option(
-            "--suffix", help="Of results' names. [default: a word beside the image, none with -o FOLDER]"
+            "--suffix", help="Of results' names. [default: a word beside the input, none with -o FOLDER]"
         ),
         click.option(
             "--recursive", is_flag=True, help="Look into folders of folders, mirrored below -o FOLDER."
@@ -110,10 +115,14 @@ class Place:
         """
         if self.output is None:
             suffix = f"_{self.word}" if self.suffix is None else self.suffix
-            return of.path.with_name(output_name(of.path, suffix))
+            return of.path.with_name(self.name_of(of.path, suffix))
         if self.output.is_file():
             raise OutputError(f"output {self.output} is a file, and the results are many", "name a folder")
-        return self.output / of.folder / output_name(of.path, self.suffix or "")
+        return self.output / of.folder / self.name_of(of.path, self.suffix or "")
+
+    def name_of(self, path: Path, suffix: str) -> str:
+        """Return what the result of an input is called."""
+        return output_name(path, suffix)
 
 
 def jobs_for(device: str) -> int:

@@ -1,36 +1,45 @@
-"""``edlrr bgsep``: the options, and what is said at the end."""
+"""``edlrr bgsep``: which videos, in which manner, and what is told of them."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from edlrr_cli.cli.bgsep.options import default_folder, resolve, separation_options
+from edlrr_cli.cli.batch.inputs import Input
+from edlrr_cli.cli.batch.options import Batch, batch_options
+from edlrr_cli.cli.batch.run import Work, work_on
+from edlrr_cli.cli.bgsep.options import resolve, separation_options
+from edlrr_cli.cli.bgsep.single import Manner, Task, split_file
 from edlrr_cli.cli.options import FILE, common_options, report_options
 from edlrr_cli.cli.tell import tell
-from edlrr_cli.cli.threads import spin_briefly
+from edlrr_cli.errors import EXIT_OK
 
 
 @click.command(short_help="Split a video into background, foreground and masks.")
-@click.argument("source", type=FILE)
-@click.option("-o", "--output", type=FILE, help="Folder. [default: SOURCE_bgsep beside SOURCE]")
+@click.argument("sources", metavar="SOURCE...", type=FILE, nargs=-1, required=True)
+@click.option(
+    "-o", "--output", type=FILE, help="Folder; of many, of folders. [default: SOURCE_bgsep beside]"
+)
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped.")
+@batch_options
 @report_options
 @separation_options
 @common_options
 def bgsep(
     *,
-    source: Path,
+    sources: tuple[Path, ...],
     output: Path | None,
     resume: bool,
+    batch: Batch,
     as_json: bool,
     overwrite: bool,
     quiet: bool,
     **flags: Any,
-) -> None:
-    """Split SOURCE into its background, what moves in front of it, and the masks of that.
+) -> int:
+    """Split each SOURCE into its background, what moves in front of it, and the masks of that.
 
     \b
     edlrr bgsep clip.mp4
@@ -38,18 +47,48 @@ def bgsep(
     edlrr bgsep 'frames/*.png' -o out/ --format mkv --codec ffv1
     edlrr bgsep clip.mp4 --fit full --reg exact-laplace --lam 2
     edlrr bgsep clip.mp4 --method mog2 --json
+    edlrr bgsep cameras --recursive -o split --skip-existing --resume --json
 
-    SOURCE is a video file, a folder of images or a pattern of names, from a camera that stands still. The
-    output folder gets background, foreground and mask as videos, background.png, overview.png and
+    SOURCE is a video from a camera that stands still: a video file, a folder of images or a pattern of their
+    names. A folder of videos, a pattern of videos or of folders, and several names stand for many: each gets
+    a folder of its name in the output folder, one that fails is told and the rest goes on, and the exit code
+    is 1 then. Folders that hold results are left out, and one that holds images and videos is refused.
+
+    The output folder gets background, foreground and mask as videos, background.png, overview.png and
     report.json. Until they are complete, the finished parts are in its folder parts/; after Ctrl-C
-    --resume goes on behind them, and --overwrite starts anew. Audio is left out.
+    --resume goes on behind them, and --overwrite starts anew. What has its report.json is what
+    --skip-existing leaves out. Audio is left out.
     """
-    spin_briefly()
     settings = resolve(flags)
-    from edlrr_cli.cli.bgsep.report import IN_FILE_ALONE, bgsep_lines
-    from edlrr_cli.cli.bgsep.run import Manner, run
+    from edlrr_cli.cli.bgsep.outputs import Outputs
+    from edlrr_cli.cli.bgsep.report import bgsep_line, bgsep_lines
+    from edlrr_cli.cli.bgsep.sources import Folders, find_sources, require_one_kind, stand_for_many
 
-    manner = Manner(resume=resume, overwrite=overwrite, quiet=quiet)
-    record = run(source, output or default_folder(source), settings, manner)
-    said = {name: value for name, value in record.items() if name not in IN_FILE_ALONE}
-    tell(said, bgsep_lines(record), as_json=as_json, quiet=quiet)
+    is_many = partial(stand_for_many, recursive=batch.recursive)
+    in_batch = batch.includes(sources, is_many)
+    place = Folders(output, batch.suffix, "bgsep")
+
+    def task_of(of: Input, folder: Path) -> Task:
+        require_one_kind(of.path)
+        return Task(of.path, folder, settings, Manner(resume, overwrite, quiet or in_batch))
+
+    def is_done(folder: Path) -> bool:
+        return Outputs(folder, settings.encoding).complete
+
+    if not in_batch:
+        only = Input(sources[0])
+        record = split_file(task_of(only, place.of_one(only)))
+        tell(record, bgsep_lines(record), as_json=as_json, quiet=quiet)
+        return EXIT_OK
+    work = Work(
+        split_file,
+        bgsep_line,
+        as_json,
+        quiet,
+        find_sources,
+        is_many,
+        is_done,
+        unit="video",
+        go_on="--skip-existing --resume",
+    )
+    return work_on(sources, task_of, place, batch, work, device=settings.config.device)

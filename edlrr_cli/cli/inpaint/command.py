@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from edlrr_cli.cli.batch.inputs import Input, companion
+from edlrr_cli.cli.batch.inputs import Input, companion, find_inputs
 from edlrr_cli.cli.batch.options import Batch, Place, batch_options
 from edlrr_cli.cli.batch.run import Record, Work, work_on
 from edlrr_cli.cli.inpaint.files import Files
@@ -95,7 +96,8 @@ def inpaint(
         return EXIT_OK
     if figure is not None or error_map is not None:
         raise UsageError("--figure and --error-map are of one picture", "leave them out of a batch")
-    work = Work(restore_file, _line_of, as_json, quiet, leave_out=mask_suffix)
+    find = partial(find_inputs, leave_out=mask_suffix)
+    work = Work(restore_file, _line_of, as_json, quiet, find)
     return work_on(images, task_of, place, batch, work, device=settings.config.device)
 
 
