@@ -30,6 +30,7 @@ MAY_IMPORT = {
 ONLY_IN = {
     "av": {"media"},
     "click": {"cli"},
+    "distributed": {"cli"},
     "PIL": {"media", "bench"},
     "safetensors": {"media"},
     "tifffile": {"media"},

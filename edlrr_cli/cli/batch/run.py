@@ -19,11 +19,12 @@ import click
 
 from edlrr_cli import __version__
 from edlrr_cli.cli.app import Fault, fault_of
+from edlrr_cli.cli.batch.cluster import run_each_on
 from edlrr_cli.cli.batch.inputs import Input, find_inputs, is_batch
 from edlrr_cli.cli.batch.options import Batch, Place, jobs_for, make_folders
 from edlrr_cli.cli.batch.workers import run_each
 from edlrr_cli.cli.tell import as_json_text
-from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK, EdlrrError, InputError, UsageError
+from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK, EdlrrError, InputError, OutputError, UsageError
 
 Record = dict[str, Any]
 
@@ -46,6 +47,8 @@ class Work:
         line_of: Returns what people read of a record, beside the names of the files.
         as_json: Print one JSON object a picture on stdout.
         quiet: Print no lines; errors remain.
+        check: Raises `OutputError` for an output, and its input, that would be refused; for work that may
+            be repeated, and then replaces what is there.
         find: Returns the inputs that names stand for.
         is_many: Whether names stand for any number of them.
         is_done: Whether an output is there as a whole.
@@ -57,6 +60,7 @@ class Work:
     line_of: Callable[[Record], str]
     as_json: bool
     quiet: bool
+    check: Callable[[Path, Path], None]
     find: Callable[..., list[Input]] = find_inputs
     is_many: Callable[[Sequence[Path]], bool] = is_batch
     is_done: Callable[[Path], bool] = Path.exists
@@ -158,23 +162,37 @@ def _records(jobs: Sequence[Job], batch: Batch, work: Work, device: str) -> Iter
             yield {"status": "skipped", **said}
         elif batch.dry_run:
             yield {"status": "planned", **said}
+        elif batch.may_repeat and (refusal := _refusal(job, work)) is not None:
+            yield refusal
         else:
             left.append(job)
     if not left:
         return
-    for job, outcome in _outcomes(left, batch, partial(_guarded, work.call), device):
+    for job, outcome in _outcomes(left, batch, work, device):
         yield error_record(job.input, _died(outcome)) if isinstance(outcome, Exception) else outcome
 
 
 def _outcomes(
-    jobs: Sequence[Job], batch: Batch, call: Callable[[Job], Record], device: str
+    jobs: Sequence[Job], batch: Batch, work: Work, device: str
 ) -> Iterator[tuple[Job, Record | Exception]]:
     """Yield the record of each job, or what ended it, as it comes."""
+    call = partial(_guarded, work.call)
+    if batch.cluster is not None:
+        return run_each_on(batch.cluster, call, jobs, say=partial(_note, quiet=work.quiet))
     num_processes = min(batch.jobs or jobs_for(device), len(jobs))
     if num_processes == 1:
         return ((job, call(job)) for job in jobs)
     threads = max((os.cpu_count() or 1) // num_processes, 1)
     return run_each(call, jobs, jobs=num_processes, threads=threads)
+
+
+def _refusal(job: Job, work: Work) -> Record | None:
+    """Return the record of a job whose output must not be replaced."""
+    try:
+        work.check(job.output, job.input)
+    except OutputError as error:
+        return error_record(job.input, error)
+    return None
 
 
 def _guarded(call: Callable[[Any], Record], job: Job) -> Record:
@@ -202,6 +220,11 @@ def _tell(record: Record, work: Work) -> None:
     elif not work.quiet and record["status"] != "error":
         told = work.line_of(record) if record["status"] == "ok" else ""
         _echo(f"{record['status']:<9}{record['input']} -> {record['output']}{told and '  ' + told}")
+
+
+def _note(text: str, *, quiet: bool) -> None:
+    if not quiet:
+        _echo(f"edlrr: {text}", err=True)
 
 
 def _echo(text: str, *, err: bool = False) -> None:

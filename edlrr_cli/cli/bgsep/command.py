@@ -20,9 +20,7 @@ from edlrr_cli.errors import EXIT_OK
 
 @click.command(short_help="Split a video into background, foreground and masks.")
 @click.argument("sources", metavar="SOURCE...", type=FILE, nargs=-1, required=True)
-@click.option(
-    "-o", "--output", type=FILE, help="Folder; of many, of folders. [default: SOURCE_bgsep beside]"
-)
+@click.option("-o", "--output", type=FILE, help="Folder; of many, of folders. [default: SOURCE_bgsep beside]")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped.")
 @batch_options
 @report_options
@@ -61,6 +59,7 @@ def bgsep(
     """
     settings = resolve(flags)
     from edlrr_cli.cli.bgsep.outputs import Outputs
+    from edlrr_cli.cli.bgsep.parts import PARTS, Parts
     from edlrr_cli.cli.bgsep.report import bgsep_line, bgsep_lines
     from edlrr_cli.cli.bgsep.sources import Folders, find_sources, require_one_kind, stand_for_many
 
@@ -70,7 +69,14 @@ def bgsep(
 
     def task_of(of: Input, folder: Path) -> Task:
         require_one_kind(of.path)
-        return Task(of.path, folder, settings, Manner(resume, overwrite, quiet or in_batch))
+        again = batch.may_repeat
+        manner = Manner(resume or (again and not overwrite), overwrite or again, quiet or in_batch)
+        return Task(of.path, folder, settings, manner)
+
+    def check(folder: Path, source: Path) -> None:
+        Outputs(folder, settings.encoding).check(source, overwrite=overwrite)
+        if not resume:
+            Parts(folder / PARTS, {}).require_free(overwrite=overwrite)
 
     def is_done(folder: Path) -> bool:
         return Outputs(folder, settings.encoding).complete
@@ -85,6 +91,7 @@ def bgsep(
         bgsep_line,
         as_json,
         quiet,
+        check,
         find_sources,
         is_many,
         is_done,

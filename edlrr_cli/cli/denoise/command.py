@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from edlrr_cli.cli.options import FILE, common_options, report_options
 from edlrr_cli.cli.targets import Targets
 from edlrr_cli.cli.tell import tell
 from edlrr_cli.errors import EXIT_OK, UsageError
+from edlrr_cli.media.files import check_target
 
 
 @click.command(short_help="Remove noise from images.")
@@ -72,7 +74,7 @@ def denoise(
     def task_of(of: Input, target: Path) -> Task:
         clean = reference and companion(reference, of, suffix="", what="reference")
         files = Files(of.path, clean, model)
-        targets = Targets(target, figure, files.given, overwrite)
+        targets = Targets(target, figure, files.given, overwrite or batch.may_repeat)
         return Task(files, targets, config, Experiment(add_noise, seed), quiet or batch.includes(images))
 
     if not batch.includes(images):
@@ -81,7 +83,7 @@ def denoise(
         return EXIT_OK
     if figure is not None:
         raise UsageError("--figure is of one picture", "leave it out of a batch")
-    work = Work(denoise_file, _line_of, as_json, quiet)
+    work = Work(denoise_file, _line_of, as_json, quiet, partial(check_target, overwrite=overwrite))
     return work_on(images, task_of, place, batch, work, device=config.device)
 
 

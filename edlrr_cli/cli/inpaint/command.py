@@ -17,6 +17,7 @@ from edlrr_cli.cli.options import FILE, PRESET, common_options, report_options, 
 from edlrr_cli.cli.settings import Settings, preset_names, resolve
 from edlrr_cli.cli.tell import tell
 from edlrr_cli.errors import EXIT_OK, UsageError
+from edlrr_cli.media.files import check_target
 
 
 @click.command(short_help="Fill the missing pixels of images.")
@@ -86,7 +87,7 @@ def inpaint(
             output=target,
             figure=figure,
             error_map=error_map,
-            overwrite=overwrite,
+            overwrite=overwrite or batch.may_repeat,
         )
         return Task(files, settings, quiet=quiet or batch.includes(images))
 
@@ -96,8 +97,9 @@ def inpaint(
         return EXIT_OK
     if figure is not None or error_map is not None:
         raise UsageError("--figure and --error-map are of one picture", "leave them out of a batch")
+    check = partial(check_target, overwrite=overwrite)
     find = partial(find_inputs, leave_out=mask_suffix)
-    work = Work(restore_file, _line_of, as_json, quiet, find)
+    work = Work(restore_file, _line_of, as_json, quiet, check, find)
     return work_on(images, task_of, place, batch, work, device=settings.config.device)
 
 
