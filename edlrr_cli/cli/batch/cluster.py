@@ -25,7 +25,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _CONNECT_S = 5
-_PATIENCE_S = 10
+_PATIENCE_S = 5
 # Of a task that could not be begun; how often one goes on after its worker died, the scheduler decides.
 _RETRIES = 2
 
