@@ -299,3 +299,10 @@ def test_settings_are_refused_before_the_first_video(refused, many):
     asked = ("bgsep", many / "in", "-o", many / "out")
     assert "between 0 and 51" in refused(EXIT_USAGE, *asked, "--quality", "99")
     assert not (many / "out").exists()
+
+
+def test_a_name_that_no_file_can_have(refused):
+    name = 300 * "x" + ".mp4"
+    assert refused(EXIT_INPUT, "bgsep", name) == (
+        f"edlrr: error: {name}: no file has so long a name; check the name\n"
+    )

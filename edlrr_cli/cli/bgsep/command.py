@@ -20,7 +20,9 @@ from edlrr_cli.errors import EXIT_OK
 
 @click.command(short_help="Split a video into background, foreground and masks.")
 @click.argument("sources", metavar="SOURCE...", type=FILE, nargs=-1, required=True)
-@click.option("-o", "--output", type=FILE, help="Folder; of many, of folders. [default: SOURCE_bgsep beside]")
+@click.option(
+    "-o", "--output", type=FILE, help="Folder; of many, the one around theirs. [default: SOURCE_bgsep beside]"
+)
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped.")
 @batch_options
 @report_options
