@@ -117,6 +117,8 @@ def _connected(address: str) -> Iterator[Client]:
         raise DeviceError(f"no Dask scheduler answers at {address}", "start it: dask scheduler") from error
     try:
         yield client
+    except OSError as error:
+        raise _lost(address) from error
     finally:
         with suppress(Exception):
             client.close(timeout=_CONNECT_S)
@@ -132,6 +134,12 @@ def _require_this_version(client: Client) -> None:
 
 def _unfit(fault: str) -> DeviceError:
     return DeviceError(f"{fault}, this is {__version__}", "install the same version for the workers")
+
+
+def _lost(address: str) -> EdlrrError:
+    return EdlrrError(
+        f"the scheduler {address} is lost, or has dropped the batch", "go on with --skip-existing"
+    )
 
 
 def _next(
@@ -154,9 +162,7 @@ def _outcome(future: Future[Any], address: str) -> Any:
     try:
         return future.result()
     except CancelledError as error:
-        raise EdlrrError(
-            f"the scheduler {address} is lost, or has dropped the batch", "go on with --skip-existing"
-        ) from error
+        raise _lost(address) from error
     except KilledWorker:
         return EdlrrError("each worker that took it died", "give the workers more memory, or see their logs")
     except (ImportError, AttributeError) as error:  # where it was unpickled; those of the call are records
