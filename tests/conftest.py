@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import html
+import json
+import re
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,3 +133,94 @@ def op_census() -> Callable[..., contextlib.AbstractContextManager[set[str]]]:
         assert not found, f"factorisations were called: {found}"
 
     return census
+
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_WIDTHS_PX = (390, 1280)
+_VOID = {"meta", "input", "img", "br"}
+
+
+class _Document(HTMLParser):
+    """A strict reader: every tag must be closed, in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.elements = [], []
+        self.feed(text)
+        self.close()
+        assert not self.open, f"left open: {self.open[-1][0]}"
+
+    def handle_starttag(self, tag, attrs):
+        names = [name for name, _ in attrs]
+        assert len(names) == len(set(names)), f"{tag}: an attribute twice"
+        element = (tag, dict(attrs), [])
+        self.elements.append(element)
+        if tag not in _VOID:
+            self.open.append(element)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop()[0] == tag, f"</{tag}> closes another"
+
+    def handle_data(self, data):
+        for _, _, text in self.open:
+            text.append(data)
+
+    def all(self, tag):
+        return [
+            (attrs, " ".join("".join(text).split())) for name, attrs, text in self.elements if name == tag
+        ]
+
+
+@pytest.fixture(scope="session")
+def html_document() -> type[_Document]:
+    """A strict reader of pages, which fails for a page that is not whole."""
+    return _Document
+
+
+@pytest.fixture
+def browse(tmp_path: Path) -> Callable[..., tuple[dict[str, Any], list[str]]]:
+    """Open a page in frames of a phone's and a desktop's width, and run a script in each.
+
+    The script finds the window ``view``, its document ``inner`` and the object ``seen`` to fill. Returns
+    what was seen by width, and the messages of the console.
+    """
+    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if browser is None:
+        pytest.skip("no Chromium here")
+
+    def opened(page: str, script: str, scheme: str = "light") -> tuple[dict[str, Any], list[str]]:
+        frames = "".join(
+            f'<iframe id="{width}" width="{width}" height="800" style="border:0" '
+            f'srcdoc="{html.escape(page)}"></iframe>'
+            for width in _WIDTHS_PX
+        )
+        around = """
+            const report = {};
+            addEventListener("load", () => {
+              for (const frame of document.querySelectorAll("iframe")) {
+                const view = frame.contentWindow, inner = frame.contentDocument, seen = {};
+                SCRIPT
+                report[frame.id] = seen;
+              }
+              document.title = JSON.stringify(report);
+            });
+        """.replace("SCRIPT", script)
+        path = tmp_path / "frames.html"
+        path.write_text(f"<!DOCTYPE html><title></title><script>{around}</script>{frames}", encoding="utf-8")
+        options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+        options += ["--enable-logging=stderr", "--virtual-time-budget=2000", "--dump-dom"]
+        options += ["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []
+        ended = subprocess.run(
+            [browser, *options, path.as_uri()], capture_output=True, text=True, timeout=60, check=True
+        )
+        messages = [line for line in ended.stderr.splitlines() if "CONSOLE" in line]
+        title = re.search(r"<title>(.*?)</title>", ended.stdout, flags=re.DOTALL)
+        assert title is not None
+        return json.loads(html.unescape(title[1])), messages
+
+    return opened

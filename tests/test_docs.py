@@ -98,6 +98,11 @@ def test_every_penalty_method_and_command_is_documented(name):
     assert f"`{name}`" in README or f"edlrr {name}" in README
 
 
+def test_the_reference_is_that_of_the_commands():
+    """COMMANDS.md is made by edlrr show commands."""
+    assert run(["show", "commands"], ROOT).stdout == (ROOT / "COMMANDS.md").read_text()
+
+
 def test_the_source_of_every_method_is_documented():
     (section,) = re.findall(r"^## Compared methods\n(.*?)^## ", README, flags=re.MULTILINE | re.DOTALL)
     for name, method in METHODS.items():

@@ -24,11 +24,13 @@ class Progress:
         step: Steps done.
         num_steps: Steps at most.
         loss: What the method watches: its objective, or the change that it stops by.
+        stage: The method.
     """
 
     step: int
     num_steps: int
     loss: float
+    stage: str
 
 
 Callback = Callable[[Progress], None]
@@ -80,7 +82,7 @@ class Monitor:
             raise NumericsError(f"{self._method} became {loss} at step {step}", "change its parameters")
         self.history.append((step, loss))
         if self._callback is not None:
-            self._callback(Progress(step, self._num_steps, loss))
+            self._callback(Progress(step, self._num_steps, loss, self._method))
 
     def result(self, raw: Pixels, *, converged: bool) -> Result:
         """Return the outcome of the loop."""

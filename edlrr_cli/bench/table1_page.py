@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from edlrr_cli.bench.paper_table1 import CITATION
@@ -18,6 +16,7 @@ from edlrr_cli.bench.report import made_with
 from edlrr_cli.bench.table1_means import GROUPS, Means, average, in_seconds, two_best
 from edlrr_cli.bench.table1_plot import svg
 from edlrr_cli.errors import InputError
+from edlrr_cli.pages.render import data_uri, template
 
 _TEMPLATE = "table1_page.html.j2"
 _OVERALL = "mean"
@@ -142,11 +141,7 @@ def page(record: Record, pictures: Path | None) -> str:
         context = _context(record, pictures)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(f"the table1 record lacks its numbers ({error!r})", "make it again") from error
-    loader = PackageLoader("edlrr_cli", "bench")
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template(_TEMPLATE).render(context)
+    return template("bench", _TEMPLATE).render(context)
 
 
 def _context(record: Record, pictures: Path | None) -> dict[str, Any]:
@@ -333,7 +328,7 @@ def _pictures(
 def _embedded(path: Path) -> str | None:
     """Return a JPEG file as a data URI; None if there is none."""
     try:
-        return f"data:image/jpeg;base64,{b64encode(path.read_bytes()).decode()}"
+        return data_uri(path.read_bytes(), "image/jpeg")
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -171,6 +171,15 @@ def report_options(command: _Command) -> _Command:
     return as_json(overwrite(quiet(command)))
 
 
+def page_option(command: _Command) -> _Command:
+    """Give a command ``--report``, a page of what it has done."""
+    return click.option(
+        "--report",
+        type=FILE,
+        help="Also write an HTML page: before and after with a slider, numbers, curves.",
+    )(command)
+
+
 def common_options(command: _Command) -> _Command:
     """Give a command what every command has: ``--debug``, which the boundary looks for."""
     return click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")(

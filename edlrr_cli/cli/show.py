@@ -24,7 +24,17 @@ _METHOD_ROW = "{:<17}{:<26}{:<24}{}"
 
 @click.group(cls=HelpfulGroup)
 def show() -> None:
-    """Show the penalties behind --reg and the methods behind --method."""
+    """Show the penalties behind --reg, the methods behind --method, and all commands."""
+
+
+@show.command()
+@common_options
+@click.pass_context
+def commands(context: click.Context, /) -> None:
+    """Print the reference of all commands, in Markdown."""
+    from edlrr_cli.cli.reference import reference
+
+    click.echo(reference(context.find_root().command))
 
 
 @show.command()

@@ -104,7 +104,7 @@ def write_gray(path: Path, pixels: _Pixels) -> None:
         OutputError: Writing failed.
         NumericsError: NaN or Inf in it.
     """
-    write_atomic(path, encode_image(path, _to_image(pixels), "PNG"))
+    write_atomic(path, encode_image(path, to_image(pixels), "PNG"))
 
 
 def write_figure(path: Path, panels: Sequence[Panel], *, overwrite: bool) -> None:
@@ -159,7 +159,7 @@ def check_figure(path: Path, *inputs: Path, overwrite: bool) -> None:
 
 def _compose(panels: Sequence[Panel]) -> Image.Image:
     widest_px = (MAX_FIGURE_PX - _MARGIN_PX) // len(panels) - _MARGIN_PX
-    pictures = [_scaled(_to_image(panel.pixels), widest_px) for panel in panels]
+    pictures = [_scaled(to_image(panel.pixels), widest_px) for panel in panels]
     column_px = max(picture.width for picture in pictures)
     titles = _typeset([panel.title for panel in panels], column_px, column_px // 16)
     captions = _typeset([panel.caption for panel in panels], column_px, column_px // 18)
@@ -209,7 +209,12 @@ def _typeset(texts: Sequence[str], column_px: int, wanted_px: int) -> _Row:
     return _Row(images, height)
 
 
-def _to_image(pixels: _Pixels) -> Image.Image:
+def to_image(pixels: _Pixels) -> Image.Image:
+    """Return pixels, shape (h, w) or (h, w, c), c = 1 or 3, shown on [0, 1], as an 8-bit image.
+
+    Raises:
+        NumericsError: NaN or Inf among them.
+    """
     if not np.isfinite(pixels).all():
         raise NumericsError("panel: NaN or Inf cannot be shown")
     levels = np.rint(as_shown(np.clip(pixels, 0.0, 1.0)) * 255).astype(np.uint8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,10 +59,24 @@ def write_atomic(path: Path, content: bytes) -> None:
     Raises:
         OutputError: Writing or renaming failed (disk full, name too long).
     """
+    write_pieces(path, [content])
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file piece by piece, as `write_atomic` writes it whole.
+
+    Args:
+        path: The final file; replaced if it exists.
+        pieces: Of its content, which are not held together in memory.
+
+    Raises:
+        OutputError: Writing or renaming failed.
+    """
     temporary = path.with_name(f".edlrr-{uuid.uuid4().hex[:12]}.tmp")
     with writing(path):
         try:
-            temporary.write_bytes(content)
+            with temporary.open("wb") as file:
+                file.writelines(pieces)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -95,6 +95,12 @@ class Picture:
         floats = self.floats.within(known)
         return replace(self, floats=floats, pixels=floats.to_unit(floats.values))
 
+    def pixels_of(self, other: Picture) -> NDArray[np.float64]:
+        """Return the pixels of another picture, floats on the range of this one's."""
+        if self.floats is None or other.floats is None:
+            return other.pixels
+        return self.floats.to_unit(other.floats.values)
+
     @property
     def size_px(self) -> tuple[int, int]:
         """Return (height, width) in pixels."""
@@ -136,9 +142,7 @@ def read_reference(path: Path, like: Picture) -> NDArray[np.float64]:
         raise InputError(
             f"reference {path} is {kinds[0]}, the image is {kinds[1]}", "give the image before the damage"
         )
-    if like.floats is not None and reference.floats is not None:
-        return like.floats.to_unit(reference.floats.values)
-    return reference.pixels
+    return like.pixels_of(reference)
 
 
 def _kind(picture: Picture) -> str:

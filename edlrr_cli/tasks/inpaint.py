@@ -61,6 +61,7 @@ class Progress:
         loss: The objective, of the current scale and emphasis.
         held_out_rmse: Root mean square error on the held-out known pixels, on the [0, 1] scale.
         current: Returns the image as it stands, shape (h, w, c), float64.
+        stage: The prior at work, ``"polish"``, or ``"windows"`` of a large picture, which are the steps then.
     """
 
     step: int
@@ -68,6 +69,7 @@ class Progress:
     loss: float
     held_out_rmse: float | None
     current: Callable[[], Pixels]
+    stage: str = "global"
 
 
 @dataclass(frozen=True)

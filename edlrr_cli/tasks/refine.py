@@ -99,7 +99,7 @@ class Refiner:
         """
         if prior not in self._priors:
             raise UsageError(f"the prior {prior} needs a denoiser", "load one, or take another prior")
-        return self._run(self._priors[prior], start, known)
+        return self._run(prior, self._priors[prior], start, known)
 
     def polish(self, start: Pixels, known: Bools, error: float) -> Pixels:
         """Return a nearly finished picture a little improved, by a short run of ``local``.
@@ -112,15 +112,15 @@ class Refiner:
         first = min(_POLISH.error_start, error)
         last = _POLISH.error_end * first / _POLISH.error_start
         effort = replace(_POLISH, error_start=first, error_end=last)
-        return self._run(partial(lower_window_ranks, effort=effort), start, known)
+        return self._run("polish", partial(lower_window_ranks, effort=effort), start, known)
 
-    def _run(self, prior: _Prior, start: Pixels, known: Bools) -> Pixels:
+    def _run(self, stage: str, prior: _Prior, start: Pixels, known: Bools) -> Pixels:
         def pixels(X: Tensor) -> Pixels:
             return np.where(known[..., None], start, to_pixels(X).clip(0.0, 1.0))
 
         def told(number: int, count: int, penalty: float, X: Tensor) -> None:
             if self._callback is not None:
-                self._callback(Progress(number, count, penalty, None, lambda: pixels(X)))
+                self._callback(Progress(number, count, penalty, None, lambda: pixels(X), stage))
 
         X = as_channels(start, device=self._device, dtype=torch.float32)
         here = torch.from_numpy(known).to(self._device)

@@ -115,7 +115,7 @@ def _counted(callback: Callback, num_windows: int) -> Callable[[int, Result], No
     """Return what tells of windows as of steps."""
 
     def finished(count: int, result: Result) -> None:
-        callback(Progress(count, num_windows, result.penalty, None, lambda: result.restored))
+        callback(Progress(count, num_windows, result.penalty, None, lambda: result.restored, "windows"))
 
     return finished
 

@@ -306,3 +306,13 @@ def test_a_name_that_no_file_can_have(refused):
     assert refused(EXIT_INPUT, "bgsep", name) == (
         f"edlrr: error: {name}: no file has so long a name; check the name\n"
     )
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_page_of_many(run, many, jobs):
+    asked = ("bgsep", many / "in", "--recursive", "-o", many / "out", "--method", "median", "--jobs", jobs)
+    told = records(run(*asked, "--report", many / "page.html", "--json"))
+    assert not any({"stills", "windows"} & set(record) for record in told)
+    page = (many / "page.html").read_text()
+    assert "3 done, 1 failed" in page
+    assert page.count("data:image/") >= 3 * 4

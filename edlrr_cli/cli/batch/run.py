@@ -54,6 +54,8 @@ class Work:
         is_done: Whether an output is there as a whole.
         unit: What an input is, for the bar.
         go_on: What goes on where an interrupted batch stopped.
+        reported: Takes each record, for a page.
+        untold: Names of what is of the page alone, and not printed.
     """
 
     call: Callable[[Any], Record]
@@ -66,6 +68,8 @@ class Work:
     is_done: Callable[[Path], bool] = Path.exists
     unit: str = "picture"
     go_on: str = "--skip-existing"
+    reported: Callable[[Record], None] = lambda record: None
+    untold: tuple[str, ...] = ()
 
 
 def work_on(
@@ -103,6 +107,7 @@ def work_on(
         with _bar(total, work.unit, shown=shown) as advance:
             for record in chain(failed, _records(jobs, batch, work, device)):
                 counts[record["status"]] += 1
+                work.reported(record)
                 _tell(record, work)
                 advance()
     except KeyboardInterrupt:
@@ -216,7 +221,7 @@ def _tell(record: Record, work: Work) -> None:
         fault = Fault(record["error"], record["remedy"], record["exit_code"])
         _echo(fault.line(), err=True)
     if work.as_json:
-        _echo(as_json_text(record))
+        _echo(as_json_text({name: value for name, value in record.items() if name not in work.untold}))
     elif not work.quiet and record["status"] != "error":
         told = work.line_of(record) if record["status"] == "ok" else ""
         _echo(f"{record['status']:<9}{record['input']} -> {record['output']}{told and '  ' + told}")

@@ -13,7 +13,8 @@ from edlrr_cli.cli.batch.options import Batch, batch_options
 from edlrr_cli.cli.batch.run import Work, work_on
 from edlrr_cli.cli.bgsep.options import resolve, separation_options
 from edlrr_cli.cli.bgsep.single import Manner, Task, split_file
-from edlrr_cli.cli.options import FILE, common_options, report_options
+from edlrr_cli.cli.options import FILE, common_options, page_option, report_options
+from edlrr_cli.cli.report.page import Kind, reporting
 from edlrr_cli.cli.tell import tell
 from edlrr_cli.errors import EXIT_OK
 
@@ -26,6 +27,7 @@ from edlrr_cli.errors import EXIT_OK
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped.")
 @batch_options
 @report_options
+@page_option
 @separation_options
 @common_options
 def bgsep(
@@ -37,6 +39,7 @@ def bgsep(
     as_json: bool,
     overwrite: bool,
     quiet: bool,
+    report: Path | None,
     **flags: Any,
 ) -> int:
     """Split each SOURCE into its background, what moves in front of it, and the masks of that.
@@ -48,6 +51,7 @@ def bgsep(
     edlrr bgsep clip.mp4 --fit full --reg exact-laplace --lam 2
     edlrr bgsep clip.mp4 --method mog2 --json
     edlrr bgsep cameras --recursive -o split --skip-existing --resume --json
+    edlrr bgsep clip.mp4 --report clip.html
 
     SOURCE is a video from a camera that stands still: a video file, a folder of images or a pattern of their
     names. A folder of videos, a pattern of videos or of folders, and several names stand for many: each gets
@@ -62,17 +66,23 @@ def bgsep(
     settings = resolve(flags)
     from edlrr_cli.cli.bgsep.outputs import Outputs
     from edlrr_cli.cli.bgsep.parts import PARTS, Parts
-    from edlrr_cli.cli.bgsep.report import bgsep_line, bgsep_lines
+    from edlrr_cli.cli.bgsep.report import IN_FILE_ALONE, bgsep_line, bgsep_lines
+    from edlrr_cli.cli.bgsep.section import bgsep_section
     from edlrr_cli.cli.bgsep.sources import Folders, find_sources, require_one_kind, stand_for_many
 
     is_many = partial(stand_for_many, recursive=batch.recursive)
-    in_batch = batch.includes(sources, is_many)
+    many = batch.includes(sources, is_many)
     place = Folders(output, batch.suffix, "bgsep")
 
     def task_of(of: Input, folder: Path) -> Task:
         require_one_kind(of.path)
         again = batch.may_repeat
-        manner = Manner(resume or (again and not overwrite), overwrite or again, quiet or in_batch)
+        manner = Manner(
+            resume=resume or (again and not overwrite),
+            overwrite=overwrite or again,
+            quiet=quiet or many,
+            shown=report is not None,
+        )
         return Task(of.path, folder, settings, manner)
 
     def check(folder: Path, source: Path) -> None:
@@ -83,21 +93,30 @@ def bgsep(
     def is_done(folder: Path) -> bool:
         return Outputs(folder, settings.encoding).complete
 
-    if not in_batch:
-        only = Input(sources[0])
+    only = Input(sources[0])
+    folder = output if many else place.of_one(only)
+    unlisted = (*IN_FILE_ALONE, "stills")
+    kind = Kind("bgsep", lambda record, _: bgsep_section(record), bgsep_line, unlisted)
+    page = None if batch.dry_run else report
+    with reporting(page, kind, *sources, output=folder, overwrite=overwrite, many=many) as add:
+        if many:
+            work = Work(
+                split_file,
+                bgsep_line,
+                as_json,
+                quiet,
+                check,
+                find_sources,
+                is_many,
+                is_done,
+                unit="video",
+                go_on="--skip-existing --resume",
+                reported=add,
+                untold=unlisted,
+            )
+            return work_on(sources, task_of, place, batch, work, device=settings.config.device)
         record = split_file(task_of(only, place.of_one(only)))
-        tell(record, bgsep_lines(record), as_json=as_json, quiet=quiet)
-        return EXIT_OK
-    work = Work(
-        split_file,
-        bgsep_line,
-        as_json,
-        quiet,
-        check,
-        find_sources,
-        is_many,
-        is_done,
-        unit="video",
-        go_on="--skip-existing --resume",
-    )
-    return work_on(sources, task_of, place, batch, work, device=settings.config.device)
+        add(record)
+    said = {name: value for name, value in record.items() if name not in unlisted}
+    tell(said, bgsep_lines(record), as_json=as_json, quiet=quiet)
+    return EXIT_OK

@@ -14,7 +14,14 @@ from typing import Any
 from edlrr_cli.cli.bgsep.layers import write_layers
 from edlrr_cli.cli.bgsep.outputs import BACKGROUND, MASKS, OVERVIEW, REPORT, Outputs
 from edlrr_cli.cli.bgsep.parts import NUM_FRAMES, Parts
-from edlrr_cli.cli.bgsep.stills import Choice, load_stills, save_still, write_background, write_overview
+from edlrr_cli.cli.bgsep.stills import (
+    Choice,
+    Still,
+    load_stills,
+    save_still,
+    write_background,
+    write_overview,
+)
 from edlrr_cli.media.files import write_atomic, writing
 from edlrr_cli.media.video import VideoInfo
 from edlrr_cli.media.video_join import join_videos
@@ -63,7 +70,7 @@ def _record(
     return shares
 
 
-def assemble(parts: Parts, outputs: Outputs, record: dict[str, Any], info: VideoInfo) -> None:
+def assemble(parts: Parts, outputs: Outputs, record: dict[str, Any], info: VideoInfo) -> list[Still]:
     """Make the outputs from the finished parts, publish them together, and remove the parts.
 
     Args:
@@ -71,6 +78,9 @@ def assemble(parts: Parts, outputs: Outputs, record: dict[str, Any], info: Video
         outputs: Replaced where they exist.
         record: Of the report.
         info: Of the source.
+
+    Returns:
+        The frames of the overview.
 
     Raises:
         OutputError: Writing failed; nothing was published, and the parts stay.
@@ -89,3 +99,4 @@ def assemble(parts: Parts, outputs: Outputs, record: dict[str, Any], info: Video
         write_atomic(stage / REPORT, json.dumps(record, indent=1, allow_nan=False).encode())
         outputs.publish(stage)
     parts.discard()
+    return choice.shown(stills)

@@ -16,6 +16,7 @@ from edlrr_cli.cli.bgsep.outputs import Outputs
 from edlrr_cli.cli.bgsep.parts import PARTS, Parts
 from edlrr_cli.cli.bgsep.recorder import assemble, record_parts
 from edlrr_cli.cli.bgsep.report import bgsep_record
+from edlrr_cli.cli.bgsep.section import comparison_of
 from edlrr_cli.cli.bgsep.single import Task
 from edlrr_cli.errors import EdlrrError
 from edlrr_cli.media.video import fingerprint, open_video
@@ -26,7 +27,7 @@ def run(task: Task) -> dict[str, Any]:
     """Split a video and write all outputs.
 
     Returns:
-        The record of the report's file.
+        The record of the report's file, perhaps with ``stills``.
 
     Raises:
         click.Abort: Ctrl-C; its text says what is left.
@@ -58,8 +59,8 @@ def run(task: Task) -> dict[str, Any]:
             resumed_at=first,
             seconds=time.perf_counter() - started,
         )
-        assemble(parts, outputs, record, video.info)
-    return record
+        stills = assemble(parts, outputs, record, video.info)
+    return {**record, "stills": [comparison_of(still) for still in stills]} if manner.shown else record
 
 
 @contextmanager

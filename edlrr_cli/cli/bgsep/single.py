@@ -18,11 +18,13 @@ class Manner:
         resume: Go on behind the finished parts of an interrupted run.
         overwrite: Replace existing outputs, and without ``resume`` finished parts too.
         quiet: Show no notes and no progress.
+        shown: Bring some frames back with the record, as ``stills``.
     """
 
     resume: bool
     overwrite: bool
     quiet: bool
+    shown: bool
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,13 @@ class Task:
 
 
 def split_file(task: Task) -> dict[str, Any]:
-    """Split one video and return the record of it, without the lists that are as long as the video.
+    """Split one video and return the record of it, see `edlrr_cli.cli.bgsep.run.run`.
 
     Raises:
         click.Abort: Ctrl-C; its text says what is left.
         EdlrrError: A file, a setting or the computation.
     """
     spin_briefly()
-    from edlrr_cli.cli.bgsep.report import IN_FILE_ALONE
     from edlrr_cli.cli.bgsep.run import run
 
-    return {name: value for name, value in run(task).items() if name not in IN_FILE_ALONE}
+    return run(task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,10 @@ class Choice:
         """
         places = [(2 * row + 1) * self.num_frames // (2 * _NUM_ROWS) for row in range(_NUM_ROWS)]
         return sorted(set(places))
+
+    def shown(self, stills: Mapping[int, Still]) -> list[Still]:
+        """Return those of the rows that there are."""
+        return [stills[index] for index in self.rows if index in stills]
 
     def __contains__(self, index: object) -> bool:
         return index == self.middle or index in self.rows
@@ -103,7 +108,7 @@ def write_overview(path: Path, stills: dict[int, Still], choice: Choice) -> None
     Raises:
         OutputError: Writing failed.
     """
-    shown = [stills[index] for index in choice.rows if index in stills]
+    shown = choice.shown(stills)
     write_grid(path, [_panels(still, titled=still is shown[0]) for still in shown], overwrite=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,11 +13,15 @@ from edlrr_cli.cli.batch.options import Batch, Place, batch_options
 from edlrr_cli.cli.batch.run import Record, Work, work_on
 from edlrr_cli.cli.denoise.options import denoising_options, resolve
 from edlrr_cli.cli.denoise.single import Experiment, Files, Task, denoise_file
-from edlrr_cli.cli.options import FILE, common_options, report_options
+from edlrr_cli.cli.options import FILE, common_options, page_option, report_options
+from edlrr_cli.cli.report.page import Kind, reporting
 from edlrr_cli.cli.targets import Targets
 from edlrr_cli.cli.tell import tell
 from edlrr_cli.errors import EXIT_OK, UsageError
 from edlrr_cli.media.files import check_target
+
+if TYPE_CHECKING:
+    from edlrr_cli.cli.report.section import Section
 
 
 @click.command(short_help="Remove noise from images.")
@@ -28,6 +32,7 @@ from edlrr_cli.media.files import check_target
 @click.option("--model", type=FILE, help="Weights made by edlrr train. [default: those that come with it]")
 @batch_options
 @report_options
+@page_option
 @denoising_options
 @click.option(
     "--add-noise",
@@ -48,6 +53,7 @@ def denoise(
     as_json: bool,
     overwrite: bool,
     quiet: bool,
+    report: Path | None,
     add_noise: float,
     seed: int,
     **flags: Any,
@@ -77,20 +83,34 @@ def denoise(
         targets = Targets(target, figure, files.given, overwrite or batch.may_repeat)
         return Task(files, targets, config, Experiment(add_noise, seed), quiet or batch.includes(images))
 
-    if not batch.includes(images):
-        only = Input(images[0])
-        _tell_one(denoise_file(task_of(only, place.of_one(only))), as_json=as_json, quiet=quiet)
-        return EXIT_OK
-    if figure is not None:
+    many = batch.includes(images)
+    if many and figure is not None:
         raise UsageError("--figure is of one picture", "leave it out of a batch")
-    work = Work(denoise_file, _line_of, as_json, quiet, partial(check_target, overwrite=overwrite))
-    return work_on(images, task_of, place, batch, work, device=config.device)
+    kind = Kind("denoise", _section_of, _line_of, unlisted=())
+    page = None if batch.dry_run else report
+    inputs = (*images, reference, model)
+    with reporting(page, kind, *inputs, output=output, overwrite=overwrite, many=many) as add:
+        if many:
+            check = partial(check_target, overwrite=overwrite)
+            work = Work(denoise_file, _line_of, as_json, quiet, check, reported=add)
+            return work_on(images, task_of, place, batch, work, device=config.device)
+        only = Input(images[0])
+        record = denoise_file(task_of(only, place.of_one(only)))
+        add(record)
+    _tell_one(record, as_json=as_json, quiet=quiet)
+    return EXIT_OK
 
 
 def _tell_one(record: Record, *, as_json: bool, quiet: bool) -> None:
     from edlrr_cli.cli.denoise.report import denoise_lines
 
     tell(record, denoise_lines(record), as_json=as_json, quiet=quiet)
+
+
+def _section_of(record: Record, side_px: int) -> Section:
+    from edlrr_cli.cli.denoise.section import denoise_section
+
+    return denoise_section(record, side_px=side_px)
 
 
 def _line_of(record: Record) -> str:

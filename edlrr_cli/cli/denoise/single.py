@@ -88,7 +88,7 @@ def denoise_file(task: Task) -> dict[str, Any]:
     from edlrr_cli.media.save import as_written, save_picture
 
     picture, clean = _read(files, targets)
-    noisy, clean = _with_noise(picture, clean, experiment)
+    noisy, clean = with_noise(picture, clean, experiment)
     if not task.quiet:
         for note in (*picture.notes, *_notes(experiment)):
             click.echo(f"{files.image}: {note}", err=True)
@@ -120,7 +120,7 @@ def _denoised(noisy: NDArray[np.float64], config: Config, model: Path | None, *,
         return task.denoise(noisy, config, denoiser, progress=progress)
 
 
-def _with_noise(
+def with_noise(
     picture: Picture, clean: NDArray[np.float64] | None, experiment: Experiment
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
     """Return the pixels to denoise, and the clean ones if they are known."""

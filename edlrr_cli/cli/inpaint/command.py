@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,11 +13,15 @@ from edlrr_cli.cli.batch.options import Batch, Place, batch_options
 from edlrr_cli.cli.batch.run import Record, Work, work_on
 from edlrr_cli.cli.inpaint.files import Files
 from edlrr_cli.cli.inpaint.single import Task, restore_file
-from edlrr_cli.cli.options import FILE, PRESET, common_options, report_options, setting_options
+from edlrr_cli.cli.options import FILE, PRESET, common_options, page_option, report_options, setting_options
+from edlrr_cli.cli.report.page import Kind, reporting
 from edlrr_cli.cli.settings import Settings, preset_names, resolve
 from edlrr_cli.cli.tell import tell
 from edlrr_cli.errors import EXIT_OK, UsageError
 from edlrr_cli.media.files import check_target
+
+if TYPE_CHECKING:
+    from edlrr_cli.cli.report.section import Section
 
 
 @click.command(short_help="Fill the missing pixels of images.")
@@ -34,6 +38,7 @@ from edlrr_cli.media.files import check_target
 @report_options
 @click.option("--config", "config_file", type=FILE, help="TOML file of settings, named like the options.")
 @click.option("--preset", type=PRESET, help=f"One of {', '.join(preset_names())}.")
+@page_option
 @setting_options
 @common_options
 def inpaint(
@@ -51,6 +56,7 @@ def inpaint(
     quiet: bool,
     config_file: Path | None,
     preset: str | None,
+    report: Path | None,
     **flags: Any,
 ) -> int:
     """Fill the pixels of each IMAGE that its mask marks as missing.
@@ -61,6 +67,7 @@ def inpaint(
     edlrr inpaint photo.png --mask mask.png --reference original.png --figure compare.png
     edlrr inpaint photo.png --mask mask.png --quality best --error-map error.png
     edlrr inpaint photo.png --mask mask.png --noise auto
+    edlrr inpaint photo.png --mask mask.png --report page.html
     edlrr inpaint photo.png --mask mask.png --prior global --reg exact-laplace --json
     edlrr inpaint photo.png --mask mask.png --method irnn --tune
     edlrr inpaint scans --mask masks --recursive -o restored --skip-existing --json
@@ -91,22 +98,35 @@ def inpaint(
         )
         return Task(files, settings, quiet=quiet or batch.includes(images))
 
-    if not batch.includes(images):
-        only = Input(images[0])
-        _tell_one(restore_file(task_of(only, place.of_one(only))), as_json=as_json, quiet=quiet)
-        return EXIT_OK
-    if figure is not None or error_map is not None:
+    many = batch.includes(images)
+    if many and (figure is not None or error_map is not None):
         raise UsageError("--figure and --error-map are of one picture", "leave them out of a batch")
-    check = partial(check_target, overwrite=overwrite)
-    find = partial(find_inputs, leave_out=mask_suffix)
-    work = Work(restore_file, _line_of, as_json, quiet, check, find)
-    return work_on(images, task_of, place, batch, work, device=settings.config.device)
+    kind = Kind("inpaint", _section_of, _line_of, unlisted=("history",))
+    page = None if batch.dry_run else report
+    inputs = (*images, mask, reference)
+    with reporting(page, kind, *inputs, output=output, overwrite=overwrite, many=many) as add:
+        if many:
+            check = partial(check_target, overwrite=overwrite)
+            find = partial(find_inputs, leave_out=mask_suffix)
+            work = Work(restore_file, _line_of, as_json, quiet, check, find, reported=add)
+            return work_on(images, task_of, place, batch, work, device=settings.config.device)
+        only = Input(images[0])
+        record = restore_file(task_of(only, place.of_one(only)))
+        add(record)
+    _tell_one(record, as_json=as_json, quiet=quiet)
+    return EXIT_OK
 
 
 def _tell_one(record: Record, *, as_json: bool, quiet: bool) -> None:
     from edlrr_cli.cli.inpaint.report import inpaint_lines
 
     tell(record, inpaint_lines(record), as_json=as_json, quiet=quiet)
+
+
+def _section_of(record: Record, side_px: int) -> Section:
+    from edlrr_cli.cli.inpaint.section import inpaint_section
+
+    return inpaint_section(record, side_px=side_px)
 
 
 def _line_of(record: Record) -> str:

@@ -13,6 +13,7 @@ import click
 
 from edlrr_cli.cli.denoisers import load_denoiser
 from edlrr_cli.cli.inpaint.files import Files, Inputs, read_inputs
+from edlrr_cli.cli.inpaint.history import History
 from edlrr_cli.cli.settings import NOISE_LEVELS, Settings
 from edlrr_cli.cli.targets import Targets
 from edlrr_cli.cli.threads import spin_briefly
@@ -65,11 +66,13 @@ def _restore(files: Files, inputs: Inputs, settings: Settings, *, shown: bool) -
     from edlrr_cli.cli.inpaint.report import inpaint_record
     from edlrr_cli.media.save import as_written, save_picture
 
-    with _progress_bar(inputs.reference, shown=shown) as callback:
-        result = _filled(inputs, settings, callback)
+    with _progress_bar(inputs.reference, shown=shown) as drawn:
+        history = History(drawn)
+        result = _filled(inputs, settings, history)
     save_picture(files.output, result.restored, like=inputs.picture, overwrite=files.overwrite)
     written = as_written(result.restored, inputs.picture)
     record = inpaint_record(files, inputs, settings, result, written)
+    record["history"] = history.as_record(result)
     if files.error_map is not None:
         record["error_map_white"] = _write_error_map(files.error_map, result, overwrite=files.overwrite)
     if files.figure is not None:
@@ -77,7 +80,7 @@ def _restore(files: Files, inputs: Inputs, settings: Settings, *, shown: bool) -
     return record
 
 
-def _filled(inputs: Inputs, settings: Settings, callback: Callback | None) -> Result | Compared:
+def _filled(inputs: Inputs, settings: Settings, callback: Callback) -> Result | Compared:
     """Fill the hole by the chosen method."""
     from edlrr_cli.tasks import compared, restore
 

@@ -1,0 +1,72 @@
+"""The course of a computation, as short as a drawing needs it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edlrr_cli.baselines.result import Progress as ComparedProgress
+    from edlrr_cli.tasks.compared import Compared
+    from edlrr_cli.tasks.inpaint import Progress, Result
+
+    Callback = Callable[[Progress | ComparedProgress], None]
+
+MAX_POINTS = 200
+"""Of all stages together."""
+
+_DIGITS = 6
+_WINDOWS = "windows"
+
+
+class History:
+    """Keeps what a callback is told of the last run of each stage, which begins anew with each tuning.
+
+    Of a large picture nothing is told of the stages; then the result tells of the longest of its windows.
+
+    Args:
+        then: Told the same; None for nobody.
+    """
+
+    def __init__(self, then: Callback | None = None) -> None:
+        self._then = then
+        self._points: dict[str, list[tuple[int, float]]] = {}
+        self._runs: dict[str, int] = {}
+        self._num_windows = 0
+
+    def __call__(self, progress: Progress | ComparedProgress) -> None:
+        """Take what is told."""
+        if progress.stage == _WINDOWS:
+            self._num_windows = progress.num_steps
+        else:
+            self._note(progress.stage, progress.step, progress.loss)
+        if self._then is not None:
+            self._then(progress)
+
+    def _note(self, stage: str, step: int, loss: float) -> None:
+        points = self._points.setdefault(stage, [])
+        if not points or step <= points[-1][0]:
+            points.clear()
+            self._runs[stage] = self._runs.get(stage, 0) + 1
+        points.append((step, loss))
+
+    def as_record(self, result: Result | Compared) -> list[dict[str, Any]]:
+        """Return of each stage its name, how often it ran, and (step, loss) of one run, thinned."""
+        if self._num_windows:
+            steps = [(step, loss) for step, loss, _ in getattr(result, "history", ())]
+            return [_stage("global", self._num_windows, steps, MAX_POINTS)]
+        most = MAX_POINTS // max(len(self._points), 1)
+        return [_stage(name, self._runs[name], points, most) for name, points in self._points.items()]
+
+
+def _stage(name: str, runs: int, points: list[tuple[int, float]], most: int) -> dict[str, Any]:
+    return {"stage": name, "runs": runs, "points": _thinned(points, most)}
+
+
+def _thinned(points: list[tuple[int, float]], most: int) -> list[list[float]]:
+    """Return at most so many points, evenly spread, the first and the last among them."""
+    finite = [(step, loss) for step, loss in points if math.isfinite(loss)]
+    count = min(len(finite), most)
+    places = [round(index * (len(finite) - 1) / max(count - 1, 1)) for index in range(count)]
+    return [[finite[place][0], float(f"{finite[place][1]:.{_DIGITS}g}")] for place in places]

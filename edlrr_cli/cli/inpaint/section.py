@@ -1,0 +1,78 @@
+"""What the page of ``edlrr inpaint`` shows of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from edlrr_cli.cli.inpaint.report import inpaint_lines
+from edlrr_cli.cli.report.curve import Curve, draw_curve
+from edlrr_cli.cli.report.section import Comparison, Layer, Section
+from edlrr_cli.media.images import read_picture
+from edlrr_cli.media.masks import read_mask
+from edlrr_cli.media.preview import hole_preview, preview
+
+_ROUNDS = "The penalty changes from round to round, so values do not compare."
+# What the values of a stage are, the unit of its steps, and a note; every other stage is a compared method.
+_STAGES = {
+    "global": (
+        "objective of the whole channels",
+        "step",
+        "The penalty changes during the first 80 % of the steps; only values behind compare.",
+    ),
+    "local": ("penalty of the local windows", "round", _ROUNDS),
+    "nonlocal": ("penalty of the similar patches", "round", _ROUNDS),
+    "network": ("noise that the network is told", "round", ""),
+}
+_WATCHED = ("what the method watches", "step", "")
+# Fewer make no curve.
+_FEWEST_POINTS = 3
+
+
+def inpaint_section(record: dict[str, Any], *, side_px: int) -> Section:
+    """Return what is shown of a record, pictures of at most so many pixels a side."""
+    read = partial(_pictures, record, side_px)
+    return Section(read, list(inpaint_lines(record)), list(_curves(record["history"])))
+
+
+def _pictures(record: dict[str, Any], side_px: int) -> list[Comparison]:
+    """Read the pictures, floats on the range that was computed with."""
+    picture = read_picture(Path(record["input"]))
+    said = record["settings"]
+    mask = read_mask(
+        Path(record["mask"]),
+        picture,
+        mode=said["mask_mode"],
+        threshold=said["mask_threshold"],
+        dilate=said["dilate"],
+    )
+    picture = picture.within(mask.known)
+
+    def layer(name: str, path: str) -> Layer:
+        return Layer(name, preview(picture.pixels_of(read_picture(Path(path))), side_px))
+
+    left = [Layer("damaged", preview(picture.pixels, side_px))]
+    right = [layer("restored", record["output"])]
+    if record["reference"] is not None:
+        left.append(layer("reference", record["reference"]))
+    if record["error_map"] is not None:
+        right.append(layer("error map", record["error_map"]))
+    hole = Layer("show the mask", hole_preview(mask.known, side_px))
+    return [Comparison(left, right, hole)]
+
+
+def _curves(history: list[dict[str, Any]]) -> Iterator[Curve]:
+    for stage in history:
+        if len(stage["points"]) < _FEWEST_POINTS:
+            continue
+        meaning, unit, note = _STAGES.get(stage["stage"], _WATCHED)
+        runs = f"One of {stage['runs']} runs." if stage["runs"] > 1 else ""
+        yield draw_curve(
+            stage["points"],
+            title=stage["stage"],
+            x_label=unit,
+            y_label=meaning,
+            note=" ".join(filter(None, (note, runs))),
+        )

@@ -1,0 +1,1 @@
+"""``--report``: what a command has done, as one HTML page."""

@@ -1,0 +1,177 @@
+"""One page of all that a command has done: a section for each record, made when it comes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from edlrr_cli import __version__
+from edlrr_cli.cli.app import fault_of
+from edlrr_cli.cli.batch.options import make_folders
+from edlrr_cli.errors import OutputError
+from edlrr_cli.media.files import check_target, write_pieces, writing
+
+if TYPE_CHECKING:
+    from edlrr_cli.cli.report.section import Section
+
+Record = dict[str, Any]
+
+_STATES = {"ok": "done", "skipped": "left out", "error": "failed"}
+_SIDE_PX, _SIDE_OF_MANY_PX = 1200, 800
+_FOLDER = "cli/report"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How the records of a command are shown.
+
+    Attributes:
+        command: Its name.
+        section_of: Returns what is shown of a record that is ``"ok"``, pictures of at most so many pixels
+            a side.
+        line_of: Returns the same in a line.
+        unlisted: Names of what is not told among all values, since it is long.
+    """
+
+    command: str
+    section_of: Callable[[Record, int], Section]
+    line_of: Callable[[Record], str]
+    unlisted: tuple[str, ...]
+
+
+@contextmanager
+def reporting(
+    path: Path | None,
+    kind: Kind,
+    *inputs: Path | None,
+    output: Path | None,
+    overwrite: bool,
+    many: bool = False,
+) -> Iterator[Callable[[Record], None]]:
+    """Yield what takes each record as it comes; at the end, however that comes, the page is written.
+
+    Without any record none is written, and nothing happens without a path.
+
+    Args:
+        path: Of the page.
+        kind: Of the records.
+        *inputs: Files and folders that were named; the page must be none of them.
+        output: As it was said; the page must not be that, but may go into it.
+        overwrite: Whether an existing page may be replaced.
+        many: Count the records in the heading, and show smaller pictures.
+
+    Raises:
+        OutputError: The page cannot be written; before the work, as far as that can be known.
+    """
+    if path is None:
+        yield lambda record: None
+        return
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise OutputError(
+            f"report {path}: expected the extension .html, got {path.suffix!r}", "name it .html"
+        )
+    if output is not None and path.resolve() == output.resolve():
+        raise OutputError(f"report {path} is the output too", "choose another file name")
+    if path.parent == output:
+        make_folders([path])
+    check_target(path, *filter(None, inputs), overwrite=overwrite)
+    with ExitStack() as stack:
+        with writing(path):
+            sections = stack.enter_context(TemporaryFile(dir=path.parent))
+        page = _Page(path, kind, sections, many=many)
+        try:
+            yield page.add
+        finally:
+            if page.entries:
+                page.write()
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A line of the index, and how long its section is; 0 for none."""
+
+    name: str
+    state: str
+    text: str
+    num_bytes: int = 0
+
+
+class _Page:
+    """The sections so far, in a file, and the lines of the index."""
+
+    def __init__(self, path: Path, kind: Kind, sections: IO[bytes], *, many: bool) -> None:
+        from edlrr_cli.pages.render import template
+
+        self._path, self._kind, self._many = path, kind, many
+        self._sections, self._end = sections, 0
+        self._section, self._whole = (template(_FOLDER, f"{name}.html.j2") for name in ("section", "page"))
+        self.entries: list[_Entry] = []
+
+    def add(self, record: Record) -> None:
+        """Take a record; nothing is to be shown of what is only planned."""
+        if record["status"] not in _STATES:
+            return
+        entry = _Entry(record["input"], _STATES[record["status"]], self._line(record))
+        if record["status"] != "skipped":
+            content = _encoded(self._section.render(self._context_of(record, entry)))
+            with writing(self._path):
+                self._sections.seek(self._end)
+                self._sections.write(content)
+            entry = replace(entry, num_bytes=len(content))
+            self._end += len(content)
+        self.entries.append(entry)
+
+    def _line(self, record: Record) -> str:
+        if record["status"] == "error":
+            return "; ".join(filter(None, (record["error"], record["remedy"])))
+        return self._kind.line_of(record) if record["status"] == "ok" else "its result was there already"
+
+    def _context_of(self, record: Record, entry: _Entry) -> dict[str, Any]:
+        from edlrr_cli.cli.report.section import flat
+
+        listed = {name: value for name, value in record.items() if name not in self._kind.unlisted}
+        known = {"entry": entry, "number": len(self.entries), "values": flat(listed), "pictures": ()}
+        if record["status"] != "ok":
+            return {**known, "section": None, "fault": entry.text}
+        section = self._kind.section_of(record, _SIDE_OF_MANY_PX if self._many else _SIDE_PX)
+        try:
+            return {**known, "section": section, "pictures": section.pictures(), "fault": ""}
+        except Exception as error:  # a file that is gone by now must cost nothing else
+            return {**known, "section": section, "fault": f"It cannot be shown: {fault_of(error).message}"}
+
+    def write(self) -> None:
+        """Write the page, piece by piece."""
+        pieces = self._whole.generate(
+            command=self._kind.command,
+            entries=self.entries,
+            heading=self._heading(),
+            sections=self._read(),
+            version=__version__,
+            created=datetime.now(timezone.utc).strftime("%Y-%m-%d, %H:%M UTC"),
+        )
+        write_pieces(self._path, map(_encoded, pieces))
+
+    def _heading(self) -> str:
+        """Name the only picture, or count them."""
+        if not self._many:
+            return Path(self.entries[0].name).name
+        counts = Counter(entry.state for entry in self.entries)
+        return ", ".join(f"{counts[state]} {state}" for state in _STATES.values() if counts[state])
+
+    def _read(self) -> Iterator[Markup]:
+        self._sections.seek(0)
+        for entry in self.entries:
+            yield Markup(self._sections.read(entry.num_bytes).decode())  # rendered, hence escaped
+
+
+def _encoded(text: str) -> bytes:
+    """Return it as a file; a file name need not be Unicode."""
+    return text.encode(errors="backslashreplace")

@@ -1,0 +1,78 @@
+"""Pictures made small for a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edlrr_cli.media.figure import to_image
+from edlrr_cli.media.save import encode_image
+
+KIND = "image/webp"
+"""Media type of previews."""
+
+_QUALITY = 90
+_HOLE = (255, 45, 150)
+_OPACITY = 0.65
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture for a page.
+
+    Attributes:
+        content: The file, of the type `KIND`.
+        size_px: Its (height, width).
+        of_px: The (height, width) of the picture.
+    """
+
+    content: bytes
+    size_px: tuple[int, int]
+    of_px: tuple[int, int]
+
+
+def preview(pixels: NDArray[np.floating[Any]], side_px: int) -> Preview:
+    """Return a picture as a preview; one that is small enough keeps its size.
+
+    Args:
+        pixels: Shape (h, w) or (h, w, c), c = 1 or 3, shown on [0, 1]. Not modified.
+        side_px: Longer side at most.
+
+    Raises:
+        NumericsError: NaN or Inf among the pixels.
+    """
+    image = to_image(pixels)
+    small = _reduced(image, side_px, Image.Resampling.LANCZOS)
+    return _encoded(small, image, quality=_QUALITY)
+
+
+def hole_preview(known: NDArray[np.bool_], side_px: int) -> Preview:
+    """Return the hole as a colour to be laid over a preview of the picture, transparent elsewhere.
+
+    Args:
+        known: Shape (h, w), True = known pixel.
+        side_px: Longer side at most.
+    """
+    hole = Image.fromarray(np.where(known, 0, round(255 * _OPACITY)).astype(np.uint8))
+    small = _reduced(hole, side_px, Image.Resampling.BOX)
+    painted = Image.new("RGB", small.size, _HOLE)
+    painted.putalpha(small)
+    return _encoded(painted, hole, lossless=True)
+
+
+def _reduced(image: Image.Image, side_px: int, resampling: Image.Resampling) -> Image.Image:
+    factor = side_px / max(image.size)
+    if factor >= 1:
+        return image
+    width, height = (max(1, round(side * factor)) for side in image.size)
+    return image.resize((width, height), resampling)
+
+
+def _encoded(small: Image.Image, image: Image.Image, **settings: Any) -> Preview:
+    content = encode_image(Path("preview"), small, "WEBP", **settings)
+    return Preview(content, (small.height, small.width), (image.height, image.width))
