@@ -5,6 +5,10 @@ from __future__ import annotations
 import io
 import json
 import random
+import struct
+import subprocess
+import sys
+import zlib
 from collections import Counter
 
 import numpy as np
@@ -62,7 +66,18 @@ def hostile(tmp_path):
     Image.new("L", (1, 1)).save(folder / "one.png")
     Image.new("RGB", (20000, 3)).save(folder / "wide.png")
     Image.new("CMYK", SHAPE[::-1]).save(folder / "cmyk.tif")
+    (folder / "huge.png").write_bytes(claiming_to_be(100_000, 100_000))
     return folder
+
+
+def claiming_to_be(width, height):
+    """A small PNG whose header speaks of other sides."""
+    with io.BytesIO() as stream:
+        picture().save(stream, "PNG")
+        data = bytearray(stream.getvalue())
+    data[16:24] = struct.pack(">II", width, height)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    return data
 
 
 @pytest.mark.parametrize("command", ["inpaint", "denoise"])
@@ -73,7 +88,7 @@ def test_no_file_ends_the_batch(run, hostile, mask, tmp_path, command):
     out = tmp_path / "out"
     result = run(command, hostile, "-o", out, "--jobs", "1", "--json", *how)
     records = [json.loads(line) for line in result.stdout.splitlines()]
-    assert len(records) == len(KINDS) * EACH + 5
+    assert len(records) == len(KINDS) * EACH + 6
     assert result.exit_code == 1
     assert "internal error" not in result.stderr
     codes = Counter(record.get("exit_code") for record in records)
@@ -99,3 +114,47 @@ def test_two_hundred_pictures_and_ten_bad_ones(run, mask, tmp_path):
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].startswith("190 done, 10 failed, ")
     assert len(list(out.iterdir())) == 190
+
+
+@pytest.fixture
+def small_disk(tmp_path, mask):
+    """Run a command that may write no file of more than two kilobytes."""
+    resource = pytest.importorskip("resource")
+    picture().save(tmp_path / "a.png")
+    picture().save(tmp_path / "b.png")
+
+    def run(command, *arguments):
+        how = ["--mask", mask, "--mask-mode", "white", *QUICK] if command == "inpaint" else ["--method", "tv"]
+        return subprocess.run(
+            [sys.executable, "-m", "edlrr_cli", command, *map(str, [*arguments, *how])],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)),
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("command", ["inpaint", "denoise"])
+def test_a_full_disk(small_disk, tmp_path, command):
+    before = {path.name for path in tmp_path.iterdir()}
+    one = small_disk(command, "a.png")
+    assert one.returncode == 4
+    assert "cannot be written" in one.stderr.splitlines()[-1]
+    many = small_disk(command, "a.png", "b.png", "-o", "out", "--json")
+    assert many.returncode == 1
+    assert [json.loads(line)["exit_code"] for line in many.stdout.splitlines()] == [4, 4]
+    assert "Traceback" not in one.stderr + many.stderr
+    assert {path.name for path in tmp_path.iterdir()} == before | {"out"}
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("command", ["inpaint", "denoise"])
+def test_a_place_that_cannot_be_written(run, mask, tmp_path, command):
+    picture().save(tmp_path / "a.png")
+    how = ("--mask", mask, "--mask-mode", "white", *QUICK) if command == "inpaint" else ("--method", "tv")
+    for place in ("/proc/nowhere/a.png", mask / "a.png"):
+        result = run(command, tmp_path / "a.png", "-o", place, *how)
+        assert result.exit_code == 4
+        assert result.stderr.count("\n") == 1

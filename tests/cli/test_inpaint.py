@@ -123,7 +123,7 @@ def test_identical_pictures_are_null_in_json(run, scene):
 def test_the_default_judges_and_mixes(run, scene):
     record = record_of(run(*scene.arguments("--json", "--reference", scene.clean)))
     settings = record["settings"]
-    assert (settings["prior"], settings["quality"], settings["noise"]) == ("auto", "balanced", 0)
+    assert (settings["prior"], record["quality"], settings["noise"]) == ("auto", "balanced", 0)
     assert list(record["shares"]) == ["biharmonic", "global", "local", "nonlocal"]
     assert sum(record["shares"].values()) == pytest.approx(1)
     assert record["expected_psnr"] == pytest.approx(record["psnr"], abs=10)
