@@ -31,6 +31,7 @@ MAY_IMPORT = {
 ONLY_IN = {
     "av": {"media"},
     "click": {"cli"},
+    "distributed": {"cli"},
     "jinja2": {"pages"},
     "PIL": {"media", "bench"},
     "safetensors": {"media"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import sys
@@ -14,7 +15,7 @@ import click
 
 from edlrr_cli import __version__
 from edlrr_cli.cli.groups import LazyGroup
-from edlrr_cli.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, EdlrrError
+from edlrr_cli.errors import EXIT_FAILURE, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OK, EdlrrError
 
 _COMMANDS = {
     "inpaint": "edlrr_cli.cli.inpaint.command",
@@ -74,6 +75,8 @@ def fault_of(error: Exception) -> Fault:
         context = getattr(error, "ctx", None)
         remedy = f"see {context.command_path} --help" if context else ""
         return Fault(error.format_message().rstrip("."), remedy, error.exit_code)
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # of an input; outputs are checked
+        return Fault(f"{error.filename}: no file has so long a name", "check the name", EXIT_INPUT)
     if _is_out_of_memory(error):
         return Fault("out of memory", "scale the input down, or try --device cpu", EXIT_FAILURE)
     message = f"{type(error).__name__}: {error}"

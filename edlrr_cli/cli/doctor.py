@@ -29,7 +29,7 @@ _PACKAGES = (
     "safetensors",
     "tifffile",
 )
-_OPTIONAL = {"opencv": "opencv-contrib-python-headless", "bm3d": "bm3d"}
+_OPTIONAL = {"opencv": "opencv-contrib-python-headless", "bm3d": "bm3d", "cluster": "distributed"}
 # A picture of low rank is restored to this, in dB, or something is broken.
 _SIDE_PX, _LEAST_PSNR = 64, 35.0
 

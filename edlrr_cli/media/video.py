@@ -28,6 +28,11 @@ Pixels = NDArray[np.unsignedinteger[Any]]
 #: Frames per second of a folder of images, which does not say.
 DEFAULT_RATE = Fraction(25)
 _MIN_SIDE_PX = 2
+# By what is looked for in a folder; a file that is named itself may have any.
+_VIDEO_EXTENSIONS = (
+    *(".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
+    *(".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m"),
+)
 # FFmpeg's flags: colours are interpolated bilinearly (2), rounded to the nearest (2^18) and, which it cannot
 # do for 16 bits, computed pixel by pixel (2^13). Without the latter two, all gets darker by one level.
 _DEEP_EXACT = 2 | 2**18
@@ -132,10 +137,19 @@ def is_pattern(source: Path) -> bool:
     return not source.exists() and glob.has_magic(str(source))
 
 
+def is_image(path: Path) -> bool:
+    """Whether a file in a folder is taken for a frame of a video, by its name."""
+    return path.suffix.lower() in WRITE_FORMATS
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file in a folder is taken for a video, by its name."""
+    return path.suffix.lower() in _VIDEO_EXTENSIONS
+
+
 def image_files(folder: Path) -> list[Path]:
     """Return the images of a folder in the order of the numbers in their names: the frames of a video."""
-    files = [path for path in folder.iterdir() if path.suffix.lower() in WRITE_FORMATS]
-    return sorted(files, key=natural_order)
+    return sorted(filter(is_image, folder.iterdir()), key=natural_order)
 
 
 class _Images:

@@ -127,6 +127,13 @@ def test_names_of_results(run, many):
     assert written(many, "folder") == ["a.png"]
 
 
+def test_a_single_picture_goes_to_the_file_that_is_named(run, scene):
+    named = scene.arguments("-o", scene.folder / "own.png", "--skip-existing", "--prior", "global")
+    first, second = run(*named), run(*named)
+    assert first.stdout.startswith(f"ok       {scene.damaged} -> {scene.folder / 'own.png'}  ")
+    assert second.stdout == f"skipped  {scene.damaged} -> {scene.folder / 'own.png'}\n"
+
+
 def test_masks_beside_the_pictures(run, scene):
     folder = scene.folder / "mixed"
     folder.mkdir()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,10 +39,14 @@ def find_inputs(names: Sequence[Path], *, recursive: bool, leave_out: str = "") 
     Raises:
         InputError: A folder without pictures, or a pattern that nothing matches.
     """
+    return once(of for name in names for of in _found(name, recursive, leave_out))
+
+
+def once(inputs: Iterable[Input]) -> list[Input]:
+    """Return each input once, in the order of the first time it was named."""
     found: dict[Path, Input] = {}
-    for name in names:
-        for of in _found(name, recursive, leave_out):
-            found.setdefault(of.path.absolute(), of)
+    for of in inputs:
+        found.setdefault(of.path.absolute(), of)
     return list(found.values())
 
 

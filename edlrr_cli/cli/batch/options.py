@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
+from edlrr_cli.cli.batch.cluster import require_dask
 from edlrr_cli.cli.batch.inputs import Input, is_batch
 from edlrr_cli.cli.targets import output_name
-from edlrr_cli.errors import OutputError
+from edlrr_cli.errors import OutputError, UsageError
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,10 @@ class Batch:
         dry_run: Tell what would be done, and do nothing.
         jobs: Processes; None: as many as suit the device.
         shard: Which part of all pictures, from 1, and of how many.
+        cluster: Address of the Dask scheduler whose workers do it; None: processes of this machine.
+
+    Raises:
+        UsageError: A cluster with a number of processes, or without the library for it.
     """
 
     recursive: bool
@@ -35,10 +41,29 @@ class Batch:
     dry_run: bool
     jobs: int | None
     shard: tuple[int, int] | None
+    cluster: str | None
 
-    def includes(self, images: Sequence[Path]) -> bool:
-        """Whether pictures are worked on as a batch, with a line for each."""
-        return is_batch(images) or self.skip_existing or self.dry_run or self.shard is not None
+    def __post_init__(self) -> None:
+        if self.cluster is None:
+            return
+        if self.jobs is not None:
+            raise UsageError("--jobs are of this machine, and --cluster has workers", "leave one of them out")
+        require_dask()
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether an input may be begun again, over what is left of the first time: its worker died."""
+        return self.cluster is not None
+
+    def includes(self, names: Sequence[Path], is_many: Callable[[Sequence[Path]], bool] = is_batch) -> bool:
+        """Whether what is named is worked on as a batch, with a line for each.
+
+        Args:
+            names: As given.
+            is_many: Whether they stand for any number of inputs.
+        """
+        special = self.skip_existing or self.dry_run or self.shard is not None or self.cluster is not None
+        return is_many(names) or special
 
     def part_of(self, inputs: Sequence[Input]) -> Sequence[Input]:
         """Return the pictures of this shard; those of all shards together are all."""
@@ -58,21 +83,42 @@ class _Shard(click.ParamType):  # type: ignore[type-arg]  # no generic in click 
         return int(first), int(count)
 
 
+class _Address(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
+    name = "tcp://host:port"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            parts = urlsplit(str(value))
+            complete = parts.scheme in ("tcp", "tls") and parts.hostname and parts.port
+        except ValueError:
+            complete = False
+        if not complete:
+            self.fail(f"{value!r} is not tcp://HOST:PORT", param, ctx)
+        return str(value)
+
+
 def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command what decides which pictures of many are worked on, and how, as a `Batch`."""
 
     @functools.wraps(command)
     def packed(**given: Any) -> Any:
         batch = Batch(**{of.name: given.pop(of.name) for of in fields(Batch)})
+        if batch.cluster is not None:
+            given = {name: _absolute(value) for name, value in given.items()}
         return command(batch=batch, **given)
 
     for option in (
-        click.option("--shard", type=_Shard(), help="Every N-th image from the K-th on, for array jobs."),
+        click.option(
+            "--cluster",
+            type=_Address(),
+            help="Run on the workers of this Dask scheduler, which must see the same files.",
+        ),
+        click.option("--shard", type=_Shard(), help="Every N-th input from the K-th on, for array jobs."),
         click.option("--jobs", type=click.IntRange(min=1), help="Processes of a batch. [default: by device]"),
         click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing."),
-        click.option("--skip-existing", is_flag=True, help="Leave out images whose result is there."),
+        click.option("--skip-existing", is_flag=True, help="Leave out inputs whose result is there."),
         click.option(
-            "--suffix", help="Of results' names. [default: a word beside the image, none with -o FOLDER]"
+            "--suffix", help="Of results' names. [default: a word beside the input, none with -o FOLDER]"
         ),
         click.option(
             "--recursive", is_flag=True, help="Look into folders of folders, mirrored below -o FOLDER."
@@ -80,6 +126,13 @@ def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         packed = option(packed)
     return packed
+
+
+def _absolute(value: Any) -> Any:
+    """Return paths, or tuples of them, as any machine understands them; other values as they are."""
+    if isinstance(value, tuple):
+        return tuple(map(_absolute, value))
+    return value.absolute() if isinstance(value, Path) else value
 
 
 @dataclass(frozen=True)
@@ -110,10 +163,14 @@ class Place:
         """
         if self.output is None:
             suffix = f"_{self.word}" if self.suffix is None else self.suffix
-            return of.path.with_name(output_name(of.path, suffix))
+            return of.path.with_name(self.name_of(of.path, suffix))
         if self.output.is_file():
             raise OutputError(f"output {self.output} is a file, and the results are many", "name a folder")
-        return self.output / of.folder / output_name(of.path, self.suffix or "")
+        return self.output / of.folder / self.name_of(of.path, self.suffix or "")
+
+    def name_of(self, path: Path, suffix: str) -> str:
+        """Return what the result of an input is called."""
+        return output_name(path, suffix)
 
 
 def jobs_for(device: str) -> int:

@@ -19,11 +19,12 @@ import click
 
 from edlrr_cli import __version__
 from edlrr_cli.cli.app import Fault, fault_of
-from edlrr_cli.cli.batch.inputs import Input, find_inputs
+from edlrr_cli.cli.batch.cluster import run_each_on
+from edlrr_cli.cli.batch.inputs import Input, find_inputs, is_batch
 from edlrr_cli.cli.batch.options import Batch, Place, jobs_for, make_folders
 from edlrr_cli.cli.batch.workers import run_each
 from edlrr_cli.cli.tell import as_json_text
-from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK, EdlrrError, InputError, UsageError
+from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK, EdlrrError, InputError, OutputError, UsageError
 
 Record = dict[str, Any]
 
@@ -39,27 +40,40 @@ class Job:
 
 @dataclass(frozen=True)
 class Work:
-    """What a command does with pictures.
+    """What a command does with pictures, or with other inputs.
 
     Attributes:
         call: A function of a module; writes the output and returns the record of it.
         line_of: Returns what people read of a record, beside the names of the files.
         as_json: Print one JSON object a picture on stdout.
         quiet: Print no lines; errors remain.
-        leave_out: Pictures of folders whose stem ends so are not worked on, unless empty.
+        check: Raises `OutputError` for an output, and its input, that would be refused; for work that may
+            be repeated, and then replaces what is there.
+        find: Returns the inputs that names stand for.
+        is_many: Whether names stand for any number of them.
+        is_done: Whether an output is there as a whole.
+        unit: What an input is, for the bar.
+        go_on: What goes on where an interrupted batch stopped.
         reported: Takes each record, for a page.
+        untold: Names of what is of the page alone, and not printed.
     """
 
     call: Callable[[Any], Record]
     line_of: Callable[[Record], str]
     as_json: bool
     quiet: bool
-    leave_out: str = ""
+    check: Callable[[Path, Path], None]
+    find: Callable[..., list[Input]] = find_inputs
+    is_many: Callable[[Sequence[Path]], bool] = is_batch
+    is_done: Callable[[Path], bool] = Path.exists
+    unit: str = "picture"
+    go_on: str = "--skip-existing"
     reported: Callable[[Record], None] = lambda record: None
+    untold: tuple[str, ...] = ()
 
 
 def work_on(
-    images: Sequence[Path],
+    names: Sequence[Path],
     task_of: Callable[[Input, Path], Any],
     place: Place,
     batch: Batch,
@@ -70,7 +84,7 @@ def work_on(
     """Work on all pictures that names stand for.
 
     Args:
-        images: Files, folders and patterns.
+        names: Files, folders and patterns.
         task_of: Returns what is done with a picture, picklable, for the output it is given.
         place: Where results go.
         batch: How.
@@ -85,12 +99,12 @@ def work_on(
         OutputError: A folder cannot be made.
         click.Abort: Ctrl-C; files that are finished stay.
     """
-    jobs, failed = _planned(images, task_of, place, batch, work.leave_out)
+    jobs, failed = _planned(names, task_of, place, batch, work)
     started, counts = time.perf_counter(), Counter[str]()
     total = len(jobs) + len(failed)
     shown = not (work.quiet or batch.dry_run) and sys.stderr.isatty()
     try:
-        with _bar(total, shown=shown) as advance:
+        with _bar(total, work.unit, shown=shown) as advance:
             for record in chain(failed, _records(jobs, batch, work, device)):
                 counts[record["status"]] += 1
                 work.reported(record)
@@ -98,26 +112,27 @@ def work_on(
                 advance()
     except KeyboardInterrupt:
         done = f"{counts['ok']} of {total} done"
-        raise click.Abort(f"{done}, nothing is left half-written; go on with --skip-existing") from None
+        raise click.Abort(f"{done}, nothing is left half-written; go on with {work.go_on}") from None
     if not work.quiet:
         click.echo(_summary(counts, time.perf_counter() - started), err=True)
     return EXIT_FAILURE if counts["error"] else EXIT_OK
 
 
 def _planned(
-    images: Sequence[Path],
+    names: Sequence[Path],
     task_of: Callable[[Input, Path], Any],
     place: Place,
     batch: Batch,
-    leave_out: str,
+    work: Work,
 ) -> tuple[list[Job], list[Record]]:
     """Return what is to be done, and the pictures for which that cannot be said; make the folders."""
     jobs: dict[Path, Job] = {}
     failed: list[Record] = []
-    found = find_inputs(images, recursive=batch.recursive, leave_out=leave_out)
+    found = work.find(names, recursive=batch.recursive)
+    output_of = place.of_many if work.is_many(names) else place.of_one
     for of in batch.part_of(found):
         try:
-            output = place.of_many(of)
+            output = output_of(of)
             job = Job(of.path, output, task_of(of, output))
             first = jobs.setdefault(output.absolute(), job)
             if first is not job:
@@ -148,27 +163,48 @@ def _records(jobs: Sequence[Job], batch: Batch, work: Work, device: str) -> Iter
     left = []
     for job in jobs:
         said = {"input": str(job.input), "output": str(job.output), "version": __version__}
-        if batch.skip_existing and job.output.exists():
+        if batch.skip_existing and work.is_done(job.output):
             yield {"status": "skipped", **said}
         elif batch.dry_run:
             yield {"status": "planned", **said}
+        elif batch.may_repeat and (refusal := _refusal(job, work)) is not None:
+            yield refusal
         else:
             left.append(job)
     if not left:
         return
-    num_processes = min(batch.jobs or jobs_for(device), len(left))
-    if num_processes == 1:
-        yield from (_guarded(work.call, job) for job in left)
-        return
-    threads = max((os.cpu_count() or 1) // num_processes, 1)
-    call = partial(_guarded, work.call)
-    for job, outcome in run_each(call, left, jobs=num_processes, threads=threads):
+    for job, outcome in _outcomes(left, batch, work, device):
         yield error_record(job.input, _died(outcome)) if isinstance(outcome, Exception) else outcome
+
+
+def _outcomes(
+    jobs: Sequence[Job], batch: Batch, work: Work, device: str
+) -> Iterator[tuple[Job, Record | Exception]]:
+    """Yield the record of each job, or what ended it, as it comes."""
+    call = partial(_guarded, work.call)
+    if batch.cluster is not None:
+        return run_each_on(batch.cluster, call, jobs, say=partial(_note, quiet=work.quiet))
+    num_processes = min(batch.jobs or jobs_for(device), len(jobs))
+    if num_processes == 1:
+        return ((job, call(job)) for job in jobs)
+    threads = max((os.cpu_count() or 1) // num_processes, 1)
+    return run_each(call, jobs, jobs=num_processes, threads=threads)
+
+
+def _refusal(job: Job, work: Work) -> Record | None:
+    """Return the record of a job whose output must not be replaced."""
+    try:
+        work.check(job.output, job.input)
+    except OutputError as error:
+        return error_record(job.input, error)
+    return None
 
 
 def _guarded(call: Callable[[Any], Record], job: Job) -> Record:
     try:
         return call(job.task)
+    except click.Abort as interruption:  # it tells what is left of one; the batch tells it of all
+        raise KeyboardInterrupt from interruption
     except Exception as error:
         return error_record(job.input, error)
 
@@ -185,10 +221,15 @@ def _tell(record: Record, work: Work) -> None:
         fault = Fault(record["error"], record["remedy"], record["exit_code"])
         _echo(fault.line(), err=True)
     if work.as_json:
-        _echo(as_json_text(record))
+        _echo(as_json_text({name: value for name, value in record.items() if name not in work.untold}))
     elif not work.quiet and record["status"] != "error":
         told = work.line_of(record) if record["status"] == "ok" else ""
         _echo(f"{record['status']:<9}{record['input']} -> {record['output']}{told and '  ' + told}")
+
+
+def _note(text: str, *, quiet: bool) -> None:
+    if not quiet:
+        _echo(f"edlrr: {text}", err=True)
 
 
 def _echo(text: str, *, err: bool = False) -> None:
@@ -209,12 +250,12 @@ def _summary(counts: Counter[str], seconds: float) -> str:
 
 
 @contextmanager
-def _bar(total: int, *, shown: bool) -> Iterator[Callable[[], object]]:
+def _bar(total: int, unit: str, *, shown: bool) -> Iterator[Callable[[], object]]:
     """Yield what advances a bar on stderr, or nothing."""
     if not shown:
         yield lambda: None
         return
     from tqdm import tqdm
 
-    with tqdm(total=total, file=sys.stderr, unit="picture", leave=False, dynamic_ncols=True) as bar:
+    with tqdm(total=total, file=sys.stderr, unit=unit, leave=False, dynamic_ncols=True) as bar:
         yield bar.update

@@ -19,7 +19,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 # Read by the numerical libraries when they load, hence before the process starts.
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def run_each(
@@ -78,8 +78,8 @@ def _until_broken(
 @contextmanager
 def _executor(jobs: int, threads: int) -> Iterator[ProcessPoolExecutor]:
     """Start processes with their number of threads; however the block ends, none is left behind."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_settle)
     try:
         yield executor

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import click
@@ -103,12 +102,3 @@ def resolve(flags: dict[str, Any]) -> Settings:
     given = {name: value for name, value in flags.items() if value is not None}
     encoding = {name: given.pop(name) for name in asdict(Encoding()) if name in given}
     return Settings(Config(**given), Encoding(**encoding))
-
-
-def default_folder(source: Path) -> Path:
-    """Return ``<stem>_bgsep`` beside a video, a folder of images or the folder of a pattern of names."""
-    from edlrr_cli.media.video import is_pattern
-
-    named = source.parent if is_pattern(source) else source
-    named = named if named.name else named.resolve()
-    return named.with_name(f"{named.name if named.is_dir() else named.stem}_bgsep")

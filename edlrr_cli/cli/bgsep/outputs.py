@@ -62,8 +62,15 @@ class Outputs:
             elif path.exists() and not overwrite:
                 raise OutputError(f"output {path} exists already", "pass --overwrite to replace it")
 
+    @property
+    def complete(self) -> bool:
+        """Whether all of them are there."""
+        return (self.folder / REPORT).is_file()
+
     def publish(self, stage: Path) -> None:
-        """Move the finished outputs to their folder, in place of older ones.
+        """Move the finished outputs to their folder, in place of older ones; the report last.
+
+        A report says that all of its outputs are there, hence an older one goes first.
 
         Args:
             stage: A folder on the same disk that holds all of them.
@@ -71,6 +78,8 @@ class Outputs:
         Raises:
             OutputError: One cannot be replaced.
         """
+        with writing(self.folder / REPORT):
+            (self.folder / REPORT).unlink(missing_ok=True)
         for name in self.names:
             target = self.folder / name
             with writing(target):

@@ -17,7 +17,10 @@ from edlrr_cli.media.files import write_atomic, writing
 NUM_FRAMES = 250
 """Frames of a part, the last one apart."""
 
-_RUN, _PART, _UNFINISHED = "run.json", "part.json", "unfinished"
+PARTS, RUN = "parts", "run.json"
+"""The folder beside the outputs, and the file in it that says of what run the parts are."""
+
+_PART, _UNFINISHED = "part.json", "unfinished"
 
 
 @dataclass(frozen=True)
@@ -64,21 +67,29 @@ class Parts:
             before = self._recorded()
             if resume:
                 _require_same(self.folder, before, self._run)
-            elif overwrite:
-                self.discard()
             else:
-                raise OutputError(
-                    f"{self.folder} holds {self.extent} of an interrupted run",
-                    "--resume goes on, --overwrite starts anew",
-                )
+                self.require_free(overwrite=overwrite)
+                self.discard()
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(self.folder / _RUN, json.dumps(self._run).encode())
+        write_atomic(self.folder / RUN, json.dumps(self._run).encode())
         return self.num_frames
+
+    def require_free(self, *, overwrite: bool) -> None:
+        """Refuse parts that would be lost.
+
+        Raises:
+            OutputError: Parts are there without ``overwrite``.
+        """
+        if self.num_frames and not overwrite:
+            raise OutputError(
+                f"{self.folder} holds {self.extent} of an interrupted run",
+                "--resume goes on, --overwrite starts anew",
+            )
 
     def _recorded(self) -> dict[str, Any]:
         try:
-            recorded: dict[str, Any] = json.loads((self.folder / _RUN).read_bytes())
+            recorded: dict[str, Any] = json.loads((self.folder / RUN).read_bytes())
             return recorded
         except (OSError, ValueError) as error:
             raise OutputError(f"{self.folder} is not of an interrupted run", "move it away") from error

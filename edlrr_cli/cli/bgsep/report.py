@@ -97,6 +97,12 @@ def bgsep_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "done", f"{record['seconds']:.1f} s on {record['device']}{resumed}, {speed}"
 
 
+def bgsep_line(record: dict[str, Any]) -> str:
+    """Return what people read of one video among many."""
+    moving = f"{record['foreground_fraction']:.2%} foreground"
+    return f"{record['frames']} frames, {moving}, {record['seconds']:.1f} s on {record['device']}"
+
+
 def _rank(record: dict[str, Any]) -> str:
     least, most = record["rank_range"]
     spread = f" ({record['num_windows']} windows: {least}..{most})" if record["num_windows"] > 1 else ""

@@ -6,52 +6,25 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
 from tqdm import tqdm
 
 from edlrr_cli import __version__
-from edlrr_cli.cli.bgsep.options import Settings
 from edlrr_cli.cli.bgsep.outputs import Outputs
-from edlrr_cli.cli.bgsep.parts import Parts
+from edlrr_cli.cli.bgsep.parts import PARTS, Parts
 from edlrr_cli.cli.bgsep.recorder import assemble, record_parts
 from edlrr_cli.cli.bgsep.report import bgsep_record
 from edlrr_cli.cli.bgsep.section import comparison_of
+from edlrr_cli.cli.bgsep.single import Task
 from edlrr_cli.errors import EdlrrError
 from edlrr_cli.media.video import fingerprint, open_video
 from edlrr_cli.tasks.bgsep.stream import Separation
 
-_PARTS = "parts"
 
-
-@dataclass(frozen=True)
-class Manner:
-    """How a run goes about its work.
-
-    Attributes:
-        resume: Go on behind the finished parts of an interrupted run.
-        overwrite: Replace existing outputs, and without ``resume`` finished parts too.
-        quiet: Show no notes and no progress.
-        shown: Bring some frames back with the record, as ``stills``.
-    """
-
-    resume: bool
-    overwrite: bool
-    quiet: bool
-    shown: bool = False
-
-
-def run(source: Path, folder: Path, settings: Settings, manner: Manner) -> dict[str, Any]:
+def run(task: Task) -> dict[str, Any]:
     """Split a video and write all outputs.
-
-    Args:
-        source: See `edlrr_cli.media.video.open_video`.
-        folder: Of the outputs; made if its parent exists.
-        settings: Of the separation and the outputs.
-        manner: Of the work.
 
     Returns:
         The record of the report's file, perhaps with ``stills``.
@@ -61,11 +34,12 @@ def run(source: Path, folder: Path, settings: Settings, manner: Manner) -> dict[
         EdlrrError: Something is wrong, before or in the middle; the message says what is left.
     """
     started = time.perf_counter()
-    outputs = Outputs(folder, settings.encoding)
+    source, settings, manner = task.source, task.settings, task.manner
+    outputs = Outputs(task.folder, settings.encoding)
     outputs.check(source, overwrite=manner.overwrite)
     video = open_video(source)
     identity = {**settings.as_record(), "source": fingerprint(source), "version": __version__}
-    parts = Parts(folder / _PARTS, identity)
+    parts = Parts(task.folder / PARTS, identity)
     first = parts.start(resume=manner.resume, overwrite=manner.overwrite)
     with _telling_what_is_left(parts):
         separation = Separation(video, settings.config, start=first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from edlrr_cli.cli.report.page import Kind, reporting
 from edlrr_cli.cli.targets import Targets
 from edlrr_cli.cli.tell import tell
 from edlrr_cli.errors import EXIT_OK, UsageError
+from edlrr_cli.media.files import check_target
 
 if TYPE_CHECKING:
     from edlrr_cli.cli.report.section import Section
@@ -78,7 +80,7 @@ def denoise(
     def task_of(of: Input, target: Path) -> Task:
         clean = reference and companion(reference, of, suffix="", what="reference")
         files = Files(of.path, clean, model)
-        targets = Targets(target, figure, files.given, overwrite)
+        targets = Targets(target, figure, files.given, overwrite or batch.may_repeat)
         return Task(files, targets, config, Experiment(add_noise, seed), quiet or batch.includes(images))
 
     many = batch.includes(images)
@@ -89,7 +91,8 @@ def denoise(
     inputs = (*images, reference, model)
     with reporting(page, kind, *inputs, output=output, overwrite=overwrite, many=many) as add:
         if many:
-            work = Work(denoise_file, _line_of, as_json, quiet, reported=add)
+            check = partial(check_target, overwrite=overwrite)
+            work = Work(denoise_file, _line_of, as_json, quiet, check, reported=add)
             return work_on(images, task_of, place, batch, work, device=config.device)
         only = Input(images[0])
         record = denoise_file(task_of(only, place.of_one(only)))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edlrr_cli.cli.batch.inputs import Input, companion
+from edlrr_cli.cli.batch.inputs import Input, companion, find_inputs
 from edlrr_cli.cli.batch.options import Batch, Place, batch_options
 from edlrr_cli.cli.batch.run import Record, Work, work_on
 from edlrr_cli.cli.inpaint.files import Files
@@ -17,6 +18,7 @@ from edlrr_cli.cli.report.page import Kind, reporting
 from edlrr_cli.cli.settings import Settings, preset_names, resolve
 from edlrr_cli.cli.tell import tell
 from edlrr_cli.errors import EXIT_OK, UsageError
+from edlrr_cli.media.files import check_target
 
 if TYPE_CHECKING:
     from edlrr_cli.cli.report.section import Section
@@ -92,7 +94,7 @@ def inpaint(
             output=target,
             figure=figure,
             error_map=error_map,
-            overwrite=overwrite,
+            overwrite=overwrite or batch.may_repeat,
         )
         return Task(files, settings, quiet=quiet or batch.includes(images))
 
@@ -104,7 +106,9 @@ def inpaint(
     inputs = (*images, mask, reference)
     with reporting(page, kind, *inputs, output=output, overwrite=overwrite, many=many) as add:
         if many:
-            work = Work(restore_file, _line_of, as_json, quiet, leave_out=mask_suffix, reported=add)
+            check = partial(check_target, overwrite=overwrite)
+            find = partial(find_inputs, leave_out=mask_suffix)
+            work = Work(restore_file, _line_of, as_json, quiet, check, find, reported=add)
             return work_on(images, task_of, place, batch, work, device=settings.config.device)
         only = Input(images[0])
         record = restore_file(task_of(only, place.of_one(only)))
