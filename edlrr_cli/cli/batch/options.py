@@ -13,7 +13,8 @@ import click
 
 from edlrr_cli.cli.batch.inputs import Input, is_batch
 from edlrr_cli.cli.targets import output_name
-from edlrr_cli.errors import OutputError
+from edlrr_cli.errors import OutputError, UsageError
+from edlrr_cli.media.streams import STANDARD_INPUT, STANDARD_OUTPUT
 
 
 @dataclass(frozen=True)
@@ -90,15 +91,27 @@ class Place:
         output: As it was said; None: beside each picture.
         suffix: Between the stem and the extension; None: `_word` beside the picture, nothing elsewhere.
         word: What has been done to the pictures.
+        format: Their extension, without its dot; None: that of each picture.
     """
 
     output: Path | None
     suffix: str | None
     word: str
+    format: str | None = None
 
     def of_one(self, of: Input) -> Path:
-        """Return where the result of the only picture goes: to the file named, or into the folder."""
+        """Return where the result of the only picture goes: to the file named, or into the folder.
+
+        Raises:
+            UsageError: Into the folder, and the picture has no name.
+        """
+        if of.path is STANDARD_INPUT and self.output is None:
+            return STANDARD_OUTPUT
+        if self.output is STANDARD_OUTPUT:
+            return self.output
         if self.output is None or self.output.is_dir():
+            if of.path is STANDARD_INPUT:
+                raise UsageError(f"standard input has no name for a file in {self.output}", "name the file")
             return self.of_many(of)
         return self.output
 
@@ -110,10 +123,10 @@ class Place:
         """
         if self.output is None:
             suffix = f"_{self.word}" if self.suffix is None else self.suffix
-            return of.path.with_name(output_name(of.path, suffix))
+            return of.path.with_name(output_name(of.path, suffix, self.format))
         if self.output.is_file():
             raise OutputError(f"output {self.output} is a file, and the results are many", "name a folder")
-        return self.output / of.folder / output_name(of.path, self.suffix or "")
+        return self.output / of.folder / output_name(of.path, self.suffix or "", self.format)
 
 
 def jobs_for(device: str) -> int:

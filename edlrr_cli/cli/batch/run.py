@@ -22,7 +22,8 @@ from edlrr_cli.cli.app import Fault, fault_of
 from edlrr_cli.cli.batch.inputs import Input, find_inputs
 from edlrr_cli.cli.batch.options import Batch, Place, jobs_for, make_folders
 from edlrr_cli.cli.batch.workers import run_each
-from edlrr_cli.cli.tell import as_json_text
+from edlrr_cli.cli.logs import told_of
+from edlrr_cli.cli.tell import as_json_text, draws_progress, echo
 from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK, EdlrrError, InputError, UsageError
 
 Record = dict[str, Any]
@@ -88,7 +89,7 @@ def work_on(
     jobs, failed = _planned(images, task_of, place, batch, work.leave_out)
     started, counts = time.perf_counter(), Counter[str]()
     total = len(jobs) + len(failed)
-    shown = not (work.quiet or batch.dry_run) and sys.stderr.isatty()
+    shown = draws_progress(quiet=work.quiet or batch.dry_run)
     try:
         with _bar(total, shown=shown) as advance:
             for record in chain(failed, _records(jobs, batch, work, device)):
@@ -168,7 +169,8 @@ def _records(jobs: Sequence[Job], batch: Batch, work: Work, device: str) -> Iter
 
 def _guarded(call: Callable[[Any], Record], job: Job) -> Record:
     try:
-        return call(job.task)
+        with told_of(job.input):
+            return call(job.task)
     except Exception as error:
         return error_record(job.input, error)
 
@@ -183,23 +185,12 @@ def _died(error: Exception) -> Exception:
 def _tell(record: Record, work: Work) -> None:
     if record["status"] == "error":
         fault = Fault(record["error"], record["remedy"], record["exit_code"])
-        _echo(fault.line(), err=True)
+        echo(fault.line(), err=True)
     if work.as_json:
-        _echo(as_json_text(record))
+        echo(as_json_text(record))
     elif not work.quiet and record["status"] != "error":
         told = work.line_of(record) if record["status"] == "ok" else ""
-        _echo(f"{record['status']:<9}{record['input']} -> {record['output']}{told and '  ' + told}")
-
-
-def _echo(text: str, *, err: bool = False) -> None:
-    """Print a line above the bar, if there is one."""
-    if "tqdm" in sys.modules:
-        from tqdm import tqdm
-
-        with tqdm.external_write_mode(file=sys.stderr if err else sys.stdout):
-            click.echo(text, err=err)
-    else:
-        click.echo(text, err=err)
+        echo(f"{record['status']:<9}{record['input']} -> {record['output']}{told and '  ' + told}")
 
 
 def _summary(counts: Counter[str], seconds: float) -> str:
