@@ -44,7 +44,7 @@ def encoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--format",
             type=Name("name", _check_format, _formats),
-            help="Of results: png, jpg, tif, webp or bmp. [default: that of IMAGE]",
+            help="Of results: png, jpg, tif, webp, bmp or exr. [default: that of IMAGE]",
         ),
     ):
         packed = option(packed)
