@@ -15,6 +15,8 @@ import click
 
 from edlrr_cli import __version__
 from edlrr_cli.cli.groups import LazyGroup
+from edlrr_cli.cli.logs import log_from
+from edlrr_cli.cli.tell import Channel
 from edlrr_cli.errors import EXIT_FAILURE, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OK, EdlrrError
 
 _COMMANDS = {
@@ -95,28 +97,31 @@ class App(LazyGroup):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **settings: Any) -> Any:
         """Run a command line and exit; every error ends as one line on stderr.
 
-        With ``--json`` among the arguments an error is also one JSON object on stdout; with
-        ``--debug`` its traceback comes first.
+        With ``--json`` among the arguments an error is also one JSON object on stdout, if that is not for a
+        picture; with ``--debug`` its traceback comes first.
         """
+        channel = Channel()
+        log_from("warning")
         arguments = sys.argv[1:] if args is None else list(args)
         settings = {"prog_name": "edlrr", **settings, "standalone_mode": False}
         if isinstance(sys.stdout, io.TextIOWrapper):  # a file name need not suit the terminal
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
-            outcome = super().main(arguments, *rest, **settings)
+            outcome = super().main(arguments, *rest, obj=channel, **settings)
         except Exception as error:
-            sys.exit(_tell(error, arguments))
+            sys.exit(_tell(error, arguments, channel))
         sys.exit(outcome if isinstance(outcome, int) else EXIT_OK)
 
 
-def _tell(error: Exception, arguments: list[str]) -> int:
+def _tell(error: Exception, arguments: list[str], channel: Channel) -> int:
     fault = fault_of(error)
     if "--debug" in arguments:
         traceback.print_exception(error)
     click.echo(fault.line(), err=True)
     if "--json" in arguments:
-        record = {"status": "error", "error": fault.message, "remedy": fault.remedy}
-        click.echo(json.dumps({**record, "exit_code": fault.exit_code, "version": __version__}))
+        record: dict[str, Any] = {"status": "error", "error": fault.message, "remedy": fault.remedy}
+        record |= {"exit_code": fault.exit_code, "version": __version__}
+        click.echo(json.dumps(record), err=channel.err)
     return fault.exit_code
 
 

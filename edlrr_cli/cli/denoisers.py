@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edlrr_cli.tasks.denoise.network import Denoiser
+
+_log = logging.getLogger(__name__)
 
 
 @functools.cache
@@ -23,4 +26,5 @@ def load_denoiser(path: Path | None = None) -> Denoiser:
 
     path = path or DENOISER
     weights = read_weights(path)
+    _log.info("weights %s (%s)", path, weights.about.get("arch"))
     return Denoiser.of(weights.tensors, weights.about, name=str(path))

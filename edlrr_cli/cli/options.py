@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from edlrr_cli.cli.logs import LEVELS, level_said
 from edlrr_cli.cli.params import parse_assignments
 from edlrr_cli.cli.settings import (
     AUTO,
@@ -166,7 +167,11 @@ def report_options(command: _Command) -> _Command:
     as_json = click.option("--json", "as_json", is_flag=True, help="Report as one JSON object on stdout.")
     overwrite = click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
     quiet = click.option(
-        "-q", "--quiet", is_flag=True, help="No report, notes or progress; errors and --json remain."
+        "-q",
+        "--quiet",
+        is_flag=True,
+        callback=level_said,
+        help="No report, notes or progress; errors and --json remain.",
     )
     return as_json(overwrite(quiet(command)))
 
@@ -181,7 +186,13 @@ def page_option(command: _Command) -> _Command:
 
 
 def common_options(command: _Command) -> _Command:
-    """Give a command what every command has: ``--debug``, which the boundary looks for."""
-    return click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")(
-        command
+    """Give a command what every command has: ``--debug``, which the boundary looks for, and a log."""
+    log_level = click.option(
+        "--log-level",
+        type=click.Choice(LEVELS),
+        expose_value=False,
+        callback=level_said,
+        help="Tell on stderr what is done. [default: warning, with -q error]",
     )
+    debug = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+    return log_level(debug(command))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edlrr_cli.errors import OutputError
+from edlrr_cli.media.encoding import AS_THEY_COME, Encoding
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Targets:
         inputs: Files that are read, which are never written.
         overwrite: Whether existing files may be replaced.
         error_map: The expected errors; None without.
+        encoding: How the picture is written.
     """
 
     output: Path
@@ -26,17 +28,19 @@ class Targets:
     inputs: Sequence[Path]
     overwrite: bool
     error_map: Path | None = None
+    encoding: Encoding = AS_THEY_COME
 
     def check(self) -> None:
         """Refuse outputs that could not be written.
 
         Raises:
             OutputError: The first that could not.
+            UsageError: The output is of another format than the encoding.
         """
         from edlrr_cli.media.figure import check_figure
         from edlrr_cli.media.save import check_output
 
-        check_output(self.output, *self.inputs, overwrite=self.overwrite)
+        check_output(self.output, *self.inputs, overwrite=self.overwrite, encoding=self.encoding)
         taken = {self.output.resolve(): "output"}
         for name, path in (("figure", self.figure), ("error map", self.error_map)):
             if path is None:
@@ -49,13 +53,16 @@ class Targets:
             taken[path.resolve()] = name
 
 
-def beside(image: Path, word: str) -> Path:
-    """Return ``<stem>_<word>`` beside an image, as .png if its own format cannot be written."""
-    return image.with_name(output_name(image, f"_{word}"))
+def output_name(image: Path, suffix: str, wanted: str | None = None) -> str:
+    """Return ``<stem><suffix>`` with the extension of an image, .png if that cannot be written.
 
-
-def output_name(image: Path, suffix: str) -> str:
-    """Return ``<stem><suffix>`` with the extension of an image, .png if that cannot be written."""
+    Args:
+        image: Whose result it is.
+        suffix: Between stem and extension.
+        wanted: Another extension, without its dot.
+    """
+    if wanted is not None:
+        return f"{image.stem}{suffix}.{wanted}"
     from edlrr_cli.media.save import WRITE_FORMATS
 
     extension = image.suffix if image.suffix.lower() in WRITE_FORMATS else ".png"

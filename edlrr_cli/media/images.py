@@ -27,6 +27,7 @@ from edlrr_cli.media.exr import read_exr
 from edlrr_cli.media.float_tiff import read_float_tiff
 from edlrr_cli.media.floats import FloatImage, Floats
 from edlrr_cli.media.metadata import descriptive_exif, dpi_of, fitting_profile, valid_dpi
+from edlrr_cli.media.streams import STANDARD_INPUT, open_input
 
 Levels = NDArray[np.unsignedinteger[Any]]
 """Integer pixels, shape (h, w, c), c = 1, 3 or 4, uint8 or uint16."""
@@ -116,7 +117,7 @@ def read_picture(path: Path) -> Picture:
     EXIF orientation is applied and its tag dropped.
 
     Args:
-        path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM, JPEG 2000 or EXR file.
+        path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM, JPEG 2000 or EXR file, or `STANDARD_INPUT`.
 
     Returns:
         The picture; values are k / 255 or k / 65535 exactly as rounded, so `save_picture` restores k. Floats
@@ -126,7 +127,8 @@ def read_picture(path: Path) -> Picture:
         InputError: Missing, empty, not an image, truncated, corrupt, too large, smaller than
             2 x 2 pixels, of 32-bit integers, with NaN or Inf, or with 16 bits stored colour by colour.
     """
-    _check_source(path)
+    if path is not STANDARD_INPUT:
+        _check_source(path)
     return _decode(path)
 
 
@@ -174,7 +176,7 @@ def _decode(path: Path) -> Picture:
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             # From a stream: by name Pillow maps plain TIFF files and garbles those stored sideways.
-            with path.open("rb") as stream:
+            with open_input(path) as stream:
                 floats = _read_floats(path, stream)
                 if floats is not None:
                     return _of_floats(path, floats)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from PIL import Image
 
 from edlrr_cli.errors import NumericsError, OutputError, UsageError
 from edlrr_cli.media.deep_color import encode_deep_color
+from edlrr_cli.media.encoding import AS_THEY_COME, Encoding
 from edlrr_cli.media.exr import encode_exr
 from edlrr_cli.media.files import check_target, write_atomic
 from edlrr_cli.media.floats import Floating
 from edlrr_cli.media.images import Levels, Picture
 from edlrr_cli.media.plain_tiff import encode_tiff
+from edlrr_cli.media.streams import STANDARD_OUTPUT, write_standard_output
 
 WRITE_FORMATS = {
     ".png": "PNG",
@@ -48,23 +51,35 @@ _SAVE_SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def check_output(path: Path, *inputs: Path, overwrite: bool, like: Picture | None = None) -> None:
+def check_output(
+    path: Path,
+    *inputs: Path,
+    overwrite: bool,
+    like: Picture | None = None,
+    encoding: Encoding = AS_THEY_COME,
+) -> None:
     """Refuse an output picture that could not be written, before any expensive work.
 
     Args:
-        path: The picture to be written; its extension is the format.
+        path: The picture to be written; its extension is the format. Or `STANDARD_OUTPUT`.
         *inputs: Files the command reads; the output must be none of them.
         overwrite: Whether an existing file may be replaced.
         like: The picture whose depth, transparency and size the output must keep, if known yet.
+        encoding: How it will be written.
 
     Raises:
         OutputError: See `check_target`; or the extension is unknown, or its format cannot keep
             the transparency, the depth, the colours or the size of ``like``.
+        UsageError: The encoding is of another format.
     """
-    file_format = _format_of(path)
-    check_target(path, *inputs, overwrite=overwrite)
+    if path is not STANDARD_OUTPUT:
+        _check_file(path, encoding)
+        check_target(path, *inputs, overwrite=overwrite)
     if like is None:
         return
+    file_format = _format_of(path, like, encoding)
+    if encoding.jpeg_quality is not None and file_format != "JPEG":
+        raise UsageError(f"output {path}: {file_format} has no JPEG quality", "leave --jpeg-quality out")
     lost, extensions = _lost(file_format, like)
     if lost:
         raise OutputError(f"output {path}: {file_format} cannot keep {lost}", f"write a {extensions} file")
@@ -100,54 +115,80 @@ def _lost_of_floats(file_format: str, num_bytes: int, like: Picture) -> tuple[st
     return "", ""
 
 
-def _format_of(path: Path) -> str:
+def _check_file(path: Path, encoding: Encoding) -> None:
+    """Refuse an extension that is no format, or another one than was asked for."""
     file_format = WRITE_FORMATS.get(path.suffix.lower())
     if file_format is None:
         known = " ".join(WRITE_FORMATS)
         raise OutputError(f"output {path}: unknown extension {path.suffix!r}", f"use one of {known}")
-    return file_format
+    if encoding.format is not None and WRITE_FORMATS[f".{encoding.format}"] != file_format:
+        raise UsageError(f"output {path} is no .{encoding.format} file", "leave --format or the name out")
 
 
-def save_picture(path: Path, pixels: NDArray[np.floating[Any]], *, like: Picture, overwrite: bool) -> None:
+def _format_of(path: Path, like: Picture, encoding: Encoding) -> str:
+    if path is not STANDARD_OUTPUT:
+        return WRITE_FORMATS[path.suffix.lower()]
+    if encoding.format is not None:
+        return WRITE_FORMATS[f".{encoding.format}"]
+    return like.format if like.format in WRITE_FORMATS.values() else "PNG"
+
+
+def save_picture(
+    path: Path,
+    pixels: NDArray[np.floating[Any]],
+    *,
+    like: Picture,
+    overwrite: bool,
+    encoding: Encoding = AS_THEY_COME,
+) -> None:
     """Write pixels in the mode, depth, transparency and metadata of another picture.
 
     Values are clipped to [0, 1] and rounded to the nearest integer level, so pixels that were not
     changed come back bit by bit in lossless formats (PNG, TIFF, BMP; WebP is written lossless).
-    JPEG is written at quality 95 without chroma subsampling. WebP has no gray: it stores equal RGB, as does
-    TIFF for 16-bit gray with transparency. Floats are written in their type: those of unchanged pixels as
-    they were, others within the picture's range.
+    JPEG is written without chroma subsampling, at quality 95 unless said. WebP has no gray: it stores equal
+    RGB, as does TIFF for 16-bit gray with transparency. Floats are written in their type: those of unchanged
+    pixels as they were, others within the picture's range.
 
     Args:
-        path: Where to; its extension is the format. Written beside, then renamed.
+        path: Where to; its extension is the format. Written beside, then renamed. Or `STANDARD_OUTPUT`.
         pixels: Floating, shape of ``like.pixels``, nominally in [0, 1]; not modified.
         like: What to write it like.
         overwrite: Whether an existing file may be replaced.
+        encoding: How it is written.
 
     Raises:
         OutputError: See `check_output`; or writing failed.
-        UsageError: The shape is not that of ``like.pixels``.
+        UsageError: See there; or the shape is not that of ``like.pixels``.
         NumericsError: NaN or Inf among the pixels.
     """
-    check_output(path, overwrite=overwrite, like=like)
+    check_output(path, overwrite=overwrite, like=like, encoding=encoding)
     if pixels.shape != like.pixels.shape:
         raise UsageError(f"pixels: expected shape {like.pixels.shape}, got {pixels.shape}")
     if not np.isfinite(pixels).all():
         raise NumericsError("pixels: NaN or Inf cannot be written to a picture")
-    file_format = _format_of(path)
-    metadata = _metadata(file_format, like)
+    content = _encoded(path, pixels, like, encoding)
+    if path is STANDARD_OUTPUT:
+        write_standard_output(content)
+    else:
+        write_atomic(path, content)
+
+
+def _encoded(path: Path, pixels: NDArray[np.floating[Any]], like: Picture, encoding: Encoding) -> bytes:
+    file_format = _format_of(path, like, encoding)
+    metadata = _metadata(file_format, replace(like, exif=b"", dpi=None) if encoding.strip_metadata else like)
     if like.floats is not None:
         values = _with_alpha(like.floats.restored(pixels), like)
-        write_atomic(path, _encode_floats(path, values, file_format, like, metadata))
-        return
+        return _encode_floats(path, values, file_format, like, metadata)
     levels = _to_levels(pixels, like)
     if like.peak > 255 and levels.shape[2] > 1:
-        write_atomic(path, _encode_deep(path, levels, file_format, **metadata))
-        return
+        return _encode_deep(path, levels, file_format, **metadata)
     image = _to_image(levels, like)
     if image.mode in ("LA", "RGBA") and file_format not in _KEEPS_ALPHA:
         image = image.convert(image.mode[:-1])
     settings = {**_SAVE_SETTINGS[file_format], **metadata}
-    write_atomic(path, encode_image(path, image, file_format, **settings))
+    if encoding.jpeg_quality is not None:
+        settings["quality"] = encoding.jpeg_quality
+    return encode_image(path, image, file_format, **settings)
 
 
 def _to_image(levels: Levels, like: Picture) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,8 @@ from edlrr_cli.tasks.holdout import held_out
 from edlrr_cli.tasks.inpaint import Bools, Pixels, Progress, Result, inpaint
 from edlrr_cli.tasks.mixture import Mixture, mix
 from edlrr_cli.tasks.refine import Refiner
+
+_log = logging.getLogger(__name__)
 
 #: What is tried after the whole channels, by quality.
 _TRIED: dict[str, tuple[str, ...]] = {
@@ -54,6 +57,7 @@ def restore_by_all(
     steps = min(config.steps, _DRAFT_STEPS) if config.quality == "draft" else config.steps
     alone = replace(config, noise=0.0, held_out=0.0, prior="global", steps=steps)
     if share > _MAX_SHARE:
+        _log.info("too few known pixels to hide any: global and local, unjudged")
         first = inpaint(image, known, alone, callback=callback)
         return replace(first, restored=refine("local", first.restored, known))
     truth = np.where(known[..., None], image, 0.0)
@@ -71,6 +75,10 @@ def restore_by_all(
             tried[prior] = refine(prior, start, observed)
     mixture = mixed()
     rmse = _rmse(mixture.pixels, truth, hidden)
+    for (prior, pixels), mine in zip(tried.items(), mixture.shares, strict=True):
+        error = 255 * _rmse(pixels, truth, hidden)
+        _log.info("%s: share %.2f, RMSE %.2f of 255 at hidden pixels", prior, mine, error)
+    _log.info("mixed: RMSE %.2f of 255 at %d hidden pixels", 255 * rmse, hidden.sum())
     restored = np.where(known[..., None], truth, mixture.pixels.clip(0.0, 1.0))
     if _rmse(refine.polish(mixture.pixels, observed, rmse), truth, hidden) < rmse:
         restored = refine.polish(restored, known, rmse)

@@ -7,6 +7,7 @@ Without noise the known pixels are kept exactly, and only R remains to be minimi
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -35,6 +36,8 @@ from edlrr_cli.tasks.holdout import held_out
 
 Pixels = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
+
+_log = logging.getLogger(__name__)
 
 # The continuation: sigma_1 / scale starts here, where every penalty is nearly linear, hence nearly convex.
 _X_START = 0.3
@@ -157,12 +160,14 @@ def inpaint(
     restored = problem.restored(blended)
     final = problem.tensor(restored)
     penalty, scale = objective.measure(final)
+    seconds = time.perf_counter() - started
+    _log.info("prior global: %.2f s on %s, %d steps (%s)", seconds, problem.device, run.step, run.stop)
     return Result(
         restored=restored,
         start=problem.filled,
         iterations=run.step,
         stop=run.stop,
-        seconds=time.perf_counter() - started,
+        seconds=seconds,
         device=str(problem.device),
         lam=objective.lam if noise > 0 else None,
         scale=scale,
@@ -394,7 +399,11 @@ def _blend(problem: _Problem, X: Tensor) -> tuple[Tensor, float]:
 
 def noise_of(image: Pixels, known: Bools, config: Config) -> float:
     """Return the noise of the known pixels, said or estimated, on the [0, 1] scale."""
-    return estimate_noise_level(image, known) if config.noise is None else config.noise
+    if config.noise is not None:
+        return config.noise
+    noise = estimate_noise_level(image, known)
+    _log.info("noise: %.2f of 255, estimated", 255 * noise)
+    return noise
 
 
 def check_input(image: Pixels, known: Bools) -> None:

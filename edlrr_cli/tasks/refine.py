@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +23,8 @@ from edlrr_cli.tasks.priors import local_windows, similar_patches
 from edlrr_cli.tasks.priors.local_windows import lower_window_ranks
 from edlrr_cli.tasks.priors.network import denoise_holes
 from edlrr_cli.tasks.priors.similar_patches import lower_group_ranks
+
+_log = logging.getLogger(__name__)
 
 #: How much each prior does, by quality. Measured: see DECISIONS.md.
 _LOCAL = {
@@ -99,7 +102,10 @@ class Refiner:
         """
         if prior not in self._priors:
             raise UsageError(f"the prior {prior} needs a denoiser", "load one, or take another prior")
-        return self._run(prior, self._priors[prior], start, known)
+        started = time.perf_counter()
+        refined = self._run(prior, self._priors[prior], start, known)
+        _log.info("prior %s: %.2f s on %s", prior, time.perf_counter() - started, self._device)
+        return refined
 
     def polish(self, start: Pixels, known: Bools, error: float) -> Pixels:
         """Return a nearly finished picture a little improved, by a short run of ``local``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -12,6 +13,8 @@ import numpy as np
 
 from edlrr_cli.tasks.inpaint import Bools, Pixels, Result
 from edlrr_cli.tasks.threads import map_in_threads
+
+_log = logging.getLogger(__name__)
 
 # Pictures up to this side are restored whole; of larger ones the holes in each cell of about this side, with
 # a margin around them that is seen, and blended with the neighbour's.
@@ -72,6 +75,7 @@ def restore_in_windows(
         canvas.add(window, result)
         results.append(replace(result, restored=_NOTHING, start=_NOTHING, error=None))
         counts.append(float((~known[window]).sum()))
+        _log.info("window %s: %d pixels missing", _corners(window), counts[-1])
         if finished is not None:
             finished(len(results), result)
     return replace(_joined(results, counts), restored=canvas.restored(image), error=canvas.error)
@@ -128,6 +132,11 @@ def _windows(known: Bools) -> Iterator[Window]:
                 margin *= 2
                 window = _grown(box, margin, known.shape)
             yield window
+
+
+def _corners(window: Window) -> str:
+    rows, columns = window
+    return f"x {columns.start}-{columns.stop}, y {rows.start}-{rows.stop}"
 
 
 def _extent(hole: Bools, axis: int, start: int) -> slice:

@@ -67,12 +67,12 @@ def write_scene(folder: Path) -> Scene:
 
 @pytest.fixture(scope="session")
 def run() -> Callable[..., Result]:
-    """Run a command line in this process; no error may show a traceback."""
+    """Run a command line in this process, bytes piped into it; no error may show a traceback."""
     separate = "mix_stderr" in inspect.signature(CliRunner).parameters  # click 8.1
     runner = CliRunner(mix_stderr=False) if separate else CliRunner()
 
-    def invoke(*arguments: str | Path) -> Result:
-        result = runner.invoke(edlrr, [str(argument) for argument in arguments])
+    def invoke(*arguments: str | Path, piped: bytes = b"") -> Result:
+        result = runner.invoke(edlrr, [str(argument) for argument in arguments], input=piped)
         assert result.exception is None or isinstance(result.exception, SystemExit)
         assert "Traceback" not in result.stderr
         return result

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from edlrr_cli import __version__
 from edlrr_cli.cli.batch.workers import THREAD_VARIABLES
+from edlrr_cli.cli.logs import current_level, log_from
 from edlrr_cli.errors import DeviceError, EdlrrError, UsageError
 
 if TYPE_CHECKING:
@@ -87,10 +88,10 @@ class _Running:
     task: Any
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _run, (__version__, pickle.dumps((self.call, self.task)))
+        return _run, (__version__, current_level(), pickle.dumps((self.call, self.task)))
 
 
-def _run(version: str, pickled: bytes) -> Any:
+def _run(version: str, log_level: str, pickled: bytes) -> Any:
     """Run a task on a worker, in one thread as in the processes of a batch on one machine."""
     if version != __version__:
         raise ImportError(f"edlrr {version}")
@@ -98,6 +99,7 @@ def _run(version: str, pickled: bytes) -> Any:
     import torch
 
     torch.set_num_threads(1)
+    log_from(log_level)
     call, task = pickle.loads(pickled)
     return call(task)
 

@@ -16,6 +16,7 @@ from edlrr_cli.cli.batch.cluster import require_dask
 from edlrr_cli.cli.batch.inputs import Input, is_batch
 from edlrr_cli.cli.targets import output_name
 from edlrr_cli.errors import OutputError, UsageError
+from edlrr_cli.media.streams import STANDARD_INPUT, STANDARD_OUTPUT
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,11 @@ def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _absolute(value: Any) -> Any:
-    """Return paths, or tuples of them, as any machine understands them; other values as they are."""
+    """Return paths, or tuples of them, as any machine understands them; streams and others as they are."""
     if isinstance(value, tuple):
         return tuple(map(_absolute, value))
+    if value is STANDARD_INPUT or value is STANDARD_OUTPUT:
+        return value
     return value.absolute() if isinstance(value, Path) else value
 
 
@@ -143,15 +146,27 @@ class Place:
         output: As it was said; None: beside each picture.
         suffix: Between the stem and the extension; None: `_word` beside the picture, nothing elsewhere.
         word: What has been done to the pictures.
+        format: Their extension, without its dot; None: that of each picture.
     """
 
     output: Path | None
     suffix: str | None
     word: str
+    format: str | None = None
 
     def of_one(self, of: Input) -> Path:
-        """Return where the result of the only picture goes: to the file named, or into the folder."""
+        """Return where the result of the only picture goes: to the file named, or into the folder.
+
+        Raises:
+            UsageError: Into the folder, and the picture has no name.
+        """
+        if of.path is STANDARD_INPUT and self.output is None:
+            return STANDARD_OUTPUT
+        if self.output is STANDARD_OUTPUT:
+            return self.output
         if self.output is None or self.output.is_dir():
+            if of.path is STANDARD_INPUT:
+                raise UsageError(f"standard input has no name for a file in {self.output}", "name the file")
             return self.of_many(of)
         return self.output
 
@@ -170,7 +185,7 @@ class Place:
 
     def name_of(self, path: Path, suffix: str) -> str:
         """Return what the result of an input is called."""
-        return output_name(path, suffix)
+        return output_name(path, suffix, self.format)
 
 
 def jobs_for(device: str) -> int:

@@ -23,7 +23,8 @@ from edlrr_cli.cli.batch.cluster import run_each_on
 from edlrr_cli.cli.batch.inputs import Input, find_inputs, is_batch
 from edlrr_cli.cli.batch.options import Batch, Place, jobs_for, make_folders
 from edlrr_cli.cli.batch.workers import run_each
-from edlrr_cli.cli.tell import as_json_text
+from edlrr_cli.cli.logs import told_of
+from edlrr_cli.cli.tell import as_json_text, draws_progress, echo
 from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK, EdlrrError, InputError, OutputError, UsageError
 
 Record = dict[str, Any]
@@ -102,7 +103,7 @@ def work_on(
     jobs, failed = _planned(names, task_of, place, batch, work)
     started, counts = time.perf_counter(), Counter[str]()
     total = len(jobs) + len(failed)
-    shown = not (work.quiet or batch.dry_run) and sys.stderr.isatty()
+    shown = draws_progress(quiet=work.quiet or batch.dry_run)
     try:
         with _bar(total, work.unit, shown=shown) as advance:
             for record in chain(failed, _records(jobs, batch, work, device)):
@@ -202,7 +203,8 @@ def _refusal(job: Job, work: Work) -> Record | None:
 
 def _guarded(call: Callable[[Any], Record], job: Job) -> Record:
     try:
-        return call(job.task)
+        with told_of(job.input):
+            return call(job.task)
     except click.Abort as interruption:  # it tells what is left of one; the batch tells it of all
         raise KeyboardInterrupt from interruption
     except Exception as error:
@@ -219,28 +221,17 @@ def _died(error: Exception) -> Exception:
 def _tell(record: Record, work: Work) -> None:
     if record["status"] == "error":
         fault = Fault(record["error"], record["remedy"], record["exit_code"])
-        _echo(fault.line(), err=True)
+        echo(fault.line(), err=True)
     if work.as_json:
-        _echo(as_json_text({name: value for name, value in record.items() if name not in work.untold}))
+        echo(as_json_text({name: value for name, value in record.items() if name not in work.untold}))
     elif not work.quiet and record["status"] != "error":
         told = work.line_of(record) if record["status"] == "ok" else ""
-        _echo(f"{record['status']:<9}{record['input']} -> {record['output']}{told and '  ' + told}")
+        echo(f"{record['status']:<9}{record['input']} -> {record['output']}{told and '  ' + told}")
 
 
 def _note(text: str, *, quiet: bool) -> None:
     if not quiet:
-        _echo(f"edlrr: {text}", err=True)
-
-
-def _echo(text: str, *, err: bool = False) -> None:
-    """Print a line above the bar, if there is one."""
-    if "tqdm" in sys.modules:
-        from tqdm import tqdm
-
-        with tqdm.external_write_mode(file=sys.stderr if err else sys.stdout):
-            click.echo(text, err=err)
-    else:
-        click.echo(text, err=err)
+        echo(f"edlrr: {text}", err=True)
 
 
 def _summary(counts: Counter[str], seconds: float) -> str:

@@ -15,6 +15,8 @@ from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
+from edlrr_cli.cli.logs import current_level, log_from
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -80,7 +82,9 @@ def _executor(jobs: int, threads: int) -> Iterator[ProcessPoolExecutor]:
     """Start processes with their number of threads; however the block ends, none is left behind."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
-    executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_settle)
+    executor = ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=_settle, initargs=(current_level(),)
+    )
     try:
         yield executor
         executor.shutdown()
@@ -97,8 +101,9 @@ def _executor(jobs: int, threads: int) -> Iterator[ProcessPoolExecutor]:
                 os.environ[name] = value
 
 
-def _settle() -> None:
-    """Leave Ctrl-C to the process that the user talks to, and end with it, however it ends."""
+def _settle(log_level: str) -> None:
+    """Leave Ctrl-C to the process that the user talks to, tell as much, and end with it, however it ends."""
+    log_from(log_level)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     parent = parent_process()

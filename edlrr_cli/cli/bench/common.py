@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from edlrr_cli.cli.options import FILE, common_options
+from edlrr_cli.cli.tell import draws_progress
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -70,7 +71,7 @@ def check_output(output: Path, overwrite: bool) -> None:
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str], None]]:
     """Yield what tells the user how far it is; nothing unless stderr is a terminal."""
-    if not sys.stderr.isatty():
+    if not draws_progress(quiet=False):
         yield lambda text: None
         return
     from tqdm import tqdm
@@ -89,7 +90,7 @@ def countdown(total: int) -> Iterator[Callable[[str], None]]:
     """Yield what counts finished cases, by name, with the time left; silent unless stderr is a terminal."""
     from tqdm import tqdm
 
-    with tqdm(total=total, unit="case", dynamic_ncols=True, disable=not sys.stderr.isatty()) as bar:
+    with tqdm(total=total, unit="case", dynamic_ncols=True, disable=not draws_progress(quiet=False)) as bar:
 
         def count(name: str) -> None:
             bar.set_postfix_str(name, refresh=False)

@@ -18,6 +18,7 @@ from edlrr_cli.cli.bgsep.recorder import assemble, record_parts
 from edlrr_cli.cli.bgsep.report import bgsep_record
 from edlrr_cli.cli.bgsep.section import comparison_of
 from edlrr_cli.cli.bgsep.single import Task
+from edlrr_cli.cli.tell import draws_progress
 from edlrr_cli.errors import EdlrrError
 from edlrr_cli.media.video import fingerprint, open_video
 from edlrr_cli.tasks.bgsep.stream import Separation
@@ -46,7 +47,7 @@ def run(task: Task) -> dict[str, Any]:
         if not manner.quiet:
             for note in video.info.notes:
                 click.echo(f"{source}: {note}", err=True)
-        shown = not manner.quiet and sys.stderr.isatty()
+        shown = draws_progress(quiet=manner.quiet)
         with _counted(separation, video.info.num_frames, first, shown=shown) as splits:
             record_parts(splits, separation.notes, parts, outputs, video.info)
         record = bgsep_record(

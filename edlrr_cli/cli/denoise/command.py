@@ -13,11 +13,14 @@ from edlrr_cli.cli.batch.options import Batch, Place, batch_options
 from edlrr_cli.cli.batch.run import Record, Work, work_on
 from edlrr_cli.cli.denoise.options import denoising_options, resolve
 from edlrr_cli.cli.denoise.single import Experiment, Files, Task, denoise_file
+from edlrr_cli.cli.encoding import encoding_options
 from edlrr_cli.cli.options import FILE, common_options, page_option, report_options
 from edlrr_cli.cli.report.page import Kind, reporting
+from edlrr_cli.cli.streams import INPUT, OUTPUT, check_streams, refuse_streams
 from edlrr_cli.cli.targets import Targets
 from edlrr_cli.cli.tell import tell
 from edlrr_cli.errors import EXIT_OK, UsageError
+from edlrr_cli.media.encoding import Encoding
 from edlrr_cli.media.files import check_target
 
 if TYPE_CHECKING:
@@ -25,11 +28,14 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Remove noise from images.")
-@click.argument("images", metavar="IMAGE...", type=FILE, nargs=-1, required=True)
-@click.option("-o", "--output", type=FILE, help="Result, or a folder. [default: IMAGE_denoised beside IMAGE]")
-@click.option("--reference", type=FILE, help="Clean image, or a folder, to measure PSNR and SSIM.")
+@click.argument("images", metavar="IMAGE...", type=INPUT, nargs=-1, required=True)
+@click.option(
+    "-o", "--output", type=OUTPUT, help="Result, or a folder. [default: IMAGE_denoised beside IMAGE]"
+)
+@click.option("--reference", type=INPUT, help="Clean image, or a folder, to measure PSNR and SSIM.")
 @click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
 @click.option("--model", type=FILE, help="Weights made by edlrr train. [default: those that come with it]")
+@encoding_options
 @batch_options
 @report_options
 @page_option
@@ -49,6 +55,7 @@ def denoise(
     reference: Path | None,
     figure: Path | None,
     model: Path | None,
+    encoding: Encoding,
     batch: Batch,
     as_json: bool,
     overwrite: bool,
@@ -65,37 +72,44 @@ def denoise(
     edlrr denoise photo.png --sigma 15 --strength 0.8 -o clean.png
     edlrr denoise photo.png --method lrr --reg exact-log
     edlrr denoise clean.png --add-noise 25 --figure compare.png --json
+    cat photo.png | edlrr denoise - -o - > clean.png
     edlrr denoise photos --recursive -o clean --skip-existing --json
 
     White Gaussian noise of any level, gray or colour, 8 or 16 bit; transparency is kept. The network and
     its weights come with the program. Noise is never added to the picture unless --add-noise asks for it.
-    Folders and patterns stand for the pictures in them; in a batch a picture that fails is told and the rest
-    goes on, and the exit code is 1 then.
+    - is standard input, and with -o standard output, which gets the picture alone, in the format of IMAGE or
+    --format; the report goes to stderr then, that of --json too. Folders and patterns stand for the pictures
+    in them; in a batch a picture that fails is told and the rest goes on, and the exit code is 1 then.
     """
     config = resolve(flags)
     if model is not None and config.method != "network":
         raise UsageError(f"--model is of the method network, not of {config.method}", "leave it out")
-    place = Place(output, batch.suffix, "denoised")
+    place = Place(output, batch.suffix, "denoised", encoding.format)
+    many = batch.includes(images)
 
     def task_of(of: Input, target: Path) -> Task:
         clean = reference and companion(reference, of, suffix="", what="reference")
         files = Files(of.path, clean, model)
-        targets = Targets(target, figure, files.given, overwrite or batch.may_repeat)
-        return Task(files, targets, config, Experiment(add_noise, seed), quiet or batch.includes(images))
+        written = encoding.of_many(target) if many else encoding
+        targets = Targets(target, figure, files.given, overwrite or batch.may_repeat, encoding=written)
+        return Task(files, targets, config, Experiment(add_noise, seed), quiet or many)
 
-    many = batch.includes(images)
-    if many and figure is not None:
-        raise UsageError("--figure is of one picture", "leave it out of a batch")
+    inputs, only = (*images, reference, model), Input(images[0])
+    if many:
+        refuse_streams((*inputs, output))
+        if figure is not None:
+            raise UsageError("--figure is of one picture", "leave it out of a batch")
+    else:
+        target = place.of_one(only)
+        check_streams(inputs, target)
     kind = Kind("denoise", _section_of, _line_of, unlisted=())
     page = None if batch.dry_run else report
-    inputs = (*images, reference, model)
     with reporting(page, kind, *inputs, output=output, overwrite=overwrite, many=many) as add:
         if many:
             check = partial(check_target, overwrite=overwrite)
             work = Work(denoise_file, _line_of, as_json, quiet, check, reported=add)
             return work_on(images, task_of, place, batch, work, device=config.device)
-        only = Input(images[0])
-        record = denoise_file(task_of(only, place.of_one(only)))
+        record = denoise_file(task_of(only, target))
         add(record)
     _tell_one(record, as_json=as_json, quiet=quiet)
     return EXIT_OK

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edlrr_cli.cli.denoisers import load_denoiser
+from edlrr_cli.cli.memory import or_on_cpu
 from edlrr_cli.cli.settings import NOISE_LEVELS
 from edlrr_cli.cli.targets import Targets
+from edlrr_cli.cli.tell import draws_progress
 from edlrr_cli.cli.threads import spin_briefly
 
 if TYPE_CHECKING:
@@ -92,8 +94,14 @@ def denoise_file(task: Task) -> dict[str, Any]:
     if not task.quiet:
         for note in (*picture.notes, *_notes(experiment)):
             click.echo(f"{files.image}: {note}", err=True)
-    result = _denoised(noisy, config, files.model, shown=not task.quiet and sys.stderr.isatty())
-    save_picture(targets.output, result.pixels, like=picture, overwrite=targets.overwrite)
+    result = _denoised(noisy, config, files.model, shown=draws_progress(quiet=task.quiet))
+    save_picture(
+        targets.output,
+        result.pixels,
+        like=picture,
+        overwrite=targets.overwrite,
+        encoding=targets.encoding,
+    )
     pictures = Pictures(noisy, as_written(result.pixels, picture), clean)
     record = denoise_record(files, targets, config, experiment, result, pictures)
     if targets.figure is not None:
@@ -107,7 +115,7 @@ def _read(files: Files, targets: Targets) -> tuple[Picture, NDArray[np.float64] 
     from edlrr_cli.media.save import check_output
 
     picture = read_picture(files.image)
-    check_output(targets.output, overwrite=targets.overwrite, like=picture)
+    check_output(targets.output, overwrite=targets.overwrite, like=picture, encoding=targets.encoding)
     return picture, None if files.reference is None else read_reference(files.reference, picture)
 
 
@@ -117,7 +125,7 @@ def _denoised(noisy: NDArray[np.float64], config: Config, model: Path | None, *,
 
     denoiser = load_denoiser(model) if config.method == "network" else None
     with _progress_bar(shown=shown) as progress:
-        return task.denoise(noisy, config, denoiser, progress=progress)
+        return or_on_cpu(lambda config: task.denoise(noisy, config, denoiser, progress=progress), config)
 
 
 def with_noise(

@@ -11,13 +11,16 @@ import click
 from edlrr_cli.cli.batch.inputs import Input, companion, find_inputs
 from edlrr_cli.cli.batch.options import Batch, Place, batch_options
 from edlrr_cli.cli.batch.run import Record, Work, work_on
+from edlrr_cli.cli.encoding import encoding_options
 from edlrr_cli.cli.inpaint.files import Files
 from edlrr_cli.cli.inpaint.single import Task, restore_file
 from edlrr_cli.cli.options import FILE, PRESET, common_options, page_option, report_options, setting_options
 from edlrr_cli.cli.report.page import Kind, reporting
 from edlrr_cli.cli.settings import Settings, preset_names, resolve
+from edlrr_cli.cli.streams import INPUT, OUTPUT, check_streams, refuse_streams
 from edlrr_cli.cli.tell import tell
 from edlrr_cli.errors import EXIT_OK, UsageError
+from edlrr_cli.media.encoding import Encoding
 from edlrr_cli.media.files import check_target
 
 if TYPE_CHECKING:
@@ -25,15 +28,18 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Fill the missing pixels of images.")
-@click.argument("images", metavar="IMAGE...", type=FILE, nargs=-1, required=True)
-@click.option("--mask", type=FILE, required=True, help="Image that marks the hole, or a folder of them.")
+@click.argument("images", metavar="IMAGE...", type=INPUT, nargs=-1, required=True)
+@click.option("--mask", type=INPUT, required=True, help="Image that marks the hole, or a folder of them.")
 @click.option(
     "--mask-suffix", default="", help="What a mask's name in the folder has after the image's stem."
 )
-@click.option("-o", "--output", type=FILE, help="Result, or a folder. [default: IMAGE_restored beside IMAGE]")
-@click.option("--reference", type=FILE, help="Clean image, or a folder, to measure PSNR and SSIM.")
+@click.option(
+    "-o", "--output", type=OUTPUT, help="Result, or a folder. [default: IMAGE_restored beside IMAGE]"
+)
+@click.option("--reference", type=INPUT, help="Clean image, or a folder, to measure PSNR and SSIM.")
 @click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
 @click.option("--error-map", type=FILE, help="Also write the expected error of each pixel, a .png.")
+@encoding_options
 @batch_options
 @report_options
 @click.option("--config", "config_file", type=FILE, help="TOML file of settings, named like the options.")
@@ -50,6 +56,7 @@ def inpaint(
     reference: Path | None,
     figure: Path | None,
     error_map: Path | None,
+    encoding: Encoding,
     batch: Batch,
     as_json: bool,
     overwrite: bool,
@@ -71,20 +78,23 @@ def inpaint(
     edlrr inpaint photo.png --mask mask.png --prior global --reg exact-laplace --json
     edlrr inpaint photo.png --mask mask.png --method irnn --tune
     edlrr inpaint scans --mask masks --recursive -o restored --skip-existing --json
+    cat photo.png | edlrr inpaint - --mask mask.png -o - > clean.png
     edlrr inpaint scans/*.tif --mask scratches.png --suffix _clean --jobs 4
 
-    Folders and patterns stand for the pictures in them. A mask in a folder is found by the image's stem. In
-    a batch a picture that fails is told and the rest goes on; the exit code is 1 then. A flag wins over the
-    --config file, the file over the preset, the preset over the default. The TOML keys are the option names
-    with underscores, such as held_out = 0.02; noise is on 0..255 there too, and parameters are a table,
-    [params]. The mask's polarity is found out, or refused if unclear: --mask-mode says it. Of a compared
-    --method, --device and --seed are the only settings beside its own parameters and the mask's; others are
-    refused, and so are presets of them.
+    - is standard input, and with -o standard output, which gets the picture alone, in the format of IMAGE or
+    --format; the report goes to stderr then, that of --json too. Folders and patterns stand for the pictures
+    in them. A mask in a folder is found by the image's stem. In a batch a picture that fails is told and the
+    rest goes on; the exit code is 1 then. A flag wins over the --config file, the file over the preset, the
+    preset over the default. The TOML keys are the option names with underscores, such as held_out = 0.02;
+    noise is on 0..255 there too, and parameters are a table, [params]. The mask's polarity is found out, or
+    refused if unclear: --mask-mode says it. Of a compared --method, --device and --seed are the only settings
+    beside its own parameters and the mask's; others are refused, and so are presets of them.
     """
     settings = resolve(flags, config_file, preset)
     if error_map is not None:
         _check_error_map(settings)
-    place = Place(output, batch.suffix, "restored")
+    place = Place(output, batch.suffix, "restored", encoding.format)
+    many = batch.includes(images)
 
     def task_of(of: Input, target: Path) -> Task:
         files = Files(
@@ -95,23 +105,27 @@ def inpaint(
             figure=figure,
             error_map=error_map,
             overwrite=overwrite or batch.may_repeat,
+            encoding=encoding.of_many(target) if many else encoding,
         )
-        return Task(files, settings, quiet=quiet or batch.includes(images))
+        return Task(files, settings, quiet=quiet or many)
 
-    many = batch.includes(images)
-    if many and (figure is not None or error_map is not None):
-        raise UsageError("--figure and --error-map are of one picture", "leave them out of a batch")
+    inputs, only = (*images, mask, reference), Input(images[0])
+    if many:
+        refuse_streams((*inputs, output))
+        if figure is not None or error_map is not None:
+            raise UsageError("--figure and --error-map are of one picture", "leave them out of a batch")
+    else:
+        target = place.of_one(only)
+        check_streams(inputs, target)
     kind = Kind("inpaint", _section_of, _line_of, unlisted=("history",))
     page = None if batch.dry_run else report
-    inputs = (*images, mask, reference)
     with reporting(page, kind, *inputs, output=output, overwrite=overwrite, many=many) as add:
         if many:
             check = partial(check_target, overwrite=overwrite)
             find = partial(find_inputs, leave_out=mask_suffix)
             work = Work(restore_file, _line_of, as_json, quiet, check, find, reported=add)
             return work_on(images, task_of, place, batch, work, device=settings.config.device)
-        only = Input(images[0])
-        record = restore_file(task_of(only, place.of_one(only)))
+        record = restore_file(task_of(only, target))
         add(record)
     _tell_one(record, as_json=as_json, quiet=quiet)
     return EXIT_OK

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edlrr_cli.media.encoding import Encoding
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Files:
-    """The files of one run; absent ones are None."""
+    """The files of one run, absent ones None, and how its picture is written."""
 
     image: Path
     mask: Path
@@ -26,6 +28,7 @@ class Files:
     figure: Path | None
     error_map: Path | None
     overwrite: bool
+    encoding: Encoding
 
     @property
     def inputs(self) -> list[Path]:
@@ -56,13 +59,14 @@ def read_inputs(files: Files, mask_settings: MaskSettings) -> Inputs:
     Raises:
         InputError: A file is unfit, or they do not fit together.
         OutputError: The output's format cannot hold the picture.
+        UsageError: The encoding is of another format.
     """
     from edlrr_cli.media.images import read_picture, read_reference
     from edlrr_cli.media.masks import read_mask
     from edlrr_cli.media.save import check_output
 
     picture = read_picture(files.image)
-    check_output(files.output, overwrite=files.overwrite, like=picture)
+    check_output(files.output, overwrite=files.overwrite, like=picture, encoding=files.encoding)
     mask = read_mask(
         files.mask,
         picture,

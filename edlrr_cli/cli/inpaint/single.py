@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,10 @@ import click
 from edlrr_cli.cli.denoisers import load_denoiser
 from edlrr_cli.cli.inpaint.files import Files, Inputs, read_inputs
 from edlrr_cli.cli.inpaint.history import History
+from edlrr_cli.cli.memory import or_on_cpu
 from edlrr_cli.cli.settings import NOISE_LEVELS, Settings
 from edlrr_cli.cli.targets import Targets
+from edlrr_cli.cli.tell import draws_progress
 from edlrr_cli.cli.threads import spin_briefly
 from edlrr_cli.errors import UsageError
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from edlrr_cli.baselines.result import Progress as ComparedProgress
     from edlrr_cli.tasks.compared import Compared
+    from edlrr_cli.tasks.config import Config
     from edlrr_cli.tasks.inpaint import Progress, Result
 
     Callback = Callable[[Progress | ComparedProgress], None]
@@ -53,12 +56,13 @@ def restore_file(task: Task) -> dict[str, Any]:
     """
     spin_briefly()
     files, settings = task.files, task.settings
-    Targets(files.output, files.figure, files.inputs, files.overwrite, files.error_map).check()
+    targets = files.output, files.figure, files.inputs, files.overwrite, files.error_map, files.encoding
+    Targets(*targets).check()
     inputs = read_inputs(files, settings.mask)
     if not task.quiet:
         for note in inputs.notes:
             click.echo(note, err=True)
-    return _restore(files, inputs, settings, shown=not task.quiet and sys.stderr.isatty())
+    return _restore(files, inputs, settings, shown=draws_progress(quiet=task.quiet))
 
 
 def _restore(files: Files, inputs: Inputs, settings: Settings, *, shown: bool) -> dict[str, Any]:
@@ -66,10 +70,19 @@ def _restore(files: Files, inputs: Inputs, settings: Settings, *, shown: bool) -
     from edlrr_cli.cli.inpaint.report import inpaint_record
     from edlrr_cli.media.save import as_written, save_picture
 
-    with _progress_bar(inputs.reference, shown=shown) as drawn:
+    def computed(config: Config) -> tuple[Result | Compared, History]:
         history = History(drawn)
-        result = _filled(inputs, settings, history)
-    save_picture(files.output, result.restored, like=inputs.picture, overwrite=files.overwrite)
+        return _filled(inputs, replace(settings, config=config), history), history
+
+    with _progress_bar(inputs.reference, shown=shown) as drawn:
+        result, history = or_on_cpu(computed, settings.config)
+    save_picture(
+        files.output,
+        result.restored,
+        like=inputs.picture,
+        overwrite=files.overwrite,
+        encoding=files.encoding,
+    )
     written = as_written(result.restored, inputs.picture)
     record = inpaint_record(files, inputs, settings, result, written)
     record["history"] = history.as_record(result)

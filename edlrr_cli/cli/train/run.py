@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from edlrr_cli import __version__
 from edlrr_cli.bench.record import machine
+from edlrr_cli.cli.tell import draws_progress
 from edlrr_cli.cli.train.curve import draw_curve
 from edlrr_cli.cli.train.files import Entry, Files
 from edlrr_cli.media.files import write_atomic
@@ -69,7 +70,7 @@ def run(folder: Path, output: Path, config: Config, manner: Manner) -> dict[str,
             files.check(resume=manner.resume, overwrite=manner.overwrite)
         images = [torch.from_numpy(read_gray(path)) for path in list_pictures(folder)]
         trainer = Trainer(images, replace(config, device=device), process)
-        session = _Session(trainer, files, shown=process.leads and not manner.quiet and sys.stderr.isatty())
+        session = _Session(trainer, files, shown=process.leads and draws_progress(quiet=manner.quiet))
         if manner.resume:
             session.resume()
         session.train()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
 from edlrr_cli.tasks.denoise.opponent import from_opponent, to_opponent
 from edlrr_cli.tasks.denoise.progress import Progress
 from edlrr_cli.tasks.device import resolve_device
+
+_log = logging.getLogger(__name__)
 
 # What is added to the differences of colours, which are about 0. Measured: see DECISIONS.md.
 _OFFSET = 0.2
@@ -64,6 +67,7 @@ def denoise(
     if not np.isfinite(pixels).all():
         raise NumericsError("pixels: expected finite values, got NaN or Inf", "clean the picture first")
     sigma = estimate_noise_level(pixels) if config.sigma is None else config.sigma
+    _log.info("noise: %.2f of 255, %s", 255 * sigma, "estimated" if config.sigma is None else "as said")
     told = sigma * config.strength
     device = torch.device("cpu") if config.method in DENOISERS else resolve_device(config.device)
     denoised = pixels.copy() if told == 0 else _denoise(pixels, told, config, denoiser, device, progress)
