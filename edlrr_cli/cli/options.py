@@ -93,7 +93,7 @@ _HELP = {
     "method": "What fills the hole; 'edlrr show methods' lists them.",
     "tune": "Choose the parameters of a compared method on hidden known pixels, or not.",
     "prior": "What the picture is taken to be like; auto judges by hidden known pixels and mixes.",
-    "quality": "How much time every prior but global may take.",
+    "quality": "How much time every prior but global may take; auto: balanced, less where much is missing.",
     "reg": "Penalty on the singular values; 'edlrr show regs' lists them.",
     "gamma": "Shape of the penalty. [default: the penalty's own]",
     "scale": "Unit of the singular values. [default: chosen from the spectrum]",

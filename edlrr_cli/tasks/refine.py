@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 #: How much each prior does, by quality. Measured: see DECISIONS.md.
 _LOCAL = {
-    "draft": local_windows.Effort(num_rounds=2, num_steps=4),
+    "draft": local_windows.Effort(num_rounds=3, num_steps=4, wide=local_windows.Size(16, 6, 10)),
     "fast": local_windows.Effort(num_rounds=4, num_steps=6, wide=local_windows.Size(20, 8, 8)),
     "balanced": local_windows.Effort(),
     "best": local_windows.Effort(num_rounds=8, num_steps=12),

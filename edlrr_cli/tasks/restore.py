@@ -30,7 +30,8 @@ from edlrr_cli.tasks.inpaint import (
     noise_of,
 )
 from edlrr_cli.tasks.refine import Refiner
-from edlrr_cli.tasks.windows import Window, restore_in_windows, windows_of
+from edlrr_cli.tasks.shrink import wholly_known
+from edlrr_cli.tasks.windows import Window, num_px, restore_in_windows, windows_of
 
 Callback = Callable[[Progress], None]
 
@@ -39,7 +40,9 @@ _NO_TIME_S = 1e-9
 
 # What quality is meant if none is said, up to so many pixels in the windows of a picture. Measured: see
 # DECISIONS.md.
-_UP_TO_PX = {"balanced": 1e6, "fast": 3e6}
+_UP_TO_PX = {"balanced": 0.5e6, "fast": 1e6}
+# A draft of more than so many pixels is made in a smaller picture, if so much of the known share is left.
+_DRAFT_PX, _FACTORS, _LEFT = 1.3e6, (1, 2, 4, 8), 0.5
 
 
 def restore(
@@ -77,8 +80,11 @@ def restore(
         return inpaint(image, known, config, callback=callback)
     windows = windows_of(known)
     config = replace(config, quality=_quality(config.quality, windows))
+    factor = _factor(known, windows) if (config.prior, config.quality) == ("auto", "draft") else 1
+    if factor > 1:
+        windows = windows_of(known, factor)
     deadline = None if config.time_budget is None else started + config.time_budget
-    work = _Work(config, noise, denoiser, deadline, callback if len(windows) == 1 else None)
+    work = _Work(config, factor, noise, denoiser, deadline, callback if len(windows) == 1 else None)
     result = restore_in_windows(
         image,
         known,
@@ -102,8 +108,17 @@ def _quality(wanted: str, windows: Sequence[Window]) -> str:
     """Return the quality that is meant: by the pixels to be worked on, if none is said."""
     if wanted != "auto":
         return wanted
-    num_px = sum((rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in windows)
-    return next((name for name, most_px in _UP_TO_PX.items() if num_px <= most_px), "draft")
+    here = num_px(windows)
+    return next((name for name, most_px in _UP_TO_PX.items() if here <= most_px), "draft")
+
+
+def _factor(known: Bools, windows: Sequence[Window]) -> int:
+    """Return by how much smaller the picture of a draft is, so that enough is known there."""
+    here, share = num_px(windows), known.mean()
+    factor = next((of for of in _FACTORS if here <= _DRAFT_PX * of**2), _FACTORS[-1])
+    while factor > 1 and wholly_known(torch.from_numpy(known), factor).float().mean() < _LEFT * share:
+        factor //= 2
+    return factor
 
 
 def _threads_for(device: str, num_windows: int) -> int:
@@ -131,13 +146,14 @@ class _Work:
     def __init__(
         self,
         config: Config,
+        factor: int,
         noise: float,
         denoiser: Denoiser | None,
         deadline: float | None,
         callback: Callback | None,
     ) -> None:
         self.stop = Event()
-        self._config, self._deadline, self._callback = config, deadline, callback
+        self._config, self._factor, self._deadline, self._callback = config, factor, deadline, callback
         self.refine = Refiner(
             config, least_error=noise, denoiser=denoiser, callback=self._told, deadline=deadline
         )
@@ -145,7 +161,7 @@ class _Work:
     def __call__(self, image: Pixels, known: Bools) -> Result:
         left = None if self._deadline is None else max(self._deadline - time.perf_counter(), _NO_TIME_S)
         config = replace(self._config, time_budget=left)
-        return _restore_whole(image, known, config, self.refine, self._told)
+        return _restore_whole(image, known, config, self.refine, self._factor, self._told)
 
     def _told(self, progress: Progress) -> None:
         if self.stop.is_set():
@@ -155,10 +171,10 @@ class _Work:
 
 
 def _restore_whole(
-    image: Pixels, known: Bools, config: Config, refine: Refiner, callback: Callback | None
+    image: Pixels, known: Bools, config: Config, refine: Refiner, factor: int, callback: Callback | None
 ) -> Result:
     if config.prior == "auto":
-        result = restore_by_all(image, known, config, refine, callback=callback)
+        result = restore_by_all(image, known, config, refine, factor=factor, callback=callback)
     else:
         result = inpaint(image, known, replace(config, noise=0.0), callback=callback)
         result = replace(result, restored=refine(config.prior, result.restored, known))

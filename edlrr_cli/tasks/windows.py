@@ -28,15 +28,21 @@ Window = tuple[slice, slice]
 """Rows and columns."""
 
 
-def windows_of(known: Bools) -> list[Window]:
+def windows_of(known: Bools, factor: int = 1) -> list[Window]:
     """Return the parts of a picture that are restored by themselves: all of a small one, or around its holes.
 
     Args:
         known: Shape (h, w), True = known pixel; at least one, and at least one missing.
+        factor: By which the parts will be made smaller, and for which they are larger.
     """
     if max(known.shape) <= _WHOLE_PX:
         return [(slice(0, known.shape[0]), slice(0, known.shape[1]))]
-    return list(_windows(known))
+    return list(_windows(known, factor))
+
+
+def num_px(windows: Sequence[Window]) -> int:
+    """Return how many pixels windows have, those in several counted for each."""
+    return sum((rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in windows)
 
 
 def restore_in_windows(
@@ -117,16 +123,18 @@ class _Canvas:
         return error
 
 
-def _windows(known: Bools) -> Iterator[Window]:
+def _windows(known: Bools, factor: int) -> Iterator[Window]:
     """Yield a window for the holes in each cell of a grid, with enough known pixels around them."""
     enough = min(_MIN_KNOWN, known.mean() / 2)
-    for rows in _cells(known.shape[0]):
-        for columns in _cells(known.shape[1]):
+    # A smaller picture may be half as large as another one is.
+    cell_px, least_margin = max(_CELL_PX, _CELL_PX * factor // 2), max(_MARGIN_PX, _MARGIN_PX * factor // 2)
+    for rows in _cells(known.shape[0], cell_px):
+        for columns in _cells(known.shape[1], cell_px):
             hole = ~known[rows, columns]
             if not hole.any():
                 continue
             box = _extent(hole, 0, rows.start), _extent(hole, 1, columns.start)
-            margin = _MARGIN_PX
+            margin = least_margin
             window = _grown(box, margin, known.shape)
             while known[window].mean() < enough and known[window].size < known.size:
                 margin *= 2
@@ -144,8 +152,8 @@ def _extent(hole: Bools, axis: int, start: int) -> slice:
     return slice(start + int(places[0]), start + int(places[-1]) + 1)
 
 
-def _cells(size: int) -> list[slice]:
-    edges = np.linspace(0, size, math.ceil(size / _CELL_PX) + 1).round().astype(int)
+def _cells(size: int, cell_px: int) -> list[slice]:
+    edges = np.linspace(0, size, math.ceil(size / cell_px) + 1).round().astype(int)
     return [slice(int(first), int(last)) for first, last in pairwise(edges)]
 
 

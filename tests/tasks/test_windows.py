@@ -12,8 +12,9 @@ import torch
 from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks import auto, windows
 from edlrr_cli.tasks.config import Config
+from edlrr_cli.tasks.fill import fill
 from edlrr_cli.tasks.inpaint import inpaint
-from edlrr_cli.tasks.restore import _quality, restore
+from edlrr_cli.tasks.restore import _factor, _quality, restore
 from edlrr_cli.tasks.threads import map_in_threads
 from edlrr_cli.tasks.windows import restore_in_windows, windows_of
 
@@ -207,9 +208,49 @@ def test_calls_at_work_hear_that_nobody_waits_for_them(two_threads):
 
 
 @pytest.mark.parametrize(
-    ("num_windows", "quality"), [(1, "balanced"), (7, "balanced"), (8, "fast"), (23, "fast"), (24, "draft")]
+    ("num_windows", "quality"), [(1, "balanced"), (3, "balanced"), (4, "fast"), (7, "fast"), (8, "draft")]
 )
 def test_the_quality_meant_falls_with_the_pixels_to_work_on(num_windows, quality):
     several = [(slice(0, 416), slice(0, 312))] * num_windows
     assert _quality("auto", several) == quality
     assert _quality("best", several) == "best"
+
+
+@pytest.mark.parametrize(("num_windows", "factor"), [(10, 1), (11, 2), (40, 2), (41, 4), (161, 8), (999, 8)])
+def test_a_draft_of_many_pixels_is_made_in_a_smaller_picture(num_windows, factor):
+    several = [(slice(0, 416), slice(0, 312))] * num_windows
+    lines = np.ones((320, 320), bool)
+    lines[::160] = False
+    assert _factor(lines, several) == factor
+
+
+def test_scattered_pixels_are_not_known_in_a_smaller_picture():
+    known = np.random.default_rng(0).random((320, 320)) < 0.5
+    assert _factor(known, [(slice(0, 4000), slice(0, 3000))]) == 1
+
+
+def test_windows_are_larger_where_they_are_made_smaller():
+    known = ~holes((3000, 4000), *((top, 500, 20) for top in range(100, 3000, 200)))
+    sizes = [
+        max(rows.stop - rows.start for rows, _ in windows.windows_of(known, factor)) for factor in (1, 2, 4)
+    ]
+    assert sizes[0] == sizes[1] < sizes[2] <= 640 + 2 * 96
+
+
+def test_a_draft_by_a_smaller_picture_fills_wide_holes(monkeypatch):
+    """Waves under wide bars: continued from afar, they are met where the first fill is smooth."""
+    image = waves(600, 520)
+    hole = holes(
+        image.shape[:2], *((top, left, 24) for top in range(60, 560, 90) for left in range(60, 480, 90))
+    )
+    damaged = np.where(hole[..., None], 0.0, image)
+    monkeypatch.setattr("edlrr_cli.tasks.restore._DRAFT_PX", 1e5)
+    result = restore(damaged, ~hole, Config(quality="draft"))
+    shares = dict(result.shares)
+    assert set(shares) == {"biharmonic", "smaller"}
+    assert shares["smaller"] > 0.2
+    assert (result.restored[~hole] == image[~hole]).all()
+    filled = fill(damaged, ~hole, "biharmonic")
+    gain = [psnr(of, image, data_range=1, where=hole) for of in (result.restored, filled)]
+    assert gain[0] > gain[1]
+    assert result.expected_psnr == pytest.approx(psnr(result.restored, image, data_range=1), abs=4)

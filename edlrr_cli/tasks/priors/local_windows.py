@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edlrr_cli.tasks.priors.majorizer import Progress, lower_penalty
+from edlrr_cli.tasks.shrink import enlarged, shrunk, wholly_known
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,9 @@ def lower_window_ranks(
     factors = list(_factors(known)) if effort.coarse else []
     size = effort.wide if factors else _SIZE
     for factor in factors:
-        small, small_known = functional.avg_pool2d(X[None], factor)[0], _wholly(known, factor)
+        small, small_known = shrunk(X, factor), wholly_known(known, factor)
         change = lower(small, small_known, size) - small
-        X = X + _enlarged(change, factor, known.shape) * ~known
+        X = X + enlarged(change, factor, known.shape) * ~known
     return lower(X, known, size, progress)
 
 
@@ -111,7 +112,7 @@ def _factors(known: Tensor) -> Iterator[int]:
         square = _WIDTH * factor + 1
         if min(known.shape) < max(square, 2 * factor) or _share_of_squares(~known, square) < _WIDE:
             continue
-        if float(_wholly(known, factor).float().mean()) >= _LEFT * share:
+        if float(wholly_known(known, factor).float().mean()) >= _LEFT * share:
             yield factor
 
 
@@ -120,18 +121,6 @@ def _share_of_squares(hole: Tensor, side_px: int) -> float:
     corners = 1 - functional.max_pool2d(1 - hole[None].float(), side_px, 1)
     squares = functional.max_pool2d(functional.pad(corners, [side_px - 1] * 4), side_px, 1)
     return float(squares.sum() / hole.sum().clamp_min(1))
-
-
-def _wholly(known: Tensor, factor: int) -> Tensor:
-    """Return which pixels of the smaller picture are made of known pixels alone."""
-    return functional.avg_pool2d(known[None].float(), factor)[0] == 1
-
-
-def _enlarged(X: Tensor, factor: int, shape: torch.Size) -> Tensor:
-    """Return it in the size of the whole picture, 0 at sides that are not in the smaller one."""
-    large = functional.interpolate(X[None], scale_factor=factor, mode="bicubic")[0]
-    height, width = shape
-    return functional.pad(large, (0, width - large.shape[2], 0, height - large.shape[1]))
 
 
 @dataclass(frozen=True, eq=False)
