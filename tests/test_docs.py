@@ -63,27 +63,58 @@ def test_the_console_example_prints_what_is_shown(checkout):
         assert numbers[0] == pytest.approx(numbers[1], abs=2, rel=0.05)
 
 
-def test_the_shell_example_runs(checkout):
-    (script,) = blocks("sh")
-    for folder in ("photos", "masks"):
+@pytest.fixture
+def archive(checkout):
+    """Two pictures, one of them without a mask; two scans of one glass."""
+    samples = checkout / "sample_images"
+    for folder in ("photos", "masks", "scans", "clean"):
         (checkout / folder).mkdir()
-    shutil.copy(checkout / "sample_images/brick_blocks.png", checkout / "photos/a.png")
-    shutil.copy(checkout / "sample_images/mask_blocks.png", checkout / "masks/a.png")
-    shutil.copy(checkout / "sample_images/coffee_text.png", checkout / "photos/b.png")  # without a mask
-    script = f'edlrr() {{ {shlex.quote(sys.executable)} -m edlrr_cli "$@" --steps 5; }}\n{script}'
-    result = subprocess.run(
-        ["bash", "-c", script],
-        cwd=checkout,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+    shutil.copy(samples / "brick_blocks.png", checkout / "photos/a.png")
+    shutil.copy(samples / "mask_blocks.png", checkout / "masks/a.png")
+    shutil.copy(samples / "coffee_text.png", checkout / "photos/b.png")
+    for name in ("1", "2"):
+        shutil.copy(samples / "cat_drop50.png", checkout / f"scans/{name}.png")
+    shutil.copy(samples / "mask_drop50.png", checkout / "dust.png")
+    return checkout
+
+
+def run_script(number, folder, **env):
+    """Run a shell script of README, quickly; ``edlrr`` is that of this checkout."""
+    program = f"{shlex.quote(sys.executable)} -m edlrr_cli"
+    quick = 'if [ "$1" = inpaint ]; then set -- "$@" --prior global --steps 5; fi'
+    return subprocess.run(
+        ["bash", "-c", f'edlrr() {{ {quick}; {program} "$@"; }}\n{blocks("sh")[number]}'],
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), **env},
         capture_output=True,
         text=True,
-        check=True,
     )
+
+
+def test_the_script_for_an_archive(archive):
+    result = run_script(0, archive)
     assert result.stdout == "some failed\n"
     assert "photos/b.png: masks has no mask b.*" in result.stderr
-    records = [json.loads(line) for line in (checkout / "report.jsonl").read_text().splitlines()]
+    records = [json.loads(line) for line in (archive / "report.jsonl").read_text().splitlines()]
     assert sorted(record["status"] for record in records) == ["error", "ok"]
-    assert (checkout / "restored/a.png").exists()
+    assert (archive / "restored/a.png").exists()
+    assert "photos/b.png" in (archive / "restored.html").read_text()
+
+
+def test_the_script_with_a_pipe(archive):
+    result = run_script(1, archive)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert sorted(path.name for path in (archive / "clean").iterdir()) == ["1.jpg", "2.jpg"]
+
+
+def test_the_script_for_an_array_of_jobs(archive):
+    codes = [run_script(2, archive, SLURM_ARRAY_TASK_ID=str(part)).returncode for part in (1, 2)]
+    assert codes == [0, 1]  # the second picture has no mask
+    assert [path.name for path in (archive / "restored").iterdir()] == ["a.png"]
+
+
+def test_no_other_script_is_shown():
+    assert len(blocks("sh")) == 3
 
 
 def test_the_python_example_runs():
