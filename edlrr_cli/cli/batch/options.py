@@ -189,10 +189,13 @@ class Place:
 
 
 def jobs_for(device: str) -> int:
-    """Return how many processes suit a device: on a GPU one, on a CPU one for each core."""
+    """Return how many processes suit a device: on a CPU one for each core, on a GPU two.
+
+    There one computes while the other reads and writes.
+    """
     from edlrr_cli.tasks.device import resolve_device
 
-    return 1 if resolve_device(device).type == "cuda" else os.cpu_count() or 1
+    return 2 if resolve_device(device).type == "cuda" else os.cpu_count() or 1
 
 
 def make_folders(outputs: Iterable[Path]) -> None:
