@@ -73,8 +73,8 @@ def archive(checkout):
     shutil.copy(samples / "mask_blocks.png", checkout / "masks/a.png")
     shutil.copy(samples / "coffee_text.png", checkout / "photos/b.png")
     for name in ("1", "2"):
-        shutil.copy(samples / "cat_drop50.png", checkout / f"scans/{name}.png")
-    shutil.copy(samples / "mask_drop50.png", checkout / "dust.png")
+        shutil.copy(samples / "rocket_scratches.png", checkout / f"scans/{name}.png")
+    shutil.copy(samples / "mask_scratches.png", checkout / "dust.png")
     return checkout
 
 

@@ -38,8 +38,13 @@ _Hole = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class _Ended:
-    """What a process took."""
+class Ended:
+    """What a process took.
+
+    Attributes:
+        seconds: From its start to its end.
+        peak_bytes: Its largest resident set.
+    """
 
     seconds: float
     peak_bytes: int
@@ -81,9 +86,9 @@ def _batch(
             save_png(image, np.where(hole[..., None], 1.0, np.roll(clean, 7 * number, axis=1)))
         common = ["--mask", str(mask), "--quality", quality, *how]
         progress(f"a batch, {quality}")
-        together = _edlrr("inpaint", *map(str, images), "-o", str(folder / "out"), *common)
+        together = edlrr("inpaint", *map(str, images), "-o", str(folder / "out"), *common)
         progress(f"one command each, {quality}")
-        each = [_edlrr("inpaint", str(image), *common) for image in images]
+        each = [edlrr("inpaint", str(image), *common) for image in images]
     seconds = {"one command each": sum(ended.seconds for ended in each), "a batch": together.seconds}
     for way, taken in seconds.items():
         yield {
@@ -114,7 +119,7 @@ def _restored(folder: Path, clean: _Pixels, hole: _Hole, how: Sequence[str]) -> 
     image, mask, output = (folder / f"{name}.png" for name in ("image", "mask", "output"))
     save_png(image, np.where(hole[..., None], 1.0, clean))
     save_png(mask, hole.astype(np.float64))
-    ended = _edlrr("inpaint", str(image), "--mask", str(mask), "-o", str(output), *how)
+    ended = edlrr("inpaint", str(image), "--mask", str(mask), "-o", str(output), *how)
     restored = read_picture(output).pixels
     return {
         "megapixels": hole.size / 1e6,
@@ -131,7 +136,12 @@ def _folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def _edlrr(*arguments: str) -> _Ended:
+def edlrr(*arguments: str) -> Ended:
+    """Run a command in a process of its own.
+
+    Raises:
+        EdlrrError: It failed.
+    """
     started = time.perf_counter()
     command = [sys.executable, "-m", "edlrr_cli", *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
@@ -141,4 +151,4 @@ def _edlrr(*arguments: str) -> _Ended:
     if process.returncode != 0:
         fault = said.decode(errors="replace").strip().rpartition("\n")[2]
         raise EdlrrError(f"edlrr {arguments[0]} ended with code {process.returncode} ({fault})")
-    return _Ended(time.perf_counter() - started, 1024 * usage.ru_maxrss)
+    return Ended(time.perf_counter() - started, 1024 * usage.ru_maxrss)

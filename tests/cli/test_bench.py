@@ -13,9 +13,11 @@ import pytest
 
 from edlrr_cli.bench import command as command_benchmark
 from edlrr_cli.bench import regularizer
+from edlrr_cli.bench import throughput as throughput_benchmark
 from edlrr_cli.bench.accuracy import REGS
 from edlrr_cli.bench.record import KEYS, MACHINE_KEYS
 from edlrr_cli.bench.timing import Timing
+from edlrr_cli.errors import EdlrrError
 
 
 @pytest.fixture
@@ -172,7 +174,13 @@ def test_an_existing_output_is_kept(refused, tmp_path):
     assert (tmp_path / "a.json").read_text() == "mine"
 
 
-def test_throughput(measure):
+def test_throughput(measure, run, monkeypatch):
+    def in_this_process(*arguments):
+        result = run(*arguments)
+        assert result.exit_code == 0, result.stderr
+        return throughput_benchmark.Ended(1.0 + len(arguments), 10**8)
+
+    monkeypatch.setattr(throughput_benchmark, "edlrr", in_this_process)
     record = measure("throughput", "--num-images", "2", "--size-px", "32", "--large-px", "520", "64")
     batches = [row for row in record["rows"] if row["kind"] == "batch"]
     large = [row for row in record["rows"] if row["kind"] == "large"]
@@ -181,4 +189,11 @@ def test_throughput(measure):
     assert all(row["images_per_minute"] == pytest.approx(120 / row["seconds"]) for row in batches)
     assert [row["case"] for row in large] == ["a dot", "three lines of text", "text all over"]
     assert all(0 < row["missing_fraction"] < 0.5 and row["psnr_missing"] > 10 for row in large)
-    assert all(1e8 < row["peak_bytes"] < 3e9 for row in large)
+
+
+def test_a_process_is_timed_and_its_memory_read():
+    ended = throughput_benchmark.edlrr("completion", "bash")
+    assert 0.01 < ended.seconds < 60
+    assert 1e7 < ended.peak_bytes < 1e9
+    with pytest.raises(EdlrrError, match=r"edlrr inpaint ended with code 2 \(edlrr: error: Missing"):
+        throughput_benchmark.edlrr("inpaint")
