@@ -17,7 +17,7 @@ from edlrr_cli.tasks.holdout import held_out
 from edlrr_cli.tasks.inpaint import Bools, Pixels, Progress, Result, inpaint
 from edlrr_cli.tasks.mixture import Mixture, mix
 from edlrr_cli.tasks.refine import Refiner
-from edlrr_cli.tasks.shrink import enlarged, shrunk, wholly_known
+from edlrr_cli.tasks.shrink import enlarged, is_enough_left, shrunk, wholly_known
 
 Callback = Callable[[Progress], None]
 
@@ -59,7 +59,7 @@ def restore_by_all(
         config: Settings; noise is left out of account.
         refine: Runs the priors.
         factor: If more than 1, all this is done in a picture smaller by it, and what that comes to is mixed
-            with the first fill.
+            with the first fill; unless too little is known there.
         callback: Told of the progress of the whole channels.
     """
     share = _share_to_hide(known, config.held_out)
@@ -67,6 +67,8 @@ def restore_by_all(
         first = inpaint(image, known, _alone(config), callback=callback)
         return replace(first, restored=refine("local", first.restored, known))
     case = _Case.of(image, known, share, config.seed)
+    if factor > 1 and not is_enough_left(torch.from_numpy(case.observed), factor):
+        factor = 1
     if factor > 1:
         first, tried = _by_smaller(case, config, refine, factor, callback)
     else:

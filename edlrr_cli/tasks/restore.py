@@ -30,7 +30,7 @@ from edlrr_cli.tasks.inpaint import (
     noise_of,
 )
 from edlrr_cli.tasks.refine import Refiner
-from edlrr_cli.tasks.shrink import wholly_known
+from edlrr_cli.tasks.shrink import is_enough_left
 from edlrr_cli.tasks.windows import Window, num_px, restore_in_windows, windows_of
 
 Callback = Callable[[Progress], None]
@@ -41,8 +41,8 @@ _NO_TIME_S = 1e-9
 # What quality is meant if none is said, up to so many pixels in the windows of a picture. Measured: see
 # DECISIONS.md.
 _UP_TO_PX = {"balanced": 0.5e6, "fast": 1e6}
-# A draft of more than so many pixels is made in a smaller picture, if so much of the known share is left.
-_DRAFT_PX, _FACTORS, _LEFT = 1.3e6, (1, 2, 4, 8), 0.5
+# A draft of more than so many pixels is made in a smaller picture, if enough is known there.
+_DRAFT_PX, _FACTORS = 1.3e6, (1, 2, 4, 8)
 
 
 def restore(
@@ -114,9 +114,9 @@ def _quality(wanted: str, windows: Sequence[Window]) -> str:
 
 def _factor(known: Bools, windows: Sequence[Window]) -> int:
     """Return by how much smaller the picture of a draft is, so that enough is known there."""
-    here, share = num_px(windows), known.mean()
+    here = num_px(windows)
     factor = next((of for of in _FACTORS if here <= _DRAFT_PX * of**2), _FACTORS[-1])
-    while factor > 1 and wholly_known(torch.from_numpy(known), factor).float().mean() < _LEFT * share:
+    while factor > 1 and not is_enough_left(torch.from_numpy(known), factor):
         factor //= 2
     return factor
 

@@ -418,3 +418,19 @@ def test_methods_from_a_file_and_their_refusals(refused, run, scene):
     assert "did you mean 'irnn'?" in refused(2, *by_method(scene, "irn"))
     line = refused(6, *by_method(scene, "nuclear-admm", *again, "--param", "penalty=0"))
     assert "method nuclear-admm broke down" in line
+
+
+def test_a_terminal_sees_the_windows_of_a_large_picture(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda self: True, raising=False)
+    pixels = np.random.default_rng(0).integers(0, 255, (24, 1000), np.uint8)
+    mask = np.zeros_like(pixels)
+    for name, columns in (("one", (500,)), ("two", (20, 900))):
+        for column in columns:
+            mask[8:12, column : column + 4] = 255
+        Image.fromarray(pixels).save(tmp_path / "clean.png")
+        Image.fromarray(mask).save(tmp_path / f"{name}.png")
+        arguments = (tmp_path / "clean.png", "--mask", tmp_path / f"{name}.png", "--mask-mode", "white")
+        how = ("--reference", tmp_path / "clean.png", "--quality", "draft", "-o", tmp_path / f"{name}.bmp")
+        result = run("inpaint", *arguments, *how)
+        assert result.exit_code == 0, result.stderr
+        assert "step/s" in result.stderr or "s/step" in result.stderr

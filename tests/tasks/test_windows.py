@@ -254,3 +254,14 @@ def test_a_draft_by_a_smaller_picture_fills_wide_holes(monkeypatch):
     gain = [psnr(of, image, data_range=1, where=hole) for of in (result.restored, filled)]
     assert gain[0] > gain[1]
     assert result.expected_psnr == pytest.approx(psnr(result.restored, image, data_range=1), abs=4)
+
+
+@pytest.mark.parametrize("shape", [(600, 12), (600, 60)])
+def test_a_part_of_which_nothing_is_known_in_the_smaller_picture_keeps_its_size(monkeypatch, shape):
+    monkeypatch.setattr("edlrr_cli.tasks.restore._factor", lambda known, windows: 8)
+    known = np.ones(shape, bool)
+    known[:200:3, ::3] = False  # scattered in one window, and elsewhere not
+    image = waves(*shape)
+    result = restore(np.where(known[..., None], image, 0.0), known, Config(quality="draft", steps=10))
+    assert (result.restored[known] == image[known]).all()
+    assert psnr(result.restored, image, data_range=1, where=~known) > 30

@@ -117,7 +117,8 @@ def _filled(inputs: Inputs, settings: Settings, callback: Callback) -> Result | 
 def _progress_bar(reference: NDArray[np.float64] | None, *, shown: bool) -> Iterator[Callback | None]:
     """Yield a callback that draws on stderr, or None if nothing is to be drawn.
 
-    The bar starts anew with each run of a tuning. Compared methods tell no picture, hence no PSNR.
+    The bar starts anew with each run of a tuning. Compared methods tell no picture, and windows of large ones
+    a part of it, hence no PSNR.
     """
     if not shown:
         yield None
@@ -132,7 +133,9 @@ def _progress_bar(reference: NDArray[np.float64] | None, *, shown: bool) -> Iter
         def advance(progress: Progress | ComparedProgress) -> None:
             numbers = {"loss": f"{progress.loss:.4g}"}
             if reference is not None and isinstance(progress, Progress):
-                numbers["PSNR"] = f"{psnr(progress.current(), reference, data_range=1.0):.2f}"
+                current = progress.current()
+                if current.shape == reference.shape:
+                    numbers["PSNR"] = f"{psnr(current, reference, data_range=1.0):.2f}"
             if progress.step < bar.n:
                 bar.reset()
             bar.total = progress.num_steps

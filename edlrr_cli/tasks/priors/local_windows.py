@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edlrr_cli.tasks.priors.majorizer import Progress, lower_penalty
-from edlrr_cli.tasks.shrink import enlarged, shrunk, wholly_known
+from edlrr_cli.tasks.shrink import enlarged, is_enough_left, shrunk, wholly_known
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Effort:
 
 _SIZE = Size(16, 6, 10)
 # A picture smaller by a factor helps with holes that hold squares of so many times the factor, if such are
-# so much of all holes, and if so much of the known share is left in it.
-_FACTORS, _WIDTH, _WIDE, _LEFT = (8, 4, 2), 3, 0.25, 0.5
+# so much of all holes, and if enough is known in it.
+_FACTORS, _WIDTH, _WIDE = (8, 4, 2), 3, 0.25
 # Windows handled at once: on a CPU as many as its cache holds.
 _CHUNK = {"cpu": 32, "cuda": 4096}
 
@@ -107,12 +107,11 @@ def lower_window_ranks(
 
 def _factors(known: Tensor) -> Iterator[int]:
     """Yield by how much smaller the pictures are in which wide holes are filled first."""
-    share = float(known.float().mean())
     for factor in _FACTORS:
         square = _WIDTH * factor + 1
-        if min(known.shape) < max(square, 2 * factor) or _share_of_squares(~known, square) < _WIDE:
+        if min(known.shape) < square or _share_of_squares(~known, square) < _WIDE:
             continue
-        if float(wholly_known(known, factor).float().mean()) >= _LEFT * share:
+        if is_enough_left(known, factor):
             yield factor
 
 
