@@ -107,7 +107,7 @@ def denoise(
     with reporting(page, kind, *inputs, output=output, overwrite=overwrite, many=many) as add:
         if many:
             check = partial(check_target, overwrite=overwrite)
-            work = Work(denoise_file, _line_of, as_json, quiet, check, reported=add)
+            work = Work(denoise_file, _line_of, as_json=as_json, quiet=quiet, check=check, reported=add)
             return work_on(images, task_of, place, batch, work, device=config.device)
         record = denoise_file(task_of(only, target))
         add(record)

@@ -123,7 +123,9 @@ def inpaint(
         if many:
             check = partial(check_target, overwrite=overwrite)
             find = partial(find_inputs, leave_out=mask_suffix)
-            work = Work(restore_file, _line_of, as_json, quiet, check, find, reported=add)
+            work = Work(
+                restore_file, _line_of, as_json=as_json, quiet=quiet, check=check, find=find, reported=add
+            )
             return work_on(images, task_of, place, batch, work, device=settings.config.device)
         record = restore_file(task_of(only, target))
         add(record)
