@@ -22,7 +22,7 @@ from edlrr_cli.media.images import read_picture
 from edlrr_cli.metrics import psnr
 
 NAME = "throughput"
-_QUALITIES = ("balanced", "fast")
+QUALITIES = ("balanced", "fast")
 
 PARAMETERS = {
     "image": PHOTO,
@@ -71,7 +71,7 @@ def run(
         EdlrrError: A command failed.
     """
     how = ["--device", device, "--quiet", "--overwrite"]
-    batches = (_batch(num_images, size_px, quality, how, progress) for quality in _QUALITIES)
+    batches = (_batch(num_images, size_px, quality, how, progress) for quality in QUALITIES)
     return [*(row for rows in batches for row in rows), *_large(large_px, how, progress)]
 
 

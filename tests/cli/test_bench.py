@@ -181,11 +181,12 @@ def test_throughput(measure, run, monkeypatch):
         return throughput_benchmark.Ended(1.0 + len(arguments), 10**8)
 
     monkeypatch.setattr(throughput_benchmark, "edlrr", in_this_process)
-    record = measure("throughput", "--num-images", "2", "--size-px", "32", "--large-px", "520", "64")
+    monkeypatch.setattr(throughput_benchmark, "QUALITIES", ("fast",))
+    record = measure("throughput", "--num-images", "2", "--size-px", "32", "--large-px", "64", "80")
     batches = [row for row in record["rows"] if row["kind"] == "batch"]
     large = [row for row in record["rows"] if row["kind"] == "large"]
-    assert [row["case"].rpartition(", ")[2] for row in batches] == ["one command each", "a batch"] * 2
-    assert [row["ratio"] for row in batches[::2]] == [1, 1]
+    assert [row["case"].rpartition(", ")[2] for row in batches] == ["one command each", "a batch"]
+    assert batches[0]["ratio"] == 1
     assert all(row["images_per_minute"] == pytest.approx(120 / row["seconds"]) for row in batches)
     assert [row["case"] for row in large] == ["a dot", "three lines of text", "text all over"]
     assert all(0 < row["missing_fraction"] < 0.5 and row["psnr_missing"] > 10 for row in large)
