@@ -54,6 +54,10 @@ _RTOL = 1e-3
 _PATIENCE = 3
 
 
+WINDOWS = "windows"
+"""The stage of a large picture, whose steps are its windows."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """What a callback is told, every ten steps and at the end.
@@ -64,7 +68,7 @@ class Progress:
         loss: The objective, of the current scale and emphasis.
         held_out_rmse: Root mean square error on the held-out known pixels, on the [0, 1] scale.
         current: Returns the image as it stands, shape (h, w, c), float64.
-        stage: The prior at work, ``"polish"``, or ``"windows"`` of a large picture, which are the steps then.
+        stage: The prior at work, ``"polish"``, or `WINDOWS`.
     """
 
     step: int

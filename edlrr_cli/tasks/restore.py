@@ -20,6 +20,7 @@ from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.denoise.run import denoise_by_network
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint import (
+    WINDOWS,
     Bools,
     Pixels,
     Progress,
@@ -130,7 +131,7 @@ def _counted(callback: Callback, num_windows: int) -> Callable[[int, Result], No
     """Return what tells of windows as of steps."""
 
     def finished(count: int, result: Result) -> None:
-        callback(Progress(count, num_windows, result.penalty, None, lambda: result.restored, "windows"))
+        callback(Progress(count, num_windows, result.penalty, None, lambda: result.restored, WINDOWS))
 
     return finished
 

@@ -17,7 +17,6 @@ MAX_POINTS = 200
 """Of all stages together."""
 
 _DIGITS = 6
-_WINDOWS = "windows"
 
 
 class History:
@@ -37,7 +36,9 @@ class History:
 
     def __call__(self, progress: Progress | ComparedProgress) -> None:
         """Take what is told."""
-        if progress.stage == _WINDOWS:
+        from edlrr_cli.tasks.inpaint import WINDOWS
+
+        if progress.stage == WINDOWS:
             self._num_windows = progress.num_steps
         else:
             self._note(progress.stage, progress.step, progress.loss)

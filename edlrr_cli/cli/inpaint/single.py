@@ -126,7 +126,7 @@ def _progress_bar(reference: NDArray[np.float64] | None, *, shown: bool) -> Iter
     from tqdm import tqdm
 
     from edlrr_cli.metrics import psnr
-    from edlrr_cli.tasks.inpaint import Progress
+    from edlrr_cli.tasks.inpaint import WINDOWS, Progress
 
     with tqdm(file=sys.stderr, unit="step", leave=False, dynamic_ncols=True) as bar:
 
@@ -139,6 +139,8 @@ def _progress_bar(reference: NDArray[np.float64] | None, *, shown: bool) -> Iter
             if progress.step < bar.n:
                 bar.reset()
             bar.total = progress.num_steps
+            if isinstance(progress, Progress) and progress.stage == WINDOWS:
+                bar.unit = "window"
             bar.update(progress.step - bar.n)
             bar.set_postfix(numbers)
 
