@@ -16,6 +16,7 @@ from edlrr_cli.cli.batch.cluster import require_dask
 from edlrr_cli.cli.batch.inputs import Input, is_batch
 from edlrr_cli.cli.targets import output_name
 from edlrr_cli.errors import OutputError, UsageError
+from edlrr_cli.media.files import writing
 from edlrr_cli.media.streams import STANDARD_INPUT, STANDARD_OUTPUT
 
 
@@ -159,28 +160,32 @@ class Place:
 
         Raises:
             UsageError: Into the folder, and the picture has no name.
+            OutputError: The name is no good.
         """
-        if of.path is STANDARD_INPUT and self.output is None:
-            return STANDARD_OUTPUT
-        if self.output is STANDARD_OUTPUT:
-            return self.output
-        if self.output is None or self.output.is_dir():
-            if of.path is STANDARD_INPUT:
-                raise UsageError(f"standard input has no name for a file in {self.output}", "name the file")
-            return self.of_many(of)
-        return self.output
+        nameless = of.path is STANDARD_INPUT
+        if self.output is None:
+            return STANDARD_OUTPUT if nameless else self.of_many(of)
+        with writing(self.output):
+            if self.output is STANDARD_OUTPUT or not self.output.is_dir():
+                return self.output
+        if nameless:
+            raise UsageError(f"standard input has no name for a file in {self.output}", "name the file")
+        return self.of_many(of)
 
     def of_many(self, of: Input) -> Path:
         """Return where the result of one of many goes.
 
         Raises:
-            OutputError: The output is a file.
+            OutputError: The output is a file, or its name is no good.
         """
         if self.output is None:
             suffix = f"_{self.word}" if self.suffix is None else self.suffix
             return of.path.with_name(self.name_of(of.path, suffix))
-        if self.output.is_file():
-            raise OutputError(f"output {self.output} is a file, and the results are many", "name a folder")
+        with writing(self.output):
+            if self.output.is_file():
+                raise OutputError(
+                    f"output {self.output} is a file, and the results are many", "name a folder"
+                )
         return self.output / of.folder / self.name_of(of.path, self.suffix or "")
 
     def name_of(self, path: Path, suffix: str) -> str:

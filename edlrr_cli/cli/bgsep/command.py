@@ -8,15 +8,14 @@ from typing import Any
 
 import click
 
+from edlrr_cli.cli.batch.carry_out import carry_out
 from edlrr_cli.cli.batch.inputs import Input
 from edlrr_cli.cli.batch.options import Batch, batch_options
-from edlrr_cli.cli.batch.run import Work, work_on
+from edlrr_cli.cli.batch.run import Work
 from edlrr_cli.cli.bgsep.options import resolve, separation_options
 from edlrr_cli.cli.bgsep.single import Manner, Task, split_file
 from edlrr_cli.cli.options import FILE, common_options, page_option, report_options
-from edlrr_cli.cli.report.page import Kind, reporting
-from edlrr_cli.cli.tell import tell
-from edlrr_cli.errors import EXIT_OK
+from edlrr_cli.cli.report.page import Kind
 
 
 @click.command(short_help="Split a video into background, foreground and masks.")
@@ -93,30 +92,29 @@ def bgsep(
     def is_done(folder: Path) -> bool:
         return Outputs(folder, settings.encoding).complete
 
-    only = Input(sources[0])
-    folder = output if many else place.of_one(only)
     unlisted = (*IN_FILE_ALONE, "stills")
-    kind = Kind("bgsep", lambda record, _: bgsep_section(record), bgsep_line, unlisted)
-    page = None if batch.dry_run else report
-    with reporting(page, kind, *sources, output=folder, overwrite=overwrite, many=many) as add:
-        if many:
-            work = Work(
-                split_file,
-                bgsep_line,
-                as_json=as_json,
-                quiet=quiet,
-                check=check,
-                find=find_sources,
-                is_many=is_many,
-                is_done=is_done,
-                unit="video",
-                go_on="--skip-existing --resume",
-                reported=add,
-                untold=unlisted,
-            )
-            return work_on(sources, task_of, place, batch, work, device=settings.config.device)
-        record = split_file(task_of(only, place.of_one(only)))
-        add(record)
-    said = {name: value for name, value in record.items() if name not in unlisted}
-    tell(said, bgsep_lines(record), as_json=as_json, quiet=quiet)
-    return EXIT_OK
+    work = Work(
+        split_file,
+        bgsep_line,
+        as_json=as_json,
+        quiet=quiet,
+        check=check,
+        find=find_sources,
+        is_many=is_many,
+        is_done=is_done,
+        unit="video",
+        go_on="--skip-existing --resume",
+        untold=unlisted,
+    )
+    return carry_out(
+        sources,
+        task_of,
+        place,
+        batch,
+        work,
+        Kind("bgsep", lambda record, _: bgsep_section(record), bgsep_line, unlisted),
+        lines_of=bgsep_lines,
+        report=report,
+        overwrite=overwrite,
+        device=settings.config.device,
+    )

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from edlrr_cli.cli.batch.carry_out import carry_out
 from edlrr_cli.cli.batch.inputs import Input, companion
 from edlrr_cli.cli.batch.options import Batch, Place, batch_options
-from edlrr_cli.cli.batch.run import Record, Work, work_on
+from edlrr_cli.cli.batch.run import Record, Work
 from edlrr_cli.cli.denoise.options import denoising_options, resolve
 from edlrr_cli.cli.denoise.single import Experiment, Files, Task, denoise_file
 from edlrr_cli.cli.encoding import encoding_options
 from edlrr_cli.cli.options import FILE, common_options, page_option, report_options
-from edlrr_cli.cli.report.page import Kind, reporting
-from edlrr_cli.cli.streams import INPUT, OUTPUT, check_streams, refuse_streams
+from edlrr_cli.cli.report.page import Kind
+from edlrr_cli.cli.streams import INPUT, OUTPUT
 from edlrr_cli.cli.targets import Targets
-from edlrr_cli.cli.tell import tell
-from edlrr_cli.errors import EXIT_OK, UsageError
+from edlrr_cli.errors import UsageError
 from edlrr_cli.media.encoding import Encoding
 from edlrr_cli.media.files import check_target
 
@@ -94,31 +95,27 @@ def denoise(
         targets = Targets(target, figure, files.given, overwrite or batch.may_repeat, encoding=written)
         return Task(files, targets, config, Experiment(add_noise, seed), quiet or many)
 
-    inputs, only = (*images, reference, model), Input(images[0])
-    if many:
-        refuse_streams((*inputs, output))
-        if figure is not None:
-            raise UsageError("--figure is of one picture", "leave it out of a batch")
-    else:
-        target = place.of_one(only)
-        check_streams(inputs, target)
-    kind = Kind("denoise", _section_of, _line_of, unlisted=())
-    page = None if batch.dry_run else report
-    with reporting(page, kind, *inputs, output=output, overwrite=overwrite, many=many) as add:
-        if many:
-            check = partial(check_target, overwrite=overwrite)
-            work = Work(denoise_file, _line_of, as_json=as_json, quiet=quiet, check=check, reported=add)
-            return work_on(images, task_of, place, batch, work, device=config.device)
-        record = denoise_file(task_of(only, target))
-        add(record)
-    _tell_one(record, as_json=as_json, quiet=quiet)
-    return EXIT_OK
+    check = partial(check_target, overwrite=overwrite)
+    return carry_out(
+        images,
+        task_of,
+        place,
+        batch,
+        Work(denoise_file, _line_of, as_json=as_json, quiet=quiet, check=check),
+        Kind("denoise", _section_of, _line_of, unlisted=()),
+        lines_of=_lines_of,
+        others=(reference, model),
+        of_one={"--figure": figure},
+        report=report,
+        overwrite=overwrite,
+        device=config.device,
+    )
 
 
-def _tell_one(record: Record, *, as_json: bool, quiet: bool) -> None:
+def _lines_of(record: Record) -> Iterator[tuple[str, str]]:
     from edlrr_cli.cli.denoise.report import denoise_lines
 
-    tell(record, denoise_lines(record), as_json=as_json, quiet=quiet)
+    return denoise_lines(record)
 
 
 def _section_of(record: Record, side_px: int) -> Section:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from edlrr_cli.cli.batch.carry_out import carry_out
 from edlrr_cli.cli.batch.inputs import Input, companion, find_inputs
 from edlrr_cli.cli.batch.options import Batch, Place, batch_options
-from edlrr_cli.cli.batch.run import Record, Work, work_on
+from edlrr_cli.cli.batch.run import Record, Work
 from edlrr_cli.cli.encoding import encoding_options
 from edlrr_cli.cli.inpaint.files import Files
 from edlrr_cli.cli.inpaint.single import Task, restore_file
 from edlrr_cli.cli.options import FILE, PRESET, common_options, page_option, report_options, setting_options
-from edlrr_cli.cli.report.page import Kind, reporting
+from edlrr_cli.cli.report.page import Kind
 from edlrr_cli.cli.settings import Settings, preset_names, resolve
-from edlrr_cli.cli.streams import INPUT, OUTPUT, check_streams, refuse_streams
-from edlrr_cli.cli.tell import tell
-from edlrr_cli.errors import EXIT_OK, UsageError
+from edlrr_cli.cli.streams import INPUT, OUTPUT
+from edlrr_cli.errors import UsageError
 from edlrr_cli.media.encoding import Encoding
 from edlrr_cli.media.files import check_target
 
@@ -109,34 +110,34 @@ def inpaint(
         )
         return Task(files, settings, quiet=quiet or many)
 
-    inputs, only = (*images, mask, reference), Input(images[0])
-    if many:
-        refuse_streams((*inputs, output))
-        if figure is not None or error_map is not None:
-            raise UsageError("--figure and --error-map are of one picture", "leave them out of a batch")
-    else:
-        target = place.of_one(only)
-        check_streams(inputs, target)
-    kind = Kind("inpaint", _section_of, _line_of, unlisted=("history",))
-    page = None if batch.dry_run else report
-    with reporting(page, kind, *inputs, output=output, overwrite=overwrite, many=many) as add:
-        if many:
-            check = partial(check_target, overwrite=overwrite)
-            find = partial(find_inputs, leave_out=mask_suffix)
-            work = Work(
-                restore_file, _line_of, as_json=as_json, quiet=quiet, check=check, find=find, reported=add
-            )
-            return work_on(images, task_of, place, batch, work, device=settings.config.device)
-        record = restore_file(task_of(only, target))
-        add(record)
-    _tell_one(record, as_json=as_json, quiet=quiet)
-    return EXIT_OK
+    work = Work(
+        restore_file,
+        _line_of,
+        as_json=as_json,
+        quiet=quiet,
+        check=partial(check_target, overwrite=overwrite),
+        find=partial(find_inputs, leave_out=mask_suffix),
+    )
+    return carry_out(
+        images,
+        task_of,
+        place,
+        batch,
+        work,
+        Kind("inpaint", _section_of, _line_of, unlisted=("history",)),
+        lines_of=_lines_of,
+        others=(mask, reference),
+        of_one={"--figure": figure, "--error-map": error_map},
+        report=report,
+        overwrite=overwrite,
+        device=settings.config.device,
+    )
 
 
-def _tell_one(record: Record, *, as_json: bool, quiet: bool) -> None:
+def _lines_of(record: Record) -> Iterator[tuple[str, str]]:
     from edlrr_cli.cli.inpaint.report import inpaint_lines
 
-    tell(record, inpaint_lines(record), as_json=as_json, quiet=quiet)
+    return inpaint_lines(record)
 
 
 def _section_of(record: Record, side_px: int) -> Section:
