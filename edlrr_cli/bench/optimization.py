@@ -21,6 +21,7 @@ from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks import inpaint as task
 from edlrr_cli.tasks.config import Config
 from edlrr_cli.tasks.emphasis import Emphasis
+from edlrr_cli.tasks.picture import Result
 
 NAME = "optimization"
 #: The methods by name; ratios refer to the last.
@@ -54,7 +55,7 @@ def run(
     """
     clean, hole = photo(size_px), text_hole(size_px, size_px)
     configs = _configs(Config(prior="global", reg=reg, steps=steps, held_out=0.0, device=device))
-    results: dict[str, task.Result] = {}
+    results: dict[str, Result] = {}
     timings = time_side_by_side(
         {
             name: partial(_inpaint, name, np.where(hole[..., None], 0.0, clean), ~hole, config, results)
@@ -95,7 +96,7 @@ def _inpaint(
     image: NDArray[np.float64],
     known: NDArray[np.bool_],
     config: Config,
-    results: dict[str, task.Result],
+    results: dict[str, Result],
 ) -> None:
     """Keep the result; the device is idle when the function returns, for the image is back on the CPU."""
     results[name] = task.inpaint(image, known, config)

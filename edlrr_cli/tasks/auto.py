@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,12 +13,15 @@ from edlrr_cli.baselines.channels import as_channels, to_pixels
 from edlrr_cli.tasks.config import Config
 from edlrr_cli.tasks.fill import fill
 from edlrr_cli.tasks.holdout import held_out
-from edlrr_cli.tasks.inpaint import Bools, Pixels, Progress, Result, inpaint
+from edlrr_cli.tasks.inpaint import inpaint_each
 from edlrr_cli.tasks.mixture import Mixture, mix
+from edlrr_cli.tasks.picture import Bools, Damaged, Pixels, Result, psnr_of
 from edlrr_cli.tasks.refine import Refiner
 from edlrr_cli.tasks.shrink import enlarged, is_enough_left, shrunk, wholly_known
+from edlrr_cli.tasks.threads import map_in_threads
 
-Callback = Callable[[Progress], None]
+Tried = dict[str, Pixels]
+"""What became of a picture, by what was tried."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,14 +40,8 @@ _MIN_HIDDEN, _MAX_SHARE, _ENOUGH = 30, 0.2, 500
 
 
 def restore_by_all(
-    image: Pixels,
-    known: Bools,
-    config: Config,
-    refine: Refiner,
-    *,
-    factor: int = 1,
-    callback: Callback | None = None,
-) -> Result:
+    pictures: Sequence[Damaged], config: Config, refine: Refiner, *, factor: int = 1
+) -> list[Result]:
     """Restore by the whole channels and by every prior that builds on them, and mix the results.
 
     Known pixels are hidden in the shape of the holes. The other priors start from the best mixture of the
@@ -54,41 +50,29 @@ def restore_by_all(
     ``global`` and ``local`` without judging.
 
     Args:
-        image: Shape (h, w, c), values in [0, 1]; missing pixels are not looked at. Not modified.
-        known: Shape (h, w), True = known pixel.
-        config: Settings; noise is left out of account.
+        pictures: Of one shape; each is judged by itself. Not modified.
+        config: Settings.
         refine: Runs the priors.
-        factor: If more than 1, all this is done in a picture smaller by it, and what that comes to is mixed
+        factor: If more than 1, all this is done in pictures smaller by it, and what that comes to is mixed
             with the first fill; unless too little is known there.
-        callback: Told of the progress of the whole channels.
     """
-    share = _share_to_hide(known, config.held_out)
-    if share > _MAX_SHARE:
-        first = inpaint(image, known, _alone(config), callback=callback)
-        return replace(first, restored=refine("local", first.restored, known))
-    case = _Case.of(image, known, share, config.seed)
-    if factor > 1 and not is_enough_left(torch.from_numpy(case.observed), factor):
-        factor = 1
-    if factor > 1:
-        first, tried = _by_smaller(case, config, refine, factor, callback)
-    else:
-        first, tried = _by_priors(case, config, refine, callback)
-    mixture = case.mixed(tried)
-    rmse = case.rmse(mixture.pixels)
-    for (prior, pixels), mine in zip(tried.items(), mixture.shares, strict=True):
-        _log.info("%s: share %.2f, RMSE %.2f of 255 at hidden pixels", prior, mine, 255 * case.rmse(pixels))
-    _log.info("mixed: RMSE %.2f of 255 at %d hidden pixels", 255 * rmse, case.hidden.sum())
-    restored = np.where(known[..., None], case.truth, mixture.pixels.clip(0.0, 1.0))
-    # What was made in a smaller picture has been polished there.
-    if factor == 1 and case.rmse(refine.polish(mixture.pixels, case.observed, rmse)) < rmse:
-        restored = refine.polish(restored, known, rmse)
-    return replace(
-        first,
-        restored=restored,
-        held_out_psnr=-20 * math.log10(rmse),
-        shares=tuple(zip(tried, mixture.shares, strict=True)),
-        error=np.where(known, 0.0, mixture.error),
-    )
+    shares = [_share_to_hide(picture.known, config.held_out) for picture in pictures]
+    is_judged = [share <= _MAX_SHARE for share in shares]
+    cases = [
+        _Case.of(picture, share, config.seed)
+        for picture, share in zip(pictures, shares, strict=True)
+        if share <= _MAX_SHARE
+    ]
+    others = [picture for picture, judged in zip(pictures, is_judged, strict=True) if not judged]
+    judged, unjudged = iter(_judged(cases, config, refine, factor)), iter(_unjudged(others, config, refine))
+    return [next(judged if of else unjudged) for of in is_judged]
+
+
+def _unjudged(pictures: Sequence[Damaged], config: Config, refine: Refiner) -> list[Result]:
+    firsts = _whole_channels(pictures, config)
+    starts = [replace(picture, image=first.restored) for picture, first in zip(pictures, firsts, strict=True)]
+    refined = refine("local", starts)
+    return [replace(first, restored=pixels) for first, pixels in zip(firsts, refined, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,62 +80,124 @@ class _Case:
     """A picture with some of its known pixels hidden.
 
     Attributes:
-        image: As it came, shape (h, w, c).
+        picture: As it came.
         truth: Its known pixels, 0 elsewhere.
         hidden: Which of them are hidden, shape (h, w).
         observed: Which of them are not.
-        missing: Where there are none.
     """
 
-    image: Pixels
+    picture: Damaged
     truth: Pixels
     hidden: Bools
     observed: Bools
-    missing: Bools
 
     @classmethod
-    def of(cls, image: Pixels, known: Bools, share: float, seed: int) -> _Case:
-        hidden = held_out(known, share, np.random.default_rng(seed))
-        return cls(image, np.where(known[..., None], image, 0.0), hidden, known & ~hidden, ~known)
+    def of(cls, picture: Damaged, share: float, seed: int) -> _Case:
+        hidden = held_out(picture.known, share, np.random.default_rng(seed))
+        truth = np.where(picture.known[..., None], picture.image, 0.0)
+        return cls(picture, truth, hidden, picture.known & ~hidden)
 
-    def mixed(self, tried: dict[str, Pixels]) -> Mixture:
-        return mix(list(tried.values()), self.truth, self.hidden, self.missing)
+    def start(self, pixels: Pixels) -> Damaged:
+        """Return what a prior starts from that must not see what is hidden."""
+        return replace(self.picture, image=pixels, known=self.observed)
+
+    def mixed(self, tried: Tried) -> Mixture:
+        return mix(list(tried.values()), self.truth, self.hidden, ~self.picture.known)
 
     def rmse(self, restored: Pixels) -> float:
         return max(float(np.sqrt(np.square(restored - self.truth)[self.hidden].mean())), 1e-12)
 
 
-def _by_priors(
-    case: _Case, config: Config, refine: Refiner, callback: Callback | None
-) -> tuple[Result, dict[str, Pixels]]:
-    """Return what the whole channels come to, and what every prior makes of the picture, by name."""
-    first = inpaint(case.image, case.observed, _alone(config), callback=callback)
-    tried = {config.fill: first.start, "global": first.restored}
-    start = case.mixed(tried).pixels
+def _judged(cases: Sequence[_Case], config: Config, refine: Refiner, factor: int) -> list[Result]:
+    if factor > 1 and all(is_enough_left(torch.from_numpy(case.observed), factor) for case in cases):
+        pairs = [_by_smaller(case, config, refine, factor) for case in cases]
+    else:
+        factor, pairs = 1, _by_priors(cases, config, refine)
+    mixtures = _mixtures(cases, [tried for _, tried in pairs])
+    rmses = [case.rmse(mixture.pixels) for case, mixture in zip(cases, mixtures, strict=True)]
+    restored = [
+        np.where(case.picture.known[..., None], case.truth, mixture.pixels.clip(0.0, 1.0))
+        for case, mixture in zip(cases, mixtures, strict=True)
+    ]
+    if factor == 1:  # what was made in a smaller picture has been polished there
+        restored = _polished(cases, mixtures, rmses, restored, refine)
+    results = []
+    for case, (first, tried), mixture, rmse, pixels in zip(
+        cases, pairs, mixtures, rmses, restored, strict=True
+    ):
+        _log_shares(case, tried, mixture, rmse)
+        result = replace(
+            first,
+            restored=pixels,
+            held_out_psnr=psnr_of(rmse),
+            shares=tuple(zip(tried, mixture.shares, strict=True)),
+            error=np.where(case.picture.known, 0.0, mixture.error),
+        )
+        results.append(result)
+    return results
+
+
+def _mixtures(cases: Sequence[_Case], tried: Sequence[Tried]) -> list[Mixture]:
+    pairs = list(zip(cases, tried, strict=True))
+    num_threads = max(min(torch.get_num_threads(), len(pairs)), 1)
+    return list(map_in_threads(lambda pair: pair[0].mixed(pair[1]), pairs, num_threads=num_threads))
+
+
+def _polished(
+    cases: Sequence[_Case],
+    mixtures: Sequence[Mixture],
+    rmses: Sequence[float],
+    restored: Sequence[Pixels],
+    refine: Refiner,
+) -> list[Pixels]:
+    """Return what is restored, adapted to all known pixels where that helps with those that are hidden."""
+    starts = [case.start(mixture.pixels) for case, mixture in zip(cases, mixtures, strict=True)]
+    tried = zip(cases, rmses, refine.polish(starts, rmses), strict=True)
+    helped = [index for index, (case, rmse, pixels) in enumerate(tried) if case.rmse(pixels) < rmse]
+    whole = [replace(cases[index].picture, image=restored[index]) for index in helped]
+    polished = dict(zip(helped, refine.polish(whole, [rmses[index] for index in helped]), strict=True))
+    return [polished.get(index, pixels) for index, pixels in enumerate(restored)]
+
+
+def _log_shares(case: _Case, tried: Tried, mixture: Mixture, rmse: float) -> None:
+    for (prior, pixels), mine in zip(tried.items(), mixture.shares, strict=True):
+        _log.info("%s: share %.2f, RMSE %.2f of 255 at hidden pixels", prior, mine, 255 * case.rmse(pixels))
+    _log.info("mixed: RMSE %.2f of 255 at %d hidden pixels", 255 * rmse, case.hidden.sum())
+
+
+def _by_priors(cases: Sequence[_Case], config: Config, refine: Refiner) -> list[tuple[Result, Tried]]:
+    """Return what the whole channels come to, and what every prior makes of a picture."""
+    firsts = _whole_channels([case.start(case.picture.image) for case in cases], config)
+    tried: list[Tried] = [{config.fill: first.start, "global": first.restored} for first in firsts]
+    mixtures = _mixtures(cases, tried)
+    starts = [case.start(mixture.pixels) for case, mixture in zip(cases, mixtures, strict=True)]
     for prior in _TRIED[config.quality]:
         if refine.time_left():
-            tried[prior] = refine(prior, start, case.observed)
-    return first, tried
+            for of, pixels in zip(tried, refine(prior, starts), strict=True):
+                of[prior] = pixels
+    return list(zip(firsts, tried, strict=True))
 
 
-def _by_smaller(
-    case: _Case, config: Config, refine: Refiner, factor: int, callback: Callback | None
-) -> tuple[Result, dict[str, Pixels]]:
-    """Return what all this comes to in a smaller picture, and the first fill with and without it, by name."""
-    filled = fill(case.image, case.observed, config.fill)
-    X = as_channels(filled, device=torch.device("cpu"), dtype=torch.float32)
-    known = wholly_known(torch.from_numpy(case.observed), factor)
+def _by_smaller(case: _Case, config: Config, refine: Refiner, factor: int) -> tuple[Result, Tried]:
+    """Return what all this comes to in a smaller picture, and the first fill with and without it."""
+    filled = fill(case.picture.image, case.observed, config.fill)
+    X = as_channels(filled, device=torch.device("cpu"), dtype=torch.float32)[None]
+    known = wholly_known(torch.from_numpy(case.observed)[None], factor)[0].numpy()
     small = shrunk(X, factor)
-    result = restore_by_all(to_pixels(small).clip(0.0, 1.0), known.numpy(), config, refine, callback=callback)
+    start = replace(case.picture, image=to_pixels(small[0]).clip(0.0, 1.0), known=known)
+    (result,) = restore_by_all([start], config, refine)
     change = as_channels(result.restored, device=X.device, dtype=X.dtype) - small
-    detailed = to_pixels(X + enlarged(change, factor, X.shape[1:])).clip(0.0, 1.0)
+    detailed = to_pixels((X + enlarged(change, factor, X.shape[2:]))[0]).clip(0.0, 1.0)
     return result, {config.fill: filled, "smaller": detailed}
 
 
-def _alone(config: Config) -> Config:
-    """Return the settings of the whole channels where others follow."""
+def _whole_channels(pictures: Sequence[Damaged], config: Config) -> list[Result]:
+    """Restore as what others follow on: as if there were no noise, and without judging."""
+    if not pictures:
+        return []
     steps = min(config.steps, _DRAFT_STEPS) if config.quality == "draft" else config.steps
-    return replace(config, noise=0.0, held_out=0.0, prior="global", steps=steps)
+    alone = replace(config, held_out=0.0, prior="global", steps=steps)
+    return inpaint_each([replace(picture, noise=0.0) for picture in pictures], alone)
 
 
 def _share_to_hide(known: Bools, wanted: float) -> float:

@@ -31,6 +31,11 @@ class Groups:
     def __len__(self) -> int:
         return len(self.corners)
 
+    @property
+    def places(self) -> Tensor:
+        """Return where the reference patches lie, shape (g,)."""
+        return self.corners[:, 0]
+
     def chunks(self, size: int) -> Iterator[Groups]:
         """Divide them, to bound memory."""
         for corners in torch.split(self.corners, size):
@@ -40,7 +45,7 @@ class Groups:
         """Return each group as a matrix with a patch in each column.
 
         Args:
-            image: Shape (c, h, w). Not modified.
+            image: Shape (c, h, w); or (c, b, h, w) of images one behind another. Not modified.
 
         Returns:
             Shape (g, c patch_px^2, k).
@@ -52,8 +57,8 @@ class Groups:
         """Add the patches, weighted, to where they lie; in place.
 
         Args:
-            total: Shape (c, h, w), contiguous; grows by trust times the patches.
-            weight: Shape (h, w), contiguous; grows by the trust.
+            total: Shape as of the image, contiguous; grows by trust times the patches.
+            weight: Shape of one channel, contiguous; grows by the trust.
             matrices: As `gather` returns them.
             trust: Weight of each group, shape (g,).
         """

@@ -1,11 +1,10 @@
-"""A prior run on a picture, from a good guess of what is missing."""
+"""A prior run on pictures, from good guesses of what is missing."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -18,7 +17,7 @@ from edlrr_cli.errors import UsageError
 from edlrr_cli.tasks.config import Config
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.device import resolve_device
-from edlrr_cli.tasks.inpaint import Bools, Pixels, Progress
+from edlrr_cli.tasks.picture import Damaged, Pixels, Progress
 from edlrr_cli.tasks.priors import local_windows, similar_patches
 from edlrr_cli.tasks.priors.local_windows import lower_window_ranks
 from edlrr_cli.tasks.priors.network import denoise_holes
@@ -45,23 +44,21 @@ _POLISH = local_windows.Effort(num_rounds=2, num_steps=3, error_start=0.004, err
 class _Prior(Protocol):
     def __call__(
         self,
-        image: Tensor,
+        images: Tensor,
         known: Tensor,
         *,
-        least_error: float,
-        progress: Callable[[int, int, float, Tensor], None],
+        least_error: Tensor,
+        progress: Callable[[int, int, int, float, Tensor], None],
         time_left: Callable[[], bool],
     ) -> Tensor: ...
 
 
 class Refiner:
-    """Priors that all start from a picture without holes, with the settings of one restoration.
+    """Priors that all start from pictures without holes, with the settings of one restoration.
 
     Args:
         config: The settings.
-        least_error: Of the known pixels, on [0, 1]: what is smaller is no structure.
         denoiser: Of the prior ``network``.
-        callback: Told of each round.
         deadline: On the clock of `time.perf_counter`; None for none.
 
     Attributes:
@@ -69,17 +66,10 @@ class Refiner:
     """
 
     def __init__(
-        self,
-        config: Config,
-        *,
-        least_error: float = 0.0,
-        denoiser: Denoiser | None = None,
-        callback: Callable[[Progress], None] | None = None,
-        deadline: float | None = None,
+        self, config: Config, *, denoiser: Denoiser | None = None, deadline: float | None = None
     ) -> None:
         self._device = resolve_device(config.device)
-        self._least_error = least_error
-        self._callback, self._deadline = callback, deadline
+        self._deadline = deadline
         self.in_time = True
         local, nonlocal_ = _LOCAL[config.quality], _NONLOCAL[config.quality]
         self._priors: dict[str, _Prior] = {
@@ -89,13 +79,13 @@ class Refiner:
         if denoiser is not None:
             self._priors["network"] = partial(denoise_holes, denoiser=denoiser.to(self._device))
 
-    def __call__(self, prior: str, start: Pixels, known: Bools) -> Pixels:
-        """Return the picture with its missing pixels improved.
+    def __call__(self, prior: str, starts: Sequence[Damaged]) -> list[Pixels]:
+        """Return the pictures with their missing pixels improved.
 
         Args:
             prior: ``"local"``, ``"nonlocal"`` or ``"network"``.
-            start: Shape (h, w, c). Not modified.
-            known: Shape (h, w), True = known pixel; these keep their values.
+            starts: Of one shape, their missing pixels good guesses; the known ones keep their values, and
+                what is smaller than their noise is no structure. Not modified.
 
         Raises:
             UsageError: The prior is ``network``, and there is no denoiser.
@@ -103,34 +93,41 @@ class Refiner:
         if prior not in self._priors:
             raise UsageError(f"the prior {prior} needs a denoiser", "load one, or take another prior")
         started = time.perf_counter()
-        refined = self._run(prior, self._priors[prior], start, known)
-        _log.info("prior %s: %.2f s on %s", prior, time.perf_counter() - started, self._device)
+        refined = self._run(prior, self._priors[prior], starts)
+        seconds = (time.perf_counter() - started) / max(len(starts), 1)
+        _log.info("prior %s: %.2f s on %s", prior, seconds, self._device)
         return refined
 
-    def polish(self, start: Pixels, known: Bools, error: float) -> Pixels:
-        """Return a nearly finished picture a little improved, by a short run of ``local``.
+    def polish(self, starts: Sequence[Damaged], errors: Sequence[float]) -> list[Pixels]:
+        """Return nearly finished pictures a little improved, by a short run of ``local``.
 
         Args:
-            start: Shape (h, w, c). Not modified.
-            known: Shape (h, w), True = known pixel; these keep their values.
-            error: Of the missing pixels, on [0, 1], expected; what is smaller is not smoothed away.
+            starts: As in a call.
+            errors: Of the missing pixels of each, on [0, 1], expected; what is smaller is not smoothed away.
         """
-        first = min(_POLISH.error_start, error)
-        last = _POLISH.error_end * first / _POLISH.error_start
-        effort = replace(_POLISH, error_start=first, error_end=last)
-        return self._run("polish", partial(lower_window_ranks, effort=effort), start, known)
+        most = torch.tensor(errors, device=self._device)
+        return self._run("polish", partial(lower_window_ranks, effort=_POLISH, most_error=most), starts)
 
-    def _run(self, stage: str, prior: _Prior, start: Pixels, known: Bools) -> Pixels:
-        def pixels(X: Tensor) -> Pixels:
-            return np.where(known[..., None], start, to_pixels(X).clip(0.0, 1.0))
+    def _run(self, stage: str, prior: _Prior, starts: Sequence[Damaged]) -> list[Pixels]:
+        if not starts:
+            return []
 
-        def told(number: int, count: int, penalty: float, X: Tensor) -> None:
-            if self._callback is not None:
-                self._callback(Progress(number, count, penalty, None, lambda: pixels(X), stage))
+        def pixels(index: int, X: Tensor) -> Pixels:
+            start = starts[index]
+            return np.where(start.known[..., None], start.image, to_pixels(X).clip(0.0, 1.0))
 
-        X = as_channels(start, device=self._device, dtype=torch.float32)
-        here = torch.from_numpy(known).to(self._device)
-        return pixels(prior(X, here, least_error=self._least_error, progress=told, time_left=self.time_left))
+        def told(index: int, number: int, count: int, penalty: float, X: Tensor) -> None:
+            callback = starts[index].callback
+            if callback is not None:
+                callback(Progress(number, count, penalty, None, partial(pixels, index, X), stage))
+
+        images = [as_channels(start.image, device=self._device, dtype=torch.float32) for start in starts]
+        known = torch.from_numpy(np.stack([start.known for start in starts])).to(self._device)
+        noise = torch.tensor([start.noise for start in starts], device=self._device)
+        refined = prior(
+            torch.stack(images), known, least_error=noise, progress=told, time_left=self.time_left
+        )
+        return [pixels(index, X) for index, X in enumerate(refined)]
 
     def time_left(self) -> bool:
         """Whether another round may begin."""

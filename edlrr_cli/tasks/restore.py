@@ -19,22 +19,20 @@ from edlrr_cli.tasks.denoise.lowrank import denoise_lowrank
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.denoise.run import denoise_by_network
 from edlrr_cli.tasks.device import resolve_device
-from edlrr_cli.tasks.inpaint import (
+from edlrr_cli.tasks.inpaint import effective_ranks, inpaint_each, noise_of
+from edlrr_cli.tasks.picture import (
     WINDOWS,
     Bools,
+    Callback,
+    Damaged,
     Pixels,
     Progress,
     Result,
     check_input,
-    effective_rank,
-    inpaint,
-    noise_of,
 )
 from edlrr_cli.tasks.refine import Refiner
 from edlrr_cli.tasks.shrink import is_enough_left
-from edlrr_cli.tasks.windows import Window, num_px, restore_in_windows, windows_of
-
-Callback = Callable[[Progress], None]
+from edlrr_cli.tasks.windows import Window, is_small, num_px, restore_in_windows, windows_of
 
 # A budget that is spent.
 _NO_TIME_S = 1e-9
@@ -71,23 +69,70 @@ def restore(
     Raises:
         UsageError: As there; or the prior is ``auto`` and no pixels may be hidden.
     """
-    started = time.perf_counter()
-    config = config or Config()
-    check_input(image, known)
+    damaged = Damaged(image, known, callback=callback)
+    return restore_each([damaged], config or Config(), denoiser=denoiser)[0]
+
+
+def restore_each(
+    pictures: Sequence[Damaged], config: Config, *, denoiser: Denoiser | None = None
+) -> list[Result]:
+    """Restore pictures of one shape; small ones as one batch, which is what keeps a GPU busy.
+
+    Each comes to what it comes to alone, but for rounding.
+
+    Args:
+        pictures: All of one shape; their noise is the settings', or estimated. Not modified.
+        config: Settings. With a time budget, which is each picture's, or with probes, one is restored after
+            another.
+        denoiser: As in `restore`.
+
+    Raises:
+        EdlrrError: As `restore`, of all if of one.
+    """
+    for picture in pictures:
+        check_input(picture.image, picture.known)
     if config.prior == "auto" and config.held_out == 0:
         raise UsageError("held_out 0 leaves the prior auto nothing to judge by", "take another prior")
-    noise = noise_of(image, known, config)
+    pictures = [
+        replace(picture, noise=noise_of(picture.image, picture.known, config)) for picture in pictures
+    ]
+    together = all(is_small(picture.known) for picture in pictures) or config.prior == "global"
+    if together and config.time_budget is None and not config.probes:
+        return _restored_together(pictures, config, denoiser)
+    return [_restored_alone(picture, config, denoiser) for picture in pictures]
+
+
+def _restored_together(
+    pictures: Sequence[Damaged], config: Config, denoiser: Denoiser | None
+) -> list[Result]:
     if config.prior == "global":
-        return inpaint(image, known, config, callback=callback)
+        return inpaint_each(pictures, config)
+    started = time.perf_counter()
+    config = replace(config, quality=_quality(config.quality, windows_of(pictures[0].known)))
+    results = _restore_whole(pictures, config, Refiner(config, denoiser=denoiser), 1)
+    restored = _denoised(results, [picture.noise for picture in pictures], denoiser)
+    seconds = (time.perf_counter() - started) / len(pictures)
+    return [
+        replace(result, restored=pixels, seconds=seconds, noise=picture.noise, quality=config.quality)
+        for picture, result, pixels in zip(pictures, results, restored, strict=True)
+    ]
+
+
+def _restored_alone(picture: Damaged, config: Config, denoiser: Denoiser | None) -> Result:
+    if config.prior == "global":
+        return inpaint_each([picture], config)[0]
+    started = time.perf_counter()
+    known, callback = picture.known, picture.callback
     windows = windows_of(known)
     config = replace(config, quality=_quality(config.quality, windows))
     factor = _factor(known, windows) if (config.prior, config.quality) == ("auto", "draft") else 1
     if factor > 1:
         windows = windows_of(known, factor)
     deadline = None if config.time_budget is None else started + config.time_budget
-    work = _Work(config, factor, noise, denoiser, deadline, callback if len(windows) == 1 else None)
+    told = callback if len(windows) == 1 else None
+    work = _Work(config, factor, replace(picture, callback=told), denoiser, deadline)
     result = restore_in_windows(
-        image,
+        picture.image,
         known,
         windows,
         work,
@@ -97,10 +142,10 @@ def restore(
     )
     return replace(
         result,
-        restored=result.restored if noise == 0 else _denoised(result, noise, denoiser),
+        restored=_denoised([result], [picture.noise], denoiser)[0],
         seconds=time.perf_counter() - started,
         stop=result.stop if work.refine.in_time else "time budget",
-        noise=noise,
+        noise=picture.noise,
         quality=config.quality,
     )
 
@@ -137,7 +182,7 @@ def _counted(callback: Callback, num_windows: int) -> Callable[[int, Result], No
 
 
 class _Work:
-    """What is done with each window.
+    """What is done with each window of a picture.
 
     Attributes:
         refine: Runs the priors.
@@ -148,45 +193,61 @@ class _Work:
         self,
         config: Config,
         factor: int,
-        noise: float,
+        picture: Damaged,
         denoiser: Denoiser | None,
         deadline: float | None,
-        callback: Callback | None,
     ) -> None:
         self.stop = Event()
-        self._config, self._factor, self._deadline, self._callback = config, factor, deadline, callback
-        self.refine = Refiner(
-            config, least_error=noise, denoiser=denoiser, callback=self._told, deadline=deadline
-        )
+        self.refine = Refiner(config, denoiser=denoiser, deadline=deadline)
+        self._config, self._factor, self._picture, self._deadline = config, factor, picture, deadline
 
     def __call__(self, image: Pixels, known: Bools) -> Result:
         left = None if self._deadline is None else max(self._deadline - time.perf_counter(), _NO_TIME_S)
         config = replace(self._config, time_budget=left)
-        return _restore_whole(image, known, config, self.refine, self._factor, self._told)
+        window = replace(self._picture, image=image, known=known, callback=self._told)
+        return _restore_whole([window], config, self.refine, self._factor)[0]
 
     def _told(self, progress: Progress) -> None:
         if self.stop.is_set():
             raise CancelledError
-        if self._callback is not None:
-            self._callback(progress)
+        if self._picture.callback is not None:
+            self._picture.callback(progress)
 
 
-def _restore_whole(
-    image: Pixels, known: Bools, config: Config, refine: Refiner, factor: int, callback: Callback | None
-) -> Result:
+def _restore_whole(pictures: Sequence[Damaged], config: Config, refine: Refiner, factor: int) -> list[Result]:
     if config.prior == "auto":
-        result = restore_by_all(image, known, config, refine, factor=factor, callback=callback)
+        results = restore_by_all(pictures, config, refine, factor=factor)
     else:
-        result = inpaint(image, known, replace(config, noise=0.0), callback=callback)
-        result = replace(result, restored=refine(config.prior, result.restored, known))
-    channels = as_channels(result.restored, device=torch.device("cpu"), dtype=torch.float64)
-    return replace(result, effective_rank_after=effective_rank(channels))
+        results = inpaint_each([replace(picture, noise=0.0) for picture in pictures], config)
+        starts = [
+            replace(picture, image=result.restored) for picture, result in zip(pictures, results, strict=True)
+        ]
+        refined = refine(config.prior, starts)
+        results = [replace(result, restored=pixels) for result, pixels in zip(results, refined, strict=True)]
+    return [replace(result, effective_rank_after=_rank_of(result.restored)) for result in results]
 
 
-def _denoised(result: Result, noise: float, denoiser: Denoiser | None) -> Pixels:
-    """Return the restored picture without the noise of its known pixels."""
-    device = torch.device(result.device)
-    X = as_channels(result.restored, device=device, dtype=torch.float32)
-    if denoiser is not None and len(X) in (1, 3):
-        return to_pixels(denoise_by_network(X, noise, denoiser.to(device))).clip(0.0, 1.0)
-    return to_pixels(denoise_lowrank(X, noise, reg=Denoising().penalty)).clip(0.0, 1.0)
+def _rank_of(pixels: Pixels) -> float:
+    channels = as_channels(pixels, device=torch.device("cpu"), dtype=torch.float64)
+    return effective_ranks(channels[None])[0]
+
+
+def _denoised(results: Sequence[Result], noise: Sequence[float], denoiser: Denoiser | None) -> list[Pixels]:
+    """Return the restored pictures without the noise of their known pixels."""
+    restored = [result.restored for result in results]
+    noisy = [index for index, level in enumerate(noise) if level]
+    if not noisy:
+        return restored
+    device = torch.device(results[0].device)
+    X = torch.stack([as_channels(restored[index], device=device, dtype=torch.float32) for index in noisy])
+    levels = [noise[index] for index in noisy]
+    if denoiser is not None and X.shape[1] in (1, 3):
+        clean = denoise_by_network(X, torch.tensor(levels, device=device), denoiser.to(device))
+    else:
+        reg = Denoising().penalty
+        clean = torch.stack(
+            [denoise_lowrank(of, level, reg=reg) for of, level in zip(X, levels, strict=True)]
+        )
+    for index, channels in zip(noisy, clean, strict=True):
+        restored[index] = to_pixels(channels).clip(0.0, 1.0)
+    return restored

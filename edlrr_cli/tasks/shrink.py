@@ -10,24 +10,24 @@ _LEFT = 0.5
 
 
 def shrunk(X: Tensor, factor: int) -> Tensor:
-    """Return the means of squares of ``factor`` pixels a side, (c, h // factor, w // factor)."""
-    return functional.avg_pool2d(X[None], factor)[0]
+    """Return the means of squares of ``factor`` pixels a side, shape (b, c, h // factor, w // factor)."""
+    return functional.avg_pool2d(X, factor)
 
 
 def wholly_known(known: Tensor, factor: int) -> Tensor:
-    """Return which pixels of the smaller picture are made of known pixels alone."""
-    return functional.avg_pool2d(known[None].float(), factor)[0] == 1
+    """Return which pixels of the smaller pictures are made of known pixels (b, h, w) alone."""
+    return functional.avg_pool2d(known.float(), factor) == 1
 
 
 def is_enough_left(known: Tensor, factor: int) -> bool:
-    """Whether the smaller picture has two pixels a side, and half of the share of known ones."""
+    """Whether a smaller picture has two pixels a side, and half of the share of known ones (h, w)."""
     if min(known.shape) < 2 * factor:
         return False
-    return float(wholly_known(known, factor).float().mean()) >= _LEFT * float(known.float().mean())
+    return float(wholly_known(known[None], factor).float().mean()) >= _LEFT * float(known.float().mean())
 
 
 def enlarged(X: Tensor, factor: int, shape: torch.Size) -> Tensor:
-    """Return it in the size (h, w) of the whole picture, 0 at sides that are not in the smaller one."""
-    large = functional.interpolate(X[None], scale_factor=factor, mode="bicubic")[0]
+    """Return them in the size (h, w) of the whole pictures, 0 at sides that are not in the smaller ones."""
+    large = functional.interpolate(X, scale_factor=factor, mode="bicubic")
     height, width = shape
-    return functional.pad(large, (0, width - large.shape[2], 0, height - large.shape[1]))
+    return functional.pad(large, (0, width - large.shape[3], 0, height - large.shape[2]))

@@ -11,7 +11,7 @@ from threading import Event
 
 import numpy as np
 
-from edlrr_cli.tasks.inpaint import Bools, Pixels, Result
+from edlrr_cli.tasks.picture import Bools, Pixels, Result
 from edlrr_cli.tasks.threads import map_in_threads
 
 _log = logging.getLogger(__name__)
@@ -28,6 +28,11 @@ Window = tuple[slice, slice]
 """Rows and columns."""
 
 
+def is_small(known: Bools) -> bool:
+    """Whether a picture (h, w) is restored whole."""
+    return bool(max(known.shape) <= _WHOLE_PX)
+
+
 def windows_of(known: Bools, factor: int = 1) -> list[Window]:
     """Return the parts of a picture that are restored by themselves: all of a small one, or around its holes.
 
@@ -35,7 +40,7 @@ def windows_of(known: Bools, factor: int = 1) -> list[Window]:
         known: Shape (h, w), True = known pixel; at least one, and at least one missing.
         factor: By which the parts will be made smaller, and for which they are larger.
     """
-    if max(known.shape) <= _WHOLE_PX:
+    if is_small(known):
         return [(slice(0, known.shape[0]), slice(0, known.shape[1]))]
     return list(_windows(known, factor))
 

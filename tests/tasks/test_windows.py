@@ -13,7 +13,7 @@ from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks import auto, windows
 from edlrr_cli.tasks.config import Config
 from edlrr_cli.tasks.fill import fill
-from edlrr_cli.tasks.inpaint import inpaint
+from edlrr_cli.tasks.inpaint import inpaint, inpaint_each
 from edlrr_cli.tasks.restore import _factor, _quality, restore
 from edlrr_cli.tasks.threads import map_in_threads
 from edlrr_cli.tasks.windows import restore_in_windows, windows_of
@@ -147,13 +147,13 @@ def test_the_time_budget_is_of_the_whole_picture(monkeypatch, small_windows, str
     image, known = strip
     budgets = []
 
-    def slow_at_first(image, known, config, callback):
+    def slow_at_first(pictures, config):
         budgets.append(config.time_budget)
         if len(budgets) == 1:
             time.sleep(config.time_budget)
-        return inpaint(image, known, config, callback=callback)
+        return inpaint_each(pictures, config)
 
-    monkeypatch.setattr(auto, "inpaint", slow_at_first)
+    monkeypatch.setattr(auto, "inpaint_each", slow_at_first)
     monkeypatch.setattr("edlrr_cli.tasks.restore._threads_for", lambda device, num_windows: 1)
     result = restore(image, known, Config(quality="fast", steps=20, time_budget=0.5))
     assert max(budgets[1:]) < 1e-6 < budgets[0]

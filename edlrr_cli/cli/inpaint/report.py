@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edlrr_cli.cli.inpaint.files import Files, Inputs
     from edlrr_cli.cli.settings import Settings
     from edlrr_cli.tasks.compared import Compared
-    from edlrr_cli.tasks.inpaint import Result
+    from edlrr_cli.tasks.picture import Result
 
 _OURS_ALONE = (
     "weight",

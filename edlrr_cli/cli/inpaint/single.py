@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from edlrr_cli.baselines.result import Progress as ComparedProgress
     from edlrr_cli.tasks.compared import Compared
     from edlrr_cli.tasks.config import Config
-    from edlrr_cli.tasks.inpaint import Progress, Result
+    from edlrr_cli.tasks.picture import Progress, Result
 
     Callback = Callable[[Progress | ComparedProgress], None]
 
@@ -126,7 +126,7 @@ def _progress_bar(reference: NDArray[np.float64] | None, *, shown: bool) -> Iter
     from tqdm import tqdm
 
     from edlrr_cli.metrics import psnr
-    from edlrr_cli.tasks.inpaint import WINDOWS, Progress
+    from edlrr_cli.tasks.picture import WINDOWS, Progress
 
     with tqdm(file=sys.stderr, unit="step", leave=False, dynamic_ncols=True) as bar:
 
@@ -152,7 +152,7 @@ def _write_error_map(path: Path, result: Result | Compared, *, overwrite: bool) 
     import numpy as np
 
     from edlrr_cli.media.error_map import write_error_map
-    from edlrr_cli.tasks.inpaint import Result
+    from edlrr_cli.tasks.picture import Result
 
     if not isinstance(result, Result) or result.error is None:
         raise UsageError("--error-map: too few known pixels to judge by", "leave it out")

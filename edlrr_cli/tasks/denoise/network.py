@@ -63,36 +63,35 @@ class Denoiser:
         """Return it on a device."""
         return Denoiser(self.network.to(device), self.largest, self.scales)
 
-    def denoise(self, image: Tensor, sigma: float, progress: Progress | None = None) -> Tensor:
-        """Return the clean image.
+    def denoise(self, images: Tensor, sigma: Tensor, progress: Progress | None = None) -> Tensor:
+        """Return the clean images.
 
         Noise beyond what a network with additive constants was trained for is scaled down with the image
         about medium gray; below, the network smooths too much and nothing helps.
 
         Args:
-            image: Shape (h, w), float32, on the device of the network. Not modified.
-            sigma: Standard deviation of the noise, on the scale of the image.
-            progress: Called after each tile.
+            images: Shape (b, h, w), float32, on the device of the network. Not modified.
+            sigma: Standard deviations of the noise, on the scale of the images, shape (b,).
+            progress: Called after each tile of all images.
 
         Returns:
-            Shape of the image, not clipped.
+            Shape of the images, not clipped.
         """
-        if self.scales or sigma <= self.largest:
-            return self._denoise_unscaled(image, sigma, progress)
-        factor = self.largest / sigma
-        scaled = _GRAY + (image - _GRAY) * factor
-        return _GRAY + (self._denoise_unscaled(scaled, self.largest, progress) - _GRAY) / factor
+        if self.scales or bool((sigma <= self.largest).all()):
+            return self._denoise_unscaled(images, sigma, progress)
+        factor = (self.largest / sigma).clamp_max(1.0)[:, None, None]
+        scaled = _GRAY + (images - _GRAY) * factor
+        clean = self._denoise_unscaled(scaled, sigma.clamp_max(self.largest), progress)
+        return _GRAY + (clean - _GRAY) / factor
 
-    def _denoise_unscaled(self, image: Tensor, sigma: float, progress: Progress | None) -> Tensor:
-        level = torch.full((1,), sigma, device=image.device)
-
+    def _denoise_unscaled(self, images: Tensor, sigma: Tensor, progress: Progress | None) -> Tensor:
         def clean(tile: Tensor) -> Tensor:
-            return predict_clean(self.network, tile, level)
+            return predict_clean(self.network, tile, sigma)
 
         stride_px = int(self.network.stride_px)  # type: ignore[arg-type]
         reach_px = math.ceil(int(self.network.reach_px) / stride_px) * stride_px  # type: ignore[arg-type]
         return apply_in_tiles(
-            clean, image, tile_px=_TILE_PX, reach_px=reach_px, stride_px=stride_px, progress=progress
+            clean, images, tile_px=_TILE_PX, reach_px=reach_px, stride_px=stride_px, progress=progress
         )
 
 

@@ -20,13 +20,13 @@ def to_opponent(image: Tensor) -> Tensor:
     """Return brightness, red against blue, and green against both.
 
     Args:
-        image: RGB, shape (3, h, w), floating. Not modified.
+        image: RGB, shape (3, ...), floating. Not modified.
 
     Source: the transform of BM3D for colour, Dabov et al., 2007.
     """
-    return torch.einsum("ij,jhw->ihw", _BASIS.to(image), image)
+    return torch.einsum("ij,j...->i...", _BASIS.to(image), image)
 
 
 def from_opponent(image: Tensor) -> Tensor:
     """Undo `to_opponent`."""
-    return torch.einsum("ij,ihw->jhw", _BASIS.to(image), image)
+    return torch.einsum("ij,i...->j...", _BASIS.to(image), image)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,13 +51,24 @@ def denoise(
     *,
     progress: Progress | None = None,
 ) -> Result:
-    """Remove white Gaussian noise.
+    """Remove white Gaussian noise from one picture; arguments and errors are those of `denoise_each`."""
+    return denoise_each([pixels], config, denoiser, progress=progress)[0]
+
+
+def denoise_each(
+    pictures: Sequence[NDArray[np.float64]],
+    config: Config,
+    denoiser: Denoiser | None = None,
+    *,
+    progress: Progress | None = None,
+) -> list[Result]:
+    """Remove white Gaussian noise from pictures; by a network, as one batch.
 
     Args:
-        pixels: Shape (h, w, c), c = 1 (gray), 3 (RGB) or 4 (CMYK), nominally in [0, 1]. Not modified.
+        pictures: Shape (h, w, c) all, c = 1 (gray), 3 (RGB) or 4 (CMYK), nominally in [0, 1]. Not modified.
         config: The settings.
         denoiser: The network of the method ``network``.
-        progress: Called after each pass of ``lrr`` and each tile of ``network``.
+        progress: Called after each pass of ``lrr`` and each tile of ``network``, which all pictures share.
 
     Raises:
         UsageError: The method is ``network``, and there is none.
@@ -64,59 +76,90 @@ def denoise(
         NumericsError: NaN or Inf among the pixels.
     """
     started = time.perf_counter()
-    if not np.isfinite(pixels).all():
+    if not all(np.isfinite(pixels).all() for pixels in pictures):
         raise NumericsError("pixels: expected finite values, got NaN or Inf", "clean the picture first")
+    sigmas = [_level_of(pixels, config) for pixels in pictures]
+    device = torch.device("cpu") if config.method in DENOISERS else resolve_device(config.device)
+    denoised = [pixels.copy() for pixels in pictures]
+    noisy = [index for index, sigma in enumerate(sigmas) if sigma * config.strength > 0]
+    told = [sigmas[index] * config.strength for index in noisy]
+    if config.method == "network":
+        parts = _by_network([pictures[index] for index in noisy], told, denoiser, device, progress)
+    else:
+        parts = [
+            _by_other(pictures[index], sigma, config, device, progress)
+            for index, sigma in zip(noisy, told, strict=True)
+        ]
+    for index, part in zip(noisy, parts, strict=True):
+        denoised[index] = part
+    seconds = (time.perf_counter() - started) / len(pictures)
+    return [Result(clean, sigma, str(device), seconds) for clean, sigma in zip(denoised, sigmas, strict=True)]
+
+
+def _level_of(pixels: NDArray[np.float64], config: Config) -> float:
     sigma = estimate_noise_level(pixels) if config.sigma is None else config.sigma
     _log.info("noise: %.2f of 255, %s", 255 * sigma, "estimated" if config.sigma is None else "as said")
-    told = sigma * config.strength
-    device = torch.device("cpu") if config.method in DENOISERS else resolve_device(config.device)
-    denoised = pixels.copy() if told == 0 else _denoise(pixels, told, config, denoiser, device, progress)
-    return Result(denoised, sigma, str(device), time.perf_counter() - started)
+    return sigma
 
 
-def _denoise(
+def _by_network(
+    pictures: Sequence[NDArray[np.float64]],
+    sigmas: Sequence[float],
+    denoiser: Denoiser | None,
+    device: torch.device,
+    progress: Progress | None,
+) -> list[NDArray[np.float64]]:
+    if denoiser is None:
+        raise UsageError("method network needs a denoiser", "load one, or take another method")
+    if not pictures:
+        return []
+    images = torch.stack([_channels_of(pixels, device) for pixels in pictures])
+    levels = torch.tensor(sigmas, device=device)
+    return [_pixels_of(X) for X in denoise_by_network(images, levels, denoiser.to(device), progress)]
+
+
+def _by_other(
     pixels: NDArray[np.float64],
     sigma: float,
     config: Config,
-    denoiser: Denoiser | None,
     device: torch.device,
     progress: Progress | None,
 ) -> NDArray[np.float64]:
     if config.method in DENOISERS:
         return DENOISERS[config.method](pixels, sigma)
-    image = torch.from_numpy(pixels).permute(2, 0, 1).float().to(device)
-    if config.method == "lrr":
-        denoised = _by_low_rank(image, sigma, config, progress)
-    elif denoiser is None:
-        raise UsageError("method network needs a denoiser", "load one, or take another method")
-    else:
-        denoised = denoise_by_network(image, sigma, denoiser.to(device), progress)
-    return denoised.permute(1, 2, 0).double().cpu().numpy()
-
-
-def _by_low_rank(image: Tensor, sigma: float, config: Config, progress: Progress | None) -> Tensor:
     # The series of penalties take half a second to import, which the network can do without.
     from edlrr_cli.tasks.denoise.lowrank import denoise_lowrank
 
-    return denoise_lowrank(image, sigma, reg=config.penalty, gamma=config.gamma, progress=progress)
+    image = _channels_of(pixels, device)
+    clean = denoise_lowrank(image, sigma, reg=config.penalty, gamma=config.gamma, progress=progress)
+    return _pixels_of(clean)
+
+
+def _channels_of(pixels: NDArray[np.float64], device: torch.device) -> Tensor:
+    return torch.from_numpy(pixels).permute(2, 0, 1).float().to(device)
+
+
+def _pixels_of(X: Tensor) -> NDArray[np.float64]:
+    return X.permute(1, 2, 0).double().cpu().numpy()
 
 
 def denoise_by_network(
-    image: Tensor, sigma: float, denoiser: Denoiser, progress: Progress | None = None
+    images: Tensor, sigma: Tensor, denoiser: Denoiser, progress: Progress | None = None
 ) -> Tensor:
     """Denoise RGB as brightness and two differences, which a network for gray can, all else by channels.
 
     Args:
-        image: Shape (c, h, w), float32. Not modified.
-        sigma: Standard deviation of the noise.
+        images: Shape (b, c, h, w), float32. Not modified.
+        sigma: Standard deviations of the noise, shape (b,).
         denoiser: Of gray images.
         progress: Called after each tile of each channel.
     """
-    if len(image) != 3:
-        shares = [_share_of(progress, index, len(image)) for index in range(len(image))]
-        channels = zip(image, shares, strict=True)
-        return torch.stack([denoiser.denoise(channel, sigma, share) for channel, share in channels])
-    brightness, red, green = to_opponent(image)
+    channels = images.unbind(1)
+    if len(channels) != 3:
+        shares = [_share_of(progress, index, len(channels)) for index in range(len(channels))]
+        pairs = zip(channels, shares, strict=True)
+        return torch.stack([denoiser.denoise(channel, sigma, share) for channel, share in pairs], 1)
+    brightness, red, green = to_opponent(images.transpose(0, 1))
     first, second, third = (_share_of(progress, index, 3) for index in range(3))
     # Each as the network knows images: brightness within [0, 1], differences about a shade of gray.
     whole = 3**0.5
@@ -125,7 +168,7 @@ def denoise_by_network(
         denoiser.denoise(red + _OFFSET, sigma, second) - _OFFSET,
         denoiser.denoise(green + _OFFSET, sigma, third) - _OFFSET,
     ]
-    return from_opponent(torch.stack(parts))
+    return from_opponent(torch.stack(parts)).transpose(0, 1)
 
 
 def _share_of(progress: Progress | None, index: int, count: int) -> Progress | None:

@@ -31,7 +31,7 @@ class Span:
 
 def apply_in_tiles(
     call: Callable[[Tensor], Tensor],
-    image: Tensor,
+    images: Tensor,
     *,
     tile_px: int,
     reach_px: int,
@@ -43,28 +43,29 @@ def apply_in_tiles(
     All tiles see as much: convolutions of one size are computed in one way, to the last bit.
 
     Args:
-        call: Shape (1, 1, h, w) to the same; an output pixel depends on no input farther away than
+        call: Shape (b, 1, h, w) to the same; an output pixel depends on no input farther away than
             ``reach_px`` in either direction.
-        image: Shape (h, w). Not modified.
+        images: Shape (b, h, w). Not modified.
         tile_px: Side of what is kept of a tile inside the image, at most; a multiple of ``stride_px``.
         reach_px: How far the tiles overlap to either side, a multiple of it, too.
         stride_px: Multiples of it are the sides of the images that the function takes without padding.
         progress: Called after each tile.
 
     Returns:
-        Shape of the image.
+        Shape of the images.
     """
-    height, width = image.shape
-    result = torch.empty_like(image)
+    height, width = images.shape[1:]
+    result = torch.empty_like(images)
     tiles = [
         (rows, columns)
         for rows in spans(height, tile_px, reach_px, stride_px)
         for columns in spans(width, tile_px, reach_px, stride_px)
     ]
     for number, (rows, columns) in enumerate(tiles, start=1):
-        seen = image[rows.seen_start : rows.seen_stop, columns.seen_start : columns.seen_stop]
-        tile = call(seen[None, None])[0, 0]
-        result[rows.start : rows.stop, columns.start : columns.stop] = tile[
+        seen = images[:, rows.seen_start : rows.seen_stop, columns.seen_start : columns.seen_stop]
+        tile = call(seen[:, None])[:, 0]
+        result[:, rows.start : rows.stop, columns.start : columns.stop] = tile[
+            :,
             rows.start - rows.seen_start : rows.stop - rows.seen_start,
             columns.start - columns.seen_start : columns.stop - columns.seen_start,
         ]

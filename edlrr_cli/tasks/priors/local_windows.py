@@ -6,15 +6,16 @@ continues them into the hole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edlrr_cli.tasks.priors.majorizer import Progress, lower_penalty
+from edlrr_cli.tasks.priors.majorizer import Progress, errors_of, lower_penalty
 from edlrr_cli.tasks.shrink import enlarged, is_enough_left, shrunk, wholly_known
 
 
@@ -57,56 +58,98 @@ _CHUNK = {"cpu": 32, "cuda": 4096}
 
 
 def lower_window_ranks(
-    image: Tensor,
+    images: Tensor,
     known: Tensor,
     effort: Effort | None = None,
     *,
-    least_error: float = 0.0,
+    least_error: Tensor | None = None,
+    most_error: Tensor | None = None,
     progress: Progress | None = None,
     time_left: Callable[[], bool] | None = None,
 ) -> Tensor:
     """Lower the penalty of local windows by changing the missing pixels.
 
     Args:
-        image: Shape (c, h, w), floating; the missing pixels are the start. Not modified.
-        known: Shape (h, w), bool, True = known pixel; they keep their values.
+        images: Shape (b, c, h, w), floating; the missing pixels are the start. Not modified.
+        known: Shape (b, h, w), bool, True = known pixel; they keep their values.
         effort: None for the usual one.
-        least_error: Of the known pixels, on [0, 1]: what is smaller is no structure.
+        least_error: Of the known pixels, on [0, 1], shape (b,): what is smaller is no structure. None: 0.
+        most_error: Of the missing pixels, on [0, 1], shape (b,): what is smaller than that at the start is
+            not smoothed away. None: no bound.
         progress: Told of each round, but of those in smaller pictures.
         time_left: Asked before each round; the rounds end where it says False.
 
     Returns:
-        Shape and dtype of the image, not clipped.
+        Shape and dtype of the images, not clipped; of each what it comes to alone, but for rounding.
 
     Source: Jin, Ye, "Annihilating filter-based low-rank Hankel matrix approach for image inpainting", 2015.
     """
     effort = effort or Effort()
-    errors = np.geomspace(effort.error_start, effort.error_end, effort.num_rounds)
-    errors = errors.clip(least_error).tolist()
+    least = images.new_zeros(len(images)) if least_error is None else least_error
+    errors = errors_of(effort.error_start, effort.error_end, effort.num_rounds, least=least, most=most_error)
+    result = torch.empty_like(images)
+    for factors, alike in _alike(known, coarse=effort.coarse).items():
+        result[alike] = _coarse_to_fine(
+            images[alike],
+            known[alike],
+            factors,
+            wide=effort.wide,
+            errors=errors[:, alike],
+            num_steps=effort.num_steps,
+            progress=None if progress is None else partial(_tell_as, alike, progress),
+            time_left=time_left,
+        )
+    return result
 
-    def lower(X: Tensor, known: Tensor, size: Size, progress: Progress | None = None) -> Tensor:
+
+def _tell_as(indices: Sequence[int], progress: Progress, index: int, *told: Any) -> None:
+    """Tell of one of some images by its index among all."""
+    progress(indices[index], *told)
+
+
+def _coarse_to_fine(
+    images: Tensor,
+    known: Tensor,
+    factors: Sequence[int],
+    *,
+    wide: Size,
+    errors: Tensor,
+    num_steps: int,
+    progress: Progress | None,
+    time_left: Callable[[], bool] | None,
+) -> Tensor:
+    """Lower the penalty in pictures smaller by the factors, one after another, and then in those given."""
+    size = wide if factors else _SIZE
+
+    def lower(X: Tensor, known: Tensor, progress: Progress | None = None) -> Tensor:
         return lower_penalty(
             X,
             known,
             lambda X, number: _windows_at(~known, size, number),
             errors=errors,
-            num_steps=effort.num_steps,
+            num_steps=num_steps,
             progress=progress,
             time_left=time_left,
         )
 
-    X = image
-    factors = list(_factors(known)) if effort.coarse else []
-    size = effort.wide if factors else _SIZE
+    X = images
     for factor in factors:
         small, small_known = shrunk(X, factor), wholly_known(known, factor)
-        change = lower(small, small_known, size) - small
-        X = X + enlarged(change, factor, known.shape) * ~known
-    return lower(X, known, size, progress)
+        change = lower(small, small_known) - small
+        X = X + enlarged(change, factor, known.shape[1:]) * ~known[:, None]
+    return lower(X, known, progress)
+
+
+def _alike(known: Tensor, *, coarse: bool) -> dict[tuple[int, ...], list[int]]:
+    """Return which images have wide holes that are filled in the same smaller pictures, by the factors."""
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for index, of in enumerate(known):
+        alike.setdefault(tuple(_factors(of)) if coarse else (), []).append(index)
+    return alike
 
 
 def _factors(known: Tensor) -> Iterator[int]:
-    """Yield by how much smaller the pictures are in which wide holes are filled first."""
+    """Yield by how much smaller the pictures are in which wide holes (h, w) are filled first."""
     for factor in _FACTORS:
         square = _WIDTH * factor + 1
         if min(known.shape) < square or _share_of_squares(~known, square) < _WIDE:
@@ -127,19 +170,19 @@ class _Windows:
     """Some windows of one size.
 
     Attributes:
-        corners: Upper left pixels, as indices into the flattened image, shape (g,), int64.
+        places: Upper left pixels, as indices into the flattened images, shape (g,), int64.
         side_px: Of the windows, (height, width).
         patch_px: Side of the patches.
-        width_px: Of the image.
+        width_px: Of the images.
     """
 
-    corners: Tensor
+    places: Tensor
     side_px: tuple[int, int]
     patch_px: int
     width_px: int
 
     def __len__(self) -> int:
-        return len(self.corners)
+        return len(self.places)
 
     def gather(self, image: Tensor) -> Tensor:
         """Return the matrices, shape (g, patch_px^2, c k), k patches in a window."""
@@ -163,23 +206,31 @@ class _Windows:
 
     def _pixels(self) -> Tensor:
         """Return the flat indices of all pixels, shape (g, side_px^2)."""
-        down, across = (torch.arange(side, device=self.corners.device) for side in self.side_px)
-        return self.corners[:, None] + (down[:, None] * self.width_px + across).flatten()
+        down, across = (torch.arange(side, device=self.places.device) for side in self.side_px)
+        return self.places[:, None] + (down[:, None] * self.width_px + across).flatten()
 
 
 def _windows_at(hole: Tensor, size: Size, number: int) -> list[_Windows]:
-    """Return the windows that have a missing pixel; every second grid lies between the others' windows."""
-    sides = min(size.side_px, hole.shape[0]), min(size.side_px, hole.shape[1])
+    """Return the windows that have a missing pixel; every second grid lies between the others' windows.
+
+    Args:
+        hole: Shape (b, h, w), True = missing pixel.
+        size: Of the windows, which are smaller in smaller images.
+        number: Of the grid.
+    """
+    height, width = hole.shape[1:]
+    sides = min(size.side_px, height), min(size.side_px, width)
     first_px = number % 2 * (size.stride_px // 2)
     rows, columns = (
         torch.tensor(sorted({0, last, *range(first_px, last + 1, size.stride_px)}), device=hole.device)
-        for last in (hole.shape[0] - sides[0], hole.shape[1] - sides[1])
+        for last in (height - sides[0], width - sides[1])
     )
-    touched = functional.max_pool2d(hole[None].float(), sides, 1)[0][rows][:, columns] > 0
-    corners = (rows[:, None] * hole.shape[1] + columns)[touched]
+    touched = functional.max_pool2d(hole.float(), sides, 1)[:, rows][:, :, columns] > 0
+    firsts = torch.arange(len(hole), device=hole.device)[:, None, None] * (height * width)
+    places = (firsts + rows[:, None] * width + columns)[touched]
     patch_px = min(size.patch_px, *(max(side // 2, 1) for side in sides))
     return [
-        _Windows(some, sides, patch_px, hole.shape[1])
-        for some in torch.split(corners, _CHUNK[hole.device.type])
+        _Windows(some, sides, patch_px, width)
+        for some in torch.split(places, _CHUNK[hole.device.type])
         if len(some)
     ]

@@ -1,8 +1,10 @@
-"""The penalty on many small matrices taken out of one image, lowered over its missing pixels.
+"""The penalty on many small matrices taken out of an image, lowered over its missing pixels.
 
     min_X  sum_g c_g R(P_g X),   R(S) = sum_i log(sigma_i(S)^2 + tau^2)
 
-P_g takes matrix g out of the image, and the mean of its columns off.
+P_g takes matrix g out of the image, and the mean of its columns off. Images of one size are one batch; here
+their channels come first, shape (c, b, h, w), so that an index into a flattened channel is a place in one of
+them.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,32 +21,58 @@ _TINY = 1e-12
 # Of a matrix' squared Frobenius norm: less than this, its Gram matrix in float32 cannot tell from 0.
 _RESOLUTION = 1e-6
 
-#: Called after each round with how many are done, how many there are, the penalty and the image (c, h, w).
-Progress = Callable[[int, int, float, Tensor], None]
+#: Called after each round for each image: with its index, how many rounds are done, how many there are, its
+#: penalty, and it, shape (c, h, w).
+Progress = Callable[[int, int, int, float, Tensor], None]
 
 
 class Matrices(Protocol):
-    """Some matrices of one size, made of the pixels of an image of shape (c, h, w)."""
+    """Some matrices of one size, made of the pixels of images of shape (c, b, h, w), each of one of them."""
+
+    @property
+    def places(self) -> Tensor:
+        """Return a pixel of each, as an index into the flattened images, shape (g,)."""
 
     def __len__(self) -> int:
         """Return how many there are."""
 
     def gather(self, image: Tensor) -> Tensor:
-        """Return them, shape (g, m, k); linear in the image."""
+        """Return them, shape (g, m, k); linear in the images."""
 
     def add_patches(self, total: Tensor, matrices: Tensor, trust: Tensor) -> None:
-        """Add the adjoint of `gather` to an image, each matrix times its trust, shape (g,); in place."""
+        """Add the adjoint of `gather` to images, each matrix times its trust, shape (g,); in place."""
 
     def add_trust(self, weight: Tensor, trust: Tensor) -> None:
-        """Add to each pixel, shape (h, w), the trust of every entry that is made of it; in place."""
+        """Add to each pixel, shape (b, h, w), the trust of every entry that is made of it; in place."""
+
+
+def errors_of(
+    start: float, end: float, num_rounds: int, *, least: Tensor, most: Tensor | None = None
+) -> Tensor:
+    """Return errors that shrink from round to round by the same share.
+
+    Args:
+        start: The first.
+        end: The last.
+        num_rounds: At least 1.
+        least: None of an image is smaller, shape (b,).
+        most: Where the first would be larger than this, shape (b,), all are smaller by as much.
+
+    Returns:
+        Shape (num_rounds, b), dtype and device of ``least``.
+    """
+    errors = torch.as_tensor(np.geomspace(start, end, num_rounds)).to(least)[:, None]
+    if most is not None:
+        errors = errors * (most / start).clamp_max(1.0)
+    return errors.clamp_min(least)
 
 
 def lower_penalty(
-    image: Tensor,
+    images: Tensor,
     known: Tensor,
     matrices_of: Callable[[Tensor, int], Sequence[Matrices]],
     *,
-    errors: Sequence[float],
+    errors: Tensor,
     num_steps: int,
     progress: Progress | None = None,
     time_left: Callable[[], bool] | None = None,
@@ -55,28 +84,29 @@ def lower_penalty(
     tau shrinks from round to round. A matrix of low rank counts more: c_g = 1 / (1 + rank).
 
     Args:
-        image: Shape (c, h, w), floating; the missing pixels are the start. Not modified.
-        known: Shape (h, w), bool, True = known pixel; they keep their values.
-        matrices_of: Returns the matrices for an image and the number of the round, from 0.
-        errors: One for each round: the error of the image, on [0, 1], that tau stands for.
+        images: Shape (b, c, h, w), floating; the missing pixels are the start. Not modified.
+        known: Shape (b, h, w), bool, True = known pixel; they keep their values.
+        matrices_of: Returns the matrices for images (c, b, h, w) and the number of the round, from 0.
+        errors: Shape (num_rounds, b): the errors of the images, on [0, 1], that tau stands for.
         num_steps: Of conjugate gradients in a round.
         progress: Told of each round.
         time_left: Asked before each round; the rounds end where it says False.
 
     Returns:
-        Shape and dtype of the image, not clipped.
+        Shape and dtype of the images, not clipped; of each what it comes to alone, but for rounding.
 
     Source: Mohan, Fazel, "Iterative reweighted algorithms for matrix rank minimization", 2012.
     """
-    X, hole = image.clone(), ~known
+    X, hole = images.transpose(0, 1).clone(memory_format=torch.contiguous_format), ~known
     for number, error in enumerate(errors):
         if time_left is not None and not time_left():
             break
         majorizer = Majorizer(X, matrices_of(X, number), error)
         X = majorizer.minimised(X, hole, num_steps)
         if progress is not None:
-            progress(number + 1, len(errors), majorizer.penalty, X)
-    return X
+            for index, penalty in enumerate(majorizer.penalty.tolist()):
+                progress(index, number + 1, len(errors), penalty, X[:, index])
+    return X.transpose(0, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,19 +128,25 @@ class _Weighted:
 class Majorizer:
     """sum_g c_g tau^2 tr(S_g W_g S_g^T), which has the gradient of the penalty at X, but for a factor.
 
+    Args:
+        X: Images, shape (c, b, h, w).
+        matrices: Their matrices.
+        error: Of each image, on [0, 1], that tau stands for, shape (b,).
+
     Attributes:
-        penalty: sum_g c_g R(P_g X), up to a constant.
+        penalty: sum_g c_g R(P_g X) of each image, up to a constant, shape (b,).
     """
 
-    def __init__(self, X: Tensor, matrices: Sequence[Matrices], error: float) -> None:
-        self.penalty = 0.0
+    def __init__(self, X: Tensor, matrices: Sequence[Matrices], error: Tensor) -> None:
+        self.penalty = X.new_zeros(X.shape[1])
         self._cover = torch.zeros_like(X[0])
         self._parts = [self._weighted(X, some, error) for some in matrices]
 
-    def _weighted(self, X: Tensor, matrices: Matrices, error: float) -> _Weighted:
+    def _weighted(self, X: Tensor, matrices: Matrices, error: Tensor) -> _Weighted:
         S = _centred(matrices.gather(X))
+        image = matrices.places // X[0, 0].numel()
         # As large as the largest singular value of so much noise, nearly.
-        tau = error * (S.shape[1] ** 0.5 + S.shape[2] ** 0.5)
+        tau = error[image] * (S.shape[1] ** 0.5 + S.shape[2] ** 0.5)
         tau2 = (_RESOLUTION * S.square().sum((1, 2))).clamp_min(tau**2)[:, None]
         of_rows = S.shape[1] < S.shape[2]
         gram = S @ S.mT if of_rows else S.mT @ S
@@ -120,7 +156,7 @@ class Majorizer:
         rank = (1 - weights.diagonal(dim1=1, dim2=2)).sum(1)
         trust = 1 / (1 + rank)
         logs = 2 * L.diagonal(dim1=1, dim2=2).log().sum(1)
-        self.penalty += float((trust * logs).sum())
+        self.penalty.index_add_(0, image, trust * logs)
         matrices.add_trust(self._cover, trust)
         if not of_rows:
             weights = _centred(_centred(weights).mT)
@@ -131,14 +167,14 @@ class Majorizer:
         inverse = hole / self._cover.clamp_min(_TINY)
         gradient = self._gradient(X) * hole
         step = -inverse * gradient
-        power = -(gradient * step).sum()
+        power = -_product(gradient, step)
         for _ in range(num_steps):
             bent = self._gradient(step) * hole
-            length = power / (step * bent).sum().clamp_min(_TINY)
+            length = power / _product(step, bent).clamp_min(_TINY)
             X = X + length * step
             gradient = gradient + length * bent
             downhill = -inverse * gradient
-            before, power = power, -(gradient * downhill).sum()
+            before, power = power, -_product(gradient, downhill)
             step = downhill + power / before.clamp_min(_TINY) * step
         return X
 
@@ -148,6 +184,11 @@ class Majorizer:
         for part in self._parts:
             part.matrices.add_patches(total, part.product(X), part.trust)
         return total
+
+
+def _product(X: Tensor, Y: Tensor) -> Tensor:
+    """Return the inner product of each pair of images, shape (1, b, 1, 1)."""
+    return (X * Y).sum((0, 2, 3), keepdim=True)
 
 
 def _centred(S: Tensor) -> Tensor:

@@ -15,7 +15,11 @@ def tensors_of(arch="dncnn", size=None):
 
 
 def image(side=20):
-    return torch.rand(side, side, generator=torch.Generator().manual_seed(0))
+    return torch.rand(1, side, side, generator=torch.Generator().manual_seed(0))
+
+
+def level(*sigma):
+    return torch.tensor(sigma)
 
 
 def test_a_network_is_built_from_its_weights():
@@ -34,16 +38,21 @@ def test_stronger_noise_is_scaled_to_the_level_trained_for_and_weaker_is_not():
     denoiser = Denoiser.of(tensors_of(), ABOUT, name="m")
     noisy, largest = image(), 25 / 255
     scaled = 0.5 + (noisy - 0.5) / 2
-    expected = 0.5 + (denoiser.denoise(scaled, largest) - 0.5) * 2
-    torch.testing.assert_close(denoiser.denoise(noisy, 2 * largest), expected)
-    assert torch.equal(denoiser.denoise(noisy, largest / 2), denoiser.denoise(noisy, largest))
+    expected = 0.5 + (denoiser.denoise(scaled, level(largest)) - 0.5) * 2
+    stronger, as_trained, weaker = (denoiser.denoise(noisy, level(share * largest)) for share in (2, 1, 0.5))
+    torch.testing.assert_close(stronger, expected)
+    assert torch.equal(weaker, as_trained)
+    together = denoiser.denoise(noisy.expand(3, -1, -1), level(2 * largest, largest, largest / 2))
+    torch.testing.assert_close(together, torch.cat([stronger, as_trained, weaker]))
 
 
 def test_networks_without_constants_need_no_scaling():
     about = {**ABOUT, "arch": "light", "depth": 1}
     denoiser = Denoiser.of(tensors_of("light", Size(1, 4)), about, name="m")
     noisy = image(24)
-    torch.testing.assert_close(denoiser.denoise(4 * noisy, 0.4), 4 * denoiser.denoise(noisy, 0.1))
+    torch.testing.assert_close(
+        denoiser.denoise(4 * noisy, level(0.4)), 4 * denoiser.denoise(noisy, level(0.1))
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.fill import fill
 from edlrr_cli.tasks.priors import local_windows
 from edlrr_cli.tasks.priors.local_windows import Effort, _factors, _windows_at, lower_window_ranks
-from edlrr_cli.tasks.priors.majorizer import Majorizer
+from edlrr_cli.tasks.priors.majorizer import Majorizer, errors_of
 
 
 def tensor(pixels):
@@ -26,6 +26,11 @@ def damaged(image, hole):
     return tensor(fill(np.where(hole[..., None], 0.0, image), ~hole, "biharmonic")), torch.from_numpy(~hole)
 
 
+def alone(start, known, *effort):
+    """Lower the penalty in one image."""
+    return lower_window_ranks(start[None], known[None], *effort)[0]
+
+
 def square(size, first, last):
     hole = np.zeros((size, size), bool)
     hole[first:last, first:last] = True
@@ -40,7 +45,7 @@ def quality(X, image):
 def test_waves_are_continued(channels):
     image = waves(channels=channels)
     start, known = damaged(image, square(64, 30, 35))
-    assert quality(lower_window_ranks(start, known), image) > quality(start, image) + 15
+    assert quality(alone(start, known), image) > quality(start, image) + 15
 
 
 def test_a_wide_hole_is_filled_in_smaller_pictures_first():
@@ -49,8 +54,8 @@ def test_a_wide_hole_is_filled_in_smaller_pictures_first():
     image = np.repeat((0.5 + 0.2 * np.sin(x / 6) + 0.2 * np.sin(y / 5))[..., None], 3, axis=2)
     start, known = damaged(image, square(120, 46, 74))
     assert list(_factors(known)) == [8, 4, 2]
-    once = lower_window_ranks(start, known, Effort(coarse=False))
-    assert quality(lower_window_ranks(start, known), image) > quality(once, image) + 3
+    once = alone(start, known, Effort(coarse=False))
+    assert quality(alone(start, known), image) > quality(once, image) + 3
 
 
 @pytest.mark.parametrize(
@@ -73,11 +78,11 @@ def test_smaller_pictures_are_for_holes_that_are_wide_in_them(hole, factors):
 def test_known_pixels_stay_and_the_start_is_not_modified():
     start, known = damaged(waves(), square(64, 20, 40))
     before = start.clone()
-    X = lower_window_ranks(start, known)
+    X = alone(start, known)
     assert torch.equal(X[:, known], before[:, known])
     assert torch.equal(start, before)
     assert not torch.equal(X, before)
-    assert torch.equal(lower_window_ranks(start, known), X)
+    assert torch.equal(alone(start, known), X)
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (1, 40), (3, 50), (6, 7), (9, 30), (17, 16)])
@@ -85,27 +90,27 @@ def test_images_smaller_than_a_window(shape):
     X = torch.rand(3, *shape, generator=torch.Generator().manual_seed(0))
     known = torch.ones(shape, dtype=torch.bool)
     known[0, 0] = known[-1, -1] = False
-    result = lower_window_ranks(X, known)
+    result = alone(X, known)
     assert result.isfinite().all()
     assert torch.equal(result[:, known], X[:, known])
 
 
 def test_windows_cover_every_hole_and_no_others():
-    hole = torch.zeros(70, 90, dtype=torch.bool)
-    hole[0, 0] = hole[69, 89] = hole[33, 40] = True
+    hole = torch.zeros(2, 70, 90, dtype=torch.bool)
+    hole[0, 0, 0] = hole[0, 69, 89] = hole[1, 33, 40] = True
     for number in (0, 1):
-        cover = torch.zeros(70, 90)
+        cover = torch.zeros(2, 70, 90)
         windows = _windows_at(hole, local_windows._SIZE, number)
         for some in windows:
             some.add_trust(cover, torch.ones(len(some)))
             assert (some.gather(hole.float()[None]).amax((1, 2)) > 0).all()
         assert (cover[hole] > 0).all()
-        assert (cover == 0).any()
+        assert (cover == 0).any((1, 2)).all()
 
 
 def test_adding_is_the_adjoint_of_gathering():
-    X = torch.randn(3, 40, 33, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    hole = torch.ones(40, 33, dtype=torch.bool)
+    X = torch.randn(3, 2, 40, 33, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    hole = torch.ones(2, 40, 33, dtype=torch.bool)
     (windows,) = _windows_at(hole, local_windows._SIZE, 0)
     S = windows.gather(X)
     other = torch.randn(S.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
@@ -120,17 +125,56 @@ def test_a_gram_matrix_in_float32_is_enough(content):
     generator = torch.Generator().manual_seed(0)
     edges = (torch.arange(64) // 30 % 2).expand(64, 64)
     noise = torch.randint(2, (64, 64), generator=generator)
-    X = {"edges": edges, "noise": noise}[content].float().expand(3, 64, 64).contiguous()
-    windows = _windows_at(torch.ones(64, 64, dtype=torch.bool), local_windows._SIZE, 0)
-    here, exact = (Majorizer(of, windows, 0.002) for of in (X, X.double()))
+    X = {"edges": edges, "noise": noise}[content].float().expand(3, 1, 64, 64).contiguous()
+    windows = _windows_at(torch.ones(1, 64, 64, dtype=torch.bool), local_windows._SIZE, 0)
+    here, exact = (Majorizer(of, windows, torch.tensor([0.002])) for of in (X, X.double()))
     for part, wanted in zip(here._parts, exact._parts, strict=True):
         assert (part.weights - wanted.weights).abs().max() < 0.05
+
+
+def test_a_batch_comes_to_what_each_comes_to_alone():
+    """The images are filled in different smaller pictures first, or in none."""
+    holes = [square(64, 30, 35), square(64, 20, 40), np.random.default_rng(0).random((64, 64)) < 0.3]
+    pairs = [damaged(waves() * share, hole) for share, hole in zip((1.0, 0.7, 0.4), holes, strict=True)]
+    starts, known = (torch.stack(parts) for parts in zip(*pairs, strict=True))
+    assert len({tuple(_factors(of)) for of in known}) > 1
+    limits = {"least_error": torch.tensor([0.0, 0.01, 0.0]), "most_error": torch.tensor([1.0, 1.0, 0.005])}
+    told = []
+    together = lower_window_ranks(starts, known, **limits, progress=lambda *of: told.append(of))
+    for index, pair in enumerate(pairs):
+        mine = []
+        own = {name: value[index : index + 1] for name, value in limits.items()}
+        X = lower_window_ranks(
+            pair[0][None], pair[1][None], **own, progress=lambda *of, mine=mine: mine.append(of[1:])
+        )[0]
+        assert (together[index] - X).abs().max() < 1e-4
+        heard = [of[1:] for of in told if of[0] == index]
+        assert [of[:2] for of in heard] == [of[:2] for of in mine]
+        assert [of[2] for of in heard] == pytest.approx([of[2] for of in mine], rel=1e-3)
+        assert (heard[-1][3] - X).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "errors"),
+    [
+        (0.0, None, [[0.04], [0.02], [0.01]]),
+        (0.03, None, [[0.04], [0.03], [0.03]]),
+        (0.0, 0.02, [[0.02], [0.01], [0.005]]),
+        (0.0, 0.5, [[0.04], [0.02], [0.01]]),
+        (0.015, 0.02, [[0.02], [0.015], [0.015]]),
+    ],
+)
+def test_errors_shrink_within_their_bounds(least, most, errors):
+    most = most and torch.tensor([most])
+    torch.testing.assert_close(
+        errors_of(0.04, 0.01, 3, least=torch.tensor([least]), most=most), torch.tensor(errors)
+    )
 
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_gpu_agrees():
     start, known = damaged(waves(), square(64, 20, 40))
-    here = lower_window_ranks(start, known)
-    there = lower_window_ranks(start.cuda(), known.cuda()).cpu()
+    here = alone(start, known)
+    there = alone(start.cuda(), known.cuda()).cpu()
     assert (here - there).abs().max() < 5e-3

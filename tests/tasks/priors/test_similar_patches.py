@@ -32,17 +32,22 @@ def quality(X, image):
     return psnr(X.permute(1, 2, 0).double().numpy(), image, data_range=1)
 
 
+def alone(start, known, **settings):
+    """Lower the penalty in one image."""
+    return lower_group_ranks(start[None], known[None], **settings)[0]
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_similar_patches_help_where_matrices_cannot(channels):
     image = rings(channels=channels)
     start, known = damaged(image)
-    assert quality(lower_group_ranks(start, known), image) > quality(start, image) + 3
+    assert quality(alone(start, known), image) > quality(start, image) + 3
 
 
 def test_known_pixels_stay_and_the_start_is_not_modified():
     start, known = damaged(rings(32))
     before = start.clone()
-    X = lower_group_ranks(start, known)
+    X = alone(start, known)
     assert torch.equal(X[:, known], before[:, known])
     assert torch.equal(start, before)
     assert not torch.equal(X, before)
@@ -50,7 +55,7 @@ def test_known_pixels_stay_and_the_start_is_not_modified():
 
 def test_the_same_twice():
     start, known = damaged(rings(32))
-    assert torch.equal(lower_group_ranks(start, known), lower_group_ranks(start, known))
+    assert torch.equal(alone(start, known), alone(start, known))
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (1, 40), (3, 50), (6, 7), (9, 30)])
@@ -58,7 +63,7 @@ def test_images_smaller_than_a_patch_or_a_search(shape):
     X = torch.rand(3, *shape, generator=torch.Generator().manual_seed(0))
     known = torch.ones(shape, dtype=torch.bool)
     known[0, 0] = known[-1, -1] = False
-    result = lower_group_ranks(X, known)
+    result = alone(X, known)
     assert result.isfinite().all()
     assert torch.equal(result[:, known], X[:, known])
 
@@ -66,7 +71,7 @@ def test_images_smaller_than_a_patch_or_a_search(shape):
 def test_a_flat_picture_stays_flat():
     known = torch.rand(20, 20, generator=torch.Generator().manual_seed(0)) > 0.3
     X = torch.full((1, 20, 20), 0.25)
-    assert torch.allclose(lower_group_ranks(X, known), X, atol=1e-6)
+    assert torch.allclose(alone(X, known), X, atol=1e-6)
 
 
 def penalty(X, groups, trusts, error):
@@ -84,11 +89,12 @@ def penalty(X, groups, trusts, error):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_majorizer_is_of_the_penalty(channels):
     start, known = damaged(rings(32, channels))
+    start, known = start[:, None], known[None]
     groups, error = _groups_at(start, ~known, 0, EFFORT), 0.01
-    majorizer = Majorizer(start, groups, error)
+    majorizer = Majorizer(start, groups, torch.tensor([error]))
     trusts = [part.trust for part in majorizer._parts]
     exact = penalty(start, groups, trusts, error)
-    assert majorizer.penalty == pytest.approx(exact, rel=1e-4)
+    assert float(majorizer.penalty) == pytest.approx(exact, rel=1e-4)
 
     # Along a direction: 2 / tau^2 times the gradient of the majorizer is the derivative of the penalty.
     direction = torch.randn(start.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -110,11 +116,11 @@ def test_a_gram_matrix_in_float32_is_enough(content):
     generator = torch.Generator().manual_seed(0)
     edges = (torch.arange(64) // 30 % 2).expand(64, 64)
     noise = torch.randint(2, (64, 64), generator=generator)
-    X = {"edges": edges, "noise": noise}[content].float().expand(3, 64, 64).contiguous()
-    hole = torch.zeros(64, 64, dtype=torch.bool)
-    hole[::2, ::3] = True
+    X = {"edges": edges, "noise": noise}[content].float().expand(3, 1, 64, 64).contiguous()
+    hole = torch.zeros(1, 64, 64, dtype=torch.bool)
+    hole[:, ::2, ::3] = True
     groups = _groups_at(X, hole, 0, EFFORT)
-    here, exact = (Majorizer(of, groups, 0.002) for of in (X, X.double()))
+    here, exact = (Majorizer(of, groups, torch.tensor([0.002])) for of in (X, X.double()))
     for part, wanted in zip(here._parts, exact._parts, strict=True):
         assert (part.weights - wanted.weights).abs().max() < 0.01
 
@@ -122,8 +128,8 @@ def test_a_gram_matrix_in_float32_is_enough(content):
 def test_groups_without_a_hole_are_left_out():
     known = torch.ones(64, 64, dtype=torch.bool)
     X = tensor(rings(64))
-    assert _groups_at(X, ~known, 0, EFFORT) == []
-    assert torch.equal(lower_group_ranks(X, known), X)
+    assert _groups_at(X[:, None], ~known[None], 0, EFFORT) == []
+    assert torch.equal(alone(X, known), X)
 
 
 def test_noise_is_no_structure():
@@ -133,7 +139,9 @@ def test_noise_is_no_structure():
     start, known = damaged((image + noise).clip(0, 1))
     hole = ~known.numpy()
     errors = [
-        np.square(lower_group_ranks(start, known, least_error=least).permute(1, 2, 0).numpy() - image)[hole]
+        np.square(alone(start, known, least_error=torch.tensor([least])).permute(1, 2, 0).numpy() - image)[
+            hole
+        ]
         for least in (0.0, 0.1)
     ]
     assert errors[1].mean() < 0.8 * errors[0].mean()
@@ -143,14 +151,24 @@ def test_no_round_begins_when_time_is_up():
     start, known = damaged(rings(32))
     told = []
     answers = iter([True, False])
-    lower_group_ranks(start, known, progress=lambda *of: told.append(of[:2]), time_left=lambda: next(answers))
-    assert told == [(1, 8)]
+    alone(start, known, progress=lambda *of: told.append(of[:3]), time_left=lambda: next(answers))
+    assert told == [(0, 1, 8)]
+
+
+def test_a_batch_comes_to_what_each_comes_to_alone():
+    pairs = [damaged(rings(40) * share, share, seed) for seed, share in enumerate((0.3, 0.5, 0.7))]
+    starts, known = (torch.stack(parts) for parts in zip(*pairs, strict=True))
+    least = torch.tensor([0.0, 0.02, 0.0])
+    together = lower_group_ranks(starts, known, least_error=least)
+    for index, pair in enumerate(pairs):
+        X = alone(*pair, least_error=least[index : index + 1])
+        assert (together[index] - X).abs().max() < 1e-4
 
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_gpu_agrees():
     start, known = damaged(rings())
-    here = lower_group_ranks(start, known)
-    there = lower_group_ranks(start.cuda(), known.cuda()).cpu()
+    here = alone(start, known)
+    there = alone(start.cuda(), known.cuda()).cpu()
     assert (here - there).abs().max() < 5e-3

@@ -1,0 +1,143 @@
+"""A picture with missing pixels, what is told while it is restored, and what comes of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edlrr_cli.errors import UsageError
+
+Pixels = NDArray[np.floating[Any]]
+Bools = NDArray[np.bool_]
+
+WINDOWS = "windows"
+"""The stage of a large picture, whose steps are its windows."""
+
+_TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback is told, every ten steps and at the end.
+
+    Attributes:
+        step: Steps done.
+        num_steps: Steps at most.
+        loss: The objective, of the current scale and emphasis.
+        held_out_rmse: Root mean square error on the held-out known pixels, on the [0, 1] scale.
+        current: Returns the image as it stands, shape (h, w, c), float64.
+        stage: The prior at work, ``"polish"``, or `WINDOWS`.
+    """
+
+    step: int
+    num_steps: int
+    loss: float
+    held_out_rmse: float | None
+    current: Callable[[], Pixels]
+    stage: str = "global"
+
+
+Callback = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Damaged:
+    """A picture with missing pixels.
+
+    Attributes:
+        image: Shape (h, w, c), h and w at least 2, values in [0, 1]; missing pixels are not looked at.
+        known: Shape (h, w), True = known pixel.
+        noise: Standard deviation of the noise of the known pixels, on [0, 1].
+        callback: Told of the progress.
+    """
+
+    image: Pixels
+    known: Bools
+    noise: float = 0.0
+    callback: Callback | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A restored image and what can be said about it without knowing the truth.
+
+    Attributes:
+        restored: Shape (h, w, c), float64 in [0, 1].
+        start: Shape (h, w, c), the first fill.
+        iterations: Adam steps done.
+        stop: ``"steps"``, ``"stagnation"``, ``"held-out"`` or ``"time budget"``.
+        seconds: Wall time; of several pictures that are one batch, an equal share of it.
+        device: Where it ran.
+        lam: Final weight lambda; None where known pixels are kept exactly.
+        scale: Final unit of the singular values, mean over the channels.
+        data_term: ||P(X) - P(Y)||_F^2 of the result, summed over the channels.
+        penalty: R(g(X)) of the result, summed over the channels.
+        effective_rank_before: exp of the entropy of sigma / sum(sigma) of the damaged channels without
+            their means (Roy and Vetterli 2007), averaged over the channels.
+        effective_rank_after: The same of the result.
+        weight: Share of the minimiser in the result, in [0, 1]; the rest is the start. Both are known up
+            to here without the held-out pixels, which decide; 1 without any, and with noise.
+        held_out_psnr: PSNR on known pixels that were hidden so far, in dB.
+        history: (step, loss, held-out RMSE), every ten steps and at the end.
+        noise: Standard deviation that the known pixels were taken to have, on [0, 1].
+        shares: What was mixed, by name, and its mean share over the missing pixels; of the prior ``auto``.
+        error: Expected root mean square error of each pixel, shape (h, w), on [0, 1]; of ``auto``.
+    """
+
+    restored: Pixels
+    start: Pixels
+    iterations: int
+    stop: str
+    seconds: float
+    device: str
+    lam: float | None
+    scale: float
+    data_term: float
+    penalty: float
+    effective_rank_before: float
+    effective_rank_after: float
+    weight: float
+    held_out_psnr: float | None
+    history: tuple[tuple[int, float, float | None], ...]
+    noise: float = 0.0
+    quality: str | None = None
+    shares: tuple[tuple[str, float], ...] = ()
+    error: Pixels | None = None
+
+    @property
+    def expected_psnr(self) -> float | None:
+        """PSNR of the whole image if the expected errors are right, in dB."""
+        return None if self.error is None else psnr_of(math.sqrt(float(np.square(self.error).mean())))
+
+
+def check_input(image: Pixels, known: Bools) -> None:
+    """Refuse what cannot be restored.
+
+    Args:
+        image: Shape (h, w, c), h and w at least 2, values in [0, 1] where known.
+        known: Shape (h, w), True = known pixel.
+
+    Raises:
+        UsageError: Shapes that do not fit, values outside [0, 1], nothing known or nothing missing.
+    """
+    if image.ndim != 3 or min(image.shape[:2]) < 2:
+        raise UsageError(f"image: expected shape (h, w, c) with h, w >= 2, got {image.shape}")
+    if known.shape != image.shape[:2] or known.dtype != np.bool_:
+        raise UsageError(
+            f"known: expected a bool array of shape {image.shape[:2]}, got {known.dtype} {known.shape}"
+        )
+    if known.all() or not known.any():
+        raise UsageError(f"known: {'no' if known.all() else 'every'} pixel is missing", "check the mask")
+    values = image[known]
+    if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
+        raise UsageError("image: expected finite values in [0, 1] at the known pixels", "divide by the peak")
+
+
+def psnr_of(rmse: float) -> float:
+    """Return the peak signal-to-noise ratio that a root mean square error on [0, 1] stands for, in dB."""
+    return -20 * math.log10(max(rmse, _TINY))

@@ -1,0 +1,102 @@
+"""Pictures of one shape on the device: what is observed, what is hidden, how a variable becomes an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edlrr_cli.baselines.channels import as_channels, to_pixels
+from edlrr_cli.tasks.config import Config
+from edlrr_cli.tasks.device import resolve_device
+from edlrr_cli.tasks.fill import fill
+from edlrr_cli.tasks.holdout import held_out
+from edlrr_cli.tasks.picture import Bools, Damaged, Pixels
+from edlrr_cli.tasks.threads import map_in_threads
+
+_TINY = 1e-12
+
+
+class Problem:
+    """The data of b pictures.
+
+    Args:
+        pictures: At least one, all of one shape.
+        config: Settings; the noise is the pictures' own.
+
+    Attributes:
+        device: Where the tensors are.
+        Y: What was given, shape (b, c, h, w), float32, as all pictures here.
+        filled: The start as it was computed, shape (h, w, c) each.
+        start: The same on the device.
+        is_exact: Whether a picture has no noise, so that its known pixels stay, shape (b,), bool.
+        all_exact: Whether that is true of all.
+        noise: Of each picture, shape (b,).
+        num_observed: Known values that are not hidden, shape (b,).
+    """
+
+    def __init__(self, pictures: Sequence[Damaged], config: Config) -> None:
+        self.device = resolve_device(config.device)
+        hidden = [
+            held_out(picture.known, config.held_out, np.random.default_rng(config.seed))
+            for picture in pictures
+        ]
+        observed = [picture.known & ~hide for picture, hide in zip(pictures, hidden, strict=True)]
+        self._pictures = pictures
+        self._observed, self._hidden = self._places(observed), self._places(hidden)
+        self._num_hidden = self._hidden.sum((1, 2, 3)) * pictures[0].image.shape[2]
+        self.noise = torch.tensor([picture.noise for picture in pictures], device=self.device)
+        self.is_exact = self.noise == 0
+        self.all_exact = all(picture.noise == 0 for picture in pictures)
+        self.num_observed = self._observed.sum((1, 2, 3)) * pictures[0].image.shape[2]
+        self.Y = self.tensor([picture.image for picture in pictures])
+        self.filled = list(
+            map_in_threads(
+                lambda item: fill(item[0].image, item[1], config.fill),
+                list(zip(pictures, observed, strict=True)),
+                num_threads=min(torch.get_num_threads(), len(pictures)),
+            )
+        )
+        self.start = self.tensor(self.filled)
+
+    def tensor(self, images: Sequence[Pixels]) -> Tensor:
+        """Return the channels (b, c, h, w), float32, on the device."""
+        return torch.stack([as_channels(image, device=self.device, dtype=torch.float32) for image in images])
+
+    def compose(self, Z: Tensor) -> Tensor:
+        """Return the images of a variable: known pixels put back where they are exact."""
+        if self.all_exact:
+            return torch.where(self._observed, self.Y, Z)
+        return torch.where(self._observed & self.is_exact[:, None, None, None], self.Y, Z)
+
+    def data_term(self, X: Tensor) -> Tensor:
+        """Return ||P(X) - P(Y)||_F^2, summed over the channels, shape (b,)."""
+        return (torch.where(self._observed, X - self.Y, 0.0) ** 2).sum((1, 2, 3))
+
+    def held_out_rmse(self, X: Tensor) -> list[float | None]:
+        """Return the root mean square errors on the hidden known pixels, None where there are none."""
+        squares = torch.where(self._hidden, X - self.Y, 0.0).square().sum((1, 2, 3))
+        errors = (squares / self._num_hidden).sqrt().tolist()
+        return [
+            error if count else None for error, count in zip(errors, self._num_hidden.tolist(), strict=True)
+        ]
+
+    def held_out_weight(self, X: Tensor) -> Tensor:
+        """Return the shares of X in the mixture with the start that fit the hidden known pixels best, (b,).
+
+        A noisy start would bring its noise back: then all is X.
+        """
+        step, wanted = (torch.where(self._hidden, of - self.start, 0.0) for of in (X, self.Y))
+        weight = (step * wanted).sum((1, 2, 3)) / step.square().sum((1, 2, 3)).clamp_min(_TINY)
+        judged = (self._num_hidden > 0) & self.is_exact
+        return torch.where(judged, weight.clamp(0.0, 1.0), 1.0)
+
+    def restored(self, index: int, X: Tensor) -> Pixels:
+        """Return an image (h, w, c) in [0, 1] of one picture (c, h, w), exact known pixels as they came."""
+        picture, pixels = self._pictures[index], to_pixels(X).clip(0.0, 1.0)
+        return pixels if picture.noise else np.where(picture.known[..., None], picture.image, pixels)
+
+    def _places(self, masks: Sequence[Bools]) -> Tensor:
+        return torch.from_numpy(np.stack(masks))[:, None].to(self.device)
