@@ -26,15 +26,12 @@ def or_on_cpu(compute: Callable[[_Config], _Result], config: _Config) -> _Result
     try:
         return compute(config)
     except RuntimeError as error:
-        if not _is_full_gpu(error):
+        from edlrr_cli.tasks.memory import is_full_gpu
+
+        if not is_full_gpu(error):
             raise
     import torch
 
     torch.cuda.empty_cache()  # the exception is gone, and what its frames held is of use to other processes
     _log.warning("the memory of the GPU is too small for this, which is computed on the CPU instead")
     return compute(replace(config, device="cpu"))
-
-
-def _is_full_gpu(error: RuntimeError) -> bool:
-    """Recognise what torch raises, by allocator or by driver; on a CPU it has another name."""
-    return type(error).__name__ == "OutOfMemoryError" or "CUDA error: out of memory" in str(error)

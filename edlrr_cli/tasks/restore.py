@@ -20,6 +20,7 @@ from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.denoise.run import denoise_by_network
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint import effective_ranks, inpaint_each, noise_of
+from edlrr_cli.tasks.memory import in_batches, most_at_once
 from edlrr_cli.tasks.picture import (
     WINDOWS,
     Bools,
@@ -76,7 +77,7 @@ def restore(
 def restore_each(
     pictures: Sequence[Damaged], config: Config, *, denoiser: Denoiser | None = None
 ) -> list[Result]:
-    """Restore pictures of one shape; small ones as one batch, which is what keeps a GPU busy.
+    """Restore pictures of one shape; on a GPU several small ones at once, as many as its memory allows.
 
     Each comes to what it comes to alone, but for rounding.
 
@@ -97,9 +98,13 @@ def restore_each(
         replace(picture, noise=noise_of(picture.image, picture.known, config)) for picture in pictures
     ]
     together = all(is_small(picture.known) for picture in pictures) or config.prior == "global"
-    if together and config.time_budget is None and not config.probes:
-        return _restored_together(pictures, config, denoiser)
-    return [_restored_alone(picture, config, denoiser) for picture in pictures]
+    if not together or config.time_budget is not None or config.probes:
+        return [_restored_alone(picture, config, denoiser) for picture in pictures]
+    return in_batches(
+        lambda some: _restored_together(some, config, denoiser),
+        pictures,
+        most=most_at_once(resolve_device(config.device), pictures[0].known.size),
+    )
 
 
 def _restored_together(

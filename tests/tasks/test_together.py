@@ -11,12 +11,19 @@ import torch
 
 from edlrr_cli.cli.denoisers import load_denoiser
 from edlrr_cli.errors import UsageError
+from edlrr_cli.tasks import memory
 from edlrr_cli.tasks.config import Config
 from edlrr_cli.tasks.denoise.config import Config as Denoising
 from edlrr_cli.tasks.denoise.run import denoise, denoise_each
 from edlrr_cli.tasks.inpaint import inpaint_each
 from edlrr_cli.tasks.picture import Damaged
 from edlrr_cli.tasks.restore import restore, restore_each
+
+
+@pytest.fixture(autouse=True)
+def a_cpu_takes_several(monkeypatch):
+    monkeypatch.setitem(memory._AT_ONCE_PX, "cpu", 1e6)
+
 
 # Of 255: far less than pixels can tell.
 SAME = 0.2 / 255

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
 from edlrr_cli.tasks.denoise.opponent import from_opponent, to_opponent
 from edlrr_cli.tasks.denoise.progress import Progress
 from edlrr_cli.tasks.device import resolve_device
+from edlrr_cli.tasks.memory import in_batches, most_at_once
 
 _log = logging.getLogger(__name__)
 
@@ -62,13 +64,13 @@ def denoise_each(
     *,
     progress: Progress | None = None,
 ) -> list[Result]:
-    """Remove white Gaussian noise from pictures; by a network, as one batch.
+    """Remove white Gaussian noise from pictures; by a network on a GPU, from several at once.
 
     Args:
         pictures: Shape (h, w, c) all, c = 1 (gray), 3 (RGB) or 4 (CMYK), nominally in [0, 1]. Not modified.
         config: The settings.
         denoiser: The network of the method ``network``.
-        progress: Called after each pass of ``lrr`` and each tile of ``network``, which all pictures share.
+        progress: Called after each pass of ``lrr`` and each tile of ``network``, which those at once share.
 
     Raises:
         UsageError: The method is ``network``, and there is none.
@@ -113,9 +115,15 @@ def _by_network(
         raise UsageError("method network needs a denoiser", "load one, or take another method")
     if not pictures:
         return []
-    images = torch.stack([_channels_of(pixels, device) for pixels in pictures])
-    levels = torch.tensor(sigmas, device=device)
-    return [_pixels_of(X) for X in denoise_by_network(images, levels, denoiser.to(device), progress)]
+    there = denoiser.to(device)
+
+    def denoised(pairs: Sequence[tuple[NDArray[np.float64], float]]) -> list[NDArray[np.float64]]:
+        images = torch.stack([_channels_of(pixels, device) for pixels, _ in pairs])
+        levels = torch.tensor([sigma for _, sigma in pairs], device=device)
+        return [_pixels_of(X) for X in denoise_by_network(images, levels, there, progress)]
+
+    most = most_at_once(device, math.prod(pictures[0].shape[:2]))
+    return in_batches(denoised, list(zip(pictures, sigmas, strict=True)), most=most)
 
 
 def _by_other(
