@@ -50,6 +50,7 @@ def test_inpaint_goes_on_on_the_cpu(run, scene, monkeypatch, module, name, argum
 
 def test_denoise_goes_on_on_the_cpu_in_a_batch_too(run, scene, monkeypatch):
     full_gpu(monkeypatch, denoising, "denoise")
+    monkeypatch.setattr("edlrr_cli.cli.batch.run.takes_several", lambda device: False)
     given = ("--device", "cuda", "--method", "lrr", "--sigma", "5", "--jobs", "1", "-o", scene.folder / "out")
     result = run("denoise", scene.clean, scene.damaged, *given)
     assert result.exit_code == 0

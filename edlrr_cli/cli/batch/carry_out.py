@@ -9,7 +9,8 @@ from typing import Any
 
 from edlrr_cli.cli.batch.inputs import Input
 from edlrr_cli.cli.batch.options import Batch, Place
-from edlrr_cli.cli.batch.run import Record, Work, work_on
+from edlrr_cli.cli.batch.outcome import Record
+from edlrr_cli.cli.batch.run import Work, work_on
 from edlrr_cli.cli.report.page import Kind, reporting
 from edlrr_cli.cli.streams import check_streams, refuse_streams
 from edlrr_cli.cli.tell import tell

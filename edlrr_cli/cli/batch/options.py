@@ -203,6 +203,13 @@ def jobs_for(device: str) -> int:
     return 2 if resolve_device(device).type == "cuda" else os.cpu_count() or 1
 
 
+def takes_several(device: str) -> bool:
+    """Whether a device is faster with several pictures at once."""
+    from edlrr_cli.tasks.device import resolve_device
+
+    return resolve_device(device).type == "cuda"
+
+
 def make_folders(outputs: Iterable[Path]) -> None:
     """Make the folders of outputs.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -13,30 +14,23 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from edlrr_cli import __version__
-from edlrr_cli.cli.app import Fault, fault_of
+from edlrr_cli.cli.app import Fault
 from edlrr_cli.cli.batch.cluster import run_each_on
 from edlrr_cli.cli.batch.inputs import Input, find_inputs, is_batch
-from edlrr_cli.cli.batch.options import Batch, Place, jobs_for, make_folders
+from edlrr_cli.cli.batch.options import Batch, Place, jobs_for, make_folders, takes_several
+from edlrr_cli.cli.batch.outcome import Job, Record, error_record, outcome_of
+from edlrr_cli.cli.batch.together import AT_ONCE, Stages, work_together
 from edlrr_cli.cli.batch.workers import run_each
-from edlrr_cli.cli.logs import told_of
 from edlrr_cli.cli.tell import as_json_text, draws_progress, echo
 from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK, EdlrrError, InputError, OutputError, UsageError
 
-Record = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One picture of a batch: its file, its result's, and what the command makes of it, picklable."""
-
-    input: Path
-    output: Path
-    task: Any
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -48,6 +42,7 @@ class Work:
         line_of: Returns what people read of a record, beside the names of the files.
         as_json: Print one JSON object a picture on stdout.
         quiet: Print no lines; errors remain.
+        stages: The same as the call, in stages; for work on several inputs at once.
         check: Raises `OutputError` for an output, and its input, that would be refused; for work that may
             be repeated, and then replaces what is there.
         find: Returns the inputs that names stand for.
@@ -64,6 +59,7 @@ class Work:
     as_json: bool
     quiet: bool
     check: Callable[[Path, Path], None]
+    stages: Stages | None = None
     find: Callable[..., list[Input]] = find_inputs
     is_many: Callable[[Sequence[Path]], bool] = is_batch
     is_done: Callable[[Path], bool] = Path.exists
@@ -145,20 +141,6 @@ def _planned(
     return list(jobs.values()), failed
 
 
-def error_record(picture: Path, error: Exception) -> Record:
-    """Return what is told of a picture that failed."""
-    fault = fault_of(error)
-    named = fault.message if str(picture) in fault.message else f"{picture}: {fault.message}"
-    return {
-        "status": "error",
-        "input": str(picture),
-        "error": named,
-        "remedy": fault.remedy,
-        "exit_code": fault.exit_code,
-        "version": __version__,
-    }
-
-
 def _records(jobs: Sequence[Job], batch: Batch, work: Work, device: str) -> Iterator[Record]:
     """Yield the record of each picture as it comes."""
     left = []
@@ -182,14 +164,36 @@ def _outcomes(
     jobs: Sequence[Job], batch: Batch, work: Work, device: str
 ) -> Iterator[tuple[Job, Record | Exception]]:
     """Yield the record of each job, or what ended it, as it comes."""
-    call = partial(_guarded, work.call)
+    call = partial(_called, work.call)
     if batch.cluster is not None:
         return run_each_on(batch.cluster, call, jobs, say=partial(_note, quiet=work.quiet))
     num_processes = min(batch.jobs or jobs_for(device), len(jobs))
+    if work.stages is not None and takes_several(device):
+        return _outcomes_of_groups(jobs, call, work.stages, num_processes)
+    return _outcomes_in_processes(call, jobs, num_processes)
+
+
+def _outcomes_of_groups(
+    jobs: Sequence[Job], call: Callable[[Job], Record], stages: Stages, num_processes: int
+) -> Iterator[tuple[Job, Record | Exception]]:
+    """Compute several inputs at once; while one process computes, another reads and writes."""
+    size = min(math.ceil(len(jobs) / num_processes), AT_ONCE)
+    groups = [jobs[first : first + size] for first in range(0, len(jobs), size)]
+    for group, outcome in _outcomes_in_processes(partial(work_together, stages), groups, num_processes):
+        if isinstance(outcome, Exception):  # their process died: each answers for itself
+            yield from run_each(call, group, jobs=1, threads=os.cpu_count() or 1)
+        else:
+            yield from zip(group, outcome, strict=True)
+
+
+def _outcomes_in_processes(
+    call: Callable[[T], R], tasks: Sequence[T], num_processes: int
+) -> Iterator[tuple[T, R | Exception]]:
+    """Yield what a call makes of each task, in this process if it is to be one."""
     if num_processes == 1:
-        return ((job, call(job)) for job in jobs)
+        return ((task, call(task)) for task in tasks)
     threads = max((os.cpu_count() or 1) // num_processes, 1)
-    return run_each(call, jobs, jobs=num_processes, threads=threads)
+    return run_each(call, tasks, jobs=num_processes, threads=threads)
 
 
 def _refusal(job: Job, work: Work) -> Record | None:
@@ -201,14 +205,8 @@ def _refusal(job: Job, work: Work) -> Record | None:
     return None
 
 
-def _guarded(call: Callable[[Any], Record], job: Job) -> Record:
-    try:
-        with told_of(job.input):
-            return call(job.task)
-    except click.Abort as interruption:  # it tells what is left of one; the batch tells it of all
-        raise KeyboardInterrupt from interruption
-    except Exception as error:
-        return error_record(job.input, error)
+def _called(call: Callable[[Any], Record], job: Job) -> Record:
+    return outcome_of(job, call, job.task)
 
 
 def _died(error: Exception) -> Exception:

@@ -12,9 +12,10 @@ import click
 from edlrr_cli.cli.batch.carry_out import carry_out
 from edlrr_cli.cli.batch.inputs import Input, companion
 from edlrr_cli.cli.batch.options import Batch, Place, batch_options
-from edlrr_cli.cli.batch.run import Record, Work
+from edlrr_cli.cli.batch.outcome import Record
+from edlrr_cli.cli.batch.run import Work
 from edlrr_cli.cli.denoise.options import denoising_options, resolve
-from edlrr_cli.cli.denoise.single import Experiment, Files, Task, denoise_file
+from edlrr_cli.cli.denoise.single import STAGES, Experiment, Files, Task, denoise_file
 from edlrr_cli.cli.encoding import encoding_options
 from edlrr_cli.cli.options import FILE, common_options, page_option, report_options
 from edlrr_cli.cli.report.page import Kind
@@ -101,7 +102,7 @@ def denoise(
         task_of,
         place,
         batch,
-        Work(denoise_file, _line_of, as_json=as_json, quiet=quiet, check=check),
+        Work(denoise_file, _line_of, as_json=as_json, quiet=quiet, check=check, stages=STAGES),
         Kind("denoise", _section_of, _line_of, unlisted=()),
         lines_of=_lines_of,
         others=(reference, model),

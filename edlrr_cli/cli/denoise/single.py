@@ -1,16 +1,18 @@
-"""One picture: check the targets, read, denoise, write, and the record of it."""
+"""A picture, or several of one shape: check the targets, read, denoise, write, and the record of it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from edlrr_cli.cli.batch.outcome import Record
+from edlrr_cli.cli.batch.together import Stages
 from edlrr_cli.cli.denoisers import load_denoiser
 from edlrr_cli.cli.memory import or_on_cpu
 from edlrr_cli.cli.settings import NOISE_LEVELS
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from edlrr_cli.tasks.denoise.progress import Progress
     from edlrr_cli.tasks.denoise.run import Result
 
+# Pictures up to this side may be denoised at once; larger ones keep a GPU busy by themselves.
+_SMALL_PX = 1024
 # A bar for less would only flash up.
 _SILENT_S = 1.0
 
@@ -77,55 +81,96 @@ class Task:
     quiet: bool
 
 
-def denoise_file(task: Task) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What was read.
+
+    Attributes:
+        picture: As it is in the file.
+        noisy: Its pixels, with the noise of an experiment.
+        clean: Pixels without noise, if they are known.
+    """
+
+    picture: Picture
+    noisy: NDArray[np.float64]
+    clean: NDArray[np.float64] | None
+
+
+def denoise_file(task: Task) -> Record:
     """Denoise one picture and return the record of it; every fault is found before anything is written.
 
     Raises:
         EdlrrError: A file, a setting or the computation.
     """
+    return STAGES.run(task)
+
+
+def _read(task: Task) -> Inputs:
+    """Check the targets, and read."""
     spin_briefly()
-    files, targets, config, experiment = task.files, task.targets, task.config, task.experiment
+    files, targets = task.files, task.targets
     targets.check()
-    from edlrr_cli.cli.denoise.report import Pictures, denoise_record, write_comparison
-    from edlrr_cli.media.save import as_written, save_picture
-
-    picture, clean = _read(files, targets)
-    noisy, clean = with_noise(picture, clean, experiment)
-    if not task.quiet:
-        for note in (*picture.notes, *_notes(experiment)):
-            click.echo(f"{files.image}: {note}", err=True)
-    result = _denoised(noisy, config, files.model, shown=draws_progress(quiet=task.quiet))
-    save_picture(
-        targets.output,
-        result.pixels,
-        like=picture,
-        overwrite=targets.overwrite,
-        encoding=targets.encoding,
-    )
-    pictures = Pictures(noisy, as_written(result.pixels, picture), clean)
-    record = denoise_record(files, targets, config, experiment, result, pictures)
-    if targets.figure is not None:
-        write_comparison(targets.figure, pictures, record, overwrite=targets.overwrite)
-    return record
-
-
-def _read(files: Files, targets: Targets) -> tuple[Picture, NDArray[np.float64] | None]:
-    """Return the picture, and the pixels of the reference if there is one."""
     from edlrr_cli.media.images import read_picture, read_reference
     from edlrr_cli.media.save import check_output
 
     picture = read_picture(files.image)
     check_output(targets.output, overwrite=targets.overwrite, like=picture, encoding=targets.encoding)
-    return picture, None if files.reference is None else read_reference(files.reference, picture)
+    clean = None if files.reference is None else read_reference(files.reference, picture)
+    noisy, clean = with_noise(picture, clean, task.experiment)
+    if not task.quiet:
+        for note in (*picture.notes, *_notes(task.experiment)):
+            click.echo(f"{files.image}: {note}", err=True)
+    return Inputs(picture, noisy, clean)
 
 
-def _denoised(noisy: NDArray[np.float64], config: Config, model: Path | None, *, shown: bool) -> Result:
-    """Denoise by the chosen method; torch is imported here, after all that can be refused without it."""
-    from edlrr_cli.tasks.denoise import run as task
+def _shape_of(task: Task, inputs: Inputs) -> tuple[int, ...] | None:
+    """Return the shape of a picture that may be denoised with others, None of one that is by itself."""
+    shape = inputs.noisy.shape
+    return shape if task.config.method == "network" and max(shape) <= _SMALL_PX else None
 
-    denoiser = load_denoiser(model) if config.method == "network" else None
-    with _progress_bar(shown=shown) as progress:
-        return or_on_cpu(lambda config: task.denoise(noisy, config, denoiser, progress=progress), config)
+
+def _denoise_each(pairs: Sequence[tuple[Task, Inputs]]) -> list[Result]:
+    """Denoise pictures of one shape, by the same settings."""
+    from edlrr_cli.tasks.denoise.run import denoise_each
+
+    first, _ = pairs[0]
+    return denoise_each([of.noisy for _, of in pairs], first.config, load_denoiser(first.files.model))
+
+
+def _denoise(task: Task, inputs: Inputs) -> Result:
+    """Denoise one picture of any size by any method, with a bar, on the CPU if the GPU is too small."""
+    # torch is imported here, after all that can be refused without it.
+    from edlrr_cli.tasks.denoise import run
+
+    denoiser = load_denoiser(task.files.model) if task.config.method == "network" else None
+    with _progress_bar(shown=draws_progress(quiet=task.quiet)) as progress:
+        return or_on_cpu(
+            lambda config: run.denoise(inputs.noisy, config, denoiser, progress=progress), task.config
+        )
+
+
+def _write(task: Task, inputs: Inputs, result: Result) -> Record:
+    """Write the outputs and return the record of it."""
+    from edlrr_cli.cli.denoise.report import Pictures, denoise_record, write_comparison
+    from edlrr_cli.media.save import as_written, save_picture
+
+    targets = task.targets
+    save_picture(
+        targets.output,
+        result.pixels,
+        like=inputs.picture,
+        overwrite=targets.overwrite,
+        encoding=targets.encoding,
+    )
+    pictures = Pictures(inputs.noisy, as_written(result.pixels, inputs.picture), inputs.clean)
+    record = denoise_record(task.files, targets, task.config, task.experiment, result, pictures)
+    if targets.figure is not None:
+        write_comparison(targets.figure, pictures, record, overwrite=targets.overwrite)
+    return record
+
+
+STAGES = Stages(_read, _shape_of, _denoise_each, _denoise, _write)
+"""What `denoise_file` does, for several pictures at once."""
 
 
 def with_noise(

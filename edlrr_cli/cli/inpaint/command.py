@@ -12,10 +12,11 @@ import click
 from edlrr_cli.cli.batch.carry_out import carry_out
 from edlrr_cli.cli.batch.inputs import Input, companion, find_inputs
 from edlrr_cli.cli.batch.options import Batch, Place, batch_options
-from edlrr_cli.cli.batch.run import Record, Work
+from edlrr_cli.cli.batch.outcome import Record
+from edlrr_cli.cli.batch.run import Work
 from edlrr_cli.cli.encoding import encoding_options
 from edlrr_cli.cli.inpaint.files import Files
-from edlrr_cli.cli.inpaint.single import Task, restore_file
+from edlrr_cli.cli.inpaint.single import STAGES, Task, restore_file
 from edlrr_cli.cli.options import FILE, PRESET, common_options, page_option, report_options, setting_options
 from edlrr_cli.cli.report.page import Kind
 from edlrr_cli.cli.settings import Settings, preset_names, resolve
@@ -116,6 +117,7 @@ def inpaint(
         as_json=as_json,
         quiet=quiet,
         check=partial(check_target, overwrite=overwrite),
+        stages=STAGES,
         find=partial(find_inputs, leave_out=mask_suffix),
     )
     return carry_out(

@@ -1,9 +1,9 @@
-"""One picture: check the targets, read, restore, write, and the record of it."""
+"""A picture, or several of one shape: check the targets, read, restore, write, and the record of it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edlrr_cli.cli.batch.outcome import Record
+from edlrr_cli.cli.batch.together import Stages
 from edlrr_cli.cli.denoisers import load_denoiser
 from edlrr_cli.cli.inpaint.files import Files, Inputs, read_inputs
 from edlrr_cli.cli.inpaint.history import History
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from edlrr_cli.tasks.picture import Progress, Result
 
     Callback = Callable[[Progress | ComparedProgress], None]
+    Restored = tuple[Result | Compared, History]
 
 
 @dataclass(frozen=True)
@@ -48,34 +51,68 @@ class Task:
     quiet: bool
 
 
-def restore_file(task: Task) -> dict[str, Any]:
+def restore_file(task: Task) -> Record:
     """Restore one picture and return the record of it; every fault is found before anything is written.
 
     Raises:
         EdlrrError: A file, a setting or the computation.
     """
+    return STAGES.run(task)
+
+
+def _read(task: Task) -> Inputs:
+    """Check the targets, and read."""
     spin_briefly()
-    files, settings = task.files, task.settings
+    files = task.files
     targets = files.output, files.figure, files.inputs, files.overwrite, files.error_map, files.encoding
     Targets(*targets).check()
-    inputs = read_inputs(files, settings.mask)
+    inputs = read_inputs(files, task.settings.mask)
     if not task.quiet:
         for note in inputs.notes:
             click.echo(note, err=True)
-    return _restore(files, inputs, settings, shown=draws_progress(quiet=task.quiet))
+    return inputs
 
 
-def _restore(files: Files, inputs: Inputs, settings: Settings, *, shown: bool) -> dict[str, Any]:
-    """Compute, write the outputs and return the record of it."""
+def _shape_of(task: Task, inputs: Inputs) -> tuple[int, ...] | None:
+    """Return the shape of a picture that may be restored with others, None of one that is by itself."""
+    from edlrr_cli.tasks.windows import is_small
+
+    shape: tuple[int, ...] = inputs.picture.pixels.shape
+    return shape if task.settings.is_ours and is_small(inputs.mask.known) else None
+
+
+def _restore_each(pairs: Sequence[tuple[Task, Inputs]]) -> list[Restored]:
+    """Restore pictures of one shape, by the same settings."""
+    from edlrr_cli.tasks.picture import Damaged
+    from edlrr_cli.tasks.restore import restore_each
+
+    config = pairs[0][0].settings.config
+    histories = [History() for _ in pairs]
+    pictures = [
+        Damaged(inputs.picture.pixels, inputs.mask.known, callback=history)
+        for (_, inputs), history in zip(pairs, histories, strict=True)
+    ]
+    denoiser = load_denoiser() if config.needs_denoiser else None
+    return list(zip(restore_each(pictures, config, denoiser=denoiser), histories, strict=True))
+
+
+def _restore(task: Task, inputs: Inputs) -> Restored:
+    """Restore one picture of any size by any method, with a bar, on the CPU if the GPU is too small."""
+
+    def computed(config: Config) -> Restored:
+        history = History(drawn)
+        return _filled(inputs, replace(task.settings, config=config), history), history
+
+    with _progress_bar(inputs.reference, shown=draws_progress(quiet=task.quiet)) as drawn:
+        return or_on_cpu(computed, task.settings.config)
+
+
+def _write(task: Task, inputs: Inputs, restored: Restored) -> Record:
+    """Write the outputs and return the record of it."""
     from edlrr_cli.cli.inpaint.report import inpaint_record
     from edlrr_cli.media.save import as_written, save_picture
 
-    def computed(config: Config) -> tuple[Result | Compared, History]:
-        history = History(drawn)
-        return _filled(inputs, replace(settings, config=config), history), history
-
-    with _progress_bar(inputs.reference, shown=shown) as drawn:
-        result, history = or_on_cpu(computed, settings.config)
+    files, (result, history) = task.files, restored
     save_picture(
         files.output,
         result.restored,
@@ -84,13 +121,17 @@ def _restore(files: Files, inputs: Inputs, settings: Settings, *, shown: bool) -
         encoding=files.encoding,
     )
     written = as_written(result.restored, inputs.picture)
-    record = inpaint_record(files, inputs, settings, result, written)
+    record = inpaint_record(files, inputs, task.settings, result, written)
     record["history"] = history.as_record(result)
     if files.error_map is not None:
         record["error_map_white"] = _write_error_map(files.error_map, result, overwrite=files.overwrite)
     if files.figure is not None:
         _write_figure(files.figure, inputs, written, record, overwrite=files.overwrite)
     return record
+
+
+STAGES = Stages(_read, _shape_of, _restore_each, _restore, _write)
+"""What `restore_file` does, for several pictures at once."""
 
 
 def _filled(inputs: Inputs, settings: Settings, callback: Callback) -> Result | Compared:
