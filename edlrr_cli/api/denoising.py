@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,20 +35,28 @@ def denoise(image: Image, **settings: Any) -> Image:
         >>> bool(denoise(0.5 + noise, sigma=0.1).std() < 0.02)
         True
     """
-    return restored_alike(_denoise_array, image, settings=settings)
+    return restored_alike(_denoise_arrays, image, settings=settings)
 
 
-def _denoise_array(image: NDArray[Any], **settings: Any) -> NDArray[Any]:
+def _denoise_arrays(images: Sequence[NDArray[Any]], **settings: Any) -> list[NDArray[Any]]:
+    """Denoise images of one shape and dtype, (h, w) or (h, w, c)."""
     from edlrr_cli.tasks.denoise.config import Config as Denoising
-    from edlrr_cli.tasks.denoise.run import denoise as remove
+    from edlrr_cli.tasks.denoise.run import denoise_each
 
-    if image.ndim not in (2, 3) or np.atleast_3d(image).shape[2] not in (1, 3):
-        raise UsageError(f"image: expected shape (h, w), (h, w, 1) or (h, w, 3), got {image.shape}")
-    peak = peak_of(image.dtype)
+    for image in images:
+        if image.ndim not in (2, 3) or np.atleast_3d(image).shape[2] not in (1, 3):
+            raise UsageError(f"image: expected shape (h, w), (h, w, 1) or (h, w, 3), got {image.shape}")
+    pixels = [np.atleast_3d(image).astype(np.float64) / peak_of(image.dtype) for image in images]
     config = configured(Denoising, settings)
     denoiser = shipped_denoiser() if config.method == "network" else None
-    pixels = np.atleast_3d(image).astype(np.float64) / peak
-    clean = remove(pixels, config, denoiser).pixels * peak
+    results = denoise_each(pixels, config, denoiser)
+    return [_like(image, result.pixels) for image, result in zip(images, results, strict=True)]
+
+
+def _like(image: NDArray[Any], pixels: NDArray[np.float64]) -> NDArray[Any]:
+    """Return pixels, nominally in [0, 1], in the manner of an image."""
+    peak = peak_of(image.dtype)
+    clean = pixels * peak
     if image.dtype.kind == "u":
         clean = np.rint(clean).clip(0, peak)
     return clean.reshape(image.shape).astype(image.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,8 @@ def inpaint(image: Image, mask: Image, **settings: Any) -> Image:
             (h, w), of a batch one for all, or (n, h, w) or (n, 1, h, w). At least one pixel missing and one
             known.
         **settings: Fields of `edlrr_cli.tasks.config.Config`, such as ``reg="exact-laplace"``,
-            ``noise=0.1`` (on the [0, 1] scale) or ``device="cuda"``. A tensor is restored where it is.
+            ``noise=0.1`` (on the [0, 1] scale) or ``device="cuda"``. A tensor is restored where it is, on a
+            GPU small images of a batch at once.
 
     Returns:
         Kind, shape, dtype and device of ``image``; without noise the known pixels are its own, bit by bit.
@@ -41,7 +43,7 @@ def inpaint(image: Image, mask: Image, **settings: Any) -> Image:
         >>> int(np.abs(restored.astype(int) - stripes).max()) < 40
         True
     """
-    return restored_alike(_inpaint_array, image, mask, settings=settings)
+    return restored_alike(_inpaint_arrays, image, mask, settings=settings)
 
 
 def inpaint_lowrank(
@@ -73,25 +75,47 @@ def inpaint_lowrank(
         remedy = "channel_axis says where the channels are; it is None for gray"
         raise UsageError(f"image: shape {image.shape} with channel_axis {channel_axis}", remedy)
     last = image if channel_axis is None else np.moveaxis(image, channel_axis, -1)
-    filled = _inpaint_array(last / peak_of(image.dtype), mask.astype(bool), **settings)
+    (filled,) = _inpaint_arrays([last / peak_of(image.dtype)], [mask.astype(bool)], **settings)
     return filled if channel_axis is None else np.moveaxis(filled, -1, channel_axis)
 
 
-def _inpaint_array(image: NDArray[Any], mask: NDArray[np.bool_], **settings: Any) -> NDArray[Any]:
-    from edlrr_cli.tasks.restore import restore
+def _inpaint_arrays(
+    images: Sequence[NDArray[Any]], masks: Sequence[NDArray[np.bool_]], **settings: Any
+) -> list[NDArray[Any]]:
+    """Restore images of one shape and dtype, (h, w) or (h, w, c)."""
+    from edlrr_cli.tasks.picture import Damaged
+    from edlrr_cli.tasks.restore import restore_each
 
+    pairs = list(zip(images, masks, strict=True))
+    for image, mask in pairs:
+        _check(image, mask)
+    config = configured(Config, settings)
+    pictures = [
+        Damaged(np.where(mask[..., None], 0.0, np.atleast_3d(image) / peak_of(image.dtype)), ~mask)
+        for image, mask in pairs
+    ]
+    denoiser = shipped_denoiser() if config.needs_denoiser else None
+    results = restore_each(pictures, config, denoiser=denoiser)
+    is_exact = config.noise == 0
+    return [
+        _like(image, result.restored, mask if is_exact else None)
+        for (image, mask), result in zip(pairs, results, strict=True)
+    ]
+
+
+def _check(image: NDArray[Any], mask: NDArray[np.bool_]) -> None:
     if image.ndim not in (2, 3):
         raise UsageError(f"image: expected shape (h, w) or (h, w, c), got {image.shape}")
     if mask.dtype != np.bool_ or mask.shape != image.shape[:2]:
         raise UsageError(f"mask: expected bool of shape {image.shape[:2]}, got {mask.dtype} of {mask.shape}")
-    peak = peak_of(image.dtype)
-    config = configured(Config, settings)
-    pixels = np.where(mask[..., None], 0.0, np.atleast_3d(image) / peak)
-    denoiser = shipped_denoiser() if config.needs_denoiser else None
-    restored = restore(pixels, ~mask, config, denoiser=denoiser).restored * peak
+
+
+def _like(image: NDArray[Any], pixels: NDArray[Any], mask: NDArray[np.bool_] | None) -> NDArray[Any]:
+    """Return pixels in [0, 1] in the manner of an image, with its own where a mask leaves them."""
+    restored = pixels * peak_of(image.dtype)
     if image.dtype.kind == "u":
         restored = np.rint(restored)
     restored = restored.reshape(image.shape).astype(image.dtype)
-    if config.noise != 0:
+    if mask is None:
         return restored
     return np.where(mask.reshape(mask.shape + (1,) * (image.ndim - 2)), restored, image)

@@ -18,12 +18,13 @@ Image = TypeVar("Image", "NDArray[Any]", "Tensor")
 
 
 def restored_alike(
-    call: Callable[..., NDArray[Any]], image: Image, *masks: Image, settings: dict[str, Any]
+    call: Callable[..., list[NDArray[Any]]], image: Image, *masks: Image, settings: dict[str, Any]
 ) -> Image:
     """Restore an image, array or tensor, by a call on arrays.
 
     Args:
-        call: Takes an array (h, w) or (h, w, c), its mask (h, w) if there is one, and settings by keyword.
+        call: Takes arrays (h, w) or (h, w, c) of one shape, their masks (h, w) if there are some, and
+            settings by keyword.
         image: An array as the call takes it; or a tensor (h, w), (c, h, w) or (n, c, h, w), restored where it
             is unless the settings say a device. Not modified; no gradient flows.
         *masks: None, or one: of tensors bool (h, w), one for all, or (n, h, w) or (n, 1, h, w).
@@ -37,29 +38,32 @@ def restored_alike(
     """
     given: Any = image
     is_tensor = type(image).__module__.partition(".")[0] == "torch"
-    restored: Any = _on_tensor(call, given, masks, settings) if is_tensor else call(given, *masks, **settings)
-    alike: Image = restored
-    return alike
+    if is_tensor:
+        alike: Any = _on_tensor(call, given, masks, settings)
+    else:
+        (alike,) = call([given], *([mask] for mask in masks), **settings)
+    restored: Image = alike
+    return restored
 
 
 def _on_tensor(
-    call: Callable[..., NDArray[Any]], image: Tensor, masks: tuple[Any, ...], settings: dict[str, Any]
+    call: Callable[..., list[NDArray[Any]]], image: Tensor, masks: tuple[Any, ...], settings: dict[str, Any]
 ) -> Tensor:
     import torch
 
     if image.ndim not in (2, 3, 4):
         raise UsageError(f"image: expected (h, w), (c, h, w) or (n, c, h, w), got {tuple(image.shape)}")
+    if image.ndim == 4 and len(image) == 0:
+        return image.clone()
     settings = {"device": str(image.device), **settings}
     # NumPy has no bfloat16; every other floating dtype is one of its own.
     known_dtype = image.float() if image.dtype == torch.bfloat16 else image
     whole = known_dtype.detach().cpu().numpy()
     many = whole if whole.ndim == 4 else whole[None]
-    holes = [_one_each(mask, image) for mask in masks]
-    done = [
-        _channels_first(call(_channels_last(one), *hole, **settings))
-        for one, *hole in zip(many, *holes, strict=True)
-    ]
-    restored = np.stack(done) if whole.ndim == 4 else done[0]
+    holes = [list(_one_each(mask, image)) for mask in masks]
+    done = call([_channels_last(one) for one in many], *holes, **settings)
+    first = [_channels_first(one) for one in done]
+    restored = np.stack(first) if whole.ndim == 4 else first[0]
     return torch.from_numpy(restored).to(image.device, image.dtype)
 
 

@@ -57,6 +57,12 @@ def test_a_batch_has_a_mask_each_or_one_for_all(damaged, shape):
     assert edlrr_cli.inpaint(batch, masks[0], **FAST).shape == batch.shape
 
 
+def test_a_batch_of_nothing_is_nothing():
+    empty = torch.zeros(0, 3, 8, 9)
+    assert edlrr_cli.inpaint(empty, torch.zeros(8, 9, dtype=torch.bool)).shape == empty.shape
+    assert edlrr_cli.denoise(empty).shape == empty.shape
+
+
 def test_a_gray_tensor_without_channels(damaged):
     image, hole = damaged
     restored = edlrr_cli.inpaint(torch.from_numpy(image[..., 0]), torch.from_numpy(hole), **FAST)
