@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -270,20 +271,29 @@ class _File:
 
     def _count(self) -> int:
         """Count the packets of a file that does not say how many frames it has; none is decoded."""
-        with self._open() as container:
-            return sum(packet.size > 0 for packet in container.demux(self._stream(container)))
+        count = 0
+        with self._open() as container, self._corrupt_after(lambda: count):
+            for packet in container.demux(self._stream(container)):
+                count += packet.size > 0
+        return count
 
     def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-        from av import FFmpegError
-
         count = 0
-        try:
+        with self._corrupt_after(lambda: count):
             for frame in container.decode(stream):
                 yield frame
                 count += 1
+
+    @contextmanager
+    def _corrupt_after(self, count: Callable[[], int]) -> Iterator[None]:
+        """Tell of what FFmpeg finds wrong, and after how many frames."""
+        from av import FFmpegError
+
+        try:
+            yield
         except (OSError, ValueError, FFmpegError) as error:
             raise InputError(
-                f"{self._path} is truncated or corrupt after frame {count} ({_fault(error)})",
+                f"{self._path} is truncated or corrupt after frame {count()} ({_fault(error)})",
                 "get or export the file again",
             ) from error
 

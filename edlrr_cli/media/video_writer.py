@@ -81,7 +81,7 @@ def write_video(
         deep: Keep more than 8 bits of uint16 pixels, where players expect it: ffv1 all 16, h265 10.
 
     Raises:
-        UsageError: The frames are too small for the codec.
+        UsageError: The frames are too small or too large for the codec.
         OutputError: Writing or renaming failed (disk full, name too long).
     """
     codec = codec or CONTAINERS[path.suffix.lower()][0]
@@ -98,9 +98,21 @@ def write_video(
             stream.codec_context.colorspace, stream.codec_context.color_range = _BT601, _LIMITED
         stream.codec_context.time_base = TIME_BASE
         stream.codec_context.thread_count = 1  # the same file from any machine, and no slower
+        _begin(stream, codec)
         writer = VideoWriter(container, stream)
         yield writer
         writer.finish()
+
+
+def _begin(stream: VideoStream, codec: str) -> None:
+    from av import FFmpegError
+
+    try:
+        stream.codec_context.open()
+    except FFmpegError as error:
+        raise UsageError(
+            f"codec {codec} takes no frames of {stream.width} x {stream.height} pixels", "take ffv1"
+        ) from error
 
 
 @contextmanager

@@ -150,6 +150,14 @@ def test_what_is_no_video_is_refused(tmp_path, content):
         open_video(path)
 
 
+def test_a_file_that_does_not_count_its_frames_and_is_corrupt_is_refused(tmp_path):
+    frame = b"FRAME\n" + bytes(16 * 16 * 3 // 2)
+    path = tmp_path / "a.y4m"
+    path.write_bytes(b"YUV4MPEG2 W16 H16 F25:1 Ip A1:1 C420\n" + frame + b"FRAMX\n" + frame)
+    with pytest.raises(InputError, match="truncated or corrupt after frame 1"):
+        open_video(path)
+
+
 def test_fuzzed_files_are_read_or_refused(tmp_path):
     content = encode(tmp_path / "a.mp4", pix_fmt="yuv420p").read_bytes()
     rng = np.random.default_rng(0)

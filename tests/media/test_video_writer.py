@@ -85,8 +85,14 @@ def test_refusals(tmp_path):
         check_encoding(".mp4", None, 99)
     with pytest.raises(UsageError, match="h265 takes frames of 64 x 64 pixels or more; take h264"):
         write(tmp_path / "a.mp4", codec="h265")
+    with (
+        pytest.raises(UsageError, match="codec h264 takes no frames of 20000 x 16 pixels; take ffv1"),
+        write_video(tmp_path / "a.mp4", size_px=(16, 20_000), frame_rate=Fraction(25)),
+    ):
+        pass
     with pytest.raises(OutputError, match="cannot be written"):
         write(tmp_path / "absent" / "a.mp4")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265", "vp9"])
