@@ -24,10 +24,12 @@ class _OnStderr(logging.Handler):
 
 
 _handler = _OnStderr()
+_nobody = logging.NullHandler()
 
 
 def log_from(level: str) -> None:
-    """Tell of everything from a level on."""
+    """Tell of everything from a level on, and of nothing that libraries would log on stderr."""
+    logging.getLogger().addHandler(_nobody)
     _logger.handlers = [_handler]
     _logger.setLevel(level.upper())
 

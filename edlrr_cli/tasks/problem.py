@@ -62,8 +62,10 @@ class Problem:
         self.start = self.tensor(self.filled)
 
     def tensor(self, images: Sequence[Pixels]) -> Tensor:
-        """Return the channels (b, c, h, w), float32, on the device."""
-        return torch.stack([as_channels(image, device=self.device, dtype=torch.float32) for image in images])
+        """Return the channels (b, c, h, w), float32, on the device; what no picture can show is 0."""
+        X = torch.stack([as_channels(image, device=self.device, dtype=torch.float32) for image in images])
+        # The weights of a channel that has nothing but such values would overflow.
+        return torch.where(X.abs() < _TINY, 0.0, X)
 
     def compose(self, Z: Tensor) -> Tensor:
         """Return the images of a variable: known pixels put back where they are exact."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 QUICK = ("--prior", "local", "--steps", "5")
 
@@ -40,6 +41,20 @@ def test_the_lines_of_a_batch_name_their_picture(scene, jobs):
     told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     for path in (scene.clean, scene.damaged):
         assert f"edlrr: info: {path}: noise: " in told
+
+
+def test_what_libraries_log_is_not_told(spawn, tmp_path):
+    """Pillow would log of a TIFF with too many samples that it can name no better."""
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.tif")
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    (first,) = struct.unpack_from("<I", data, 4)
+    for entry in range(first + 2, first + 2 + 12 * struct.unpack_from("<H", data, first)[0], 12):
+        if struct.unpack_from("<H", data, entry)[0] == 277:  # samples per pixel
+            struct.pack_into("<H", data, entry + 8, 2048)
+    (tmp_path / "a.tif").write_bytes(data)
+    ended = spawn("denoise", tmp_path / "a.tif")
+    assert ended.returncode == 3
+    assert ended.stderr.count("\n") == 1
 
 
 def on_a_terminal(arguments, **variables):

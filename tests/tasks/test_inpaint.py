@@ -52,6 +52,24 @@ def test_known_pixels_are_kept_bit_by_bit_held_out_ones_too(restored):
     assert (result.restored[known] == image[known]).all()
 
 
+@pytest.mark.parametrize("peak", [1e-14, 1e-30, 1e-42])
+@pytest.mark.parametrize("where", ["everywhere", "but for one pixel", "in one channel"])
+def test_contrasts_that_float32_cannot_weigh(peak, where):
+    image = windows()
+    known = dropped(image)
+    faint = peak * image
+    if where == "but for one pixel":
+        y, x = np.argwhere(known)[99]
+        faint[y, x, 0] = 1.0
+    elif where == "in one channel":
+        faint[..., 1:] = image[..., 1:]
+    result = inpaint(np.where(known[..., None], faint, 0.0), known, Config(steps=20))
+    assert (result.restored[known] == faint[known]).all()
+    assert np.isfinite(result.restored).all()
+    if where != "but for one pixel":
+        assert np.abs(result.restored - faint)[..., 0].max() < 1e-9
+
+
 def test_held_out_error_tells_the_true_error(restored):
     image, known, _, result = restored
     true_psnr = psnr(result.restored, image, data_range=1, where=~known)
