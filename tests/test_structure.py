@@ -86,7 +86,7 @@ def test_the_walk_sees_the_package():
         "edlrr_cli.lrr.names",
         "edlrr_cli.media.weights",
         "edlrr_cli.networks.names",
-        "edlrr_cli.tasks.config",
+        "edlrr_cli.tasks.inpaint.config",
         "edlrr_cli.tasks.denoise.config",
         "edlrr_cli.tasks.training.config",
         "edlrr_cli.baselines.registry",

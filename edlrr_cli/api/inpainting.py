@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edlrr_cli.api.arrays import configured, peak_of, shipped_denoiser
 from edlrr_cli.api.tensors import Image, restored_alike
 from edlrr_cli.errors import UsageError
-from edlrr_cli.tasks.config import Config
+from edlrr_cli.tasks.inpaint.config import Config
 
 
 def inpaint(image: Image, mask: Image, **settings: Any) -> Image:
@@ -23,7 +23,7 @@ def inpaint(image: Image, mask: Image, **settings: Any) -> Image:
         mask: Bool, **True = hole**, as in scikit-image (inside this package it is the other way round). Shape
             (h, w), of a batch one for all, or (n, h, w) or (n, 1, h, w). At least one pixel missing and one
             known.
-        **settings: Fields of `edlrr_cli.tasks.config.Config`, such as ``reg="exact-laplace"``,
+        **settings: Fields of `edlrr_cli.tasks.inpaint.config.Config`, such as ``reg="exact-laplace"``,
             ``noise=0.1`` (on the [0, 1] scale) or ``device="cuda"``. A tensor is restored where it is, on a
             GPU small images of a batch at once.
 
@@ -83,8 +83,8 @@ def _inpaint_arrays(
     images: Sequence[NDArray[Any]], masks: Sequence[NDArray[np.bool_]], **settings: Any
 ) -> list[NDArray[Any]]:
     """Restore images of one shape and dtype, (h, w) or (h, w, c)."""
-    from edlrr_cli.tasks.picture import Damaged
-    from edlrr_cli.tasks.restore import restore_each
+    from edlrr_cli.tasks.inpaint.picture import Damaged
+    from edlrr_cli.tasks.inpaint.restore import restore_each
 
     pairs = list(zip(images, masks, strict=True))
     for image, mask in pairs:

@@ -20,9 +20,9 @@ from edlrr_cli.cli.params import as_word, parse_assignments, typed_params
 from edlrr_cli.cli.settings import resolve
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import nearest, parse_reg
-from edlrr_cli.tasks.config import Config
-from edlrr_cli.tasks.restore import restore as restore_by
-from edlrr_cli.tasks.tuning import tune
+from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.restore import restore as restore_by
+from edlrr_cli.tasks.inpaint.tuning import tune
 
 #: The five columns of ours in the paper's Table 1, by penalty.
 PAPER_COLUMNS = {

@@ -18,10 +18,10 @@ from edlrr_cli.bench.timing import time_side_by_side
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import Function, factor
 from edlrr_cli.metrics import psnr
-from edlrr_cli.tasks import inpaint as task
-from edlrr_cli.tasks.config import Config
-from edlrr_cli.tasks.emphasis import Emphasis
-from edlrr_cli.tasks.picture import Result
+from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.picture import Result
+from edlrr_cli.tasks.inpaint.whole import completion as task
+from edlrr_cli.tasks.inpaint.whole.emphasis import Emphasis
 
 NAME = "optimization"
 #: The methods by name; ratios refer to the last.

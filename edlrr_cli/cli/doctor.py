@@ -93,8 +93,8 @@ def _self_test() -> dict[str, object]:
     import numpy as np
 
     from edlrr_cli.metrics import psnr
-    from edlrr_cli.tasks.config import Config
-    from edlrr_cli.tasks.restore import restore
+    from edlrr_cli.tasks.inpaint.config import Config
+    from edlrr_cli.tasks.inpaint.restore import restore
 
     y, x = np.mgrid[:_SIDE_PX, :_SIDE_PX] / 5
     image = (0.5 + 0.2 * np.sin(x) * np.cos(y) + 0.2 * np.cos(x) * np.sin(2 * y))[..., None]

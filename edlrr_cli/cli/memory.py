@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from edlrr_cli.tasks.config import Config as Inpainting
     from edlrr_cli.tasks.denoise.config import Config as Denoising
+    from edlrr_cli.tasks.inpaint.config import Config as Inpainting
 
 _log = logging.getLogger(__name__)
 _Config = TypeVar("_Config", "Inpainting", "Denoising")

@@ -24,7 +24,7 @@ from edlrr_cli.cli.settings import (
 )
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import BACKENDS, REG_NAMES, parse_reg
-from edlrr_cli.tasks.config import FILLS, PRIORS, QUALITIES
+from edlrr_cli.tasks.inpaint.config import FILLS, PRIORS, QUALITIES
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

@@ -19,7 +19,7 @@ from edlrr_cli.baselines.registry import METHOD_NAMES, Params
 from edlrr_cli.cli.params import KINDS, typed_params
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.lrr.names import nearest
-from edlrr_cli.tasks.config import Config
+from edlrr_cli.tasks.inpaint.config import Config
 
 if sys.version_info >= (3, 11):
     import tomllib

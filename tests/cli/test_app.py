@@ -14,7 +14,7 @@ import pytest
 
 from edlrr_cli import __version__, errors
 from edlrr_cli.cli.app import fault_of
-from edlrr_cli.tasks import restore as task
+from edlrr_cli.tasks.inpaint import restore as task
 
 HEAVY = {"torch", "numpy", "skimage", "scipy", "matplotlib", "PIL", "tqdm"}
 

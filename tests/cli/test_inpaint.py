@@ -15,8 +15,8 @@ from edlrr_cli import __version__
 from edlrr_cli.baselines.registry import METHODS
 from edlrr_cli.errors import EXIT_DEVICE, EXIT_INPUT, EXIT_OUTPUT
 from edlrr_cli.metrics import psnr
-from edlrr_cli.tasks import restore as task
-from edlrr_cli.tasks.config import Config
+from edlrr_cli.tasks.inpaint import restore as task
+from edlrr_cli.tasks.inpaint.config import Config
 
 from .conftest import SIDE_PX, write_scene
 

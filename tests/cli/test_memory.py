@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from edlrr_cli.cli.memory import or_on_cpu
-from edlrr_cli.tasks import compared, restore
-from edlrr_cli.tasks.config import Config
 from edlrr_cli.tasks.denoise import run as denoising
+from edlrr_cli.tasks.inpaint import compared, restore
+from edlrr_cli.tasks.inpaint.config import Config
 
 FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 TOLD = "edlrr: warning: the memory of the GPU is too small for this, which is computed on the CPU instead\n"

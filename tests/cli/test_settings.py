@@ -12,7 +12,7 @@ from edlrr_cli.cli.inpaint.command import inpaint
 from edlrr_cli.cli.settings import preset_names, preset_path, read_settings, resolve
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.media import masks
-from edlrr_cli.tasks.config import Config
+from edlrr_cli.tasks.inpaint.config import Config
 
 
 @pytest.fixture

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from edlrr_cli.tasks import memory, restore
-from edlrr_cli.tasks.config import Config
+from edlrr_cli.tasks import memory
+from edlrr_cli.tasks.inpaint import restore
+from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.picture import Damaged
 from edlrr_cli.tasks.memory import in_batches, most_at_once
-from edlrr_cli.tasks.picture import Damaged
 
 FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 

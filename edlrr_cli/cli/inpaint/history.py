@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edlrr_cli.baselines.result import Progress as ComparedProgress
-    from edlrr_cli.tasks.compared import Compared
-    from edlrr_cli.tasks.picture import Progress, Result
+    from edlrr_cli.tasks.inpaint.compared import Compared
+    from edlrr_cli.tasks.inpaint.picture import Progress, Result
 
     Callback = Callable[[Progress | ComparedProgress], None]
 
@@ -36,7 +36,7 @@ class History:
 
     def __call__(self, progress: Progress | ComparedProgress) -> None:
         """Take what is told."""
-        from edlrr_cli.tasks.picture import WINDOWS
+        from edlrr_cli.tasks.inpaint.picture import WINDOWS
 
         if progress.stage == WINDOWS:
             self._num_windows = progress.num_steps

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from edlrr_cli.cli.inpaint.files import Files, Inputs
     from edlrr_cli.cli.settings import Settings
-    from edlrr_cli.tasks.compared import Compared
-    from edlrr_cli.tasks.picture import Result
+    from edlrr_cli.tasks.inpaint.compared import Compared
+    from edlrr_cli.tasks.inpaint.picture import Result
 
 _OURS_ALONE = (
     "weight",
@@ -82,7 +82,7 @@ def inpaint_record(
 
 def _particulars(result: Result | Compared) -> dict[str, Any]:
     """Return what is to be said of ours alone, or of a compared method alone; None for the rest."""
-    from edlrr_cli.tasks.compared import Compared
+    from edlrr_cli.tasks.inpaint.compared import Compared
 
     if not isinstance(result, Compared):
         ours = {name: getattr(result, name) for name in _OURS_ALONE}
@@ -170,7 +170,7 @@ def _prior_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _compared_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    from edlrr_cli.tasks.tuning import SHARE
+    from edlrr_cli.tasks.inpaint.tuning import SHARE
 
     yield from _held_out(record, SHARE)
     yield "method", f"{record['title']} ({find(record['method']).source}); known pixels put back"

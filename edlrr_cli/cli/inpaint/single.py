@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edlrr_cli.baselines.result import Progress as ComparedProgress
-    from edlrr_cli.tasks.compared import Compared
-    from edlrr_cli.tasks.config import Config
-    from edlrr_cli.tasks.picture import Progress, Result
+    from edlrr_cli.tasks.inpaint.compared import Compared
+    from edlrr_cli.tasks.inpaint.config import Config
+    from edlrr_cli.tasks.inpaint.picture import Progress, Result
 
     Callback = Callable[[Progress | ComparedProgress], None]
     Restored = tuple[Result | Compared, History]
@@ -75,7 +75,7 @@ def _read(task: Task) -> Inputs:
 
 def _shape_of(task: Task, inputs: Inputs) -> tuple[int, ...] | None:
     """Return the shape of a picture that may be restored with others, None of one that is by itself."""
-    from edlrr_cli.tasks.windows import is_small
+    from edlrr_cli.tasks.inpaint.windows import is_small
 
     shape: tuple[int, ...] = inputs.picture.pixels.shape
     return shape if task.settings.is_ours and is_small(inputs.mask.known) else None
@@ -83,8 +83,8 @@ def _shape_of(task: Task, inputs: Inputs) -> tuple[int, ...] | None:
 
 def _restore_each(pairs: Sequence[tuple[Task, Inputs]]) -> list[Restored]:
     """Restore pictures of one shape, by the same settings."""
-    from edlrr_cli.tasks.picture import Damaged
-    from edlrr_cli.tasks.restore import restore_each
+    from edlrr_cli.tasks.inpaint.picture import Damaged
+    from edlrr_cli.tasks.inpaint.restore import restore_each
 
     config = pairs[0][0].settings.config
     histories = [History() for _ in pairs]
@@ -136,7 +136,7 @@ STAGES = Stages(_read, _shape_of, _restore_each, _restore, _write)
 
 def _filled(inputs: Inputs, settings: Settings, callback: Callback) -> Result | Compared:
     """Fill the hole by the chosen method."""
-    from edlrr_cli.tasks import compared, restore
+    from edlrr_cli.tasks.inpaint import compared, restore
 
     image, known, config = inputs.picture.pixels, inputs.mask.known, settings.config
     if settings.is_ours:
@@ -167,7 +167,7 @@ def _progress_bar(reference: NDArray[np.float64] | None, *, shown: bool) -> Iter
     from tqdm import tqdm
 
     from edlrr_cli.metrics import psnr
-    from edlrr_cli.tasks.picture import WINDOWS, Progress
+    from edlrr_cli.tasks.inpaint.picture import WINDOWS, Progress
 
     with tqdm(file=sys.stderr, unit="step", leave=False, dynamic_ncols=True) as bar:
 
@@ -193,7 +193,7 @@ def _write_error_map(path: Path, result: Result | Compared, *, overwrite: bool) 
     import numpy as np
 
     from edlrr_cli.media.error_map import write_error_map
-    from edlrr_cli.tasks.picture import Result
+    from edlrr_cli.tasks.inpaint.picture import Result
 
     if not isinstance(result, Result) or result.error is None:
         raise UsageError("--error-map: too few known pixels to judge by", "leave it out")

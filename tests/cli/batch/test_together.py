@@ -16,8 +16,9 @@ from edlrr_cli.cli.batch.outcome import Job
 from edlrr_cli.cli.batch.run import _outcomes_of_groups
 from edlrr_cli.cli.batch.together import Stages, work_together
 from edlrr_cli.errors import InputError
-from edlrr_cli.tasks import memory, restore
+from edlrr_cli.tasks import memory
 from edlrr_cli.tasks.denoise import run as denoising
+from edlrr_cli.tasks.inpaint import restore
 
 QUICK = ("--quality", "fast", "--steps", "10")
 FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")

@@ -8,9 +8,9 @@ import pytest
 import edlrr_cli
 from edlrr_cli.errors import UsageError
 from edlrr_cli.metrics import psnr
-from edlrr_cli.tasks.config import Config
-from edlrr_cli.tasks.inpaint import inpaint
-from edlrr_cli.tasks.restore import restore
+from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.restore import restore
+from edlrr_cli.tasks.inpaint.whole.completion import inpaint
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from edlrr_cli.metrics import psnr
-from edlrr_cli.tasks.fill import fill
-from edlrr_cli.tasks.priors.majorizer import Majorizer
-from edlrr_cli.tasks.priors.similar_patches import Effort, _groups_at, lower_group_ranks
+from edlrr_cli.tasks.inpaint.fill import fill
+from edlrr_cli.tasks.inpaint.priors.majorizer import Majorizer
+from edlrr_cli.tasks.inpaint.priors.similar_patches import Effort, _groups_at, lower_group_ranks
 
 EFFORT = Effort()
 

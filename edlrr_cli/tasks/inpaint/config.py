@@ -15,7 +15,7 @@ QUALITIES = ("auto", "draft", "fast", "balanced", "best")
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of `edlrr_cli.tasks.restore.restore`; the defaults suit any image.
+    """Settings of `edlrr_cli.tasks.inpaint.restore.restore`; the defaults suit any image.
 
     Attributes:
         prior: What the picture is taken to be like. ``"global"``: each channel a matrix of low rank. Then

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from edlrr_cli.metrics import psnr
-from edlrr_cli.tasks import auto, windows
-from edlrr_cli.tasks.config import Config
-from edlrr_cli.tasks.fill import fill
-from edlrr_cli.tasks.inpaint import inpaint, inpaint_each
-from edlrr_cli.tasks.restore import _factor, _quality, restore
+from edlrr_cli.tasks.inpaint import auto, windows
+from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.fill import fill
+from edlrr_cli.tasks.inpaint.restore import _factor, _quality, restore
+from edlrr_cli.tasks.inpaint.whole.completion import inpaint, inpaint_each
+from edlrr_cli.tasks.inpaint.windows import restore_in_windows, windows_of
 from edlrr_cli.tasks.threads import map_in_threads
-from edlrr_cli.tasks.windows import restore_in_windows, windows_of
 
 
 def waves(height, width):
@@ -154,7 +154,7 @@ def test_the_time_budget_is_of_the_whole_picture(monkeypatch, small_windows, str
         return inpaint_each(pictures, config)
 
     monkeypatch.setattr(auto, "inpaint_each", slow_at_first)
-    monkeypatch.setattr("edlrr_cli.tasks.restore._threads_for", lambda device, num_windows: 1)
+    monkeypatch.setattr("edlrr_cli.tasks.inpaint.restore._threads_for", lambda device, num_windows: 1)
     result = restore(image, known, Config(quality="fast", steps=20, time_budget=0.5))
     assert max(budgets[1:]) < 1e-6 < budgets[0]
     assert len(budgets) == len(windows.windows_of(known)) > 2
@@ -244,7 +244,7 @@ def test_a_draft_by_a_smaller_picture_fills_wide_holes(monkeypatch):
         image.shape[:2], *((top, left, 24) for top in range(60, 560, 90) for left in range(60, 480, 90))
     )
     damaged = np.where(hole[..., None], 0.0, image)
-    monkeypatch.setattr("edlrr_cli.tasks.restore._DRAFT_PX", 1e5)
+    monkeypatch.setattr("edlrr_cli.tasks.inpaint.restore._DRAFT_PX", 1e5)
     result = restore(damaged, ~hole, Config(quality="draft"))
     shares = dict(result.shares)
     assert set(shares) == {"biharmonic", "smaller"}
@@ -258,7 +258,7 @@ def test_a_draft_by_a_smaller_picture_fills_wide_holes(monkeypatch):
 
 @pytest.mark.parametrize("shape", [(600, 12), (600, 60)])
 def test_a_part_of_which_nothing_is_known_in_the_smaller_picture_keeps_its_size(monkeypatch, shape):
-    monkeypatch.setattr("edlrr_cli.tasks.restore._factor", lambda known, windows: 8)
+    monkeypatch.setattr("edlrr_cli.tasks.inpaint.restore._factor", lambda known, windows: 8)
     known = np.ones(shape, bool)
     known[:200:3, ::3] = False  # scattered in one window, and elsewhere not
     image = waves(*shape)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edlrr_cli.metrics import psnr
-from edlrr_cli.tasks.config import Config
-from edlrr_cli.tasks.restore import restore
+from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.restore import restore
 
 FAST = Config(quality="fast")
 

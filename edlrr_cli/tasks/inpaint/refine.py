@@ -14,14 +14,14 @@ from torch import Tensor
 
 from edlrr_cli.baselines.channels import as_channels, to_pixels
 from edlrr_cli.errors import UsageError
-from edlrr_cli.tasks.config import Config
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.device import resolve_device
-from edlrr_cli.tasks.picture import Damaged, Pixels, Progress
-from edlrr_cli.tasks.priors import local_windows, similar_patches
-from edlrr_cli.tasks.priors.local_windows import lower_window_ranks
-from edlrr_cli.tasks.priors.network import denoise_holes
-from edlrr_cli.tasks.priors.similar_patches import lower_group_ranks
+from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.picture import Damaged, Pixels, Progress
+from edlrr_cli.tasks.inpaint.priors import local_windows, similar_patches
+from edlrr_cli.tasks.inpaint.priors.local_windows import lower_window_ranks
+from edlrr_cli.tasks.inpaint.priors.network import denoise_holes
+from edlrr_cli.tasks.inpaint.priors.similar_patches import lower_group_ranks
 
 _log = logging.getLogger(__name__)
 

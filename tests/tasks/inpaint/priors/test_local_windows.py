@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from edlrr_cli.metrics import psnr
-from edlrr_cli.tasks.fill import fill
-from edlrr_cli.tasks.priors import local_windows
-from edlrr_cli.tasks.priors.local_windows import Effort, _factors, _windows_at, lower_window_ranks
-from edlrr_cli.tasks.priors.majorizer import Majorizer, errors_of
+from edlrr_cli.tasks.inpaint.fill import fill
+from edlrr_cli.tasks.inpaint.priors import local_windows
+from edlrr_cli.tasks.inpaint.priors.local_windows import Effort, _factors, _windows_at, lower_window_ranks
+from edlrr_cli.tasks.inpaint.priors.majorizer import Majorizer, errors_of
 
 
 def tensor(pixels):

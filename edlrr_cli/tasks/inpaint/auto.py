@@ -10,14 +10,14 @@ import numpy as np
 import torch
 
 from edlrr_cli.baselines.channels import as_channels, to_pixels
-from edlrr_cli.tasks.config import Config
-from edlrr_cli.tasks.fill import fill
-from edlrr_cli.tasks.holdout import held_out
-from edlrr_cli.tasks.inpaint import inpaint_each
-from edlrr_cli.tasks.mixture import Mixture, mix
-from edlrr_cli.tasks.picture import Bools, Damaged, Pixels, Result, psnr_of
-from edlrr_cli.tasks.refine import Refiner
-from edlrr_cli.tasks.shrink import enlarged, is_enough_left, shrunk, wholly_known
+from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.fill import fill
+from edlrr_cli.tasks.inpaint.holdout import held_out
+from edlrr_cli.tasks.inpaint.mixture import Mixture, mix
+from edlrr_cli.tasks.inpaint.picture import Bools, Damaged, Pixels, Result, psnr_of
+from edlrr_cli.tasks.inpaint.refine import Refiner
+from edlrr_cli.tasks.inpaint.shrink import enlarged, is_enough_left, shrunk, wholly_known
+from edlrr_cli.tasks.inpaint.whole.completion import inpaint_each
 from edlrr_cli.tasks.threads import map_in_threads
 
 Tried = dict[str, Pixels]

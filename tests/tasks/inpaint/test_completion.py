@@ -11,11 +11,11 @@ import edlrr_cli
 from edlrr_cli.errors import DeviceError, NumericsError, UsageError
 from edlrr_cli.lrr.names import REG_NAMES
 from edlrr_cli.metrics import psnr
-from edlrr_cli.tasks.config import Config
-from edlrr_cli.tasks.emphasis import Emphasis
-from edlrr_cli.tasks.fill import fill
-from edlrr_cli.tasks.holdout import held_out
-from edlrr_cli.tasks.inpaint import inpaint
+from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.fill import fill
+from edlrr_cli.tasks.inpaint.holdout import held_out
+from edlrr_cli.tasks.inpaint.whole.completion import inpaint
+from edlrr_cli.tasks.inpaint.whole.emphasis import Emphasis
 
 REGS = [name.replace("schatten-P", "schatten-0.5") for name in REG_NAMES]
 

@@ -7,10 +7,10 @@ import torch
 from edlrr_cli.cli.denoisers import load_denoiser
 from edlrr_cli.errors import UsageError
 from edlrr_cli.metrics import psnr
-from edlrr_cli.tasks.config import Config
-from edlrr_cli.tasks.fill import fill
-from edlrr_cli.tasks.priors.network import denoise_holes
-from edlrr_cli.tasks.restore import restore
+from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.fill import fill
+from edlrr_cli.tasks.inpaint.priors.network import denoise_holes
+from edlrr_cli.tasks.inpaint.restore import restore
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from edlrr_cli.lrr.majorizer import Majorizer
 from edlrr_cli.lrr.regularizer import lowrank_penalty
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import Scale, factor, largest_singular_value, resolve_scale
-from edlrr_cli.tasks.config import Config
-from edlrr_cli.tasks.emphasis import Emphasis
-from edlrr_cli.tasks.problem import Problem
+from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.whole.emphasis import Emphasis
+from edlrr_cli.tasks.inpaint.whole.problem import Problem
 
 # The continuation: sigma_1 / scale starts here, where every penalty is nearly linear, hence nearly convex.
 _X_START = 0.3

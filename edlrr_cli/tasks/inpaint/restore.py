@@ -12,16 +12,14 @@ import torch
 
 from edlrr_cli.baselines.channels import as_channels, to_pixels
 from edlrr_cli.errors import UsageError
-from edlrr_cli.tasks.auto import restore_by_all
-from edlrr_cli.tasks.config import Config
 from edlrr_cli.tasks.denoise.config import Config as Denoising
 from edlrr_cli.tasks.denoise.lowrank import denoise_lowrank
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.denoise.run import denoise_by_network
 from edlrr_cli.tasks.device import resolve_device
-from edlrr_cli.tasks.inpaint import effective_ranks, inpaint_each, noise_of
-from edlrr_cli.tasks.memory import in_batches, most_at_once
-from edlrr_cli.tasks.picture import (
+from edlrr_cli.tasks.inpaint.auto import restore_by_all
+from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.picture import (
     WINDOWS,
     Bools,
     Callback,
@@ -31,9 +29,11 @@ from edlrr_cli.tasks.picture import (
     Result,
     check_input,
 )
-from edlrr_cli.tasks.refine import Refiner
-from edlrr_cli.tasks.shrink import is_enough_left
-from edlrr_cli.tasks.windows import Window, is_small, num_px, restore_in_windows, windows_of
+from edlrr_cli.tasks.inpaint.refine import Refiner
+from edlrr_cli.tasks.inpaint.shrink import is_enough_left
+from edlrr_cli.tasks.inpaint.whole.completion import effective_ranks, inpaint_each, noise_of
+from edlrr_cli.tasks.inpaint.windows import Window, is_small, num_px, restore_in_windows, windows_of
+from edlrr_cli.tasks.memory import in_batches, most_at_once
 
 # A budget that is spent.
 _NO_TIME_S = 1e-9

@@ -11,7 +11,7 @@ import torch
 from edlrr_cli.baselines.registry import Params, default_params, run
 from edlrr_cli.baselines.result import Bools, Callback, Pixels
 from edlrr_cli.tasks.device import resolve_device
-from edlrr_cli.tasks.tuning import Tuning, tune
+from edlrr_cli.tasks.inpaint.tuning import Tuning, tune
 
 
 @dataclass(frozen=True, eq=False)

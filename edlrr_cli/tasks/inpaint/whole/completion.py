@@ -18,10 +18,9 @@ from torch import Tensor
 
 from edlrr_cli.adam import Adam
 from edlrr_cli.errors import NumericsError
-from edlrr_cli.tasks.config import Config
 from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
-from edlrr_cli.tasks.objective import Objective
-from edlrr_cli.tasks.picture import (
+from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.picture import (
     Bools,
     Callback,
     Damaged,
@@ -31,7 +30,8 @@ from edlrr_cli.tasks.picture import (
     check_input,
     psnr_of,
 )
-from edlrr_cli.tasks.problem import Problem
+from edlrr_cli.tasks.inpaint.whole.objective import Objective
+from edlrr_cli.tasks.inpaint.whole.problem import Problem
 
 _log = logging.getLogger(__name__)
 

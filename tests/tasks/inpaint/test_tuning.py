@@ -12,9 +12,9 @@ from edlrr_cli.baselines import untouched
 from edlrr_cli.baselines.registry import METHODS
 from edlrr_cli.baselines.result import Result
 from edlrr_cli.errors import NumericsError, UsageError
-from edlrr_cli.tasks.compared import inpaint_by
-from edlrr_cli.tasks.holdout import held_out
-from edlrr_cli.tasks.tuning import tune
+from edlrr_cli.tasks.inpaint.compared import inpaint_by
+from edlrr_cli.tasks.inpaint.holdout import held_out
+from edlrr_cli.tasks.inpaint.tuning import tune
 
 WHERE = {"device": torch.device("cpu"), "dtype": torch.float64}
 LEVEL = 0.5

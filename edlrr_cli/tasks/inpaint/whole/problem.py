@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from edlrr_cli.baselines.channels import as_channels, to_pixels
-from edlrr_cli.tasks.config import Config
 from edlrr_cli.tasks.device import resolve_device
-from edlrr_cli.tasks.fill import fill
-from edlrr_cli.tasks.holdout import held_out
-from edlrr_cli.tasks.picture import Bools, Damaged, Pixels
+from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.fill import fill
+from edlrr_cli.tasks.inpaint.holdout import held_out
+from edlrr_cli.tasks.inpaint.picture import Bools, Damaged, Pixels
 from edlrr_cli.tasks.threads import map_in_threads
 
 _TINY = 1e-12

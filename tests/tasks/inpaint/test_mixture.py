@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edlrr_cli.tasks.mixture import mix
+from edlrr_cli.tasks.inpaint.mixture import mix
 
 SHAPE = (80, 90, 3)
 

@@ -12,7 +12,7 @@ import torch
 from edlrr_cli.baselines.registry import METHODS, Params, default_params, run
 from edlrr_cli.baselines.result import Bools, Callback, Pixels
 from edlrr_cli.errors import NumericsError
-from edlrr_cli.tasks.holdout import held_out
+from edlrr_cli.tasks.inpaint.holdout import held_out
 
 SHARE = 0.05
 """Of the known pixels, hidden to compare the settings by."""

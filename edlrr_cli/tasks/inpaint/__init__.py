@@ -1,0 +1,1 @@
+"""Missing pixels, filled: by priors of a picture, judged by known pixels that were hidden."""

@@ -1,0 +1,1 @@
+"""The paper's matrix completion: each channel, as a whole, is a matrix of low rank."""
