@@ -15,6 +15,12 @@ def main() -> None:
         edlrr()
     except KeyboardInterrupt:  # before or after the boundary of the group
         sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as end:
+        if end.code != EXIT_INTERRUPTED:
+            raise
+        from edlrr_cli.cli.threads import exit_at_once
+
+        exit_at_once(EXIT_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -186,3 +186,22 @@ def test_completion_offers_names(monkeypatch):
     )
     assert "plain,laguerre-gamma" in ended.stdout
     assert "taylor" not in ended.stdout
+
+
+def test_an_interrupted_program_does_not_wait_for_its_threads():
+    """As of a large picture, whose windows are at work for seconds."""
+    code = """
+import sys, threading
+import edlrr_cli.cli.app, edlrr_cli.__main__
+from edlrr_cli.tasks.threads import NAME
+
+def interrupted():
+    threading.Thread(target=threading.Event().wait, name=NAME + "_0").start()
+    sys.stdout.write("told")
+    sys.exit(130)
+
+edlrr_cli.cli.app.edlrr = interrupted
+edlrr_cli.__main__.main()
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "told", "")

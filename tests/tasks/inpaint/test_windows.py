@@ -207,6 +207,24 @@ def test_calls_at_work_hear_that_nobody_waits_for_them(two_threads):
     assert stopped == [True]
 
 
+def test_after_ctrl_c_nobody_waits_for_calls_at_work(two_threads):
+    stop, at_work, released = Event(), Event(), Event()
+
+    def slow(item):
+        if item == 0:
+            at_work.wait(timeout=60)
+            raise KeyboardInterrupt
+        at_work.set()
+        return released.wait(timeout=60)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(map_in_threads(slow, [0, 1], num_threads=2, stop=stop))
+    assert stop.is_set()
+    assert not released.is_set()
+    assert torch.get_num_threads() == 2
+    released.set()
+
+
 @pytest.mark.parametrize(
     ("num_windows", "quality"), [(1, "balanced"), (3, "balanced"), (4, "fast"), (7, "fast"), (8, "draft")]
 )
