@@ -34,7 +34,7 @@ _STRIDE_PX, _NUM_STEPS = 4, 3
 # The error of the estimate that tau stands for, on [0, 1], at the start and at the end.
 _ERROR_START, _ERROR_END = 0.01, 0.002
 # Groups handled at once: on a CPU as many as its cache holds.
-_CHUNK = {"cpu": 512, "cuda": 8192}
+_CHUNK = {"cpu": 512, "cuda": 2048}
 
 
 def lower_group_ranks(

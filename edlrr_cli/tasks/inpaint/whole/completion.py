@@ -209,7 +209,8 @@ def effective_ranks(X: Tensor) -> list[float]:
 
     Source: Roy, Vetterli, "The effective rank", 2007.
     """
-    S = torch.nan_to_num(X.double())
+    # Of a GPU it would be the slowest step: singular values are found one matrix after another there.
+    S = torch.nan_to_num(X.double().cpu())
     S = S - S.mean((-2, -1), keepdim=True)
     sigma = torch.linalg.svdvals(S)
     share = sigma / sigma.sum(-1, keepdim=True).clamp_min(1e-12)
