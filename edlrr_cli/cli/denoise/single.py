@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from edlrr_cli.tasks.denoise.run import Result
 
 # Pictures up to this side may be denoised at once; larger ones keep a GPU busy by themselves.
-_SMALL_PX = 1024
+_SMALL_PX = 512
 # A bar for less would only flash up.
 _SILENT_S = 1.0
 
