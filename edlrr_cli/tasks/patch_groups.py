@@ -9,19 +9,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edlrr_cli.tasks.places import add_at, runs_of
+
 # Distances held at once; sorting them takes 40 bytes each.
 _MAX_NUMBERS = 2**23
 
 
 @dataclass(frozen=True, eq=False)
 class Groups:
-    """Where similar patches lie.
+    """Where similar patches lie in images.
 
     Attributes:
-        corners: Upper left pixels, as indices into the flattened image, shape (g, k), int64; in each row the
-            reference patch comes first, then the others by growing distance.
+        corners: Upper left pixels, as places (see `edlrr_cli.tasks.places`), shape (g, k), int64; in each row
+            the reference patch comes first, then the others by growing distance.
         patch_px: Side of the patches.
-        width_px: Of the image.
+        width_px: Of the images.
     """
 
     corners: Tensor
@@ -41,47 +43,43 @@ class Groups:
         for corners in torch.split(self.corners, size):
             yield Groups(corners, self.patch_px, self.width_px)
 
-    def gather(self, image: Tensor) -> Tensor:
-        """Return each group as a matrix with a patch in each column.
+    def gather(self, images: Tensor) -> Tensor:
+        """Return each group as a matrix with a patch in each row.
 
         Args:
-            image: Shape (c, h, w); or (c, b, h, w) of images one behind another. Not modified.
+            images: Shape (..., h, w, c), contiguous. Not modified.
 
         Returns:
-            Shape (g, c patch_px^2, k).
+            Shape (g, k, patch_px^2 c).
         """
-        values = image.flatten(1)[:, self._pixels()]
-        return values.transpose(0, 1).flatten(1, 2)
+        down = torch.arange(self.patch_px, device=self.corners.device) * self.width_px
+        return runs_of(images, self.corners[:, :, None] + down, self.patch_px).flatten(2)
 
     def add_to(self, total: Tensor, weight: Tensor, matrices: Tensor, trust: Tensor) -> None:
         """Add the patches, weighted, to where they lie; in place.
 
         Args:
-            total: Shape as of the image, contiguous; grows by trust times the patches.
-            weight: Shape of one channel, contiguous; grows by the trust.
+            total: Shape of the images, contiguous; grows by trust times the patches.
+            weight: Shape (..., h, w, 1), contiguous; grows by the trust.
             matrices: As `gather` returns them.
             trust: Weight of each group, shape (g,).
         """
-        self.add_patches(total, matrices, trust)
+        self.add_patches(total, matrices * trust[:, None, None])
         self.add_trust(weight, trust)
 
-    def add_patches(self, total: Tensor, matrices: Tensor, trust: Tensor) -> None:
+    def add_patches(self, total: Tensor, matrices: Tensor) -> None:
         """Add the patches alone; in place, arguments as in `add_to`."""
-        pixels = self._pixels()
-        patches = (matrices * trust[:, None, None]).reshape(len(matrices), len(total), *pixels.shape[1:])
-        total.view(len(total), -1).index_add_(1, pixels.flatten(), patches.transpose(0, 1).flatten(1))
+        add_at(total, self._pixels(), matrices)
 
     def add_trust(self, weight: Tensor, trust: Tensor) -> None:
         """Add the weights alone; in place, arguments as in `add_to`."""
         pixels = self._pixels()
-        weights = trust[:, None, None].expand(pixels.shape)
-        weight.view(-1).index_add_(0, pixels.flatten(), weights.flatten())
+        add_at(weight, pixels, trust[:, None, None].expand(pixels.shape))
 
     def _pixels(self) -> Tensor:
-        """Return the flat indices of all pixels, shape (g, patch_px^2, k)."""
+        """Return the places of all pixels, shape (g, k, patch_px^2)."""
         side = torch.arange(self.patch_px, device=self.corners.device)
-        within = (side[:, None] * self.width_px + side).flatten()
-        return self.corners[:, None, :] + within[:, None]
+        return self.corners[:, :, None] + (side[:, None] * self.width_px + side).flatten()
 
 
 def find_groups(

@@ -56,21 +56,21 @@ def test_a_group_has_no_more_than_a_corner_finds():
 
 @pytest.mark.parametrize("num_channels", [1, 3])
 def test_unmodified_groups_give_the_picture_back(num_channels):
-    image = torch.rand(num_channels, 23, 31, dtype=torch.float64)
-    total, weight = torch.zeros_like(image), torch.zeros_like(image[0])
-    for part in find_groups(image, patch_px=5, stride_px=4, search_px=6, num_similar=7):
+    image = torch.rand(23, 31, num_channels, dtype=torch.float64)
+    total, weight = torch.zeros_like(image), torch.zeros_like(image[..., :1])
+    for part in find_groups(image.permute(2, 0, 1), patch_px=5, stride_px=4, search_px=6, num_similar=7):
         for groups in part.chunks(10):
             trust = torch.rand(len(groups), dtype=torch.float64) + 0.5
             groups.add_to(total, weight, groups.gather(image), trust)
     torch.testing.assert_close(total / weight, image)
 
 
-def test_a_column_is_a_patch_with_all_its_channels():
-    image = torch.rand(3, 12, 14)
-    (groups,) = find_groups(image, patch_px=4, stride_px=3, search_px=3, num_similar=5)
+def test_a_row_is_a_patch_with_all_its_channels():
+    image = torch.rand(12, 14, 3)
+    (groups,) = find_groups(image.permute(2, 0, 1), patch_px=4, stride_px=3, search_px=3, num_similar=5)
     y, x = divmod(int(groups.corners[7, 2]), 14)
-    column = groups.gather(image)[7, :, 2]
-    assert torch.equal(column.view(3, 4, 4), image[:, y : y + 4, x : x + 4])
+    row = groups.gather(image)[7, 2]
+    assert torch.equal(row.view(4, 4, 3), image[y : y + 4, x : x + 4])
 
 
 def test_the_search_is_the_same_each_time_where_all_is_alike():

@@ -62,22 +62,24 @@ def denoise_lowrank(
         matrix rank minimization", 2012; the mean of both sides is ours.
     """
     h = make_function(reg, gamma)
-    estimate = image
+    noisy = image.permute(1, 2, 0).contiguous()
+    estimate = noisy
     for number in range(_NUM_PASSES):
-        estimate = _pass(image, estimate, sigma, h, number)
+        estimate = _pass(noisy, estimate, sigma, h, number)
         if progress is not None:
             progress(number + 1, _NUM_PASSES)
-    return estimate
+    return estimate.permute(2, 0, 1).contiguous()
 
 
 def _pass(image: Tensor, estimate: Tensor, sigma: float, h: Function, number: int) -> Tensor:
-    """Return the next estimate; the one given tells which patches are alike, and what to lean on."""
-    total, weight = torch.zeros_like(image), torch.zeros_like(image[0])
+    """Return the next estimate (h, w, c); the one given tells what patches are alike, and what to lean on."""
+    total, weight = torch.zeros_like(image), torch.zeros_like(image[..., :1])
+    num_channels = image.shape[2]
     patch_px = _LARGE_PATCH_PX if number and sigma > _LARGE_FROM else _PATCH_PX
-    patch_px = min(patch_px, *image.shape[1:])
-    num_later = _NUM_LATER if len(image) == 1 else _NUM_LATER_COLOUR
+    patch_px = min(patch_px, *image.shape[:2])
+    num_later = _NUM_LATER if num_channels == 1 else _NUM_LATER_COLOUR
     found = find_groups(
-        estimate,
+        estimate.permute(2, 0, 1).contiguous(),
         patch_px=patch_px,
         stride_px=min(_STRIDE_PX, patch_px),
         search_px=_SEARCH_PX,
@@ -86,21 +88,21 @@ def _pass(image: Tensor, estimate: Tensor, sigma: float, h: Function, number: in
         first_px=number % 2 * min(_STRIDE_PX, patch_px) // 2,
     )
     for groups in (chunk for part in found for chunk in part.chunks(_CHUNK)):
-        Y = groups.gather(image)
+        Y = groups.gather(image).mT
         if number == 0:
             offset = Y.mean(2, keepdim=True)
             X, trust = _shrunk(Y - offset, sigma, h)
         else:
-            S, offset = groups.gather(estimate), _levels(Y, len(image))
-            X, trust = _reweighted(Y - offset, S - _levels(S, len(image)), sigma, h)
-        groups.add_to(total, weight, X + offset, trust)
+            S, offset = groups.gather(estimate).mT, _levels(Y, num_channels)
+            X, trust = _reweighted(Y - offset, S - _levels(S, num_channels), sigma, h)
+        groups.add_to(total, weight, (X + offset).mT, trust)
     return total / weight
 
 
 def _levels(matrices: Tensor, num_channels: int) -> Tensor:
     """Return the mean of each channel of a group, shape (g, m, 1); shrinking it would darken the image."""
-    means = matrices.reshape(len(matrices), num_channels, -1).mean(2)
-    return means.repeat_interleave(matrices.shape[1] // num_channels, 1)[:, :, None]
+    means = torch.unflatten(matrices, 1, (-1, num_channels)).mean((1, 3))
+    return means.repeat(1, matrices.shape[1] // num_channels)[:, :, None]
 
 
 def _shrunk(noisy: Tensor, sigma: float, h: Function) -> tuple[Tensor, Tensor]:
@@ -117,6 +119,7 @@ def _shrunk(noisy: Tensor, sigma: float, h: Function) -> tuple[Tensor, Tensor]:
     Y = _wide(noisy)
     edge = _edge(Y, sigma)
     U, singular = _left(Y)
+    U = U.to(Y.dtype)
     kept = edge * shrunk_values(singular / edge, h)
     factors = (kept / singular.clamp_min(_TINY)).to(Y.dtype)
     X = (U * factors[:, None, :]) @ (U.mT @ Y)
@@ -146,9 +149,10 @@ def _reweighted(noisy: Tensor, estimate: Tensor, sigma: float, h: Function) -> t
     Y, S = _wide(noisy), _wide(estimate)
     edge = _edge(Y, sigma)
     U, singular = _left(S)
-    # What is left out here lies below the precision of pixels.
-    inverse = torch.where(singular > _CUTOFF * singular[:, -1:], 1 / singular, 0).to(S.dtype)
-    V = S.mT @ (U * inverse[:, None, :])
+    # What is left out here lies below the precision of pixels. The rest must stay orthogonal to what is a
+    # million times as large, so in float64.
+    inverse = torch.where(singular > _CUTOFF * singular[:, -1:], 1 / singular, 0)
+    U, V = U.to(S.dtype), (S.double().mT @ (U * inverse[:, None, :])).to(S.dtype)
     half = sigma * (_NOISE_SHARE * sum(Y.shape[1:]) / 2) ** 0.5
     # A penalty that is flat already at the noise leaves all above its bend, and nothing below.
     unit = _weights(singular.new_tensor(half / edge), h).clamp_min(_TINY)
@@ -194,10 +198,10 @@ def _edge(Y: Tensor, sigma: float) -> float:
 
 
 def _left(Y: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the left singular vectors, and the singular values in float64, by the Gram matrix."""
+    """Return the left singular vectors and the singular values, in float64, by the Gram matrix."""
     # In float64: it squares the condition number.
     eigenvalues, U = torch.linalg.eigh(Y.double() @ Y.double().mT)
-    return U.to(Y.dtype), eigenvalues.clamp_min(0).sqrt()
+    return U, eigenvalues.clamp_min(0).sqrt()
 
 
 def _wide(matrices: Tensor) -> Tensor:

@@ -18,8 +18,8 @@ def one_cycle(progress: float) -> float:
         rates", 2018, as in `torch.optim.lr_scheduler.OneCycleLR`, which counts steps and cannot count time.
 
     Example:
-        >>> [round(one_cycle(progress), 4) for progress in (0, 0.1, 0.55, 1)]
-        [0.04, 1.0, 0.5001, 0.0001]
+        >>> [round(one_cycle(progress), 3) for progress in (0, 0.1, 0.55, 1)]
+        [0.04, 1.0, 0.5, 0.0]
     """
     if progress < _WARM_UP:
         return _between(_START, 1.0, progress / _WARM_UP)

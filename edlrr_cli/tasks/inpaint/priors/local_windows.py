@@ -1,4 +1,4 @@
-"""Local windows: each a matrix with every patch of the window, channel by channel, in a column of its own.
+"""Local windows: each a matrix with every patch of the window, channel by channel, in a row of its own.
 
 Such a matrix, of Hankel structure, has the rank of the number of waves, edges and shades in the window, so it
 continues them into the hole.
@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from edlrr_cli.tasks.inpaint.priors.majorizer import Progress, errors_of, lower_penalty
 from edlrr_cli.tasks.inpaint.shrink import enlarged, is_enough_left, shrunk, wholly_known
+from edlrr_cli.tasks.places import add_at, runs_of
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ class _Windows:
     """Some windows of one size.
 
     Attributes:
-        places: Upper left pixels, as indices into the flattened images, shape (g,), int64.
+        places: Upper left pixels, shape (g,), int64; see `edlrr_cli.tasks.places`.
         side_px: Of the windows, (height, width).
         patch_px: Side of the patches.
         width_px: Of the images.
@@ -184,28 +185,29 @@ class _Windows:
     def __len__(self) -> int:
         return len(self.places)
 
-    def gather(self, image: Tensor) -> Tensor:
-        """Return the matrices, shape (g, patch_px^2, c k), k patches in a window."""
-        windows = image.flatten(1)[:, self._pixels()]
-        windows = torch.unflatten(windows, 2, self.side_px)
+    def gather(self, images: Tensor) -> Tensor:
+        """Return the matrices, shape (g, c k, patch_px^2), k patches in a window."""
+        height, width = self.side_px
+        down = torch.arange(height, device=self.places.device) * self.width_px
+        runs = runs_of(images, self.places[:, None] + down, width)
+        windows = torch.unflatten(runs, 2, (width, -1)).permute(0, 3, 1, 2).contiguous()
         patches = windows.unfold(2, self.patch_px, 1).unfold(3, self.patch_px, 1)
-        return patches.permute(1, 4, 5, 0, 2, 3).reshape(len(self), self.patch_px**2, -1)
+        # Copied by runs of patches beside one another, which are longer than those within a patch.
+        return patches.permute(0, 4, 5, 1, 2, 3).reshape(len(self), self.patch_px**2, -1).mT
 
-    def add_patches(self, total: Tensor, matrices: Tensor, trust: Tensor) -> None:
-        """Add the adjoint of `gather`, each matrix times its trust; in place."""
-        patches = torch.unflatten(matrices * trust[:, None, None], 2, (len(total), -1)).transpose(1, 2)
+    def add_patches(self, total: Tensor, matrices: Tensor) -> None:
+        """Add the adjoint of `gather`; in place."""
+        patches = torch.unflatten(matrices.mT, 2, (total.shape[-1], -1)).transpose(1, 2)
         windows = functional.fold(patches.flatten(1, 2), self.side_px, self.patch_px)
-        sums = windows.transpose(0, 1).flatten(1)
-        total.view(len(total), -1).index_add_(1, self._pixels().flatten(), sums)
+        add_at(total, self._pixels(), windows.permute(0, 2, 3, 1))
 
     def add_trust(self, weight: Tensor, trust: Tensor) -> None:
         """Add to each pixel the trust of every entry that is made of it; in place."""
         height, width = (side - self.patch_px + 1 for side in self.side_px)
-        ones = trust.new_ones(len(trust), self.patch_px**2, height * width)
-        self.add_patches(weight[None], ones, trust)
+        self.add_patches(weight, trust[:, None, None].expand(-1, height * width, self.patch_px**2))
 
     def _pixels(self) -> Tensor:
-        """Return the flat indices of all pixels, shape (g, side_px^2)."""
+        """Return the places of all pixels, shape (g, side_px^2)."""
         down, across = (torch.arange(side, device=self.places.device) for side in self.side_px)
         return self.places[:, None] + (down[:, None] * self.width_px + across).flatten()
 

@@ -2,9 +2,8 @@
 
     min_X  sum_g c_g R(P_g X),   R(S) = sum_i log(sigma_i(S)^2 + tau^2)
 
-P_g takes matrix g out of the image, and the mean of its columns off. Images of one size are one batch; here
-their channels come first, shape (c, b, h, w), so that an index into a flattened channel is a place in one of
-them.
+P_g takes matrix g out of the image, and the mean of its rows off. Images of one size are one batch; here
+their channels come last, shape (b, h, w, c).
 """
 
 from __future__ import annotations
@@ -27,23 +26,26 @@ Progress = Callable[[int, int, int, float, Tensor], None]
 
 
 class Matrices(Protocol):
-    """Some matrices of one size, made of the pixels of images of shape (c, b, h, w), each of one of them."""
+    """Some matrices of one size, made of the pixels of images of shape (b, h, w, c), each of one of them."""
 
     @property
     def places(self) -> Tensor:
-        """Return a pixel of each, as an index into the flattened images, shape (g,)."""
+        """Return a pixel of each, by its place (see `edlrr_cli.tasks.places`), shape (g,)."""
 
     def __len__(self) -> int:
         """Return how many there are."""
 
-    def gather(self, image: Tensor) -> Tensor:
-        """Return them, shape (g, m, k); linear in the images."""
+    def gather(self, images: Tensor) -> Tensor:
+        """Return them, shape (g, k, m); linear in the images."""
 
-    def add_patches(self, total: Tensor, matrices: Tensor, trust: Tensor) -> None:
-        """Add the adjoint of `gather` to images, each matrix times its trust, shape (g,); in place."""
+    def add_patches(self, total: Tensor, matrices: Tensor) -> None:
+        """Add the adjoint of `gather` to images; in place."""
 
     def add_trust(self, weight: Tensor, trust: Tensor) -> None:
-        """Add to each pixel, shape (b, h, w), the trust of every entry that is made of it; in place."""
+        """Add to each pixel, shape (b, h, w, 1), the trust of every matrix that it is in; in place.
+
+        A pixel that several entries are made of has it as often.
+        """
 
 
 def errors_of(
@@ -86,7 +88,7 @@ def lower_penalty(
     Args:
         images: Shape (b, c, h, w), floating; the missing pixels are the start. Not modified.
         known: Shape (b, h, w), bool, True = known pixel; they keep their values.
-        matrices_of: Returns the matrices for images (c, b, h, w) and the number of the round, from 0.
+        matrices_of: Returns the matrices for images (b, h, w, c) and the number of the round, from 0.
         errors: Shape (num_rounds, b): the errors of the images, on [0, 1], that tau stands for.
         num_steps: Of conjugate gradients in a round.
         progress: Told of each round.
@@ -97,7 +99,8 @@ def lower_penalty(
 
     Source: Mohan, Fazel, "Iterative reweighted algorithms for matrix rank minimization", 2012.
     """
-    X, hole = images.transpose(0, 1).clone(memory_format=torch.contiguous_format), ~known
+    X = images.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format)
+    hole = ~known[..., None]
     for number, error in enumerate(errors):
         if time_left is not None and not time_left():
             break
@@ -105,31 +108,31 @@ def lower_penalty(
         X = majorizer.minimised(X, hole, num_steps)
         if progress is not None:
             for index, penalty in enumerate(majorizer.penalty.tolist()):
-                progress(index, number + 1, len(errors), penalty, X[:, index])
-    return X.transpose(0, 1)
+                progress(index, number + 1, len(errors), penalty, X[index].permute(2, 0, 1))
+    return X.permute(0, 3, 1, 2).contiguous()
 
 
 @dataclass(frozen=True, eq=False)
 class _Weighted:
-    """Matrices with tau^2 W_g, of their smaller side, shape (g, n, n), and c_g, shape (g,)."""
+    """Matrices with c_g tau^2 W_g, of their smaller side, shape (g, n, n)."""
 
     matrices: Matrices
     weights: Tensor
-    trust: Tensor
-    of_rows: bool
+    among_rows: bool
 
     def product(self, X: Tensor) -> Tensor:
-        """Return tau^2 W_g P_g X or P_g X tau^2 W_g, whichever fits, less its mean column."""
+        """Return c_g tau^2 W_g P_g X or P_g X c_g tau^2 W_g, whichever fits, less its mean row."""
         S = self.matrices.gather(X)
-        # Among columns the weights take the mean off themselves.
-        return _centred(self.weights @ S) if self.of_rows else S @ self.weights
+        if self.among_rows:  # these weights take the mean off themselves
+            return self.weights @ S
+        return _centred((self.weights @ S.mT).mT)
 
 
 class Majorizer:
-    """sum_g c_g tau^2 tr(S_g W_g S_g^T), which has the gradient of the penalty at X, but for a factor.
+    """sum_g c_g tau^2 tr(S_g^T W_g S_g), which has the gradient of the penalty at X, but for a factor.
 
     Args:
-        X: Images, shape (c, b, h, w).
+        X: Images, shape (b, h, w, c), contiguous.
         matrices: Their matrices.
         error: Of each image, on [0, 1], that tau stands for, shape (b,).
 
@@ -138,18 +141,18 @@ class Majorizer:
     """
 
     def __init__(self, X: Tensor, matrices: Sequence[Matrices], error: Tensor) -> None:
-        self.penalty = X.new_zeros(X.shape[1])
-        self._cover = torch.zeros_like(X[0])
+        self.penalty = X.new_zeros(len(X))
+        self._cover = torch.zeros_like(X[..., :1])
         self._parts = [self._weighted(X, some, error) for some in matrices]
 
     def _weighted(self, X: Tensor, matrices: Matrices, error: Tensor) -> _Weighted:
         S = _centred(matrices.gather(X))
-        image = matrices.places // X[0, 0].numel()
+        image = matrices.places // X[0, ..., 0].numel()
         # As large as the largest singular value of so much noise, nearly.
         tau = error[image] * (S.shape[1] ** 0.5 + S.shape[2] ** 0.5)
         tau2 = (_RESOLUTION * S.square().sum((1, 2))).clamp_min(tau**2)[:, None]
-        of_rows = S.shape[1] < S.shape[2]
-        gram = S @ S.mT if of_rows else S.mT @ S
+        among_rows = S.shape[1] <= S.shape[2]
+        gram = S @ S.mT if among_rows else S.mT @ S
         gram.diagonal(dim1=1, dim2=2).add_(tau2)
         L = torch.linalg.cholesky(gram)
         weights = tau2[..., None] * torch.cholesky_inverse(L)
@@ -158,9 +161,9 @@ class Majorizer:
         logs = 2 * L.diagonal(dim1=1, dim2=2).log().sum(1)
         self.penalty.index_add_(0, image, trust * logs)
         matrices.add_trust(self._cover, trust)
-        if not of_rows:
+        if among_rows:
             weights = _centred(_centred(weights).mT)
-        return _Weighted(matrices, weights, trust, of_rows)
+        return _Weighted(matrices, trust[:, None, None] * weights, among_rows)
 
     def minimised(self, X: Tensor, hole: Tensor, num_steps: int) -> Tensor:
         """Take steps of conjugate gradients from X on the missing pixels, preconditioned by the cover."""
@@ -179,17 +182,17 @@ class Majorizer:
         return X
 
     def _gradient(self, X: Tensor) -> Tensor:
-        """Return sum_g c_g P_g^T (P_g X) tau^2 W_g: half the gradient, linear in X."""
+        """Return sum_g c_g P_g^T tau^2 W_g (P_g X): half the gradient, linear in X."""
         total = torch.zeros_like(X)
         for part in self._parts:
-            part.matrices.add_patches(total, part.product(X), part.trust)
+            part.matrices.add_patches(total, part.product(X))
         return total
 
 
 def _product(X: Tensor, Y: Tensor) -> Tensor:
-    """Return the inner product of each pair of images, shape (1, b, 1, 1)."""
-    return (X * Y).sum((0, 2, 3), keepdim=True)
+    """Return the inner product of each pair of images, shape (b, 1, 1, 1)."""
+    return (X * Y).sum((1, 2, 3), keepdim=True)
 
 
 def _centred(S: Tensor) -> Tensor:
-    return S - S.mean(2, keepdim=True)
+    return S - S.mean(1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Groups of similar patches: each a matrix with a patch, all channels together, in each column."""
+"""Groups of similar patches: each a matrix with a patch, all channels together, in each row."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _groups_at(X: Tensor, hole: Tensor, matching: int, effort: Effort) -> list[G
     """Return the groups that have a missing pixel; every second grid lies between the others' patches.
 
     Args:
-        X: Shape (c, b, h, w).
+        X: Shape (b, h, w, c).
         hole: Shape (b, h, w), True = missing pixel.
         matching: Number of the grid.
         effort: Which groups.
@@ -94,7 +94,7 @@ def _groups_at(X: Tensor, hole: Tensor, matching: int, effort: Effort) -> list[G
     return [
         _behind(groups, index * hole[0].numel())
         for index in range(len(hole))
-        for groups in _groups_of_one(X[:, index], hole[index], matching, effort)
+        for groups in _groups_of_one(X[index], hole[index], matching, effort)
     ]
 
 
@@ -102,14 +102,14 @@ def _groups_of_one(X: Tensor, hole: Tensor, matching: int, effort: Effort) -> It
     patch_px = min(effort.patch_px, *hole.shape)
     stride_px = min(_STRIDE_PX, patch_px)
     found = find_groups(
-        X,
+        X.permute(2, 0, 1).contiguous(),
         patch_px=patch_px,
         stride_px=stride_px,
         search_px=effort.search_px,
         num_similar=effort.num_similar,
         first_px=matching % 2 * (stride_px // 2),
     )
-    missing = hole.to(X.dtype)[None]
+    missing = hole.to(X.dtype)[..., None]
     for groups in (chunk for part in found for chunk in part.chunks(_CHUNK[hole.device.type])):
         touched = groups.gather(missing).amax((1, 2)) > 0
         if touched.any():

@@ -74,12 +74,21 @@ def test_a_flat_picture_stays_flat():
     assert torch.allclose(alone(X, known), X, atol=1e-6)
 
 
+def trust_of(matrices, error):
+    """1 / (1 + rank), the rank by singular values in float64, smoothed by tau."""
+    S = matrices.double()
+    S = S - S.mean(1, keepdim=True)
+    tau = error * (S.shape[1] ** 0.5 + S.shape[2] ** 0.5)
+    squares = torch.linalg.svdvals(S) ** 2
+    return 1 / (1 + (squares / (squares + tau**2)).sum(1))
+
+
 def penalty(X, groups, trusts, error):
     """The definition, by singular values in float64."""
     total = 0.0
     for some, trust in zip(groups, trusts, strict=True):
         S = some.gather(X.double())
-        S = S - S.mean(2, keepdim=True)
+        S = S - S.mean(1, keepdim=True)
         tau = error * (S.shape[1] ** 0.5 + S.shape[2] ** 0.5)
         logs = (torch.linalg.svdvals(S) ** 2 + tau**2).log().sum(1)
         total += float((trust.double() * logs).sum())
@@ -89,10 +98,10 @@ def penalty(X, groups, trusts, error):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_majorizer_is_of_the_penalty(channels):
     start, known = damaged(rings(32, channels))
-    start, known = start[:, None], known[None]
-    groups, error = _groups_at(start, ~known, 0, EFFORT), 0.01
+    start, hole = start.permute(1, 2, 0)[None].contiguous(), ~known[None]
+    groups, error = _groups_at(start, hole, 0, EFFORT), 0.01
     majorizer = Majorizer(start, groups, torch.tensor([error]))
-    trusts = [part.trust for part in majorizer._parts]
+    trusts = [trust_of(some.gather(start), error) for some in groups]
     exact = penalty(start, groups, trusts, error)
     assert float(majorizer.penalty) == pytest.approx(exact, rel=1e-4)
 
@@ -107,7 +116,7 @@ def test_the_majorizer_is_of_the_penalty(channels):
     )
     assert slope == pytest.approx((ahead - behind) / (2 * by), rel=1e-2)
     # What minimises the majorizer lowers the penalty.
-    assert penalty(majorizer.minimised(start, ~known, 3), groups, trusts, error) < exact
+    assert penalty(majorizer.minimised(start, hole[..., None], 3), groups, trusts, error) < exact
 
 
 @pytest.mark.parametrize("content", ["edges", "noise"])
@@ -116,7 +125,7 @@ def test_a_gram_matrix_in_float32_is_enough(content):
     generator = torch.Generator().manual_seed(0)
     edges = (torch.arange(64) // 30 % 2).expand(64, 64)
     noise = torch.randint(2, (64, 64), generator=generator)
-    X = {"edges": edges, "noise": noise}[content].float().expand(3, 1, 64, 64).contiguous()
+    X = {"edges": edges, "noise": noise}[content].float()[None, :, :, None].expand(1, 64, 64, 3).contiguous()
     hole = torch.zeros(1, 64, 64, dtype=torch.bool)
     hole[:, ::2, ::3] = True
     groups = _groups_at(X, hole, 0, EFFORT)
@@ -128,7 +137,7 @@ def test_a_gram_matrix_in_float32_is_enough(content):
 def test_groups_without_a_hole_are_left_out():
     known = torch.ones(64, 64, dtype=torch.bool)
     X = tensor(rings(64))
-    assert _groups_at(X[:, None], ~known[None], 0, EFFORT) == []
+    assert _groups_at(X.permute(1, 2, 0)[None].contiguous(), ~known[None], 0, EFFORT) == []
     assert torch.equal(alone(X, known), X)
 
 
