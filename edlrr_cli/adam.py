@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
+_TINY = 1e-30
+
 
 class Adam:
     """Adam for one tensor, moved in place.
@@ -20,7 +22,8 @@ class Adam:
 
     def __init__(self, Z: Tensor, *, beta2: float, eps: float) -> None:
         self._Z, self._beta2, self._eps = Z, beta2, eps
-        self._mean, self._square = torch.zeros_like(Z), torch.zeros_like(Z)
+        # The root of 0 takes ten times as long as another; this one is far below any ``eps``.
+        self._mean, self._square = torch.zeros_like(Z), torch.full_like(Z, _TINY)
         self._count = torch.tensor(0.0)
 
     @torch.no_grad()

@@ -60,6 +60,11 @@ class Problem:
             )
         )
         self.start = self.tensor(self.filled)
+        # Products with 0 and 1 take a tenth of the time of `torch.where`.
+        kept = self._observed & self.is_exact[:, None, None, None]
+        self._seen, self._free = self._observed.to(self.Y), (~kept).to(self.Y)
+        self._observed_Y = torch.where(self._observed, self.Y, 0.0)
+        self._kept = torch.where(kept, self.Y, 0.0)
 
     def tensor(self, images: Sequence[Pixels]) -> Tensor:
         """Return the channels (b, c, h, w), float32, on the device; what no picture can show is 0."""
@@ -69,13 +74,11 @@ class Problem:
 
     def compose(self, Z: Tensor) -> Tensor:
         """Return the images of a variable: known pixels put back where they are exact."""
-        if self.all_exact:
-            return torch.where(self._observed, self.Y, Z)
-        return torch.where(self._observed & self.is_exact[:, None, None, None], self.Y, Z)
+        return torch.addcmul(self._kept, Z, self._free)
 
     def data_term(self, X: Tensor) -> Tensor:
         """Return ||P(X) - P(Y)||_F^2, summed over the channels, shape (b,)."""
-        return (torch.where(self._observed, X - self.Y, 0.0) ** 2).sum((1, 2, 3))
+        return (X * self._seen - self._observed_Y).square().sum((1, 2, 3))
 
     def held_out_rmse(self, X: Tensor) -> list[float | None]:
         """Return the root mean square errors on the hidden known pixels, None where there are none."""
