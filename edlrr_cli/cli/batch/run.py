@@ -42,9 +42,9 @@ class Work:
         line_of: Returns what people read of a record, beside the names of the files.
         as_json: Print one JSON object a picture on stdout.
         quiet: Print no lines; errors remain.
-        stages: The same as the call, in stages; for work on several inputs at once.
         check: Raises `OutputError` for an output, and its input, that would be refused; for work that may
             be repeated, and then replaces what is there.
+        stages: The same as the call, in stages; for work on several inputs at once.
         find: Returns the inputs that names stand for.
         is_many: Whether names stand for any number of them.
         is_done: Whether an output is there as a whole.
