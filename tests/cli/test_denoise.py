@@ -249,7 +249,7 @@ def test_what_is_refused_costs_no_import_of_torch(noisy, tmp_path):
 @pytest.mark.parametrize(("patience_s", "drawn"), [(0, True), (60, False)])
 def test_a_terminal_sees_the_progress_of_what_takes_long(run, noisy, monkeypatch, patience_s, drawn):
     monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda self: True, raising=False)
-    monkeypatch.setattr("edlrr_cli.cli.denoise.single._SILENT_S", patience_s)
+    monkeypatch.setattr("edlrr_cli.cli.denoise.stages._SILENT_S", patience_s)
     result = run("denoise", noisy, "--method", "lrr")
     assert result.exit_code == 0
     assert ("part" in result.stderr) == drawn

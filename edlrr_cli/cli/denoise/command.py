@@ -15,7 +15,7 @@ from edlrr_cli.cli.batch.options import Batch, Place, batch_options
 from edlrr_cli.cli.batch.outcome import Record
 from edlrr_cli.cli.batch.run import Work
 from edlrr_cli.cli.denoise.options import denoising_options, resolve
-from edlrr_cli.cli.denoise.single import STAGES, Experiment, Files, Task, denoise_file
+from edlrr_cli.cli.denoise.stages import STAGES, Experiment, Files, Task, denoise_file
 from edlrr_cli.cli.encoding import encoding_options
 from edlrr_cli.cli.options import FILE, common_options, page_option, report_options
 from edlrr_cli.cli.report.page import Kind

@@ -16,7 +16,7 @@ from edlrr_cli.media.figure import comparison_panels, write_figure
 from edlrr_cli.metrics import psnr, ssim
 
 if TYPE_CHECKING:
-    from edlrr_cli.cli.denoise.single import Experiment, Files
+    from edlrr_cli.cli.denoise.stages import Experiment, Files
     from edlrr_cli.cli.targets import Targets
     from edlrr_cli.tasks.denoise.config import Config
     from edlrr_cli.tasks.denoise.run import Result

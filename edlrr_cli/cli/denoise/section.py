@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edlrr_cli.cli.denoise.report import denoise_lines
-from edlrr_cli.cli.denoise.single import Experiment, with_noise
+from edlrr_cli.cli.denoise.stages import Experiment, with_noise
 from edlrr_cli.cli.report.section import Comparison, Layer, Section
 from edlrr_cli.media.images import read_picture, read_reference
 from edlrr_cli.media.preview import preview

@@ -16,7 +16,7 @@ from edlrr_cli.cli.batch.outcome import Record
 from edlrr_cli.cli.batch.run import Work
 from edlrr_cli.cli.encoding import encoding_options
 from edlrr_cli.cli.inpaint.files import Files
-from edlrr_cli.cli.inpaint.single import STAGES, Task, restore_file
+from edlrr_cli.cli.inpaint.stages import STAGES, Task, restore_file
 from edlrr_cli.cli.options import FILE, PRESET, common_options, page_option, report_options, setting_options
 from edlrr_cli.cli.report.page import Kind
 from edlrr_cli.cli.settings import Settings, preset_names, resolve
