@@ -60,6 +60,12 @@ def as_json_text(record: dict[str, Any]) -> str:
     return json.dumps(finite, allow_nan=False)
 
 
+def log_notes(subject: object, notes: Iterable[str]) -> None:
+    """Print on stderr what the user should know about one input, a line each."""
+    for note in notes:
+        echo(f"{subject}: {note}", err=True)
+
+
 def draws_progress(*, quiet: bool) -> bool:
     """Whether a bar may be drawn: on a terminal, if it can go back in its line."""
     return not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

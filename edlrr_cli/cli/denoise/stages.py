@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from edlrr_cli.cli.batch.outcome import Record
 from edlrr_cli.cli.batch.together import Stages
 from edlrr_cli.cli.denoisers import load_denoiser
 from edlrr_cli.cli.memory import or_on_cpu
 from edlrr_cli.cli.settings import NOISE_LEVELS
 from edlrr_cli.cli.targets import Targets
-from edlrr_cli.cli.tell import draws_progress
+from edlrr_cli.cli.tell import draws_progress, log_notes
 from edlrr_cli.cli.threads import spin_briefly
 
 if TYPE_CHECKING:
@@ -89,11 +87,13 @@ class Inputs:
         picture: As it is in the file.
         noisy: Its pixels, with the noise of an experiment.
         clean: Pixels without noise, if they are known.
+        notes: What the user should know about the file, one phrase each.
     """
 
     picture: Picture
     noisy: NDArray[np.float64]
     clean: NDArray[np.float64] | None
+    notes: list[str]
 
 
 def denoise_file(task: Task) -> Record:
@@ -117,10 +117,14 @@ def _read(task: Task) -> Inputs:
     check_output(targets.output, overwrite=targets.overwrite, like=picture, encoding=targets.encoding)
     clean = None if files.reference is None else read_reference(files.reference, picture)
     noisy, clean = with_noise(picture, clean, task.experiment)
+    notes = [*picture.notes, *_notes(task.experiment)]
+    _log_notes(task, notes)
+    return Inputs(picture, noisy, clean, notes)
+
+
+def _log_notes(task: Task, notes: Sequence[str]) -> None:
     if not task.quiet:
-        for note in (*picture.notes, *_notes(task.experiment)):
-            click.echo(f"{files.image}: {note}", err=True)
-    return Inputs(picture, noisy, clean)
+        log_notes(task.files.image, notes)
 
 
 def _shape_of(task: Task, inputs: Inputs) -> tuple[int, ...] | None:
@@ -162,8 +166,10 @@ def _write(task: Task, inputs: Inputs, result: Result) -> Record:
         overwrite=targets.overwrite,
         encoding=targets.encoding,
     )
+    _log_notes(task, result.notes)
     pictures = Pictures(inputs.noisy, as_written(result.pixels, inputs.picture), inputs.clean)
     record = denoise_record(task.files, targets, task.config, task.experiment, result, pictures)
+    record["notes"] = [*inputs.notes, *result.notes]
     if targets.figure is not None:
         write_comparison(targets.figure, pictures, record, overwrite=targets.overwrite)
     return record

@@ -44,13 +44,16 @@ class Inputs:
         picture: The damaged picture.
         mask: Which of its pixels are known.
         reference: Clean pixels of the picture's shape, or None.
-        notes: What the user should know about the files.
     """
 
     picture: Picture
     mask: MaskReading
     reference: NDArray[np.float64] | None
-    notes: list[str]
+
+    @property
+    def notes(self) -> list[str]:
+        """Return what the user should know about the files, one phrase each."""
+        return [*self.picture.notes, f"mask: {self.mask.evidence}"]
 
 
 def read_inputs(files: Files, mask_settings: MaskSettings) -> Inputs:
@@ -75,7 +78,5 @@ def read_inputs(files: Files, mask_settings: MaskSettings) -> Inputs:
         dilate=mask_settings.dilate,
     )
     picture = picture.within(mask.known)
-    notes = [f"{files.image}: {note}" for note in picture.notes] + [f"{files.mask}: {mask.evidence}"]
-    if files.reference is None:
-        return Inputs(picture, mask, None, notes)
-    return Inputs(picture, mask, read_reference(files.reference, picture), notes)
+    reference = None if files.reference is None else read_reference(files.reference, picture)
+    return Inputs(picture, mask, reference)

@@ -75,6 +75,7 @@ def inpaint_record(
         "error_map_white": None,
         **_quality(inputs, written),
         **_particulars(result),
+        "notes": [*inputs.notes, *result.notes],
         "settings": settings.as_record(),
         "version": __version__,
     }

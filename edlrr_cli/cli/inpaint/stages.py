@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from edlrr_cli.cli.batch.outcome import Record
 from edlrr_cli.cli.batch.together import Stages
 from edlrr_cli.cli.denoisers import load_denoiser
@@ -19,7 +17,7 @@ from edlrr_cli.cli.inpaint.history import History
 from edlrr_cli.cli.memory import or_on_cpu
 from edlrr_cli.cli.settings import NOISE_LEVELS, Settings
 from edlrr_cli.cli.targets import Targets
-from edlrr_cli.cli.tell import draws_progress
+from edlrr_cli.cli.tell import draws_progress, log_notes
 from edlrr_cli.cli.threads import spin_briefly
 from edlrr_cli.errors import UsageError
 
@@ -68,8 +66,8 @@ def _read(task: Task) -> Inputs:
     Targets(*targets).check()
     inputs = read_inputs(files, task.settings.mask)
     if not task.quiet:
-        for note in inputs.notes:
-            click.echo(note, err=True)
+        log_notes(files.image, inputs.picture.notes)
+        log_notes(files.mask, [inputs.mask.evidence])
     return inputs
 
 
@@ -113,6 +111,8 @@ def _write(task: Task, inputs: Inputs, restored: Restored) -> Record:
     from edlrr_cli.media.save import as_written, save_picture
 
     files, (result, history) = task.files, restored
+    if not task.quiet:
+        log_notes(files.image, result.notes)
     save_picture(
         files.output,
         result.restored,

@@ -38,12 +38,14 @@ class Result:
         sigma: Noise level, given or estimated, on [0, 1].
         device: Computed on.
         seconds: Taken.
+        notes: What the user should know about the result, one phrase each.
     """
 
     pixels: NDArray[np.float64]
     sigma: float
     device: str
     seconds: float
+    notes: tuple[str, ...] = ()
 
 
 def denoise(

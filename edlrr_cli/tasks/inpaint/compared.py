@@ -26,6 +26,7 @@ class Compared:
         device: That was to compute on; a method without torch runs on the CPU all the same.
         params: Every parameter of the method.
         tuning: How they were chosen; None if they were not.
+        notes: What the user should know about the result, one phrase each.
     """
 
     restored: Pixels
@@ -35,6 +36,7 @@ class Compared:
     device: str
     params: Params
     tuning: Tuning | None
+    notes: tuple[str, ...] = ()
 
     @property
     def held_out_psnr(self) -> float | None:

@@ -87,6 +87,7 @@ class Result:
         noise: Standard deviation that the known pixels were taken to have, on [0, 1].
         shares: What was mixed, by name, and its mean share over the missing pixels; of the prior ``auto``.
         error: Expected root mean square error of each pixel, shape (h, w), on [0, 1]; of ``auto``.
+        notes: What the user should know about the result, one phrase each.
     """
 
     restored: Pixels
@@ -108,6 +109,7 @@ class Result:
     quality: str | None = None
     shares: tuple[tuple[str, float], ...] = ()
     error: Pixels | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def expected_psnr(self) -> float | None:
