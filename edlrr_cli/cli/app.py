@@ -17,6 +17,7 @@ from edlrr_cli import __version__
 from edlrr_cli.cli.groups import LazyGroup
 from edlrr_cli.cli.logs import log_from
 from edlrr_cli.cli.tell import Channel
+from edlrr_cli.cli.threads import settle_threads
 from edlrr_cli.errors import EXIT_FAILURE, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OK, EdlrrError
 
 _COMMANDS = {
@@ -101,6 +102,7 @@ class App(LazyGroup):
         picture; with ``--debug`` its traceback comes first.
         """
         channel = Channel()
+        settle_threads()
         log_from("warning")
         arguments = sys.argv[1:] if args is None else list(args)
         settings = {"prog_name": "edlrr", **settings, "standalone_mode": False}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import time
@@ -14,7 +13,7 @@ import click
 from edlrr_cli import __version__
 from edlrr_cli.cli.options import common_options
 from edlrr_cli.cli.tell import tell
-from edlrr_cli.cli.threads import spin_briefly
+from edlrr_cli.cores import available_cores
 from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK
 
 _PACKAGES = (
@@ -42,7 +41,6 @@ def doctor(*, as_json: bool) -> int:
 
     The exit code is 1 if the picture comes out wrong.
     """
-    spin_briefly()
     from edlrr_cli.media.images import readable_formats
 
     record = {
@@ -82,7 +80,7 @@ def _version(package: str) -> str | None:
 def _devices() -> Iterator[str]:
     import torch
 
-    yield f"cpu ({os.cpu_count()} cores, {torch.get_num_threads()} threads)"
+    yield f"cpu ({available_cores()} cores, {torch.get_num_threads()} threads)"
     for index in range(torch.cuda.device_count()):
         memory = torch.cuda.get_device_properties(index).total_memory / 2**30
         yield f"cuda:{index} ({torch.cuda.get_device_name(index)}, {memory:.0f} GiB)"

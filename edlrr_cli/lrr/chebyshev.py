@@ -31,10 +31,12 @@ def clenshaw(polynomial: Chebyshev, x: Tensor) -> Tensor:
     offset, factor = polynomial.mapparms()
     t: Tensor = float(offset) + float(factor) * x
     ahead, behind = torch.zeros_like(t), torch.zeros_like(t)
-    for c in polynomial.coef[:0:-1].tolist():
+    constant: float
+    constant, *others = polynomial.coef.tolist()  # torch.compile emulates reversed slices of arrays wrongly
+    for c in reversed(others):
         ahead, behind = c + 2 * t * ahead - behind, ahead
-    constant = float(polynomial.coef[0])
-    return constant + t * ahead - behind
+    total: Tensor = constant + t * ahead - behind
+    return total
 
 
 def fit(f: Callable[[Tensor], Tensor], x_max: float, rtol: float = 1e-13) -> Chebyshev:

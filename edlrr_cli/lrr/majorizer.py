@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 
 from edlrr_cli.errors import UsageError
+from edlrr_cli.lrr.pinv import require_shape
+from edlrr_cli.lrr.precision import at_least_float32, without_autocast
 from edlrr_cli.lrr.spectral import Function, Scale, factor, resolve_scale
 
 
@@ -23,7 +25,7 @@ class Majorizer:
     sigma is replaced by sqrt(sigma^2 + smoothing^2 sigma_1^2), since M is unbounded where sigma vanishes.
 
     Args:
-        X: X_0, shape (..., m, n), float32 or float64. Not modified.
+        X: X_0, shape (..., m, n), float32 or float64, or 16 bits, which become float32. Not modified.
         h: The function; see `edlrr_cli.lrr.series.make_function`.
         scale: Unit of the singular values, as in `lowrank_penalty`.
         smoothing: Relative to sigma_1, more than 0.
@@ -65,21 +67,37 @@ class Majorizer:
     ) -> None:
         if not smoothing > 0:
             raise UsageError(f"smoothing must be positive, got {smoothing}")
-        start = X.detach()
-        A, B = _or_identity(left, X.shape[-2], X), _or_identity(right, X.shape[-1], X)
+        start = at_least_float32(X.detach())
+        require_shape(start, name="X")
+        with without_autocast(start):
+            self._fit(start, h, scale, smoothing, backend, left, right)
+            self._offset = self.value.to(start.dtype) - (start * self._pull(start)).sum((-2, -1)) / 2
+
+    def _fit(
+        self,
+        start: Tensor,
+        h: Function,
+        scale: Scale,
+        smoothing: float,
+        backend: str,
+        left: Tensor | None,
+        right: Tensor | None,
+    ) -> None:
+        A, B = _or_identity(left, start.shape[-2], start), _or_identity(right, start.shape[-1], start)
         route = factor(A @ start @ B, h, backend)
         self.scale = resolve_scale(h, route.sigma_max, scale)
         self.value, M = route.weigh(h, self.scale, smoothing)
-        M = M.to(X.dtype)
-        on_rows = X.shape[-2] <= X.shape[-1]
+        M = M.to(start.dtype)
+        on_rows = start.shape[-2] <= start.shape[-1]
         self._left = A.mT @ M @ A if on_rows else None if left is None else A.mT @ A
         self._right = B @ M @ B.mT if not on_rows else None if right is None else B @ B.mT
-        self._offset = self.value.to(X.dtype) - (start * self._pull(start)).sum((-2, -1)) / 2
 
     def __call__(self, X: Tensor) -> Tensor:
         """Return q(X), shape (...), differentiable in X; X has the shape of X_0."""
+        X = at_least_float32(X)
         current = X.detach()
-        pull = self._pull(current)
+        with without_autocast(current):
+            pull = self._pull(current)
         return self._offset + (X * pull).sum((-2, -1)) - (current * pull).sum((-2, -1)) / 2
 
     def _pull(self, X: Tensor) -> Tensor:

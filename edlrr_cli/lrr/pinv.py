@@ -26,10 +26,20 @@ def require_matrix(S: Tensor, *, name: str = "S") -> None:
         Traceback (most recent call last):
         edlrr_cli.errors.UsageError: S: expected shape (..., m, n) with m, n >= 1, got (3,)
     """
+    require_shape(S, name=name)
+    require_finite(S, name=name)
+
+
+def require_shape(S: Tensor, *, name: str = "S") -> None:
+    """Refuse what has not the shape and dtype of a matrix; see `require_matrix`."""
     if S.ndim < 2 or 0 in S.shape[-2:]:
         raise UsageError(f"{name}: expected shape (..., m, n) with m, n >= 1, got {tuple(S.shape)}")
     if S.dtype not in (torch.float32, torch.float64):
         raise UsageError(f"{name}: expected dtype float32 or float64, got {S.dtype}", "convert it first")
+
+
+def require_finite(S: Tensor, *, name: str = "S") -> None:
+    """Refuse a matrix with NaN or Inf; see `require_matrix`."""
     S = S.detach()
     if not torch.isfinite(S.sum()) and not torch.isfinite(S).all():  # the sum is quick, and overflows rarely
         raise NumericsError(f"{name}: expected finite entries, got NaN or Inf", "clean the matrix first")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from edlrr_cli.errors import UsageError
+from edlrr_cli.lrr.autograd import sigma_max, spectral_penalty
 from edlrr_cli.lrr.estimators import trace_nuclear, trace_series
 from edlrr_cli.lrr.penalties import Nuclear
+from edlrr_cli.lrr.precision import at_least_float32
 from edlrr_cli.lrr.series import Series, make_function
-from edlrr_cli.lrr.spectral import Function, Scale, factor, largest_singular_value, resolve_scale
+from edlrr_cli.lrr.spectral import Scale, largest_singular_value, resolve_scale
 
 
 def lowrank_penalty(
@@ -34,7 +33,8 @@ def lowrank_penalty(
     depend on their number. With probes it is the paper's Algorithm 1, differentiated through.
 
     Args:
-        S: Shape (..., m, n), any m and n, float32 or float64, CPU or CUDA. Not modified.
+        S: Shape (..., m, n), any m and n, CPU or CUDA; float32 or float64, complex64 or complex128 (singular
+            values are real), or float16 or bfloat16, which are computed in float32. Not modified.
         reg: One of `edlrr_cli.lrr.names.REG_NAMES`.
         gamma: Shape of the penalty, in units of the scaled singular value; None for its default.
         scale: Unit of the singular values, more than 0: a number, shape (...), or a function from sigma_1,
@@ -48,15 +48,19 @@ def lowrank_penalty(
             ``"auto"``, the fastest that is exact.
 
     Returns:
-        Shape S.shape[:-2], dtype of S.
+        Shape S.shape[:-2], real, in the dtype of S; float32 for 16 bits.
 
     Raises:
         UsageError: A name or argument that does not exist, or does not go with the others.
         NumericsError: NaN or Inf in S, or a scale at which the spectrum leaves the range of the series.
 
     Note:
-        Differentiable once. Where a singular value is 0 to rounding its share of the gradient is 0, the
-        least subgradient; where h' is infinite at 0 (``schatten-P``) small singular values dominate.
+        Differentiable twice, with the scale held constant; the second derivative takes an SVD in float64 and
+        is finite where singular values repeat. Where a singular value is 0 to rounding its part of the
+        gradient is 0, the least subgradient; where h' is infinite at 0 (``schatten-P``) small singular values
+        dominate. Works under autocast, `torch.compile`, `torch.export`, `torch.func` and on meta tensors.
+        With probes, `torch.compile` leaves the estimate out of its graph, and activation checkpointing draws
+        other probes for the gradient than for the value; both estimates stay unbiased.
 
     Source:
         Eq. (2), Theorems 2 and 3. Deviations: series are taken of h(x) - h(0), so that the rank term,
@@ -66,17 +70,22 @@ def lowrank_penalty(
         >>> S = torch.diag(torch.tensor([3.0, 4.0])).requires_grad_()
         >>> R = lowrank_penalty(S, "exact-geman", scale=1.0)  # 3 / 4 + 4 / 5
         >>> R.backward()
-        >>> R, S.grad  # 1 / 16 and 1 / 25
-        (tensor(1.5500, grad_fn=<_SpectralPenaltyBackward>), tensor([[0.0625, 0.0000],
+        >>> R.detach(), S.grad  # 1 / 16 and 1 / 25
+        (tensor(1.5500), tensor([[0.0625, 0.0000],
                 [0.0000, 0.0400]]))
     """
-    h = make_function(reg, gamma)
+    if num_probes is None and generator is not None:
+        raise UsageError("generator: expected num_probes with it", "the exact trace draws no probes")
+    S, multiplicity = _real(S)
     if num_probes is None:
-        if generator is not None:
-            raise UsageError("generator: expected num_probes with it", "the exact trace draws no probes")
-        value: Tensor = _SpectralPenalty.apply(S, h, scale, backend)  # type: ignore[no-untyped-call]
-        return value
-    return _estimate(S, h, scale, num_probes, generator)
+        unit = _number_in(scale, S)
+        value = spectral_penalty(S, scale=unit, reg=reg, gamma=gamma, backend=backend)
+    elif torch.compiler.is_compiling():  # the tracer emulates NumPy wrongly, and cannot follow the iterations
+        estimate = torch.compiler.disable(_estimate)  # type: ignore[no-untyped-call]
+        value = estimate(S, reg, gamma, scale, num_probes, generator)
+    else:
+        value = _estimate(S, reg, gamma, scale, num_probes, generator)
+    return value if multiplicity == 1 else value / multiplicity
 
 
 class LowRankRegularizer(nn.Module):
@@ -134,32 +143,40 @@ class LowRankRegularizer(nn.Module):
         return f"reg={self.reg!r}, gamma={self.gamma}, scale={self.scale}, num_probes={self.num_probes}"
 
 
-class _SpectralPenalty(torch.autograd.Function):
-    """The exact trace: value and gradient in the forward pass, one product in the backward."""
+def _number_in(scale: Scale, S: Tensor) -> Tensor | None:
+    """Return the unit of the singular values that is asked for, constant in every derivative."""
+    if callable(scale):
+        scale = scale(sigma_max(S))
+    if scale is None:
+        return None
+    return torch.as_tensor(scale, dtype=torch.float64, device=S.device).detach()
 
-    @staticmethod
-    def forward(ctx: Any, S: Tensor, h: Function, scale: Scale, backend: str) -> Tensor:
-        route = factor(S, h, backend)
-        unit = resolve_scale(h, route.sigma_max, scale)
-        value, gradient = route.evaluate(h, unit)
-        ctx.save_for_backward(gradient)
-        return value.to(S.dtype)
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None, None]:
-        (gradient,) = ctx.saved_tensors
-        return upstream[..., None, None] * gradient, None, None, None
+def _real(S: Tensor) -> tuple[Tensor, int]:
+    """Return a real matrix in float32 or float64, and how often it has each singular value of S.
+
+    That of a complex A + iB is [[A, -B], [B, A]]: its gradient, taken back, is U h'(sigma) V^H.
+    """
+    if not isinstance(S, Tensor):
+        raise UsageError(f"S: expected a tensor, got {type(S).__name__}", "take torch.from_numpy of an array")
+    if S.layout != torch.strided:
+        raise UsageError(f"S: expected a dense tensor, got one of layout {S.layout}", "take S.to_dense()")
+    if S.is_complex():
+        A, B = S.real, S.imag
+        return at_least_float32(torch.cat([torch.cat([A, -B], -1), torch.cat([B, A], -1)], -2)), 2
+    return at_least_float32(S), 1
 
 
 def _estimate(
     S: Tensor,
-    h: Function,
+    reg: str,
+    gamma: float | None,
     scale: Scale,
     num_probes: int,
     generator: torch.Generator | None,
 ) -> Tensor:
     """Estimate the trace in float64: the monomials of a series cancel to about 1e-8 of their size."""
+    h = make_function(reg, gamma)
     unit = resolve_scale(h, largest_singular_value(S), scale)
     X = S.double() / unit[..., None, None]
     if isinstance(h, Nuclear):

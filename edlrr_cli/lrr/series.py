@@ -141,7 +141,7 @@ def laguerre_series(penalty: Penalty, order: int = ORDER) -> Series:
     basis = np.polynomial.laguerre.lagvander
 
     def integrand(x: float) -> Floats:
-        h = penalty.value(torch.tensor(x, dtype=torch.float64)).item()
+        h = penalty.value(torch.tensor(x, dtype=torch.float64, device="cpu")).item()
         return np.asarray(basis(np.array([x]), order)[0] * math.exp(-x) * h)
 
     coefficients, _ = quad_vec(integrand, 0.0, math.inf, epsabs=1e-12, epsrel=1e-12)

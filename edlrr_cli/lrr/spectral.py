@@ -5,16 +5,18 @@ With S = U diag(sigma) V^T, Q = (S S^T)^(1/2) and W the polar factor, S = Q W:
     dR/dS = U diag(h'(sigma / scale) / scale) V^T = h'(Q / scale) W / scale = M S,
     M = h'(Q / scale) Q^(-1) / scale.
 
-A route factors S once; afterwards any number of functions may be evaluated. The Gram and the polar
-route work on the smaller side and in float64 (the Gram matrix squares the condition number: in
-float32 it would lose every sigma below 3e-4 sigma_1), the SVD in the dtype of S.
+`Factored` factors S once; afterwards any number of functions may be evaluated. Its routes see S scaled to
+entries of moderate size, so that neither squares nor gradients of a faint matrix under- or overflow. The
+Gram and the polar route work on the smaller side and in float64 (the Gram matrix squares the condition
+number: in float32 it would lose every sigma below 3e-4 sigma_1), the SVD in the dtype of S.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import ClassVar, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -23,10 +25,13 @@ from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.lrr.chebyshev import chebyshev_of_matrix, fit
 from edlrr_cli.lrr.names import BACKENDS, nearest
 from edlrr_cli.lrr.penalties import Penalty
-from edlrr_cli.lrr.pinv import require_matrix
+from edlrr_cli.lrr.pinv import require_finite, require_matrix, require_shape
 from edlrr_cli.lrr.polar import polar_newton_schulz
 from edlrr_cli.lrr.series import Series
 from edlrr_cli.lrr.sqrtm import sqrtm_newton_schulz
+from edlrr_cli.parallel import num_workers, run_single_threaded
+
+R = TypeVar("R")
 
 Function = Penalty | Series
 #: A unit of the singular values: a number, one per matrix, a function of sigma_1, or None for the default.
@@ -35,25 +40,133 @@ Scale = float | Tensor | Callable[[Tensor], Tensor] | None
 _EPS = torch.finfo(torch.float64).eps
 # Relative to sigma_1: float32 products with weights up to its inverse err by 1e-4 at most.
 _SMALL = 1e-3
+# Entries whose largest is within these bounds have squares, and their inverses, in the range of float32.
+_MODERATE = (1e-15, 1e15)
+# Relative to singular values: those nearer to each other are taken for repeated.
+_NEAR = 1e-5
+# Up to this smaller side LAPACK gains nothing from a second thread (two cores, MKL); see DECISIONS.md.
+_SMALL_SIDE = 400
 
 
 class Route(Protocol):
     """A factored batch of matrices.
 
     Attributes:
-        sigma_max: Largest singular value, shape (...), in the dtype the route works in, as all below.
+        sigma_max: Largest singular value, shape (b,), in the dtype the route works in, as all below.
+        uses_lapack: Whether the route calls LAPACK, whose threads wait for each other all the time.
     """
 
     sigma_max: Tensor
+    uses_lapack: ClassVar[bool]
+
+    def __init__(self, S: Tensor) -> None:
+        """Factor S, shape (b, m, n)."""
 
     def evaluate(self, h: Function, scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Return R, shape (...), and dR/dS, as S; the gradient is 0 in the null space of S."""
+        """Return R, shape (b,), and scale times dR/dS, as S; the gradient is 0 in the null space of S."""
 
     def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
-        """Return R, shape (...), and M, shape (..., k, k), k = min(m, n).
+        """Return R, shape (b,), and scale times M, shape (b, k, k), k = min(m, n).
 
         Taken at sqrt(sigma^2 + smoothing^2 sigma_1^2) in place of sigma, so that M stays bounded.
         """
+
+
+class Factored:
+    """A batch of matrices, factored by a route; on a CPU spread over the cores, one thread for each.
+
+    Args:
+        S: Shape (..., m, n), float32 or float64. Not modified, not differentiated.
+        route: How.
+
+    Attributes:
+        sigma_max: Largest singular value, shape (...), float64.
+
+    Raises:
+        NumericsError: S is not finite.
+    """
+
+    def __init__(self, S: Tensor, route: type[Route]) -> None:
+        self._batch = S.shape[:-2]
+        matrices = S.detach().reshape(-1, *S.shape[-2:])
+        num_parts = _num_parts(matrices) if route.uses_lapack else 0
+        self._is_spread = num_parts > 0
+        self._parts = self._run([partial(_Part, part, route) for part in _split(matrices, num_parts)])
+        self.sigma_max = torch.cat([part.sigma_max for part in self._parts]).reshape(self._batch)
+
+    def evaluate(self, h: Function, scale: Tensor) -> tuple[Tensor, Tensor]:
+        """Return R, shape (...), and dR/dS, in shape and dtype of S.
+
+        The gradient is 0 in the null space of S, and where it exceeds the range of the dtype.
+
+        Args:
+            h: The function.
+            scale: Unit of the singular values, shape (...), float64.
+        """
+        units = _split(scale.reshape(-1), len(self._parts))
+        calls = [partial(part.evaluate, h, unit) for part, unit in zip(self._parts, units, strict=True)]
+        return self._joined(calls)
+
+    def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+        """Return R, shape (...), and M, shape (..., k, k), k = min(m, n), of `Route.weigh`."""
+        units = _split(scale.reshape(-1), len(self._parts))
+        calls = [
+            partial(part.weigh, h, unit, smoothing) for part, unit in zip(self._parts, units, strict=True)
+        ]
+        return self._joined(calls)
+
+    def _joined(self, calls: Sequence[Callable[[], tuple[Tensor, Tensor]]]) -> tuple[Tensor, Tensor]:
+        values, matrices = zip(*self._run(calls), strict=True)
+        matrix = self._run([partial(torch.cat, matrices)])[0] if len(matrices) > 1 else matrices[0]
+        return torch.cat(values).reshape(self._batch), matrix.reshape(*self._batch, *matrix.shape[-2:])
+
+    def _run(self, calls: Sequence[Callable[[], R]]) -> list[R]:
+        return run_single_threaded(calls) if self._is_spread else [call() for call in calls]
+
+
+class _Part:
+    """Some matrices of a batch, factored in units in which their entries are of moderate size.
+
+    Args:
+        S: Shape (b, m, n).
+        route: How.
+    """
+
+    def __init__(self, S: Tensor, route: type[Route]) -> None:
+        require_finite(S)
+        largest = S.abs().amax((-2, -1)).double()
+        moderate = ((largest > _MODERATE[0]) & (largest < _MODERATE[1])) | (largest == 0)
+        self._unit = torch.where(moderate, 1.0, torch.exp2(torch.log2(_positive(largest)).ceil()))
+        scaled = S if bool(moderate.all()) else (S.double() / self._unit[:, None, None]).to(S.dtype)
+        self._route = route(scaled)
+        self.sigma_max = self._route.sigma_max.double() * self._unit
+
+    def evaluate(self, h: Function, scale: Tensor) -> tuple[Tensor, Tensor]:
+        """Return R and dR/dS, finite."""
+        value, gradient = self._route.evaluate(h, scale / self._unit)
+        gradient = _over(gradient, scale)
+        return value, torch.where(torch.isfinite(gradient), gradient, 0.0)
+
+    def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+        """Return R and M."""
+        value, M = self._route.weigh(h, scale / self._unit, smoothing)
+        return value, _over(M, scale * self._unit)
+
+
+def _num_parts(S: Tensor) -> int:
+    """Return in how many parts a batch is factored, each in a thread of its own; 0 for all in this one."""
+    workers = num_workers()
+    few_large = min(S.shape[-2:]) > _SMALL_SIDE and S.shape[0] < workers
+    return 0 if S.device.type != "cpu" or few_large else min(S.shape[0], workers)
+
+
+def _split(x: Tensor, num_parts: int) -> Sequence[Tensor]:
+    return x.tensor_split(max(num_parts, 1))
+
+
+def _over(matrix: Tensor, scale: Tensor) -> Tensor:
+    """Divide each matrix by its scale, which the dtype of the matrix need not hold."""
+    return (matrix / scale[..., None, None]).to(matrix.dtype)
 
 
 class SvdRoute:
@@ -61,6 +174,8 @@ class SvdRoute:
 
     In float32 the direction of sigma is accurate to about eps sigma_1 / sigma only.
     """
+
+    uses_lapack: ClassVar[bool] = True
 
     def __init__(self, S: Tensor) -> None:
         self._S = S
@@ -70,7 +185,7 @@ class SvdRoute:
     def evaluate(self, h: Function, scale: Tensor) -> tuple[Tensor, Tensor]:
         """Follow the definition."""
         slope = _slope(h, self._sigma, scale, cutoff=self._Vh.shape[-1] * torch.finfo(self._S.dtype).eps)
-        gradient = (self._U * slope.unsqueeze(-2)) @ self._Vh
+        gradient = (self._U * slope.unsqueeze(-2).to(self._U.dtype)) @ self._Vh
         return _sum_h(h, self._sigma, scale), _like(gradient, self._S)
 
     def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
@@ -84,6 +199,8 @@ class GramRoute:
     Accurate to about eps (sigma_1 / sigma)^2 in the direction of sigma, so for a float32 S, whose own
     rounding is larger, it is exact; a float64 S with small singular values wants `SvdRoute`.
     """
+
+    uses_lapack: ClassVar[bool] = True
 
     def __init__(self, S: Tensor) -> None:
         self._S = S
@@ -123,6 +240,8 @@ class PolarRoute:
     Singular values below 1e-7 sigma_1 get a share of their gradient.
     """
 
+    uses_lapack: ClassVar[bool] = False
+
     def __init__(self, S: Tensor) -> None:
         self._S = S
         self._wide = _wide(S.double())
@@ -147,14 +266,14 @@ class PolarRoute:
         return trace, (M + M.mT) / 2
 
 
-_ROUTES: dict[str, type[SvdRoute] | type[GramRoute] | type[PolarRoute]] = {
+_ROUTES: dict[str, type[Route]] = {
     "svd": SvdRoute,
     "gram": GramRoute,
     "polar": PolarRoute,
 }
 
 
-def factor(S: Tensor, h: Function, backend: str = "auto") -> Route:
+def factor(S: Tensor, h: Function, backend: str = "auto") -> Factored:
     """Factor a batch of matrices by the route asked for, or by the fastest exact one.
 
     ``auto`` takes matrix products on a GPU where h is smooth, the decomposition itself for
@@ -169,14 +288,14 @@ def factor(S: Tensor, h: Function, backend: str = "auto") -> Route:
         UsageError: Unknown backend, or ``polar`` with an h that is not smooth.
         NumericsError: S is not finite.
     """
-    require_matrix(S)
+    require_shape(S)
     if backend not in BACKENDS:
         raise UsageError(f"unknown backend {backend!r}", nearest(backend, BACKENDS))
     if backend == "polar" and not h.smooth:
         raise UsageError(f"backend 'polar' needs a smooth penalty, got {h}", "take backend 'gram' or 'svd'")
     if backend == "auto":
         backend = _fastest(S, h)
-    return _ROUTES[backend](S.detach())
+    return Factored(S, _ROUTES[backend])
 
 
 def resolve_scale(h: Function, sigma_max: Tensor, scale: Scale) -> Tensor:
@@ -224,6 +343,57 @@ def largest_singular_value(S: Tensor) -> Tensor:
     return _largest_eigenvalue(wide @ wide.mT).clamp_min(0).sqrt()
 
 
+def second_derivative(S: Tensor, D: Tensor, h: Function, scale: Tensor) -> Tensor:
+    """Return the derivative of dR/dS in the direction D, for a constant scale.
+
+    With S = U diag(sigma) V^T, m <= n, f = h'(sigma / scale) / scale and P = U^T D V it is
+
+        U (F o (P + P^T) / 2 + G o (P - P^T) / 2) V^T + U diag(f / sigma) (U^T D - P V^T),
+        F_ij = (f_i - f_j) / (sigma_i - sigma_j),   G_ij = (f_i + f_j) / (sigma_i + sigma_j),
+
+    and F_ij = f' where singular values repeat. It is symmetric in the direction and the result.
+
+    Args:
+        S: Shape (..., m, n), float32 or float64; computed in float64. Not modified.
+        D: Shape of S. Not modified.
+        h: The function.
+        scale: Unit of the singular values, shape (...), float64.
+
+    Returns:
+        Shape and dtype of S; finite, though R has no second derivative where a singular value is 0: there f
+        is taken for 0, as in the gradient.
+
+    Source:
+        Lewis and Sendov, "Nonsmooth analysis of singular values" (2005), section 7, for a diagonal S.
+    """
+    wide, direction = _wide(S.detach().double()), _wide(D.detach().double())
+    largest = _positive(wide.abs().amax((-2, -1)))
+    U, sigma, Vh = torch.linalg.svd(wide / largest[..., None, None], full_matrices=False)
+    unit = scale / largest
+    cutoff = wide.shape[-1] * _EPS
+    f = _slope(h, sigma, unit, cutoff)
+    over_sigma = torch.where(_is_present(sigma, cutoff), f / _positive(sigma), 0.0)
+    rows = U.mT @ direction
+    P = rows @ Vh.mT
+    F, G = _divided_differences(h, sigma, unit, cutoff)
+    core = F * (P + P.mT) / 2 + G * (P - P.mT) / 2
+    derivative = U @ (core @ Vh + over_sigma.unsqueeze(-1) * (rows - P @ Vh))
+    return _like(_over(derivative, scale * largest), S)
+
+
+def _divided_differences(h: Function, sigma: Tensor, scale: Tensor, cutoff: float) -> tuple[Tensor, Tensor]:
+    """Return F and G of `second_derivative` for f = h'(sigma / scale), 0 for what is 0 to rounding."""
+    f, present = _slope(h, sigma, scale, cutoff), _is_present(sigma, cutoff)
+    middle = (sigma.unsqueeze(-1) + sigma.unsqueeze(-2)) / 2
+    G = (f.unsqueeze(-1) + f.unsqueeze(-2)) / _positive(2 * middle)
+    half = (sigma.unsqueeze(-1) - sigma.unsqueeze(-2)).abs() / 2
+    half = torch.maximum(half, _NEAR * middle)  # nearly repeated: a central difference instead of 0 / 0
+    upper, lower = (h.derivative(_positive(middle + end) / scale[..., None, None]) for end in (half, -half))
+    F = (upper - lower) / _positive(2 * half)
+    both = present.unsqueeze(-1) & present.unsqueeze(-2)
+    return torch.where(both, F, G), G  # of a pair with one that is 0, F is G
+
+
 def _fastest(S: Tensor, h: Function) -> str:
     if S.is_cuda and h.smooth:
         return "polar"
@@ -250,22 +420,26 @@ def _sum_h(h: Function, sigma: Tensor, scale: Tensor) -> Tensor:
 
 
 def _slope(h: Function, sigma: Tensor, scale: Tensor, cutoff: float) -> Tensor:
-    """Return h'(sigma / scale) / scale, and 0 for what is 0 to rounding: the least subgradient there."""
-    unit = scale.unsqueeze(-1)
-    present = sigma > cutoff * sigma.amax(-1, keepdim=True)
-    return torch.where(present, h.derivative(torch.where(present, sigma, 1.0) / unit) / unit, 0.0)
+    """Return h'(sigma / scale), and 0 for what is 0 to rounding: the least subgradient there."""
+    unit, present = scale.unsqueeze(-1), _is_present(sigma, cutoff)
+    return torch.where(present, h.derivative(torch.where(present, sigma, 1.0) / unit), 0.0)
+
+
+def _is_present(sigma: Tensor, cutoff: float) -> Tensor:
+    """Whether a singular value is more than 0 to rounding."""
+    return sigma > cutoff * sigma.amax(-1, keepdim=True)
 
 
 def _weights(h: Function, U: Tensor, sigma: Tensor, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
     ridge = smoothing * sigma.amax(-1, keepdim=True)
     smoothed = _positive((sigma**2 + ridge**2).sqrt())
     unit = scale.unsqueeze(-1)
-    weight = h.derivative(smoothed / unit) / unit / smoothed
+    weight = (h.derivative(smoothed / unit) / smoothed).to(U.dtype)
     return h.value(smoothed / unit).sum(-1), (U * weight.unsqueeze(-2)) @ U.mT
 
 
 def _of_matrix(h: Function, Q: Tensor, scale: Tensor, sigma_max: Tensor) -> tuple[Tensor, Tensor]:
-    """Return tr h(Q / scale) and h'(Q / scale) / scale by one polynomial for the whole batch."""
+    """Return tr h(Q / scale) and h'(Q / scale) by one polynomial for the whole batch."""
     unit = scale[..., None, None]
     x_max = float((sigma_max / scale).max()) * (1 + 1e-3)
     if x_max == 0:
@@ -273,8 +447,7 @@ def _of_matrix(h: Function, Q: Tensor, scale: Tensor, sigma_max: Tensor) -> tupl
     if x_max > h.x_max * 1.01:
         x_max = h.x_max
     value, slope = fit(h.value, x_max), fit(h.derivative, x_max)
-    trace, matrix = chebyshev_of_matrix(Q / unit, value, slope)
-    return trace, matrix / unit
+    return chebyshev_of_matrix(Q / unit, value, slope)
 
 
 def _largest_eigenvalue(Q: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,6 +14,7 @@ import click
 from edlrr_cli.cli.batch.cluster import require_dask
 from edlrr_cli.cli.batch.inputs import Input, is_batch
 from edlrr_cli.cli.targets import output_name
+from edlrr_cli.cores import available_cores
 from edlrr_cli.errors import OutputError, UsageError
 from edlrr_cli.media.files import writing
 from edlrr_cli.media.streams import STANDARD_INPUT, STANDARD_OUTPUT
@@ -200,7 +200,7 @@ def jobs_for(device: str) -> int:
     """
     from edlrr_cli.tasks.device import resolve_device
 
-    return 2 if resolve_device(device).type == "cuda" else os.cpu_count() or 1
+    return 2 if resolve_device(device).type == "cuda" else available_cores()
 
 
 def takes_several(device: str) -> bool:

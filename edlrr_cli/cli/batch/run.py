@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import time
 from collections import Counter
@@ -27,6 +26,7 @@ from edlrr_cli.cli.batch.outcome import Job, Record, error_record, outcome_of
 from edlrr_cli.cli.batch.together import AT_ONCE, Stages, work_together
 from edlrr_cli.cli.batch.workers import run_each
 from edlrr_cli.cli.tell import as_json_text, draws_progress, echo
+from edlrr_cli.cores import available_cores
 from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK, EdlrrError, InputError, OutputError, UsageError
 
 T = TypeVar("T")
@@ -181,7 +181,7 @@ def _outcomes_of_groups(
     groups = [jobs[first : first + size] for first in range(0, len(jobs), size)]
     for group, outcome in _outcomes_in_processes(partial(work_together, stages), groups, num_processes):
         if isinstance(outcome, Exception):  # their process died: each answers for itself
-            yield from run_each(call, group, jobs=1, threads=os.cpu_count() or 1)
+            yield from run_each(call, group, jobs=1, threads=available_cores())
         else:
             yield from zip(group, outcome, strict=True)
 
@@ -192,7 +192,7 @@ def _outcomes_in_processes(
     """Yield what a call makes of each task, in this process if it is to be one."""
     if num_processes == 1:
         return ((task, call(task)) for task in tasks)
-    threads = max((os.cpu_count() or 1) // num_processes, 1)
+    threads = max(available_cores() // num_processes, 1)
     return run_each(call, tasks, jobs=num_processes, threads=threads)
 
 

@@ -17,7 +17,6 @@ from edlrr_cli.cli.bench.common import (
     publish,
 )
 from edlrr_cli.cli.options import FILE
-from edlrr_cli.cli.threads import spin_briefly
 
 
 @click.command(cls=Measured)
@@ -59,7 +58,6 @@ def denoise(
     check_output(output, overwrite)
     if figure is not None:
         check_output(figure, overwrite)
-    spin_briefly()
     from edlrr_cli.bench import denoise as benchmark
     from edlrr_cli.bench.denoise_figure import draw_figure
     from edlrr_cli.bench.denoise_scores import read_sets, verdicts

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from edlrr_cli.cli.bgsep.options import Settings
-from edlrr_cli.cli.threads import spin_briefly
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,6 @@ def split_file(task: Task) -> dict[str, Any]:
         click.Abort: Ctrl-C; its text says what is left.
         EdlrrError: A file, a setting or the computation.
     """
-    spin_briefly()
     from edlrr_cli.cli.bgsep.run import run
 
     return run(task)

@@ -16,7 +16,6 @@ from edlrr_cli.cli.memory import or_on_cpu
 from edlrr_cli.cli.settings import NOISE_LEVELS
 from edlrr_cli.cli.targets import Targets
 from edlrr_cli.cli.tell import draws_progress, log_notes
-from edlrr_cli.cli.threads import spin_briefly
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,7 +106,6 @@ def denoise_file(task: Task) -> Record:
 
 def _read(task: Task) -> Inputs:
     """Check the targets, and read."""
-    spin_briefly()
     files, targets = task.files, task.targets
     targets.check()
     from edlrr_cli.media.images import read_picture, read_reference

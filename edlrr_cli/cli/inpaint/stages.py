@@ -18,7 +18,6 @@ from edlrr_cli.cli.memory import or_on_cpu
 from edlrr_cli.cli.settings import NOISE_LEVELS, Settings
 from edlrr_cli.cli.targets import Targets
 from edlrr_cli.cli.tell import draws_progress, log_notes
-from edlrr_cli.cli.threads import spin_briefly
 from edlrr_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +59,6 @@ def restore_file(task: Task) -> Record:
 
 def _read(task: Task) -> Inputs:
     """Check the targets, and read."""
-    spin_briefly()
     files = task.files
     targets = files.output, files.figure, files.inputs, files.overwrite, files.error_map, files.encoding
     Targets(*targets).check()

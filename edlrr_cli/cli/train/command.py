@@ -9,7 +9,6 @@ import click
 
 from edlrr_cli.cli.options import FILE, common_options, report_options
 from edlrr_cli.cli.tell import tell
-from edlrr_cli.cli.threads import spin_briefly
 from edlrr_cli.cli.train.options import resolve, training_options
 
 
@@ -41,7 +40,6 @@ def train(
     Beside the weights come a log, .csv, and its plot, .png. After Ctrl-C or a kill --resume goes on from the
     checkpoint, to the same weights as without the interruption if the length is given in steps.
     """
-    spin_briefly()
     config = resolve(flags)
     from edlrr_cli.cli.train.run import Manner, run
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from edlrr_cli.baselines.channels import as_channels, to_pixels
+from edlrr_cli.parallel import map_in_threads, num_workers
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.fill import fill
 from edlrr_cli.tasks.inpaint.holdout import held_out
@@ -18,7 +19,6 @@ from edlrr_cli.tasks.inpaint.picture import Bools, Damaged, Pixels, Result, psnr
 from edlrr_cli.tasks.inpaint.refine import Refiner
 from edlrr_cli.tasks.inpaint.shrink import enlarged, is_enough_left, shrunk, wholly_known
 from edlrr_cli.tasks.inpaint.whole.completion import inpaint_each
-from edlrr_cli.tasks.threads import map_in_threads
 
 Tried = dict[str, Pixels]
 """What became of a picture, by what was tried."""
@@ -139,7 +139,7 @@ def _judged(cases: Sequence[_Case], config: Config, refine: Refiner, factor: int
 
 def _mixtures(cases: Sequence[_Case], tried: Sequence[Tried]) -> list[Mixture]:
     pairs = list(zip(cases, tried, strict=True))
-    num_threads = max(min(torch.get_num_threads(), len(pairs)), 1)
+    num_threads = max(min(num_workers(), len(pairs)), 1)
     return list(map_in_threads(lambda pair: pair[0].mixed(pair[1]), pairs, num_threads=num_threads))
 
 

@@ -12,6 +12,7 @@ import torch
 
 from edlrr_cli.baselines.channels import as_channels, to_pixels
 from edlrr_cli.errors import UsageError
+from edlrr_cli.parallel import num_workers
 from edlrr_cli.tasks.denoise.config import Config as Denoising
 from edlrr_cli.tasks.denoise.lowrank import denoise_lowrank
 from edlrr_cli.tasks.denoise.network import Denoiser
@@ -174,7 +175,7 @@ def _factor(known: Bools, windows: Sequence[Window]) -> int:
 
 def _threads_for(device: str, num_windows: int) -> int:
     """Return how many windows are restored at a time: on a GPU one, on a CPU one for each of its threads."""
-    return min(torch.get_num_threads(), num_windows) if resolve_device(device).type == "cpu" else 1
+    return min(num_workers(), num_windows) if resolve_device(device).type == "cpu" else 1
 
 
 def _counted(callback: Callback, num_windows: int) -> Callable[[int, Result], None]:

@@ -11,8 +11,8 @@ from threading import Event
 
 import numpy as np
 
+from edlrr_cli.parallel import map_in_threads
 from edlrr_cli.tasks.inpaint.picture import Bools, Pixels, Result
-from edlrr_cli.tasks.threads import map_in_threads
 
 _log = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from edlrr_cli.metrics import psnr
+from edlrr_cli.parallel import map_in_threads
 from edlrr_cli.tasks.inpaint import auto, windows
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.fill import fill
 from edlrr_cli.tasks.inpaint.restore import _factor, _quality, restore
 from edlrr_cli.tasks.inpaint.whole.completion import inpaint, inpaint_each
 from edlrr_cli.tasks.inpaint.windows import restore_in_windows, windows_of
-from edlrr_cli.tasks.threads import map_in_threads
 
 
 def waves(height, width):

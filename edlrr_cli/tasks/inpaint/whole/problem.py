@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from edlrr_cli.baselines.channels import as_channels, to_pixels
+from edlrr_cli.parallel import map_in_threads, num_workers
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.fill import fill
 from edlrr_cli.tasks.inpaint.holdout import held_out
 from edlrr_cli.tasks.inpaint.picture import Bools, Damaged, Pixels
-from edlrr_cli.tasks.threads import map_in_threads
 
 _TINY = 1e-12
 
@@ -103,7 +103,7 @@ class Problem:
 
 def _filled(pictures: Sequence[Damaged], observed: Sequence[Bools], method: str) -> list[Pixels]:
     pairs = list(zip(pictures, observed, strict=True))
-    num_threads = min(torch.get_num_threads(), len(pairs))
+    num_threads = min(num_workers(), len(pairs))
     return list(
         map_in_threads(lambda pair: fill(pair[0].image, pair[1], method), pairs, num_threads=num_threads)
     )

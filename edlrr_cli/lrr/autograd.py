@@ -1,0 +1,189 @@
+"""The exact penalty for autograd and for `torch.func`: differentiable twice, batched by vmap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from edlrr_cli.errors import UsageError
+from edlrr_cli.lrr import operators
+
+
+def spectral_penalty(
+    S: Tensor, *, scale: Tensor | None, reg: str, gamma: float | None, backend: str
+) -> Tensor:
+    """Return R(S), shape (...); value and gradient are computed at once.
+
+    Args:
+        S: Shape (..., m, n), float32 or float64.
+        scale: Unit of the singular values, broadcast to shape (...); constant in every derivative. None for
+            the default.
+        reg: As in `edlrr_cli.lrr.regularizer.lowrank_penalty`, as are the rest.
+        gamma: Shape of the penalty.
+        backend: How it is computed; the second derivative takes an SVD in float64.
+    """
+    # torch.compile traces no function with a jvp.
+    function = _Penalty if torch.compiler.is_compiling() else _PenaltyWithJvp
+    value: Tensor
+    value, _, _ = _apply(function, S, scale, reg, gamma, backend)
+    return value
+
+
+def sigma_max(S: Tensor) -> Tensor:
+    """Return sigma_1, shape (...), float64, not differentiated."""
+    if torch.compiler.is_compiling():
+        return operators.sigma_max(S.detach())
+    largest: Tensor = _apply(_SigmaMax, S)
+    return largest
+
+
+def _apply(function: type[torch.autograd.Function], *inputs: Any) -> Any:
+    return function.apply(*inputs)  # type: ignore[no-untyped-call]
+
+
+class _Penalty(torch.autograd.Function):
+    """R, with dR/dS and the unit of the singular values as outputs that are not differentiable."""
+
+    @staticmethod
+    def forward(
+        S: Tensor, scale: Tensor | None, reg: str, gamma: float | None, backend: str
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        return operators.penalty(S, scale, reg, gamma, backend)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
+        S, _, ctx.reg, ctx.gamma, _ = inputs
+        _, gradient, unit = output
+        ctx.mark_non_differentiable(gradient, unit)
+        ctx.save_for_backward(S, gradient, unit)
+        ctx.save_for_forward(S, gradient, unit)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor, *_: Any) -> tuple[Tensor, None, None, None, None]:
+        gradient: Tensor = upstream[..., None, None] * _gradient(ctx)
+        return gradient, None, None, None, None
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[Any, ...], S: Tensor, scale: Tensor | None, *settings: Any
+    ) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[int, int, int]]:
+        S = _batched(S, in_dims[0], info.batch_size)
+        if scale is not None and in_dims[1] is not None:
+            scale = scale.movedim(in_dims[1], 0)
+            missing = S.ndim - 2 - scale.ndim
+            scale = scale.reshape(info.batch_size, *[1] * missing, *scale.shape[1:])
+        return _apply(_PenaltyWithJvp, S, scale, *settings), (0, 0, 0)
+
+
+class _PenaltyWithJvp(_Penalty):
+    @staticmethod
+    def jvp(ctx: Any, direction: Tensor, *_: Any) -> tuple[Tensor, None, None]:
+        return (_gradient(ctx) * direction).sum((-2, -1)), None, None
+
+
+def _gradient(ctx: Any) -> Tensor:
+    S, gradient, unit = ctx.saved_tensors
+    known: Tensor = gradient
+    if not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return known
+    differentiable: Tensor = _apply(_Gradient, S, gradient, unit, ctx.reg, ctx.gamma)
+    return differentiable
+
+
+class _Gradient(torch.autograd.Function):
+    """dR/dS, known already, as a function of S."""
+
+    @staticmethod
+    def forward(S: Tensor, gradient: Tensor, unit: Tensor, reg: str, gamma: float | None) -> Tensor:
+        return gradient.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        S, _, unit, ctx.reg, ctx.gamma = inputs
+        ctx.save_for_backward(S, unit)
+        ctx.save_for_forward(S, unit)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None, None, None]:
+        return _Gradient.jvp(ctx, upstream), None, None, None, None  # it is symmetric
+
+    @staticmethod
+    def jvp(ctx: Any, direction: Tensor, *_: Any) -> Tensor:
+        S, unit = ctx.saved_tensors
+        derivative: Tensor = _apply(_Curvature, S, direction, unit, ctx.reg, ctx.gamma)
+        return derivative
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Tensor, int]:
+        tensors = _all_batched(info, in_dims, inputs[:3])
+        return _apply(_Gradient, *tensors, *inputs[3:]), 0
+
+
+class _Curvature(torch.autograd.Function):
+    """The derivative of dR/dS in a direction; linear in the direction, and not differentiable in S."""
+
+    @staticmethod
+    def forward(S: Tensor, direction: Tensor, unit: Tensor, reg: str, gamma: float | None) -> Tensor:
+        return operators.curvature(S, direction, unit, reg, gamma)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        S, _, unit, ctx.reg, ctx.gamma = inputs
+        ctx.save_for_backward(S, unit)
+        ctx.save_for_forward(S, unit)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Any, Any, None, None, None]:
+        if ctx.needs_input_grad[0]:
+            raise UsageError(*_THIRD)
+        S, unit = ctx.saved_tensors
+        return None, _apply(_Curvature, S, upstream, unit, ctx.reg, ctx.gamma), None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, of_S: Tensor | None, direction: Tensor | None, *_: Any) -> Tensor:
+        if of_S is not None:
+            raise UsageError(*_THIRD)
+        S, unit = ctx.saved_tensors
+        derivative: Tensor = _apply(_Curvature, S, direction, unit, ctx.reg, ctx.gamma)
+        return derivative
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Tensor, int]:
+        tensors = _all_batched(info, in_dims, inputs[:3])
+        return _apply(_Curvature, *tensors, *inputs[3:]), 0
+
+
+_THIRD = ("lowrank_penalty is differentiable twice, not three times", "detach the second derivative")
+
+
+class _SigmaMax(torch.autograd.Function):
+    @staticmethod
+    def forward(S: Tensor) -> Tensor:
+        return operators.sigma_max(S)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.mark_non_differentiable(output)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> None:
+        return None
+
+    @staticmethod
+    def jvp(ctx: Any, direction: Tensor) -> None:
+        return None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], S: Tensor) -> tuple[Tensor, int]:
+        return _apply(_SigmaMax, _batched(S, in_dims[0], info.batch_size)), 0
+
+
+def _all_batched(info: Any, in_dims: tuple[Any, ...], tensors: tuple[Tensor, ...]) -> list[Tensor]:
+    return [_batched(x, dim, info.batch_size) for x, dim in zip(tensors, in_dims, strict=False)]
+
+
+def _batched(x: Tensor, dim: int | None, batch_size: int) -> Tensor:
+    """Return it with the dimension of vmap in front."""
+    return x.expand(batch_size, *x.shape) if dim is None else x.movedim(dim, 0)
