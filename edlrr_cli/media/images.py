@@ -26,6 +26,7 @@ from edlrr_cli.media.exr import MAGIC as EXR_MAGIC
 from edlrr_cli.media.exr import read_exr
 from edlrr_cli.media.float_tiff import read_float_tiff
 from edlrr_cli.media.floats import FloatImage, Floats
+from edlrr_cli.media.formats import FORMATS
 from edlrr_cli.media.metadata import descriptive_exif, dpi_of, fitting_profile, valid_dpi
 from edlrr_cli.media.streams import STANDARD_INPUT, open_input
 
@@ -34,8 +35,7 @@ Levels = NDArray[np.unsignedinteger[Any]]
 
 _Level = TypeVar("_Level", bound=np.generic)
 
-READ_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000")
-"""Formats that Pillow tries: raster only, nothing that starts another program."""
+_PILLOW_FORMATS = tuple(each.name for each in FORMATS if each.name != "EXR")
 
 _TIFF_HEIGHT_TAG = 257
 _ORIENTATION_TAG, _ICC_PROFILE_TAG = 274, 34675
@@ -180,7 +180,7 @@ def _decode(path: Path) -> Picture:
                 floats = _read_floats(path, stream)
                 if floats is not None:
                     return _of_floats(path, floats)
-                with Image.open(stream, formats=READ_FORMATS) as image:
+                with Image.open(stream, formats=_PILLOW_FORMATS) as image:
                     return _load(path, image, stream)
     except InputError:
         raise
@@ -346,16 +346,10 @@ def _raw_modes(image: Image.Image) -> tuple[str, ...]:
     return tuple({str(raw[0] if isinstance(raw, tuple) and raw else raw) for raw in settings})
 
 
-def read_extensions() -> frozenset[str]:
-    """Return the extensions of the formats that pictures are read from, in lower case with their dots."""
-    known = Image.registered_extensions().items()
-    return frozenset({".exr", *(extension for extension, name in known if name in READ_FORMATS)})
-
-
 def readable_formats() -> list[str]:
     """Return the formats that pictures are read from, as far as their codecs are here."""
     from av import codecs_available
 
     Image.init()
-    readable = [name for name in READ_FORMATS if name in Image.OPEN]
+    readable = [name for name in _PILLOW_FORMATS if name in Image.OPEN]
     return [*readable, *(["EXR"] if "exr" in codecs_available else [])]
