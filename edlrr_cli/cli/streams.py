@@ -52,9 +52,11 @@ def check_streams(read: Iterable[Path | None], written: Path) -> None:
     num_read = sum(path is STANDARD_INPUT for path in read)
     if num_read > 1:
         raise UsageError("- stands for two inputs, and standard input is read once", "name a file for one")
-    if num_read and (sys.stdin is None or sys.stdin.isatty()):
+    if num_read and sys.stdin.isatty():
         raise InputError("nothing is piped into standard input", "pipe a picture into it, or name a file")
     if written is STANDARD_OUTPUT:
-        if sys.stdout is None or sys.stdout.isatty():
+        if sys.__stdout__ is None:  # it was closed when Python started, and is the null device by now
+            raise OutputError("standard output is closed", "redirect it: > FILE, or name a file with -o")
+        if sys.stdout.isatty():
             raise OutputError("a picture is not for a terminal", "redirect it: > FILE, or name it with -o")
         reports_to_stderr()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from edlrr_cli.errors import InputError, OutputError
+from edlrr_cli.errors import InputError
 
 STANDARD_INPUT = Path("standard input")
 STANDARD_OUTPUT = Path("standard output")
@@ -44,19 +43,8 @@ def write_standard_output(content: bytes) -> None:
     """Write bytes to standard output, and nothing more later.
 
     Raises:
+        OutputError: Writing failed, such as by a full disk.
         BrokenPipeError: Nobody reads any longer; click ends the command quietly then.
-        OutputError: Writing failed otherwise, such as by a full disk.
     """
-    try:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        _discard_standard_output()
-        raise OutputError(f"{STANDARD_OUTPUT} cannot be written ({error})", "check the disk") from error
-
-
-def _discard_standard_output() -> None:
-    """Let what is still in the buffer go nowhere, or Python would complain of it when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
