@@ -11,7 +11,7 @@ import click
 
 from edlrr_cli.cli.tell import reports_to_stderr
 from edlrr_cli.errors import InputError, OutputError, UsageError
-from edlrr_cli.media.streams import STANDARD_INPUT, STANDARD_OUTPUT
+from edlrr_cli.media.streams import STANDARD_INPUT, STANDARD_OUTPUT, is_stream
 
 
 class _FileOrStream(click.Path):
@@ -33,7 +33,7 @@ def refuse_streams(paths: Iterable[Path | None]) -> None:
     Raises:
         UsageError: One of the paths is a stream.
     """
-    if any(path is stream for path in paths for stream in (STANDARD_INPUT, STANDARD_OUTPUT)):
+    if any(path is not None and is_stream(path) for path in paths):
         raise UsageError("- is of one picture", "name files or folders in a batch")
 
 

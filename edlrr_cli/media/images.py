@@ -28,7 +28,7 @@ from edlrr_cli.media.float_tiff import read_float_tiff
 from edlrr_cli.media.floats import FloatImage, Floats
 from edlrr_cli.media.formats import FORMATS
 from edlrr_cli.media.metadata import descriptive_exif, dpi_of, fitting_profile, valid_dpi
-from edlrr_cli.media.streams import STANDARD_INPUT, open_input
+from edlrr_cli.media.streams import is_stream, open_input
 
 Levels = NDArray[np.unsignedinteger[Any]]
 """Integer pixels, shape (h, w, c), c = 1, 3 or 4, uint8 or uint16."""
@@ -117,7 +117,7 @@ def read_picture(path: Path) -> Picture:
     EXIF orientation is applied and its tag dropped.
 
     Args:
-        path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM, JPEG 2000 or EXR file, or `STANDARD_INPUT`.
+        path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM, JPEG 2000 or EXR file, or a stream, see `open_input`.
 
     Returns:
         The picture; values are k / 255 or k / 65535 exactly as rounded, so `save_picture` restores k. Floats
@@ -127,7 +127,7 @@ def read_picture(path: Path) -> Picture:
         InputError: Missing, empty, not an image, truncated, corrupt, too large, smaller than
             2 x 2 pixels, of 32-bit integers, with NaN or Inf, or with 16 bits stored colour by colour.
     """
-    if path is not STANDARD_INPUT:
+    if not is_stream(path):
         _check_source(path)
     return _decode(path)
 
