@@ -153,6 +153,5 @@ def _reading(folder: Path) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InputError(f"{folder} is not a folder", "name a folder of images") from error
     except OSError as error:
-        raise InputError(
-            f"folder {folder} cannot be read ({error.strerror})", "check the permissions"
-        ) from error
+        fault = f"{error.filename or folder} cannot be read ({error.strerror})"
+        raise InputError(fault, "check the permissions") from error
