@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 
+from edlrr_cli.cli.standard_streams import secure_standard_streams
 from edlrr_cli.errors import EXIT_INTERRUPTED
 
 
 def main() -> None:
     """Run the command line; ends the process with the exit code."""
+    secure_standard_streams()
     try:
         from edlrr_cli.cli.app import edlrr
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edlrr_cli.bench.pictures import block_hole, read_hole, text_hole
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.lrr.names import nearest
-from edlrr_cli.media.files import natural_order
+from edlrr_cli.media.formats import list_images
 from edlrr_cli.media.images import read_picture
 
 if sys.version_info >= (3, 11):
@@ -25,7 +25,6 @@ else:
 
 _MASK_FILES = {"block": "block_square_small.bmp", "text": "block_text.bmp"}
 _DRAWN = {"block": block_hole, "text": text_hole}
-_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,17 +139,12 @@ def drop_rate(corruption: str) -> float | None:
 
 def _pictures(folder: Path) -> list[Path]:
     where = folder / "images" if (folder / "images").is_dir() else folder
+    files, registry = list_images(where), where / "REGISTRY.toml"
+    if not registry.is_file():
+        return files
     try:
-        files = [path for path in where.iterdir() if path.suffix.lower() in _SUFFIXES]
-        registry = where / "REGISTRY.toml"
-        if registry.is_file():
-            entries = tomllib.loads(registry.read_text(encoding="utf-8"))["files"]
-            named = {entry["file"] for entry in entries if entry["kind"] == "picture"}
-            files = [path for path in files if path.name in named]
-    except OSError as error:
-        raise InputError(
-            f"data {where} cannot be read ({error.strerror})", "give a folder of images"
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
+        entries = tomllib.loads(registry.read_text(encoding="utf-8"))["files"]
+        named = {entry["file"] for entry in entries if entry["kind"] == "picture"}
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{registry} is no registry ({error!r})", "restore or remove it") from error
-    return sorted(files, key=natural_order)
+    return [path for path in files if path.name in named]

@@ -17,7 +17,8 @@ from edlrr_cli.bench.denoise_networks import Network, Recipe
 from edlrr_cli.bench.denoise_training import Workshop
 from edlrr_cli.bench.record import Row
 from edlrr_cli.errors import UsageError
-from edlrr_cli.media.folder import list_pictures, read_gray
+from edlrr_cli.media.formats import require_images
+from edlrr_cli.media.gray import read_gray
 from edlrr_cli.metrics import psnr
 from edlrr_cli.networks.apply import predict_clean
 from edlrr_cli.tasks.denoise.config import Config
@@ -135,7 +136,7 @@ def read_sets(data: Path, recipe: Recipe) -> dict[str, list[tuple[str, Pixels]]]
         InputError: One of them is missing.
     """
     return {
-        name: [(path.stem, read_gray(path)[..., None] / 255) for path in list_pictures(data / name)[::every]]
+        name: [(path.stem, read_gray(path)[..., None] / 255) for path in require_images(data / name)[::every]]
         for name, every in recipe.every.items()
     }
 

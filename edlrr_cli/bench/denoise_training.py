@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from edlrr_cli.bench.denoise_networks import GRIDS, KINDS, MAX_COST_DB, Network, Recipe
 from edlrr_cli.errors import InputError
-from edlrr_cli.media.folder import list_pictures, read_gray
+from edlrr_cli.media.formats import require_images
+from edlrr_cli.media.gray import read_gray
 from edlrr_cli.media.weights import read_weights, write_weights
 from edlrr_cli.networks.build import build_network
 from edlrr_cli.networks.names import Size
@@ -87,7 +88,7 @@ class Workshop:
 
     def _load_images(self) -> list[Tensor]:
         if not self._images:
-            self._images = [torch.from_numpy(read_gray(path)) for path in list_pictures(self._data)]
+            self._images = [torch.from_numpy(read_gray(path)) for path in require_images(self._data)]
         return self._images
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.lrr.names import nearest
-from edlrr_cli.media.files import natural_order
+from edlrr_cli.media.formats import visible
 from edlrr_cli.media.images import read_picture
 from edlrr_cli.media.video import Frame, Video, VideoInfo, image_files, open_video
 
@@ -28,10 +28,10 @@ def find_sequences(data: Path) -> dict[str, Path]:
     """
     if (data / "input").is_dir():
         return {data.resolve().name: data}
-    inside = sorted(data.glob("*/input"), key=lambda path: natural_order(path.parent))
+    inside = [folder for folder in visible(data) if (folder / "input").is_dir()]
     if not inside:
         raise InputError(f"data {data}: no NAME/input in it", "give a folder in the layout of CDnet")
-    return {path.parent.name: path.parent for path in inside}
+    return {folder.name: folder for folder in inside}
 
 
 def choose(found: Mapping[str, Path], names: list[str] | None) -> dict[str, Path]:

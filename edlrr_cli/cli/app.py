@@ -8,6 +8,7 @@ import json
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from edlrr_cli.cli.groups import LazyGroup
 from edlrr_cli.cli.logs import log_from
 from edlrr_cli.cli.tell import Channel
 from edlrr_cli.cli.threads import settle_threads
-from edlrr_cli.errors import EXIT_FAILURE, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OK, EdlrrError
+from edlrr_cli.errors import EXIT_FAILURE, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OK, EdlrrError, OutputError
 
 _COMMANDS = {
     "inpaint": "edlrr_cli.cli.inpaint.command",
@@ -123,7 +124,8 @@ def _tell(error: Exception, arguments: list[str], channel: Channel) -> int:
     if "--json" in arguments:
         record: dict[str, Any] = {"status": "error", "error": fault.message, "remedy": fault.remedy}
         record |= {"exit_code": fault.exit_code, "version": __version__}
-        click.echo(json.dumps(record), err=channel.err)
+        with suppress(OSError, OutputError):  # the error itself says more than that it cannot be printed
+            click.echo(json.dumps(record), err=channel.err)
     return fault.exit_code
 
 

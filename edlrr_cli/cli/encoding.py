@@ -13,11 +13,10 @@ from edlrr_cli.cli.options import Name
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import nearest
 from edlrr_cli.media.encoding import Encoding
+from edlrr_cli.media.formats import WRITE_FORMATS
 
 
 def _formats() -> tuple[str, ...]:
-    from edlrr_cli.media.save import WRITE_FORMATS
-
     return tuple(extension[1:] for extension in WRITE_FORMATS)
 
 

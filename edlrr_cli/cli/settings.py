@@ -265,7 +265,7 @@ def preset_folder() -> Path:
 
 def preset_names() -> tuple[str, ...]:
     """Return the names of the presets."""
-    return tuple(sorted(path.stem for path in preset_folder().glob("*.toml")))
+    return tuple(sorted(path.stem for path in preset_folder().glob("[!.]*.toml")))
 
 
 def preset_path(name: str) -> Path:

@@ -11,7 +11,7 @@ import click
 
 from edlrr_cli.cli.tell import reports_to_stderr
 from edlrr_cli.errors import InputError, OutputError, UsageError
-from edlrr_cli.media.streams import STANDARD_INPUT, STANDARD_OUTPUT
+from edlrr_cli.media.streams import STANDARD_INPUT, STANDARD_OUTPUT, is_stream
 
 
 class _FileOrStream(click.Path):
@@ -33,7 +33,7 @@ def refuse_streams(paths: Iterable[Path | None]) -> None:
     Raises:
         UsageError: One of the paths is a stream.
     """
-    if any(path is stream for path in paths for stream in (STANDARD_INPUT, STANDARD_OUTPUT)):
+    if any(path is not None and is_stream(path) for path in paths):
         raise UsageError("- is of one picture", "name files or folders in a batch")
 
 
@@ -52,9 +52,11 @@ def check_streams(read: Iterable[Path | None], written: Path) -> None:
     num_read = sum(path is STANDARD_INPUT for path in read)
     if num_read > 1:
         raise UsageError("- stands for two inputs, and standard input is read once", "name a file for one")
-    if num_read and (sys.stdin is None or sys.stdin.isatty()):
+    if num_read and sys.stdin.isatty():
         raise InputError("nothing is piped into standard input", "pipe a picture into it, or name a file")
     if written is STANDARD_OUTPUT:
-        if sys.stdout is None or sys.stdout.isatty():
+        if sys.__stdout__ is None:  # it was closed when Python started, and is the null device by now
+            raise OutputError("standard output is closed", "redirect it: > FILE, or name a file with -o")
+        if sys.stdout.isatty():
             raise OutputError("a picture is not for a terminal", "redirect it: > FILE, or name it with -o")
         reports_to_stderr()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edlrr_cli.errors import OutputError
 from edlrr_cli.media.encoding import AS_THEY_COME, Encoding
+from edlrr_cli.media.formats import WRITE_FORMATS
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,5 @@ def output_name(image: Path, suffix: str, wanted: str | None = None) -> str:
     """
     if wanted is not None:
         return f"{image.stem}{suffix}.{wanted}"
-    from edlrr_cli.media.save import WRITE_FORMATS
-
     extension = image.suffix if image.suffix.lower() in WRITE_FORMATS else ".png"
     return f"{image.stem}{suffix}{extension}"

@@ -52,12 +52,12 @@ def tell(record: dict[str, Any], lines: Iterable[tuple[str, str]], *, as_json: b
 
 
 def as_json_text(record: dict[str, Any]) -> str:
-    """Return strict JSON in one line; what is not finite becomes null."""
+    """Return strict JSON in one line; what is not finite becomes null, and a path its name."""
     finite = {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in record.items()
     }
-    return json.dumps(finite, allow_nan=False)
+    return json.dumps(finite, allow_nan=False, default=os.fspath)
 
 
 def log_notes(subject: object, notes: Iterable[str]) -> None:

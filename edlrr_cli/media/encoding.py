@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edlrr_cli.media.formats import WRITE_FORMATS
+
 
 @dataclass(frozen=True)
 class Encoding:
@@ -24,7 +26,7 @@ class Encoding:
 
     def of_many(self, path: Path) -> Encoding:
         """Return what concerns one of many outputs: the quality of JPEG files is said of those alone."""
-        of_jpeg = path.suffix.lower() in (".jpg", ".jpeg")
+        of_jpeg = WRITE_FORMATS.get(path.suffix.lower()) == "JPEG"
         return self if of_jpeg else replace(self, jpeg_quality=None)
 
 

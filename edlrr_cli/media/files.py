@@ -97,12 +97,17 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def natural_order(path: Path) -> list[tuple[bool, int, str]]:
-    """Sort names with 2 before 10, and numbers before letters; a key for `sorted`.
+def natural_order(path: Path) -> list[list[tuple[bool, int, str]]]:
+    """Sort paths folder by folder with 2 before 10, and numbers before letters; a key for `sorted`.
 
     Example:
-        >>> [path.name for path in sorted(map(Path, ["b10", "b2", "3"]), key=natural_order)]
-        ['3', 'b2', 'b10']
+        >>> names = ["b10.png", "b2.png", "b2.gif", "b/1.png", "3.png"]
+        >>> [str(path) for path in sorted(map(Path, names), key=natural_order)]
+        ['3.png', 'b/1.png', 'b2.gif', 'b2.png', 'b10.png']
     """
-    parts = re.findall(r"\d+|\D+", path.stem)
+    return [_numbers_and_words(part) for part in (*path.parent.parts, path.stem, path.suffix)]
+
+
+def _numbers_and_words(name: str) -> list[tuple[bool, int, str]]:
+    parts = re.findall(r"\d+|\D+", name)
     return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts]

@@ -26,16 +26,16 @@ from edlrr_cli.media.exr import MAGIC as EXR_MAGIC
 from edlrr_cli.media.exr import read_exr
 from edlrr_cli.media.float_tiff import read_float_tiff
 from edlrr_cli.media.floats import FloatImage, Floats
+from edlrr_cli.media.formats import FORMATS
 from edlrr_cli.media.metadata import descriptive_exif, dpi_of, fitting_profile, valid_dpi
-from edlrr_cli.media.streams import STANDARD_INPUT, open_input
+from edlrr_cli.media.streams import is_stream, open_input
 
 Levels = NDArray[np.unsignedinteger[Any]]
 """Integer pixels, shape (h, w, c), c = 1, 3 or 4, uint8 or uint16."""
 
 _Level = TypeVar("_Level", bound=np.generic)
 
-READ_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000")
-"""Formats that Pillow tries: raster only, nothing that starts another program."""
+_PILLOW_FORMATS = tuple(each.name for each in FORMATS if each.name != "EXR")
 
 _TIFF_HEIGHT_TAG = 257
 _ORIENTATION_TAG, _ICC_PROFILE_TAG = 274, 34675
@@ -117,7 +117,7 @@ def read_picture(path: Path) -> Picture:
     EXIF orientation is applied and its tag dropped.
 
     Args:
-        path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM, JPEG 2000 or EXR file, or `STANDARD_INPUT`.
+        path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM, JPEG 2000 or EXR file, or a stream, see `open_input`.
 
     Returns:
         The picture; values are k / 255 or k / 65535 exactly as rounded, so `save_picture` restores k. Floats
@@ -127,7 +127,7 @@ def read_picture(path: Path) -> Picture:
         InputError: Missing, empty, not an image, truncated, corrupt, too large, smaller than
             2 x 2 pixels, of 32-bit integers, with NaN or Inf, or with 16 bits stored colour by colour.
     """
-    if path is not STANDARD_INPUT:
+    if not is_stream(path):
         _check_source(path)
     return _decode(path)
 
@@ -180,7 +180,7 @@ def _decode(path: Path) -> Picture:
                 floats = _read_floats(path, stream)
                 if floats is not None:
                     return _of_floats(path, floats)
-                with Image.open(stream, formats=READ_FORMATS) as image:
+                with Image.open(stream, formats=_PILLOW_FORMATS) as image:
                     return _load(path, image, stream)
     except InputError:
         raise
@@ -346,16 +346,10 @@ def _raw_modes(image: Image.Image) -> tuple[str, ...]:
     return tuple({str(raw[0] if isinstance(raw, tuple) and raw else raw) for raw in settings})
 
 
-def read_extensions() -> frozenset[str]:
-    """Return the extensions of the formats that pictures are read from, in lower case with their dots."""
-    known = Image.registered_extensions().items()
-    return frozenset({".exr", *(extension for extension, name in known if name in READ_FORMATS)})
-
-
 def readable_formats() -> list[str]:
     """Return the formats that pictures are read from, as far as their codecs are here."""
     from av import codecs_available
 
     Image.init()
-    readable = [name for name in READ_FORMATS if name in Image.OPEN]
+    readable = [name for name in _PILLOW_FORMATS if name in Image.OPEN]
     return [*readable, *(["EXR"] if "exr" in codecs_available else [])]

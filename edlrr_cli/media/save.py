@@ -19,21 +19,10 @@ from edlrr_cli.media.encoding import AS_THEY_COME, Encoding
 from edlrr_cli.media.exr import encode_exr
 from edlrr_cli.media.files import check_target, write_atomic
 from edlrr_cli.media.floats import Floating
+from edlrr_cli.media.formats import WRITE_FORMATS
 from edlrr_cli.media.images import Levels, Picture
 from edlrr_cli.media.plain_tiff import encode_tiff
 from edlrr_cli.media.streams import STANDARD_OUTPUT, write_standard_output
-
-WRITE_FORMATS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".exr": "EXR",
-}
-"""Output format by lower-case extension."""
 
 _KEEPS_ALPHA = frozenset({"PNG", "TIFF", "WEBP"})
 _KEEPS_16_BIT = frozenset({"PNG", "TIFF"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError
+from edlrr_cli.media import formats
 from edlrr_cli.media.cmyk import as_shown
-from edlrr_cli.media.files import natural_order
 from edlrr_cli.media.images import Picture, read_picture
-from edlrr_cli.media.save import WRITE_FORMATS
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -113,9 +111,8 @@ def source_files(source: Path) -> list[Path]:
     """Return the files that `open_video` reads, in its order: the video, or the images."""
     if source.is_dir():
         return image_files(source)
-    if is_pattern(source):
-        base = Path(source.anchor)
-        return sorted(base.glob(str(source.relative_to(base))), key=natural_order)
+    if formats.is_pattern(source):
+        return formats.matching(source)
     return [source]
 
 
@@ -133,14 +130,9 @@ def fingerprint(source: Path) -> str:
     return f"{len(stats)} files of {size} bytes, changed at {newest} ns"
 
 
-def is_pattern(source: Path) -> bool:
-    """Whether a source names several images, such as ``frames/*.png``."""
-    return not source.exists() and glob.has_magic(str(source))
-
-
 def is_image(path: Path) -> bool:
-    """Whether a file in a folder is taken for a frame of a video, by its name."""
-    return path.suffix.lower() in WRITE_FORMATS
+    """Whether a file in a folder is taken for a frame of a video, by its name; a GIF is a video itself."""
+    return formats.is_image(path) and not is_video(path)
 
 
 def is_video(path: Path) -> bool:
@@ -150,7 +142,7 @@ def is_video(path: Path) -> bool:
 
 def image_files(folder: Path) -> list[Path]:
     """Return the images of a folder in the order of the numbers in their names: the frames of a video."""
-    return sorted(filter(is_image, folder.iterdir()), key=natural_order)
+    return list(filter(is_image, formats.list_images(folder)))
 
 
 class _Images:

@@ -72,7 +72,7 @@ def test_a_broken_registry(tmp_path, content):
 def test_refusals(tmp_path):
     with pytest.raises(InputError, match="no pictures in it"):
         Data(tmp_path)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is not a folder"):
         Data(tmp_path / "absent")
     write(tmp_path / "1.png")
     with pytest.raises(UsageError, match="no image '2'"):

@@ -65,6 +65,6 @@ def test_networks_of_another_recipe_are_not_taken_for_these(run, refused, data, 
 
 def test_missing_data_and_unknown_recipes_are_refused(refused, data, tmp_path):
     arguments = ["bench", "denoise", "--models", tmp_path / "nets", "-o", tmp_path / "a.json"]
-    assert "Set12 is no folder" in refused(EXIT_INPUT, *arguments, "--data", tmp_path)
+    assert "Set12 is not a folder" in refused(EXIT_INPUT, *arguments, "--data", tmp_path)
     told = refused(EXIT_USAGE, *arguments, "--data", data, "--recipe", "papr")
     assert "did you mean 'paper'" in told

@@ -180,7 +180,7 @@ def test_ctrl_c_keeps_what_is_done(data, tmp_path):
     ("arguments", "code", "said"),
     [
         ([], 2, "no pictures to restore; give --data DIR"),
-        (["--data", "absent"], 3, "data absent cannot be read"),
+        (["--data", "absent"], 3, "absent is not a folder"),
         (["--data", "."], 3, "no pictures in it"),
         (["--data", "data", "--images", "3"], 2, "no image '3' in the data"),
         (["--data", "data", "--corruptions", "rain"], 2, "unknown corruption 'rain'"),

@@ -323,3 +323,34 @@ def test_bgsep_shows_frames_against_their_layers(run, html_document, browse, tmp
     seen, messages = browse(text, script)
     assert messages == []
     assert all(view["width"][0] <= view["width"][1] for view in seen.values())
+
+
+@pytest.mark.parametrize(
+    ("command", "stream"),
+    [
+        (("inpaint", "damaged.png", "--mask", "mask.png", "--reference", "clean.png", *QUICK), "damaged.png"),
+        (("inpaint", "damaged.png", "--mask", "mask.png", *QUICK), "mask.png"),
+        (("denoise", "damaged.png", "--method", "tv", "--reference", "clean.png"), "damaged.png"),
+        (("denoise", "damaged.png", "--method", "tv", "--reference", "clean.png"), "clean.png"),
+    ],
+)
+@pytest.mark.parametrize("output", ["out.png", "-"])
+def test_a_page_shows_what_came_and_went_by_standard_streams(
+    run, html_document, scene, monkeypatch, command, stream, output
+):
+    monkeypatch.chdir(scene.folder)
+    content = Path(stream).read_bytes()
+    assert run(*command, "-o", "by_file.png", "--report", "by_file.html").exit_code == 0
+    piped = [{stream: "-"}.get(word, word) for word in command]
+    # A file of the stream's name must not be taken for it.
+    shutil.copy("mask.png", "standard input")
+    result = run(*piped, "-o", output, "--report", "by_pipe.html", piped=content)
+    assert result.exit_code == 0, result.stderr
+    by_file, by_pipe = (
+        pictures_of(html_document(Path(name).read_text(encoding="utf-8")))
+        for name in ("by_file.html", "by_pipe.html")
+    )
+    assert [name for name, _ in by_pipe] == [name for name, _ in by_file]
+    assert len(by_pipe) >= 2
+    for (_, one), (_, other) in zip(by_file, by_pipe, strict=True):
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))

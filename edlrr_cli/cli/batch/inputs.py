@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edlrr_cli.errors import InputError
+from edlrr_cli.media.formats import images_with_stem, is_pattern, list_images, matching
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Input:
 
 def is_batch(names: Sequence[Path]) -> bool:
     """Whether names stand for any number of pictures: several, a folder or a pattern."""
-    return len(names) > 1 or any(name.is_dir() or _is_pattern(name) for name in names)
+    return len(names) > 1 or any(name.is_dir() or is_pattern(name) for name in names)
 
 
 def find_inputs(names: Sequence[Path], *, recursive: bool, leave_out: str = "") -> list[Input]:
@@ -52,14 +52,15 @@ def once(inputs: Iterable[Input]) -> list[Input]:
 
 def _found(name: Path, recursive: bool, leave_out: str) -> Iterator[Input]:
     if name.is_dir():
-        pictures = [path for path in _pictures(name, recursive) if not _ends(path.stem, leave_out)]
+        pictures = [
+            path for path in list_images(name, recursive=recursive) if not _ends(path.stem, leave_out)
+        ]
         if not pictures:
             remedy = "name another" if recursive else "name another, or look deeper with --recursive"
             raise InputError(f"folder {name} has no pictures", remedy)
         yield from (Input(path, path.parent.relative_to(name)) for path in pictures)
-    elif _is_pattern(name):
-        matches = sorted(Path(name.anchor).glob(str(name.relative_to(name.anchor))))
-        files = [path for path in matches if path.is_file() and not _ends(path.stem, leave_out)]
+    elif is_pattern(name):
+        files = [path for path in matching(name) if path.is_file() and not _ends(path.stem, leave_out)]
         if not files:
             raise InputError(f"nothing matches {name}", "check the pattern")
         yield from map(Input, files)
@@ -67,28 +68,8 @@ def _found(name: Path, recursive: bool, leave_out: str) -> Iterator[Input]:
         yield Input(name)
 
 
-def _is_pattern(name: Path) -> bool:
-    return not name.exists() and glob.has_magic(str(name))
-
-
 def _ends(stem: str, suffix: str) -> bool:
     return bool(suffix) and stem.endswith(suffix)
-
-
-def _pictures(folder: Path, recursive: bool) -> list[Path]:
-    extensions = _extensions()
-    paths = folder.rglob("*") if recursive else folder.iterdir()
-    seen = (
-        path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
-    return sorted(path for path in seen if path.suffix.lower() in extensions and path.is_file())
-
-
-def _extensions() -> frozenset[str]:
-    """Return the extensions of what is looked for in a folder; a file that is named itself may have any."""
-    from edlrr_cli.media.images import read_extensions
-
-    return read_extensions()
 
 
 def companion(named: Path, of: Input, *, suffix: str, what: str) -> Path:
@@ -105,10 +86,9 @@ def companion(named: Path, of: Input, *, suffix: str, what: str) -> Path:
     """
     if not named.is_dir():
         return named
-    stem, extensions = of.path.stem + suffix, _extensions()
+    stem = of.path.stem + suffix
     for folder in dict.fromkeys((named / of.folder, named)):
-        files = folder.iterdir() if folder.is_dir() else ()
-        matches = sorted(path for path in files if path.stem == stem and path.suffix.lower() in extensions)
+        matches = images_with_stem(folder, stem)
         if len(matches) > 1:
             both = " and ".join(path.name for path in matches[:2])
             raise InputError(f"{of.path}: its {what} may be {both} in {folder}", "leave one there")

@@ -17,7 +17,7 @@ from edlrr_cli.cli.targets import output_name
 from edlrr_cli.cores import available_cores
 from edlrr_cli.errors import OutputError, UsageError
 from edlrr_cli.media.files import writing
-from edlrr_cli.media.streams import STANDARD_INPUT, STANDARD_OUTPUT
+from edlrr_cli.media.streams import STANDARD_INPUT, STANDARD_OUTPUT, is_stream
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,9 @@ def _absolute(value: Any) -> Any:
     """Return paths, or tuples of them, as any machine understands them; streams and others as they are."""
     if isinstance(value, tuple):
         return tuple(map(_absolute, value))
-    if value is STANDARD_INPUT or value is STANDARD_OUTPUT:
-        return value
-    return value.absolute() if isinstance(value, Path) else value
+    if isinstance(value, Path):
+        return value if is_stream(value) else value.absolute()
+    return value
 
 
 @dataclass(frozen=True)

@@ -93,25 +93,31 @@ def work_on(
 
     Raises:
         InputError: Nothing is found.
-        OutputError: A folder cannot be made.
+        OutputError: A folder cannot be made; or, after the work, its records could not be printed.
         click.Abort: Ctrl-C; files that are finished stay.
     """
     jobs, failed = _planned(names, task_of, place, batch, work)
     started, counts = time.perf_counter(), Counter[str]()
     total = len(jobs) + len(failed)
     shown = draws_progress(quiet=work.quiet or batch.dry_run)
+    unprinted: OutputError | None = None
     try:
         with _bar(total, work.unit, shown=shown) as advance:
             for record in chain(failed, _records(jobs, batch, work, device)):
                 counts[record["status"]] += 1
                 work.reported(record)
-                _tell(record, work)
+                try:
+                    _tell(record, work)
+                except OutputError as error:  # of stdout; the files are the product, so the work goes on
+                    unprinted = error
                 advance()
     except KeyboardInterrupt:
         done = f"{counts['ok']} of {total} done"
         raise click.Abort(f"{done}, nothing is left half-written; go on with {work.go_on}") from None
     if not work.quiet:
         click.echo(_summary(counts, time.perf_counter() - started), err=True)
+    if unprinted is not None:
+        raise unprinted
     return EXIT_FAILURE if counts["error"] else EXIT_OK
 
 

@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
 from edlrr_cli.cli.logs import current_level, log_from
+from edlrr_cli.cli.standard_streams import secure_standard_streams
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -103,6 +104,7 @@ def _executor(jobs: int, threads: int) -> Iterator[ProcessPoolExecutor]:
 
 def _settle(log_level: str) -> None:
     """Leave Ctrl-C to the process that the user talks to, tell as much, and end with it, however it ends."""
+    secure_standard_streams()
     log_from(log_level)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)

@@ -9,7 +9,7 @@ from pathlib import Path
 from edlrr_cli.cli.bgsep.options import Encoding
 from edlrr_cli.errors import OutputError
 from edlrr_cli.media.files import check_target, writing
-from edlrr_cli.media.video import is_pattern
+from edlrr_cli.media.formats import is_pattern
 
 BACKGROUND, OVERVIEW, REPORT = "background.png", "overview.png", "report.json"
 MASKS = "mask"

@@ -11,7 +11,8 @@ from edlrr_cli.cli.batch.options import Place
 from edlrr_cli.cli.bgsep.outputs import BACKGROUND, OVERVIEW, REPORT
 from edlrr_cli.cli.bgsep.parts import PARTS, RUN
 from edlrr_cli.errors import InputError, UsageError
-from edlrr_cli.media.video import is_image, is_pattern, is_video, source_files
+from edlrr_cli.media.formats import is_pattern, visible
+from edlrr_cli.media.video import is_image, is_video, source_files
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,7 @@ def _below(folder: Path, root: Path, recursive: bool) -> Iterator[Input]:
 
 
 def _listed(folder: Path) -> _Folder:
-    try:
-        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        raise InputError(f"folder {folder} cannot be read ({error.strerror})", "name another") from error
+    paths = visible(folder)
     files = [path for path in paths if path.is_file()]
     return _Folder(
         images=[path for path in files if is_image(path)],

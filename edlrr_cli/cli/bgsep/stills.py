@@ -83,7 +83,7 @@ def save_still(folder: Path, split: Split) -> None:
 
 def load_stills(folders: list[Path]) -> dict[int, Still]:
     """Return the frames that were saved in any of the folders, by index."""
-    return {int(path.stem): _load(path) for folder in folders for path in sorted(folder.glob("*.npz"))}
+    return {int(path.stem): _load(path) for folder in folders for path in sorted(folder.glob("[0-9]*.npz"))}
 
 
 def _load(path: Path) -> Still:

@@ -50,11 +50,11 @@ def denoise_record(
     settings |= {"add_noise": experiment.level, "seed": experiment.seed}
     return {
         "status": "ok",
-        "input": str(files.image),
-        "reference": None if files.reference is None else str(files.reference),
-        "output": str(targets.output),
-        "figure": None if targets.figure is None else str(targets.figure),
-        "model": None if files.model is None else str(files.model),
+        "input": files.image,
+        "reference": files.reference,
+        "output": targets.output,
+        "figure": targets.figure,
+        "model": files.model,
         "method": config.method,
         "reg": config.penalty if config.method == "lrr" else None,
         "sigma": round(result.sigma * NOISE_LEVELS, 3),
@@ -79,7 +79,7 @@ def _quality(pictures: Pictures) -> dict[str, float | None]:
 
 def denoise_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what people read of a record: labels and texts."""
-    yield "denoised", record["output"]
+    yield "denoised", str(record["output"])
     found = "estimated" if record["sigma_estimated"] else "as said"
     strength = record["settings"]["strength"]
     yield "noise", f"sigma {record['sigma']:.1f} ({found})" + ("" if strength == 1 else f" x {strength:g}")
@@ -89,7 +89,7 @@ def denoise_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "SSIM", f"{record['ssim_input']:.4f} -> {record['ssim']:.4f}"
     yield "method", record["method"] if record["reg"] is None else f"{record['method']} ({record['reg']})"
     if record["figure"] is not None:
-        yield "figure", record["figure"]
+        yield "figure", str(record["figure"])
     yield "done", f"{record['seconds']:.1f} s on {record['device']}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from edlrr_cli.cli.denoise.report import denoise_lines
@@ -20,11 +19,11 @@ def denoise_section(record: dict[str, Any], *, side_px: int) -> Section:
 
 def _pictures(record: dict[str, Any], side_px: int) -> list[Comparison]:
     """Read the pictures; the noise of an experiment is drawn again."""
-    picture, said = read_picture(Path(record["input"])), record["settings"]
-    reference = None if record["reference"] is None else read_reference(Path(record["reference"]), picture)
+    picture, said = read_picture(record["input"]), record["settings"]
+    reference = None if record["reference"] is None else read_reference(record["reference"], picture)
     noisy, clean = with_noise(picture, reference, Experiment(said["add_noise"], said["seed"]))
     left = [Layer("noisy", preview(noisy, side_px))]
     if clean is not None:
         left.append(Layer("clean", preview(clean, side_px)))
-    denoised = picture.pixels_of(read_picture(Path(record["output"])))
+    denoised = picture.pixels_of(read_picture(record["output"]))
     return [Comparison(left, [Layer("denoised", preview(denoised, side_px))])]

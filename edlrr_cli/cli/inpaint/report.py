@@ -51,16 +51,16 @@ def inpaint_record(
         written: The restored pixels at the depth of the output; they are what is measured.
 
     Returns:
-        Plain values; infinite where pictures are identical, None where nothing was measured or the
+        Paths and plain values; infinite where pictures are identical, None where nothing was measured or the
         method has no such thing.
     """
     return {
         "status": "ok",
-        "input": str(files.image),
-        "mask": str(files.mask),
-        "reference": None if files.reference is None else str(files.reference),
-        "output": str(files.output),
-        "figure": None if files.figure is None else str(files.figure),
+        "input": files.image,
+        "mask": files.mask,
+        "reference": files.reference,
+        "output": files.output,
+        "figure": files.figure,
         "method": settings.choice.method,
         "title": "low-rank penalty" if settings.is_ours else find(settings.choice.method).title,
         "reg": settings.config.reg if settings.is_ours else None,
@@ -71,7 +71,7 @@ def inpaint_record(
         "iterations": result.iterations,
         "stop": result.stop,
         "seconds": result.seconds,
-        "error_map": None if files.error_map is None else str(files.error_map),
+        "error_map": files.error_map,
         "error_map_white": None,
         **_quality(inputs, written),
         **_particulars(result),
@@ -119,7 +119,7 @@ def _quality(inputs: Inputs, written: NDArray[np.float64]) -> dict[str, float | 
 
 def inpaint_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what people read of a record: labels and texts."""
-    yield "restored", record["output"]
+    yield "restored", str(record["output"])
     missing = f"{100 * record['missing_fraction']:.3g} % of the pixels"
     yield "missing", f"{missing} (mask mode {record['mask_mode']})"
     if record["psnr"] is not None:
@@ -131,7 +131,7 @@ def inpaint_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if record["error_map"] is not None:
         yield "error map", f"{record['error_map']}, white is {record['error_map_white']:.3g} of 255"
     if record["figure"] is not None:
-        yield "figure", record["figure"]
+        yield "figure", str(record["figure"])
 
 
 def _our_lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -39,10 +39,10 @@ def inpaint_section(record: dict[str, Any], *, side_px: int) -> Section:
 
 def _pictures(record: dict[str, Any], side_px: int) -> list[Comparison]:
     """Read the pictures, floats on the range that was computed with."""
-    picture = read_picture(Path(record["input"]))
+    picture = read_picture(record["input"])
     said = record["settings"]
     mask = read_mask(
-        Path(record["mask"]),
+        record["mask"],
         picture,
         mode=said["mask_mode"],
         threshold=said["mask_threshold"],
@@ -50,8 +50,8 @@ def _pictures(record: dict[str, Any], side_px: int) -> list[Comparison]:
     )
     picture = picture.within(mask.known)
 
-    def layer(name: str, path: str) -> Layer:
-        return Layer(name, preview(picture.pixels_of(read_picture(Path(path))), side_px))
+    def layer(name: str, path: Path) -> Layer:
+        return Layer(name, preview(picture.pixels_of(read_picture(path)), side_px))
 
     left = [Layer("damaged", preview(picture.pixels, side_px))]
     right = [layer("restored", record["output"])]

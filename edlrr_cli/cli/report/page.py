@@ -18,6 +18,7 @@ from edlrr_cli.cli.app import fault_of
 from edlrr_cli.cli.batch.options import make_folders
 from edlrr_cli.errors import OutputError
 from edlrr_cli.media.files import check_target, write_pieces, writing
+from edlrr_cli.media.streams import keeping_streams
 
 if TYPE_CHECKING:
     from edlrr_cli.cli.report.section import Section
@@ -84,6 +85,7 @@ def reporting(
         make_folders([path])
     check_target(path, *filter(None, inputs), overwrite=overwrite)
     with ExitStack() as stack:
+        stack.enter_context(keeping_streams())
         with writing(path):
             sections = stack.enter_context(TemporaryFile(dir=path.parent))
         page = _Page(path, kind, sections, many=many)
@@ -119,7 +121,7 @@ class _Page:
         """Take a record; nothing is to be shown of what is only planned."""
         if record["status"] not in _STATES:
             return
-        entry = _Entry(record["input"], _STATES[record["status"]], self._line(record))
+        entry = _Entry(str(record["input"]), _STATES[record["status"]], self._line(record))
         if record["status"] != "skipped":
             content = _encoded(self._section.render(self._context_of(record, entry)))
             with writing(self._path):

@@ -23,7 +23,8 @@ from edlrr_cli.cli.tell import draws_progress
 from edlrr_cli.cli.train.curve import draw_curve
 from edlrr_cli.cli.train.files import Entry, Files
 from edlrr_cli.media.files import write_atomic
-from edlrr_cli.media.folder import list_pictures, read_gray
+from edlrr_cli.media.formats import require_images
+from edlrr_cli.media.gray import read_gray
 from edlrr_cli.media.weights import write_weights
 from edlrr_cli.tasks.training.config import Config
 from edlrr_cli.tasks.training.distributed import joined
@@ -68,7 +69,7 @@ def run(folder: Path, output: Path, config: Config, manner: Manner) -> dict[str,
     with joined(config.device) as (process, device):
         if process.leads:
             files.check(resume=manner.resume, overwrite=manner.overwrite)
-        images = [torch.from_numpy(read_gray(path)) for path in list_pictures(folder)]
+        images = [torch.from_numpy(read_gray(path)) for path in require_images(folder)]
         trainer = Trainer(images, replace(config, device=device), process)
         session = _Session(trainer, files, shown=process.leads and draws_progress(quiet=manner.quiet))
         if manner.resume:

@@ -1,0 +1,157 @@
+"""Which files are images: the formats by extension, and what folders and patterns stand for."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from edlrr_cli.errors import InputError
+from edlrr_cli.media.files import natural_order
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format of still images, all of which can be read.
+
+    Attributes:
+        name: Pillow's name; "EXR" is read and written without Pillow.
+        extensions: Lower-case extensions of its files, with their dots.
+        written: Those of them that an output file may have; empty for a format that is only read.
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+    written: tuple[str, ...] = ()
+
+
+FORMATS = (
+    Format("PNG", (".png", ".apng"), written=(".png",)),
+    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), written=(".jpg", ".jpeg")),
+    Format("TIFF", (".tif", ".tiff"), written=(".tif", ".tiff")),
+    Format("WEBP", (".webp",), written=(".webp",)),
+    Format("BMP", (".bmp",), written=(".bmp",)),
+    Format("EXR", (".exr",), written=(".exr",)),
+    Format("GIF", (".gif",)),
+    Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm")),
+    Format("JPEG2000", (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx")),
+)
+"""Raster formats only, none of whose readers starts another program."""
+
+READ_EXTENSIONS = tuple(extension for each in FORMATS for extension in each.extensions)
+"""What an image is recognized by in a folder; a file that is named explicitly may have any extension."""
+
+WRITE_FORMATS = {extension: each.name for each in FORMATS for extension in each.written}
+"""Name of the output format by lower-case extension."""
+
+# Files and folders that operating systems and file servers put beside the user's; in lower case.
+_SYSTEM_NAMES = frozenset(
+    (
+        *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),  # Windows
+        *("__macosx", "lost+found"),  # macOS in archives; Linux
+        *("@eadir", "#recycle"),  # Synology, whose thumbnails have image extensions
+    )
+)
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file is an image by its extension."""
+    return path.suffix.lower() in READ_EXTENSIONS
+
+
+def is_pattern(name: Path) -> bool:
+    """Whether a name stands for the files that it matches, such as ``frames/*.png``."""
+    return not name.exists() and glob.has_magic(str(name))
+
+
+def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
+    """Return the image files of a folder by extension, in natural order; hidden ones are left out.
+
+    Args:
+        folder: Where to look; hidden or not, since it was named.
+        recursive: Look into the folders of folders too, symbolic links apart.
+
+    Raises:
+        InputError: A folder is missing or cannot be read.
+    """
+    with _reading(folder):
+        return sorted(_images_below(folder, recursive), key=natural_order)
+
+
+def _images_below(folder: Path, recursive: bool) -> Iterator[Path]:
+    for path in visible(folder):
+        if path.is_file():
+            if is_image(path):
+                yield path
+        elif recursive and path.is_dir() and not path.is_symlink():
+            yield from _images_below(path, recursive)
+
+
+def require_images(folder: Path) -> list[Path]:
+    """Return the image files of a folder as `list_images` does.
+
+    Raises:
+        InputError: See there; or the folder has no images.
+    """
+    found = list_images(folder)
+    if not found:
+        known = " ".join(READ_EXTENSIONS)
+        raise InputError(f"folder {folder} has no images", f"put files there that end with one of {known}")
+    return found
+
+
+def images_with_stem(folder: Path, stem: str) -> list[Path]:
+    """Return the image files of a folder that have a given stem; none if there is no such folder.
+
+    This is a look-up and no listing, so that a hidden file is found by its name.
+
+    Raises:
+        InputError: The folder cannot be read.
+    """
+    with _reading(folder):
+        entries = folder.iterdir() if folder.is_dir() else ()
+        return sorted(path for path in entries if path.stem == stem and is_image(path) and path.is_file())
+
+
+def visible(folder: Path) -> list[Path]:
+    """Return what a folder holds, of any kind, in natural order.
+
+    Left out are names that begin with a dot, such as the AppleDouble files of macOS (``._photo.png``), and
+    the files and folders of operating systems (``Thumbs.db``, ``@eaDir``).
+
+    Raises:
+        InputError: The folder is missing or cannot be read.
+    """
+    with _reading(folder):
+        return sorted((path for path in folder.iterdir() if not _is_hidden(path.name)), key=natural_order)
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _SYSTEM_NAMES
+
+
+def matching(pattern: Path) -> list[Path]:
+    """Return the files and folders that match a pattern, in natural order.
+
+    As in a shell, a wildcard matches no leading dot; nor does it match the files and folders of operating
+    systems. ``**`` is any depth. The extension may be any.
+    """
+    found = map(Path, glob.iglob(str(pattern), recursive=True))  # noqa: PTH207  # pathlib matches dots
+    return sorted((path for path in found if not _matches_system_name(pattern, path)), key=natural_order)
+
+
+def _matches_system_name(pattern: Path, path: Path) -> bool:
+    return any(part.lower() in _SYSTEM_NAMES and part not in pattern.parts for part in path.parts)
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{folder} is not a folder", "name a folder of images") from error
+    except OSError as error:
+        fault = f"{error.filename or folder} cannot be read ({error.strerror})"
+        raise InputError(fault, "check the permissions") from error
