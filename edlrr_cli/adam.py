@@ -24,7 +24,7 @@ class Adam:
         self._Z, self._beta2, self._eps = Z, beta2, eps
         # The root of 0 takes ten times as long as another; this one is far below any ``eps``.
         self._mean, self._square = torch.zeros_like(Z), torch.full_like(Z, _TINY)
-        self._count = torch.tensor(0.0)
+        self._count = torch.tensor(0.0, dtype=torch.float32)
 
     @torch.no_grad()
     def step(self, gradient: Tensor, *, lr: float) -> None:

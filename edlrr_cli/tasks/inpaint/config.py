@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from edlrr_cli.lrr.names import BACKENDS, parse_reg
-from edlrr_cli.tasks.checks import require, require_choice
+from edlrr_cli.tasks.checks import require, require_choice, require_noise_level, require_types
 
 FILLS = ("biharmonic", "mean", "zero")
 PRIORS = ("auto", "global", "local", "nonlocal", "network")
@@ -76,6 +76,7 @@ class Config:
         return self.prior == "network" or (self.prior != "global" and self.noise != 0)
 
     def __post_init__(self) -> None:
+        require_types(self)
         parse_reg(self.reg)
         require_choice("prior", self.prior, PRIORS)
         require_choice("quality", self.quality, QUALITIES)
@@ -84,9 +85,8 @@ class Config:
         for name in ("gamma", "scale", "lam", "lr", "time_budget", "probes"):
             value = getattr(self, name)
             require(value is None or (math.isfinite(value) and value > 0), name, "more than 0", value)
-        for name in ("noise", "whiten"):
-            value = getattr(self, name)
-            require(value is None or (math.isfinite(value) and value >= 0), name, "0 or more", value)
+        require_noise_level("noise", self.noise)
+        require(math.isfinite(self.whiten) and self.whiten >= 0, "whiten", "0 or more", self.whiten)
         require(self.steps >= 0, "steps", "0 or more", self.steps)
         require(self.refresh >= 1, "refresh", "1 or more", self.refresh)
         require(0 <= self.seed < 2**63, "seed", "between 0 and 2^63 - 1", self.seed)
