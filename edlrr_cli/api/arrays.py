@@ -23,7 +23,7 @@ def plain_array(name: str, value: object) -> NDArray[Any]:
         UsageError: Not an array, or a masked one.
     """
     if isinstance(value, np.ma.MaskedArray):
-        remedy = "pass its .data, and np.ma.getmaskarray of it where a mask is wanted"
+        remedy = "pass its .data; np.ma.getmaskarray returns its mask"
         raise UsageError(f"{name}: masked arrays are not supported", remedy)
     if not isinstance(value, np.ndarray):
         kind = type(value).__name__

@@ -54,6 +54,7 @@ def denoise(
         inference mode, autocast, default dtype and device, random generators.
 
     Example:
+        >>> import numpy as np
         >>> noise = 0.1 * np.random.default_rng(0).standard_normal((64, 64))
         >>> bool(denoise(0.5 + noise, sigma=0.1).std() < 0.02)
         True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from edlrr_cli.tasks.checks import require_choice
+from edlrr_cli.tasks.checks import NOISE_LEVEL, require
 
 NoiseLevel = float | Literal["auto"] | None
 """A standard deviation on the [0, 1] scale; ``"auto"`` and None: estimated from the image."""
@@ -17,6 +17,6 @@ def level_of(name: str, noise: NoiseLevel) -> float | None:
         UsageError: A word other than ``"auto"``.
     """
     if isinstance(noise, str):
-        require_choice(name, noise, ("auto",))
+        require(noise == "auto", name, NOISE_LEVEL, repr(noise))
         return None
     return noise

@@ -30,14 +30,15 @@ def device_name(device: str | torch.device, image: object) -> str:
     return str(device)
 
 
-def restored_alike(restore: Restore, image: Image, mask: Image | None = None) -> Image:
+def restored_alike(restore: Restore, image: Image, *masks: Image) -> Image:
     """Restore an image or a batch, and return it as it came.
 
     Args:
         restore: The function of arrays.
         image: An array (h, w) or (h, w, c), or a tensor (h, w), (c, h, w) or (n, c, h, w). Not modified; no
             gradient flows.
-        mask: An array (h, w); or a tensor, bool (h, w), one for all, or (n, h, w) or (n, 1, h, w).
+        *masks: None or one: an array (h, w); or a tensor, bool (h, w), one for all, or (n, h, w) or
+            (n, 1, h, w).
 
     Returns:
         Kind, shape, dtype and device of the image; of a subclass its base, `numpy.ndarray` or
@@ -47,23 +48,22 @@ def restored_alike(restore: Restore, image: Image, mask: Image | None = None) ->
         UsageError: Shapes or kinds that do not fit, or values that cannot be read; or see the function.
     """
     if isinstance(image, Tensor):
-        return _on_tensor(restore, image, mask)
+        return _on_tensor(restore, image, masks)
     array = plain_array("image", image)
     if array.ndim not in (2, 3):
         raise UsageError(f"image: expected shape (h, w) or (h, w, c), got {array.shape}")
-    masks = [] if mask is None else [plain_array("mask", mask)]
-    return restore([array], masks)[0]
+    return restore([array], [plain_array("mask", mask) for mask in masks])[0]
 
 
-def _on_tensor(restore: Restore, image: Tensor, mask: object | None) -> Tensor:
+def _on_tensor(restore: Restore, image: Tensor, masks: tuple[object, ...]) -> Tensor:
     if image.ndim not in (2, 3, 4):
         raise UsageError(f"image: expected (h, w), (c, h, w) or (n, c, h, w), got {tuple(image.shape)}")
     values = _values("image", image)
-    masks = [] if mask is None else _masks(mask, image)
+    holes = [hole for mask in masks for hole in _each_mask(mask, image)]
     if values.ndim < 4:
-        restored = _channels_first(restore([_channels_last(values)], masks)[0])
+        restored = _channels_first(restore([_channels_last(values)], holes)[0])
     elif len(values):
-        images = restore([_channels_last(one) for one in values], masks)
+        images = restore([_channels_last(one) for one in values], holes)
         restored = np.stack([_channels_first(one) for one in images])
     else:
         restored = values
@@ -82,11 +82,11 @@ def _values(name: str, tensor: Tensor) -> NDArray[Any]:
     except (RuntimeError, TypeError) as error:
         reason = str(error).partition("\n")[0]
         raise UsageError(
-            f"{name}: the tensor's values cannot be read ({reason})", "pass a plain one"
+            f"{name}: the tensor's values cannot be read ({reason})", "pass an ordinary tensor"
         ) from error
 
 
-def _masks(mask: object, image: Tensor) -> list[Bools]:
+def _each_mask(mask: object, image: Tensor) -> list[Bools]:
     """Return a mask (h, w) for each image."""
     if not isinstance(mask, Tensor):
         kind = type(mask).__name__

@@ -11,11 +11,15 @@ from edlrr_cli.lrr.names import nearest
 
 # What a setting of a type may be, NumPy's scalars included, and what it is called.
 _ACCEPTED: dict[type, tuple[tuple[type, ...], str]] = {
-    str: ((str,), "a text"),
+    str: ((str,), "a string"),
     int: ((Integral,), "a whole number"),
     float: ((Real,), "a number"),
     bool: ((bool,), "True or False"),
 }
+
+
+NOISE_LEVEL = '"auto" or within [0, 1] (1 is white)'
+"""What a standard deviation of noise must be."""
 
 
 def require(condition: bool, name: str, expected: str, value: object, remedy: str = "") -> None:
@@ -63,7 +67,7 @@ def require_noise_level(name: str, value: float | None) -> None:
     require(
         value is None or 0 <= value <= 1,
         name,
-        '"auto" or within [0, 1] (1 is white)',
+        NOISE_LEVEL,
         value,
         "divide a level on 0..255 by 255",
     )

@@ -122,7 +122,9 @@ class Refiner:
                 callback(Progress(number, count, penalty, None, partial(pixels, index, X), stage))
 
         images = [as_channels(start.image, device=self._device, dtype=torch.float32) for start in starts]
-        known = torch.from_numpy(np.stack([start.known for start in starts])).to(self._device)
+        # Stacked, masks keep their memory order; patches are runs of a row.
+        masks = np.ascontiguousarray(np.stack([start.known for start in starts]))
+        known = torch.from_numpy(masks).to(self._device)
         levels = [start.noise for start in starts]
         noise = torch.tensor(levels, dtype=torch.float32, device=self._device)
         refined = prior(
