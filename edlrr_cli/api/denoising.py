@@ -16,7 +16,7 @@ from edlrr_cli.api.tensors import Image, device_name, restored_alike
 from edlrr_cli.tasks.denoise.config import Config
 
 
-@isolated()
+@isolated
 def denoise(
     image: Image,
     *,

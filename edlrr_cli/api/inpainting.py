@@ -18,7 +18,7 @@ from edlrr_cli.errors import UsageError
 from edlrr_cli.tasks.inpaint.config import Config
 
 
-@isolated()
+@isolated
 def inpaint(
     image: Image,
     mask: Image,
@@ -120,7 +120,7 @@ def inpaint(
     return restored_alike(partial(_inpaint_arrays, config), image, mask)
 
 
-@isolated()
+@isolated
 def inpaint_lowrank(
     image: NDArray[Any],
     mask: NDArray[Any],

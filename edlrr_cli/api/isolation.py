@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 
 from edlrr_cli.errors import UsageError
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
-@contextmanager
-def isolated() -> Iterator[None]:
-    """Compute under the defaults of torch and NumPy, and restore the caller's state afterwards.
+
+def isolated(function: _Function) -> _Function:
+    """Decorate a public function, so that it neither depends on its caller's state nor changes it.
 
     Inside, gradients are recorded, inference mode and autocast are off, new tensors are on the CPU, and
-    floating-point errors of NumPy are handled as NumPy does by default. Use it as a decorator.
+    NumPy handles floating-point errors as by default. A compiler of the caller does not look inside.
 
-    Raises:
-        UsageError: A function transform or a mode of the caller does not allow ordinary tensors.
+    Each of these states belongs to one thread, so callers in several threads do not disturb each other, and
+    threads that are started inside begin with the defaults. What belongs to the whole process (the default
+    dtype, the global random generators) could not be set without changing it for the caller's other threads:
+    the code that runs inside names its dtypes and its generators instead.
 
-    Note:
-        Each of these states belongs to one thread, so callers in several threads do not disturb each other,
-        and threads that are started inside begin with the defaults. What belongs to the whole process (the
-        default dtype, the global random generators) could not be set without changing it for the caller's
-        other threads: the code that runs inside names its dtypes and its generators instead.
-
-    Example:
-        >>> with torch.no_grad(), isolated():
-        ...     torch.is_grad_enabled()
-        True
+    Args:
+        function: Called with the caller's arguments. It raises `UsageError` where a function transform or a
+            mode of the caller does not allow ordinary tensors.
     """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if torch.compiler.is_compiling():
+            return torch.compiler.disable(call)(*args, **kwargs)  # type: ignore[no-untyped-call]
+        with _default_state():
+            _require_ordinary_tensors()
+            return function(*args, **kwargs)
+
+    return cast(_Function, call)
+
+
+@contextmanager
+def _default_state() -> Iterator[None]:
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
@@ -40,16 +52,17 @@ def isolated() -> Iterator[None]:
         torch.device("cpu"),
         np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"),
     ):
-        _require_ordinary_tensors()
         yield
 
 
 def _require_ordinary_tensors() -> None:
-    """Refuse modes that cannot be left from inside, such as `torch.func.grad` and fake tensors."""
-    remedy = "call it outside of it"
+    """Refuse what cannot be left from inside, such as `torch.func.grad` and fake tensors."""
+    message, remedy = "images cannot be restored inside", "call it outside"
+    if torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        raise UsageError(f"{message} torch.jit.trace, which would record a constant", remedy)
     try:
         probe = torch.empty(0).requires_grad_()
     except RuntimeError as error:
-        raise UsageError("images cannot be restored inside a transform of torch.func", remedy) from error
+        raise UsageError(f"{message} a transform of torch.func", remedy) from error
     if type(probe) is not torch.Tensor:
-        raise UsageError(f"images cannot be restored in a mode that makes {type(probe).__name__}s", remedy)
+        raise UsageError(f"{message} a mode that makes {type(probe).__name__}s", remedy)

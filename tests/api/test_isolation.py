@@ -195,12 +195,21 @@ def test_a_mode_that_observes_may_observe(expected):
     assert mode.count > 0
 
 
+def test_a_compiler_does_not_look_inside(expected):
+    compiled = torch.compile(lambda X: 1 * edlrr_cli.denoise(X, sigma=0.1), backend="eager")
+    image = torch.from_numpy(IMAGE[..., 0])
+    assert torch.equal(compiled(image), edlrr_cli.denoise(image, sigma=0.1))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_where_there_are_no_values_one_line_says_so():
     from torch._subclasses import FakeTensorMode
 
     image = torch.from_numpy(IMAGE[..., 0])
     with pytest.raises(UsageError, match="inside a transform of torch"):
         torch.func.grad(lambda X: edlrr_cli.denoise(X).sum())(image)
+    with pytest.raises(UsageError, match="which would record a constant"):
+        torch.jit.trace(edlrr_cli.denoise, image)
     with FakeTensorMode(), pytest.raises(UsageError, match="a mode that makes FakeTensors; call it outside"):
         CALLS["inpaint"]()
 
