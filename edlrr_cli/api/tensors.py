@@ -74,11 +74,11 @@ def _values(name: str, tensor: Tensor) -> NDArray[Any]:
     """Return the values of a tensor of any dtype and device, detached."""
     if tensor.layout != torch.strided:
         raise UsageError(f"{name}: expected a dense tensor, got {tensor.layout}", "call its to_dense()")
-    plain = tensor.as_subclass(Tensor).detach()
-    if plain.is_floating_point() and plain.dtype not in _SHARED_FLOATS:
-        plain = plain.float()
     try:
-        return np.array(plain.numpy(force=True), order="C")
+        plain = tensor.as_subclass(Tensor).detach()
+        if plain.is_floating_point() and plain.dtype not in _SHARED_FLOATS:
+            plain = plain.float()
+        return plain.numpy(force=True)
     except (RuntimeError, TypeError) as error:
         reason = str(error).partition("\n")[0]
         raise UsageError(

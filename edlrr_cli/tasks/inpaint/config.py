@@ -27,8 +27,8 @@ class Config:
         gamma: Shape of the penalty, in units of the scaled singular value; None for its default.
         scale: Unit of the singular values at the end of the continuation; None: chosen from the
             spectrum, per channel.
-        noise: Standard deviation of the noise on known pixels, on the [0, 1] scale; 0 keeps known
-            pixels exactly; None estimates it.
+        noise: Standard deviation of the noise on known pixels, on the [0, 1] scale, at most 1; 0
+            keeps known pixels exactly; None estimates it.
         lam: Weight lambda of the penalty beside the data term; None: adapted until the known
             pixels are met to within the noise. Without noise it has nothing to weigh.
         steps: Adam steps at most.
