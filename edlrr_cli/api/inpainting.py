@@ -3,37 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from edlrr_cli.api.arrays import configured, peak_of, shipped_denoiser
-from edlrr_cli.api.tensors import Image, restored_alike
+from edlrr_cli.api.arrays import Bools, check_mask, check_size, image_like, pixels_of, plain_array
+from edlrr_cli.api.isolation import isolated
+from edlrr_cli.api.settings import NoiseLevel, level_of
+from edlrr_cli.api.tensors import Image, device_name, restored_alike
 from edlrr_cli.errors import UsageError
 from edlrr_cli.tasks.inpaint.config import Config
 
 
-def inpaint(image: Image, mask: Image, **settings: Any) -> Image:
+@isolated
+def inpaint(
+    image: Image,
+    mask: Image,
+    *,
+    prior: str = "auto",
+    quality: str = "auto",
+    reg: str = "taylor-gamma",
+    gamma: float | None = None,
+    scale: float | None = None,
+    noise: NoiseLevel = 0.0,
+    lam: float | None = None,
+    steps: int = 120,
+    lr: float = 0.05,
+    refresh: int = 10,
+    whiten: float = 1.0,
+    center: bool = True,
+    fill: str = "biharmonic",
+    held_out: float = 0.02,
+    probes: int | None = None,
+    backend: str = "auto",
+    device: str | torch.device = "auto",
+    seed: int = 0,
+    time_budget: float | None = None,
+) -> Image:
     """Restore the missing pixels of an image.
 
     Args:
         image: An array (h, w) or (h, w, c), or a tensor (h, w), (c, h, w) or (n, c, h, w), at least 2 x 2;
             uint8, uint16, or floating in [0, 1]. Not modified; no gradient flows through the result.
         mask: Bool, **True = hole**, as in scikit-image (inside this package it is the other way round). Shape
-            (h, w), of a batch one for all, or (n, h, w) or (n, 1, h, w). At least one pixel missing and one
-            known.
-        **settings: Fields of `edlrr_cli.tasks.inpaint.config.Config`, such as ``reg="exact-laplace"``,
-            ``noise=0.1`` (on the [0, 1] scale) or ``device="cuda"``. A tensor is restored where it is, on a
-            GPU small images of a batch at once.
+            (h, w), for a batch one for all, or (n, h, w) or (n, 1, h, w). At least one pixel missing and one
+            known. An array if ``image`` is one, else a tensor.
+        prior: Model of the image: ``"global"`` (each channel a low-rank matrix), ``"local"`` (windows of it),
+            ``"nonlocal"`` (groups of similar patches), ``"network"`` (a denoiser), or ``"auto"``, which mixes
+            the first three and a smooth fill by their errors on hidden known pixels.
+        quality: ``"auto"``, ``"draft"``, ``"fast"``, ``"balanced"`` or ``"best"``.
+        reg: Penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
+        gamma: Shape of the penalty; None: its default.
+        scale: Unit of the singular values; None: chosen from the spectrum.
+        noise: Standard deviation of the noise on known pixels, on the [0, 1] scale, whatever the dtype; 0
+            keeps them exactly, ``"auto"`` or None estimates it.
+        lam: Weight of the penalty beside the data term; None: adapted to the noise.
+        steps: Adam steps at most.
+        lr: First step size of Adam, in units of the [0, 1] scale.
+        refresh: Steps between two evaluations of the penalty.
+        whiten: Emphasis of high frequencies in the penalized matrix, 0 or more.
+        center: Leave row and column means out of the penalty.
+        fill: The start: ``"biharmonic"``, ``"mean"`` or ``"zero"``.
+        held_out: Fraction of the known pixels that is hidden to measure the error, 0 to 0.5.
+        probes: Gaussian probes of the stochastic estimator; None: the exact trace.
+        backend: How the penalty is computed, one of `edlrr_cli.lrr.names.BACKENDS`.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``; ``"auto"`` keeps a tensor on its device. On
+            a GPU small images of a batch are restored at once.
+        seed: Seed of the hidden pixels and the probes.
+        time_budget: Seconds after which the best image so far is returned; None: no limit.
 
     Returns:
         Kind, shape, dtype and device of ``image``; without noise the known pixels are its own, bit by bit.
 
     Raises:
-        UsageError: Wrong shape, dtype or range, nothing missing or nothing known, unknown setting.
-        DeviceError: The device is not here.
-        NumericsError: The penalty left the range of its series, or the optimisation diverged.
+        UsageError: Wrong kind, shape, dtype or range, nothing missing or nothing known, or a setting that
+            makes no sense.
+        DeviceError: The device is not available.
+        NumericsError: The penalty left the range of its series, or the optimization diverged.
+
+    Note:
+        Neither depends on torch's and NumPy's state in the caller's thread, nor changes it: grad mode,
+        inference mode, autocast, default dtype and device, random generators.
 
     Example:
         >>> stripes = np.tile(np.array([0, 255], np.uint8), (8, 4))
@@ -43,19 +96,64 @@ def inpaint(image: Image, mask: Image, **settings: Any) -> Image:
         >>> int(np.abs(restored.astype(int) - stripes).max()) < 40
         True
     """
-    return restored_alike(_inpaint_arrays, image, mask, settings=settings)
+    config = Config(
+        prior=prior,
+        quality=quality,
+        reg=reg,
+        gamma=gamma,
+        scale=scale,
+        noise=level_of("noise", noise),
+        lam=lam,
+        steps=steps,
+        lr=lr,
+        refresh=refresh,
+        whiten=whiten,
+        center=center,
+        fill=fill,
+        held_out=held_out,
+        probes=probes,
+        backend=backend,
+        device=device_name(device, image),
+        seed=seed,
+        time_budget=time_budget,
+    )
+    return restored_alike(partial(_inpaint_arrays, config), image, mask)
 
 
+@isolated
 def inpaint_lowrank(
-    image: NDArray[Any], mask: NDArray[np.bool_], *, channel_axis: int | None = None, **settings: Any
+    image: NDArray[Any],
+    mask: NDArray[Any],
+    *,
+    channel_axis: int | None = None,
+    prior: str = "auto",
+    quality: str = "auto",
+    reg: str = "taylor-gamma",
+    gamma: float | None = None,
+    scale: float | None = None,
+    noise: NoiseLevel = 0.0,
+    lam: float | None = None,
+    steps: int = 120,
+    lr: float = 0.05,
+    refresh: int = 10,
+    whiten: float = 1.0,
+    center: bool = True,
+    fill: str = "biharmonic",
+    held_out: float = 0.02,
+    probes: int | None = None,
+    backend: str = "auto",
+    device: str | torch.device = "auto",
+    seed: int = 0,
+    time_budget: float | None = None,
 ) -> NDArray[np.float64]:
     """Fill the masked pixels of an image, called like `skimage.restoration.inpaint_biharmonic`.
 
     Args:
         image: Shape (h, w), or with channels along ``channel_axis``; dtype as in `inpaint`. Not modified.
-        mask: Shape (h, w), bool or 0 and 1, true = hole.
-        channel_axis: Where the channels are; None: the image is gray.
-        **settings: As in `inpaint`.
+        mask: Shape (h, w), bool, or numbers of which all but 0 are holes.
+        channel_axis: Axis of the channels; None: the image is gray.
+        prior, quality, reg, gamma, scale, noise, lam, steps, lr, refresh, whiten, center, fill, held_out,
+            probes, backend, device, seed, time_budget: As in `inpaint`.
 
     Returns:
         Shape of ``image``, float64 in [0, 1].
@@ -71,51 +169,64 @@ def inpaint_lowrank(
         >>> bool(np.abs(filled - ramp).max() < 0.01)
         True
     """
-    if image.ndim != (2 if channel_axis is None else 3):
-        remedy = "channel_axis says where the channels are; it is None for gray"
-        raise UsageError(f"image: shape {image.shape} with channel_axis {channel_axis}", remedy)
-    last = image if channel_axis is None else np.moveaxis(image, channel_axis, -1)
-    (filled,) = _inpaint_arrays([last / peak_of(image.dtype)], [mask.astype(bool)], **settings)
+    given, holes = plain_array("image", image), plain_array("mask", mask)
+    if given.ndim != (2 if channel_axis is None else 3) or channel_axis not in (None, *range(-3, 3)):
+        remedy = "channel_axis is the axis of the channels, or None for gray"
+        raise UsageError(f"image: shape {given.shape} with channel_axis {channel_axis}", remedy)
+    last = given if channel_axis is None else np.moveaxis(given, channel_axis, -1)
+    filled = inpaint(
+        pixels_of(last).reshape(last.shape),
+        _as_bools(holes),
+        prior=prior,
+        quality=quality,
+        reg=reg,
+        gamma=gamma,
+        scale=scale,
+        noise=noise,
+        lam=lam,
+        steps=steps,
+        lr=lr,
+        refresh=refresh,
+        whiten=whiten,
+        center=center,
+        fill=fill,
+        held_out=held_out,
+        probes=probes,
+        backend=backend,
+        device=device,
+        seed=seed,
+        time_budget=time_budget,
+    )
     return filled if channel_axis is None else np.moveaxis(filled, -1, channel_axis)
 
 
+def _as_bools(mask: NDArray[Any]) -> Bools:
+    """Return where numbers are not 0."""
+    if mask.dtype.kind not in "buif" or np.isnan(mask).any():
+        raise UsageError(f"mask: expected bool or finite numbers, got {mask.dtype}", "pass True = hole")
+    return mask.astype(bool)
+
+
 def _inpaint_arrays(
-    images: Sequence[NDArray[Any]], masks: Sequence[NDArray[np.bool_]], **settings: Any
+    config: Config, images: Sequence[NDArray[Any]], masks: Sequence[NDArray[Any]]
 ) -> list[NDArray[Any]]:
     """Restore images of one shape and dtype, (h, w) or (h, w, c)."""
+    from edlrr_cli.api.denoisers import shipped_denoiser
     from edlrr_cli.tasks.inpaint.picture import Damaged
     from edlrr_cli.tasks.inpaint.restore import restore_each
 
     pairs = list(zip(images, masks, strict=True))
     for image, mask in pairs:
-        _check(image, mask)
-    config = configured(Config, settings)
-    pictures = [
-        Damaged(np.where(mask[..., None], 0.0, np.atleast_3d(image) / peak_of(image.dtype)), ~mask)
+        check_size(image)
+        check_mask(mask, image)
+    damaged = [
+        Damaged(np.where(mask[..., None], 0.0, pixels_of(image)), np.logical_not(mask, order="C"))
         for image, mask in pairs
     ]
     denoiser = shipped_denoiser() if config.needs_denoiser else None
-    results = restore_each(pictures, config, denoiser=denoiser)
-    is_exact = config.noise == 0
-    return [
-        _like(image, result.restored, mask if is_exact else None)
-        for (image, mask), result in zip(pairs, results, strict=True)
-    ]
-
-
-def _check(image: NDArray[Any], mask: NDArray[np.bool_]) -> None:
-    if image.ndim not in (2, 3):
-        raise UsageError(f"image: expected shape (h, w) or (h, w, c), got {image.shape}")
-    if mask.dtype != np.bool_ or mask.shape != image.shape[:2]:
-        raise UsageError(f"mask: expected bool of shape {image.shape[:2]}, got {mask.dtype} of {mask.shape}")
-
-
-def _like(image: NDArray[Any], pixels: NDArray[Any], mask: NDArray[np.bool_] | None) -> NDArray[Any]:
-    """Return pixels in [0, 1] in the manner of an image, with its own where a mask leaves them."""
-    restored = pixels * peak_of(image.dtype)
-    if image.dtype.kind == "u":
-        restored = np.rint(restored)
-    restored = restored.reshape(image.shape).astype(image.dtype)
-    if mask is None:
-        return restored
-    return np.where(mask.reshape(mask.shape + (1,) * (image.ndim - 2)), restored, image)
+    results = restore_each(damaged, config, denoiser=denoiser)
+    restored = [image_like(image, result.restored) for image, result in zip(images, results, strict=True)]
+    if config.noise == 0:
+        for pixels, (image, mask) in zip(restored, pairs, strict=True):
+            pixels[~mask] = image[~mask]  # bit by bit
+    return restored

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+from numbers import Integral, Real
+from typing import Any, get_args, get_type_hints
+
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import nearest
 
+# What a setting of a type may be, NumPy's scalars included, and what it is called.
+_ACCEPTED: dict[type, tuple[tuple[type, ...], str]] = {
+    str: ((str,), "a string"),
+    int: ((Integral,), "a whole number"),
+    float: ((Real,), "a number"),
+    bool: ((bool,), "True or False"),
+}
 
-def require(condition: bool, name: str, expected: str, value: object) -> None:
+
+NOISE_LEVEL = '"auto" or within [0, 1] (1 is white)'
+"""What a standard deviation of noise must be."""
+
+
+def require(condition: bool, name: str, expected: str, value: object, remedy: str = "") -> None:
     """Refuse a value outside its domain.
 
     Raises:
         UsageError: The condition does not hold.
     """
     if not condition:
-        raise UsageError(f"{name} must be {expected}, got {value}")
+        raise UsageError(f"{name} must be {expected}, got {value}", remedy)
 
 
 def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -24,3 +40,34 @@ def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """
     if value not in choices:
         raise UsageError(f"unknown {name} {value!r}", nearest(value, choices))
+
+
+def require_types(settings: Any) -> None:
+    """Refuse settings of another type than their dataclass declares; None only where it is declared.
+
+    Raises:
+        UsageError: The message names the setting and the type.
+    """
+    hints = get_type_hints(type(settings))
+    for field in fields(settings):
+        value, kinds = getattr(settings, field.name), get_args(hints[field.name]) or (hints[field.name],)
+        if value is None and type(None) in kinds:
+            continue
+        accepted, expected = _ACCEPTED[kinds[0]]
+        is_fit = isinstance(value, accepted) and isinstance(value, bool) == (kinds[0] is bool)
+        require(is_fit, field.name, expected, repr(value))
+
+
+def require_noise_level(name: str, value: float | None) -> None:
+    """Refuse a standard deviation outside [0, 1]; None stands for an estimate.
+
+    Raises:
+        UsageError: The message names the scale.
+    """
+    require(
+        value is None or 0 <= value <= 1,
+        name,
+        NOISE_LEVEL,
+        value,
+        "divide a level on 0..255 by 255",
+    )

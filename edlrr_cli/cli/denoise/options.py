@@ -6,7 +6,7 @@ from typing import Any
 
 from edlrr_cli.cli.options import REG, Name, NoiseLevel, options_of
 from edlrr_cli.cli.settings import AUTO, NOISE_LEVELS
-from edlrr_cli.tasks.checks import require_choice
+from edlrr_cli.tasks.checks import require, require_choice
 from edlrr_cli.tasks.denoise.config import METHODS, Config
 
 _HELP = {
@@ -40,5 +40,6 @@ def resolve(flags: dict[str, Any]) -> Config:
     """
     given = {name: value for name, value in flags.items() if value not in (None, AUTO)}
     if "sigma" in given:
+        require(0 <= given["sigma"] <= NOISE_LEVELS, "sigma", "auto, or within 0..255", given["sigma"])
         given["sigma"] /= NOISE_LEVELS
     return Config(**given)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edlrr_cli.baselines.denoisers import DENOISERS
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import parse_reg
-from edlrr_cli.tasks.checks import require, require_choice
+from edlrr_cli.tasks.checks import require, require_choice, require_noise_level, require_types
 
 #: ``network`` and ``lrr`` are of this program; the others are there for comparison.
 METHODS = ("network", "lrr", *DENOISERS)
@@ -40,6 +40,7 @@ class Config:
     device: str = "auto"
 
     def __post_init__(self) -> None:
+        require_types(self)
         require_choice("method", self.method, METHODS)
         for name in ("reg", "gamma"):
             if self.method != "lrr" and getattr(self, name) is not None:
@@ -48,7 +49,7 @@ class Config:
                 )
         if self.reg is not None:
             parse_reg(self.reg)
-        require(self.sigma is None or 0 <= self.sigma <= 1, "sigma", "auto, or within 0..255", self.sigma)
+        require_noise_level("sigma", self.sigma)
         require(math.isfinite(self.strength) and self.strength >= 0, "strength", "0 or more", self.strength)
         require(
             self.gamma is None or (math.isfinite(self.gamma) and self.gamma > 0),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,8 +52,10 @@ class Denoiser:
             InputError: They do not make a network of this program.
         """
         try:
-            network = build_network(about["arch"], _size(tensors, about))
-            network.load_state_dict(dict(tensors))
+            # On this device nothing is drawn from the global generator, and no dtype is a default.
+            with torch.device("meta"):
+                network = build_network(about["arch"], _size(tensors, about))
+            network.load_state_dict({name: values.float() for name, values in tensors.items()}, assign=True)
             largest = _largest(about)
         except (EdlrrError, LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
             raise InputError(
@@ -60,8 +64,10 @@ class Denoiser:
         return cls(network.eval(), largest, scales=not has_constants(network))
 
     def to(self, device: torch.device) -> Denoiser:
-        """Return it on a device."""
-        return Denoiser(self.network.to(device), self.largest, self.scales)
+        """Return it on a device; the network itself stays where other threads may be using it."""
+        if next(self.network.parameters()).device == device:
+            return self
+        return Denoiser(_copy_on(device, self.network), self.largest, self.scales)
 
     def denoise(self, images: Tensor, sigma: Tensor, progress: Progress | None = None) -> Tensor:
         """Return the clean images.
@@ -93,6 +99,11 @@ class Denoiser:
         return apply_in_tiles(
             clean, images, tile_px=_TILE_PX, reach_px=reach_px, stride_px=stride_px, progress=progress
         )
+
+
+@functools.lru_cache(maxsize=4)
+def _copy_on(device: torch.device, network: nn.Module) -> nn.Module:
+    return copy.deepcopy(network).to(device)
 
 
 def _size(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> Size:

@@ -6,13 +6,10 @@ import torch
 from torch import Tensor
 
 # Orthonormal: white noise stays white, of the same level in every channel.
-_BASIS = torch.tensor(
-    [
-        [3**-0.5, 3**-0.5, 3**-0.5],
-        [2**-0.5, 0.0, -(2**-0.5)],
-        [6**-0.5, -2 * 6**-0.5, 6**-0.5],
-    ],
-    dtype=torch.float64,
+_BASIS = (
+    (3**-0.5, 3**-0.5, 3**-0.5),
+    (2**-0.5, 0.0, -(2**-0.5)),
+    (6**-0.5, -2 * 6**-0.5, 6**-0.5),
 )
 
 
@@ -24,9 +21,9 @@ def to_opponent(image: Tensor) -> Tensor:
 
     Source: the transform of BM3D for colour, Dabov et al., 2007.
     """
-    return torch.einsum("ij,j...->i...", _BASIS.to(image), image)
+    return torch.einsum("ij,j...->i...", image.new_tensor(_BASIS), image)
 
 
 def from_opponent(image: Tensor) -> Tensor:
     """Undo `to_opponent`."""
-    return torch.einsum("ij,i...->j...", _BASIS.to(image), image)
+    return torch.einsum("ij,i...->j...", image.new_tensor(_BASIS), image)

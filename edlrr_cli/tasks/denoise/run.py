@@ -121,7 +121,7 @@ def _by_network(
 
     def denoised(pairs: Sequence[tuple[NDArray[np.float64], float]]) -> list[NDArray[np.float64]]:
         images = torch.stack([_channels_of(pixels, device) for pixels, _ in pairs])
-        levels = torch.tensor([sigma for _, sigma in pairs], device=device)
+        levels = torch.tensor([sigma for _, sigma in pairs], dtype=torch.float32, device=device)
         return [_pixels_of(X) for X in denoise_by_network(images, levels, there, progress)]
 
     most = most_at_once(device, math.prod(pictures[0].shape[:2]))

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from edlrr_cli.lrr.names import BACKENDS, parse_reg
-from edlrr_cli.tasks.checks import require, require_choice
+from edlrr_cli.tasks.checks import require, require_choice, require_noise_level, require_types
 
 FILLS = ("biharmonic", "mean", "zero")
 PRIORS = ("auto", "global", "local", "nonlocal", "network")
@@ -27,8 +27,8 @@ class Config:
         gamma: Shape of the penalty, in units of the scaled singular value; None for its default.
         scale: Unit of the singular values at the end of the continuation; None: chosen from the
             spectrum, per channel.
-        noise: Standard deviation of the noise on known pixels, on the [0, 1] scale; 0 keeps known
-            pixels exactly; None estimates it.
+        noise: Standard deviation of the noise on known pixels, on the [0, 1] scale, at most 1; 0
+            keeps known pixels exactly; None estimates it.
         lam: Weight lambda of the penalty beside the data term; None: adapted until the known
             pixels are met to within the noise. Without noise it has nothing to weigh.
         steps: Adam steps at most.
@@ -76,6 +76,7 @@ class Config:
         return self.prior == "network" or (self.prior != "global" and self.noise != 0)
 
     def __post_init__(self) -> None:
+        require_types(self)
         parse_reg(self.reg)
         require_choice("prior", self.prior, PRIORS)
         require_choice("quality", self.quality, QUALITIES)
@@ -84,9 +85,8 @@ class Config:
         for name in ("gamma", "scale", "lam", "lr", "time_budget", "probes"):
             value = getattr(self, name)
             require(value is None or (math.isfinite(value) and value > 0), name, "more than 0", value)
-        for name in ("noise", "whiten"):
-            value = getattr(self, name)
-            require(value is None or (math.isfinite(value) and value >= 0), name, "0 or more", value)
+        require_noise_level("noise", self.noise)
+        require(math.isfinite(self.whiten) and self.whiten >= 0, "whiten", "0 or more", self.whiten)
         require(self.steps >= 0, "steps", "0 or more", self.steps)
         require(self.refresh >= 1, "refresh", "1 or more", self.refresh)
         require(0 <= self.seed < 2**63, "seed", "between 0 and 2^63 - 1", self.seed)

@@ -105,7 +105,7 @@ class Refiner:
             starts: As in a call.
             errors: Of the missing pixels of each, on [0, 1], expected; what is smaller is not smoothed away.
         """
-        most = torch.tensor(errors, device=self._device)
+        most = torch.tensor(errors, dtype=torch.float32, device=self._device)
         return self._run("polish", partial(lower_window_ranks, effort=_POLISH, most_error=most), starts)
 
     def _run(self, stage: str, prior: _Prior, starts: Sequence[Damaged]) -> list[Pixels]:
@@ -122,8 +122,11 @@ class Refiner:
                 callback(Progress(number, count, penalty, None, partial(pixels, index, X), stage))
 
         images = [as_channels(start.image, device=self._device, dtype=torch.float32) for start in starts]
-        known = torch.from_numpy(np.stack([start.known for start in starts])).to(self._device)
-        noise = torch.tensor([start.noise for start in starts], device=self._device)
+        # Stacked, masks keep their memory order; patches are runs of a row.
+        masks = np.ascontiguousarray(np.stack([start.known for start in starts]))
+        known = torch.from_numpy(masks).to(self._device)
+        levels = [start.noise for start in starts]
+        noise = torch.tensor(levels, dtype=torch.float32, device=self._device)
         refined = prior(
             torch.stack(images), known, least_error=noise, progress=told, time_left=self.time_left
         )

@@ -248,7 +248,8 @@ def _denoised(results: Sequence[Result], noise: Sequence[float], denoiser: Denoi
     X = torch.stack([as_channels(restored[index], device=device, dtype=torch.float32) for index in noisy])
     levels = [noise[index] for index in noisy]
     if denoiser is not None and X.shape[1] in (1, 3):
-        clean = denoise_by_network(X, torch.tensor(levels, device=device), denoiser.to(device))
+        sigma = torch.tensor(levels, dtype=torch.float32, device=device)
+        clean = denoise_by_network(X, sigma, denoiser.to(device))
     else:
         reg = Denoising().penalty
         clean = torch.stack(

@@ -64,10 +64,10 @@ def test_shape_and_depth_are_kept(dtype, shape):
 @pytest.mark.parametrize(
     ("image", "settings", "told"),
     [
-        (np.zeros((4, 4, 4)), {}, "expected shape"),
+        (np.zeros((4, 4, 4)), {}, "expected 1 or 3 channels, got 4"),
+        (np.zeros((1, 4)), {}, "at least 2 x 2 pixels, got 1 x 4"),
         (np.zeros(4), {}, "expected shape"),
         (np.zeros((4, 4), int), {}, "expected uint8, uint16 or floating"),
-        (np.zeros((4, 4)), {"sigmas": 1}, "unknown setting"),
         (np.zeros((4, 4)), {"sigma": 25.0}, "sigma must be"),
     ],
 )

@@ -98,7 +98,7 @@ def test_pixels_that_are_no_numbers_are_refused():
     ("settings", "told"),
     [
         ({"method": "netwrk"}, "did you mean 'network'"),
-        ({"sigma": 2.0}, "sigma must be auto, or within"),
+        ({"sigma": 2.0}, r'sigma must be "auto" or within \[0, 1\]'),
         ({"sigma": float("nan")}, "sigma must be"),
         ({"strength": -1.0}, "strength must be 0 or more"),
         ({"reg": "nuclear"}, "reg is a setting of the method lrr"),

@@ -48,7 +48,8 @@ class Problem:
         seen, self._hidden = self._places(observed), self._places(hidden)
         num_channels = pictures[0].image.shape[2]
         self._num_hidden = self._hidden.sum((1, 2, 3)) * num_channels
-        self.noise = torch.tensor([picture.noise for picture in pictures], device=self.device)
+        levels = [picture.noise for picture in pictures]
+        self.noise = torch.tensor(levels, dtype=torch.float32, device=self.device)
         self.is_exact = self.noise == 0
         self.all_exact = all(picture.noise == 0 for picture in pictures)
         self.num_observed = seen.sum((1, 2, 3)) * num_channels
