@@ -48,6 +48,8 @@ def _short_calls() -> ThreadPoolExecutor:
     with _lock:
         if _pool is None:
             _pool = ThreadPoolExecutor(available_cores(), "lowrank", _limit_to_one)
+            everyone = threading.Barrier(available_cores())  # no thread starts later, beside the caller's
+            list(_pool.map(lambda _: everyone.wait(), range(available_cores())))
         return _pool
 
 

@@ -232,6 +232,21 @@ def _throughput(rows: list[Row]) -> str:
     )
 
 
+def _busy(rows: list[Row]) -> str:
+    lines = [
+        [
+            f"`{row['method']}`",
+            str(row["processes"]),
+            row["threads"],
+            *(_milliseconds(row[name]) for name in ("seconds", "seconds_min", "seconds_max")),
+            f"{row['ratio']:.2f}",
+        ]
+        for row in rows
+    ]
+    header = ["value and gradient", "processes", "threads", "ms, median", "min", "max", "over 1 thread"]
+    return table(header, lines)
+
+
 def _milliseconds(seconds: float) -> str:
     milliseconds = 1e3 * seconds
     return f"{milliseconds:.2f}" if milliseconds < 10 else f"{milliseconds:.0f}"
@@ -256,6 +271,7 @@ _TABLES: dict[str, Callable[[list[Row]], str]] = {
     "denoise": denoise_tables.summary,
     "command": _command,
     "throughput": _throughput,
+    "busy": _busy,
 }
 _DETAILS: dict[str, Callable[[list[Row]], str]] = {
     "bgsep": bgsep_tables.details,

@@ -193,7 +193,7 @@ def test_an_interrupted_program_does_not_wait_for_its_threads():
     code = """
 import sys, threading
 import edlrr_cli.cli.app, edlrr_cli.__main__
-from edlrr_cli.tasks.threads import NAME
+from edlrr_cli.parallel import NAME
 
 def interrupted():
     threading.Thread(target=threading.Event().wait, name=NAME + "_0").start()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from edlrr_cli.bench import busy as busy_benchmark
 from edlrr_cli.bench import command as command_benchmark
 from edlrr_cli.bench import regularizer
 from edlrr_cli.bench import throughput as throughput_benchmark
@@ -190,6 +191,24 @@ def test_throughput(measure, run, monkeypatch):
     assert all(row["images_per_minute"] == pytest.approx(120 / row["seconds"]) for row in batches)
     assert [row["case"] for row in large] == ["a dot", "three lines of text", "text all over"]
     assert all(0 < row["missing_fraction"] < 0.5 and row["psnr_missing"] > 10 for row in large)
+
+
+def test_busy(measure, monkeypatch):
+    monkeypatch.setattr(busy_benchmark, "NUM_PROCESSES", (1, 2))
+    monkeypatch.setattr(busy_benchmark, "_METHODS", {"nothing": "penalty = lambda S: S"})
+    record = measure("busy", "--num-evaluations", "1", "--repeats", "1")
+    assert [(row["processes"], row["threads"]) for row in record["rows"]] == [
+        *((1, "default"), (1, "1")),
+        *((2, "default"), (2, "1")),
+    ]
+    assert all(row["seconds"] > 0 for row in record["rows"])
+    assert [row["ratio"] for row in record["rows"] if row["threads"] == "1"] == [1, 1]
+
+
+def test_a_process_that_fails_ends_the_benchmark(monkeypatch):
+    monkeypatch.setattr(busy_benchmark, "_METHODS", {"failing": "sys.exit(7)"})
+    with pytest.raises(EdlrrError, match="ended with code 7"):
+        busy_benchmark.run(num_evaluations=1, repeats=1, progress=lambda text: None)
 
 
 def test_a_process_is_timed_and_its_memory_read():

@@ -8,7 +8,7 @@ from edlrr_cli.cli.groups import LazyGroup
 
 _NAMES = (
     *("regularizer", "accuracy", "optimization", "table1", "bgsep", "denoise"),
-    *("command", "throughput", "report"),
+    *("command", "throughput", "busy", "report"),
 )
 
 
