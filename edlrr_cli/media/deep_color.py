@@ -1,7 +1,7 @@
-"""Colour of 16 bits per channel, which Pillow has not: FFmpeg decodes it, and encodes PNG.
+"""Colour of 16 bits per channel, which Pillow has not: FFmpeg decodes PNG and PPM, and encodes PNG.
 
 Pillow still opens every file first. It judges the size and finds the damage, its 8 bits are what the
-16 are checked against, and it writes the metadata: the chunks of a PNG, the directory of a TIFF.
+16 are checked against, and it writes the chunks of metadata.
 """
 
 from __future__ import annotations
@@ -14,19 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edlrr_cli.media.plain_tiff import encode_tiff
-
 if TYPE_CHECKING:
     from av import VideoFrame
 
 DeepLevels = NDArray[np.uint16]
 """Integer pixels, shape (h, w, c): gray and alpha (2), RGB (3) or RGB and alpha (4)."""
 
-_DECODERS = {"PNG": "png", "TIFF": "tiff", "PPM": "ppm"}  # by Pillow's name of the format
+_DECODERS = {"PNG": "png", "PPM": "ppm"}  # by Pillow's name of the format
 _LAYOUTS = {2: "ya16", 3: "rgb48", 4: "rgba64"}  # FFmpeg's names by the number of channels
 _PADDING_PX = 128  # FFmpeg counts what it adds to a side into the pixels
-
-_BITS, _COMPRESSION, _PLANAR, _TILE_WIDTH = 258, 259, 284, 322
 _PNG_HEADER_SIZE = 33  # signature and IHDR, which comes first
 
 
@@ -38,13 +34,6 @@ def is_deep_color(image: Image.Image) -> bool:
     if image.format == "PPM":
         return any(isinstance(raw, tuple) and raw[-1] > 255 for raw in settings)  # (mode, largest value)
     return any(";16" in str(raw) for raw in settings)
-
-
-def has_misread_planes(image: Image.Image) -> bool:
-    """Whether Pillow would take the 16 bits of a plain TIFF, stored colour by colour, for 8."""
-    tags: Any = getattr(image, "tag_v2", {})
-    deep = max(tags.get(_BITS, (8,))) > 8
-    return bool(deep and tags.get(_PLANAR) == 2 and tags.get(_COMPRESSION) == 1)
 
 
 def decode_deep_color(content: bytes, image: Image.Image) -> DeepLevels | None:
@@ -60,8 +49,7 @@ def decode_deep_color(content: bytes, image: Image.Image) -> DeepLevels | None:
     """
     from av import CodecContext, FFmpegError, Packet
 
-    # FFmpeg takes tiles for strips, which an almost even picture would not show.
-    if image.format not in _DECODERS or _TILE_WIDTH in getattr(image, "tag_v2", {}):
+    if image.format not in _DECODERS:
         return None
     decoder: Any = CodecContext.create(_DECODERS[image.format], "r")
     limit = (image.width + _PADDING_PX) * (image.height + _PADDING_PX)
@@ -89,13 +77,12 @@ def _rows_of(frame: VideoFrame, num_channels: int, order: str) -> NDArray[Any]:
     return rows[:, : frame.width * num_channels]
 
 
-def encode_deep_color(levels: DeepLevels, file_format: str, **metadata: Any) -> bytes:
-    """Encode 16-bit colour with its metadata.
+def encode_deep_png(levels: DeepLevels, **metadata: Any) -> bytes:
+    """Encode 16-bit colour as PNG, with its metadata.
 
     Args:
         levels: Not modified.
-        file_format: "PNG" or "TIFF". A TIFF gets gray with alpha as equal RGB: Pillow opens no other.
-        **metadata: What Pillow's encoders take: ``dpi``, ``exif``, ``icc_profile``.
+        **metadata: What Pillow's encoder takes: ``dpi``, ``exif``, ``icc_profile``.
 
     Returns:
         The content of the file.
@@ -103,12 +90,6 @@ def encode_deep_color(levels: DeepLevels, file_format: str, **metadata: Any) -> 
     Raises:
         Exception: The encoders refused; whatever they raise.
     """
-    if file_format == "PNG":
-        return _encode_png(levels, **metadata)
-    return encode_tiff(levels[..., [0, 0, 0, 1]] if levels.shape[2] == 2 else levels, **metadata)
-
-
-def _encode_png(levels: DeepLevels, **metadata: Any) -> bytes:
     from av import CodecContext, VideoFrame
 
     height, width, num_channels = levels.shape

@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from edlrr_cli.errors import InputError
-from edlrr_cli.media.floats import FloatImage, Floating
+from edlrr_cli.media.decoded import DecodedImage
+from edlrr_cli.media.floats import Floating
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -58,7 +59,7 @@ class _Header:
     size: int
 
 
-def read_exr(path: Path, content: bytes) -> FloatImage:
+def read_exr(path: Path, content: bytes) -> DecodedImage:
     """Read the channels R, G, B or Y, and A.
 
     Args:
@@ -78,7 +79,7 @@ def read_exr(path: Path, content: bytes) -> FloatImage:
         notes.append(f"the channels {', '.join(others[:5])} were left out")
     if header.windows_differ:
         notes.append("the data window became the display window")
-    return FloatImage(values, _MODES[values.shape[2]], "EXR", notes=tuple(notes))
+    return DecodedImage(values, _MODES[values.shape[2]], "EXR", notes=tuple(notes))
 
 
 def _read_header(path: Path, content: bytes) -> _Header:

@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from edlrr_cli.errors import InputError
 
 Floating = NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True, eq=False)
-class FloatImage:
-    """A file of floats as decoded, upright.
-
-    Attributes:
-        values: Shape (h, w, c), alpha last, float16, float32 or float64.
-        mode: "L", "LA", "RGB" or "RGBA"; with "a" the colours are multiplied with alpha.
-        format: "TIFF" or "EXR".
-        tags: Of a TIFF; empty otherwise.
-        notes: What reading could not keep.
-    """
-
-    values: Floating
-    mode: str
-    format: str
-    tags: Image.Exif = field(default_factory=Image.Exif)
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

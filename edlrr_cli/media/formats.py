@@ -29,7 +29,7 @@ class Format:
 
 FORMATS = (
     Format("PNG", (".png", ".apng"), written=(".png",)),
-    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), written=(".jpg", ".jpeg")),
+    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), written=(".jpg", ".jpeg")),
     Format("TIFF", (".tif", ".tiff"), written=(".tif", ".tiff")),
     Format("WEBP", (".webp",), written=(".webp",)),
     Format("BMP", (".bmp",), written=(".bmp",)),

@@ -1,13 +1,17 @@
 """Still pictures: any file that can be decoded becomes floats in [0, 1], for `media.save` to write back.
 
 Files are hostile until decoded: Pillow raises whatever its decoders raise, so they are all
-caught at one place (`_decode`) and become one `InputError` that names the file.
+caught at one place (`_clear_faults`) and become one `InputError` that names the file.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -16,19 +20,16 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from edlrr_cli.errors import InputError
-from edlrr_cli.media.deep_color import (
-    DeepLevels,
-    decode_deep_color,
-    has_misread_planes,
-    is_deep_color,
-)
+from edlrr_cli.media.decoded import DecodedImage, ExtraChannels
+from edlrr_cli.media.deep_color import DeepLevels, decode_deep_color, is_deep_color
 from edlrr_cli.media.exr import MAGIC as EXR_MAGIC
 from edlrr_cli.media.exr import read_exr
-from edlrr_cli.media.float_tiff import read_float_tiff
-from edlrr_cli.media.floats import FloatImage, Floats
+from edlrr_cli.media.floats import Floats
 from edlrr_cli.media.formats import FORMATS
 from edlrr_cli.media.metadata import descriptive_exif, dpi_of, fitting_profile, valid_dpi
 from edlrr_cli.media.streams import is_stream, open_input
+from edlrr_cli.media.tiff import MAGICS as TIFF_MAGICS
+from edlrr_cli.media.tiff import TiffImages
 
 Levels = NDArray[np.unsignedinteger[Any]]
 """Integer pixels, shape (h, w, c), c = 1, 3 or 4, uint8 or uint16."""
@@ -37,7 +38,6 @@ _Level = TypeVar("_Level", bound=np.generic)
 
 _PILLOW_FORMATS = tuple(each.name for each in FORMATS if each.name != "EXR")
 
-_TIFF_HEIGHT_TAG = 257
 _ORIENTATION_TAG, _ICC_PROFILE_TAG = 274, 34675
 # What makes the stored pixels upright: exchange rows and columns, then step through both.
 _ORIENTATIONS = {
@@ -62,14 +62,15 @@ class Picture:
             upright.
         alpha: Of the type in the file, shape (h, w), ``peak`` = opaque; None without transparency.
         mode: How it is written again: "L", "LA", "RGB", "RGBA" or "CMYK"; with 16 bits "I;16" (gray),
-            "LA;16", "RGB;16" or "RGBA;16"; of floats "L;F", "RGB;F", "LA;F" or "RGBA;F", with "a" for "A"
-            where the colours are multiplied with alpha.
+            "LA;16", "RGB;16", "RGBA;16" or "CMYK;16"; of floats "L;F", "RGB;F", "LA;F" or "RGBA;F". All with
+            "a" for "A" where the colours are multiplied with alpha.
         format: Pillow's name of the file format it came from.
         exif: Descriptive EXIF tags, serialised; empty without.
         icc_profile: Colour profile if it fits the mode; empty without.
         dpi: Horizontal and vertical resolution; None without.
         notes: What reading could not keep, one phrase each, for the user to see.
         floats: The colours as stored, where these are floats.
+        extra: Further channels of a TIFF, upright, kept as they are.
     """
 
     pixels: NDArray[np.float64]
@@ -81,6 +82,7 @@ class Picture:
     dpi: tuple[float, float] | None
     notes: tuple[str, ...]
     floats: Floats | None = None
+    extra: ExtraChannels | None = None
 
     @property
     def peak(self) -> int:
@@ -112,9 +114,9 @@ def read_picture(path: Path) -> Picture:
     """Read the (first) picture of an image file.
 
     Gray stays gray, CMYK CMYK, 1-bit becomes gray, a palette and YCbCr become RGB, a transparent colour
-    becomes alpha. 16 bits are kept in gray, and in colour as far as FFmpeg decodes it (PNG, PPM, TIFF in
-    strips); elsewhere a note says that they were read as 8. Floats (TIFF, EXR) are kept in their type. The
-    EXIF orientation is applied and its tag dropped.
+    becomes alpha. 16 bits are kept in gray, and in colour of PNG, PPM and TIFF; elsewhere a note says that
+    they were read as 8. Floats (TIFF, EXR) are kept in their type. The EXIF orientation is applied and its
+    tag dropped. A note tells of further pages and frames, which are left out.
 
     Args:
         path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM, JPEG 2000 or EXR file, or a stream, see `open_input`.
@@ -124,12 +126,12 @@ def read_picture(path: Path) -> Picture:
         are mapped to [0, 1] by their own range, unless they are within it.
 
     Raises:
-        InputError: Missing, empty, not an image, truncated, corrupt, too large, smaller than
-            2 x 2 pixels, of 32-bit integers, with NaN or Inf, or with 16 bits stored colour by colour.
+        InputError: Missing, empty, not an image, truncated, corrupt, too large, smaller than 2 x 2 pixels,
+            with NaN or Inf, or of a kind that is not read exactly, such as integers beyond 16 bits.
     """
-    if not is_stream(path):
-        _check_source(path)
-    return _decode(path)
+    with open_images(path) as images:
+        picture = images.read(0)
+        return replace(picture, notes=(*picture.notes, *images.left_out()))
 
 
 def read_reference(path: Path, like: Picture) -> NDArray[np.float64]:
@@ -169,19 +171,113 @@ def _check_source(path: Path) -> None:
         ) from error
 
 
-def _decode(path: Path) -> Picture:
-    """Open, decode and convert under the one net that turns decoder failures into InputError."""
+@contextmanager
+def open_images(path: Path) -> Iterator[Images]:
+    """Open a file of one or more images.
+
+    Args:
+        path: See `read_picture`.
+
+    Raises:
+        InputError: See there.
+    """
+    if not is_stream(path):
+        _check_source(path)
+    with ExitStack() as stack:
+        with _clear_faults(path):
+            # From a stream: by name Pillow maps plain TIFF files and garbles those stored sideways.
+            images = Images(path, stack.enter_context(open_input(path)))
+        yield images
+
+
+class Images:
+    """The images of an open file, read one by one."""
+
+    def __init__(self, path: Path, stream: BinaryIO) -> None:
+        self._path, self._stream = path, stream
+        magic = stream.read(len(EXR_MAGIC))
+        self._is_exr = magic == EXR_MAGIC
+        self._tiff = TiffImages(path, stream) if magic in TIFF_MAGICS else None
+
+    @cached_property
+    def _pillow(self) -> Image.Image:
+        self._stream.seek(0)
+        return Image.open(self._stream, formats=_PILLOW_FORMATS)
+
+    def __len__(self) -> int:
+        if self._is_exr:
+            return 1
+        with _clear_faults(self._path):
+            return len(self._tiff) if self._tiff is not None else getattr(self._pillow, "n_frames", 1)
+
+    def read(self, index: int) -> Picture:
+        """Read one of the images.
+
+        Raises:
+            InputError: See `read_picture`.
+        """
+        with _clear_faults(self._path):
+            decoded = self._decoded(index)
+            if decoded is not None:
+                return _of_decoded(self._path, decoded)
+            self._pillow.seek(index if self._tiff is None else self._tiff.page_index(index))
+            return _load(self._path, self._pillow, self._stream)
+
+    def _decoded(self, index: int) -> DecodedImage | None:
+        if self._tiff is not None:
+            return self._tiff.read(index)
+        self._stream.seek(0)
+        return read_exr(self._path, self._stream.read()) if self._is_exr else None
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the file announces images that are not there."""
+        return self._tiff is not None and self._tiff.is_cut_off
+
+    def left_out(self) -> tuple[str, ...]:
+        """Return what is left out by who reads the first image alone, one phrase each."""
+        try:
+            num_images = len(self)
+        except InputError:  # a damaged appendix must not cost the user the image
+            return ("what follows the first image is corrupt and was left out",)
+        unit = "page" if self._tiff is not None else "image" if self._is_mpo else "frame"
+        count = (f"the first of {num_images} {unit}s was read",) if num_images > 1 else ()
+        return (*count, *self.notes, *(("the file ends before its last page",) if self.is_cut_off else ()))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what is left out beside the images, one phrase each."""
+        return () if self._tiff is None else self._tiff.notes
+
+    @property
+    def _is_mpo(self) -> bool:
+        return not self._is_exr and self._pillow.format == "MPO"
+
+    def durations_s(self) -> list[Fraction]:
+        """Return for how many seconds each image is shown, 0 where the file does not say.
+
+        Raises:
+            InputError: An image is corrupt.
+        """
+        if self._tiff is not None:
+            return [self._tiff.interval_s] * len(self._tiff)
+        return [self._duration_s(index) for index in range(len(self))]
+
+    def _duration_s(self, index: int) -> Fraction:
+        with _clear_faults(self._path):
+            self._pillow.seek(index)
+            self._pillow.load()
+            return Fraction(self._pillow.info.get("duration", 0)) / 1000
+
+
+@contextmanager
+def _clear_faults(path: Path) -> Iterator[None]:
+    """Turn whatever decoders raise into an InputError that names the file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            # From a stream: by name Pillow maps plain TIFF files and garbles those stored sideways.
-            with open_input(path) as stream:
-                floats = _read_floats(path, stream)
-                if floats is not None:
-                    return _of_floats(path, floats)
-                with Image.open(stream, formats=_PILLOW_FORMATS) as image:
-                    return _load(path, image, stream)
+            yield
     except InputError:
         raise
     except PermissionError as error:
@@ -200,37 +296,40 @@ def _decode(path: Path) -> Picture:
         ) from error
 
 
-def _read_floats(path: Path, stream: BinaryIO) -> FloatImage | None:
-    is_exr = stream.read(len(EXR_MAGIC)) == EXR_MAGIC
-    stream.seek(0)
-    image = read_exr(path, stream.read()) if is_exr else read_float_tiff(path, stream)
-    stream.seek(0)
-    return image
-
-
-def _of_floats(path: Path, image: FloatImage) -> Picture:
+def _of_decoded(path: Path, image: DecodedImage) -> Picture:
     _check_sides(path, *image.values.shape[1::-1])
     exif, exif_notes = descriptive_exif(lambda: image.tags)
-    stored = _upright(image.values, _orientation(image.tags))
-    has_alpha = image.mode[-1] in "aA"
-    num_colors = stored.shape[2] - has_alpha
-    try:
-        floats = Floats.of(stored)
-    except InputError as error:
-        raise InputError(f"{path}: {error.message}", error.remedy) from None
-    if has_alpha:
-        floats = Floats.of(stored[..., :num_colors])
+    orientation = _orientation(image.tags)
+    stored, extra = _upright(image.values, orientation), image.extra
+    alpha = stored[..., -1] if image.mode[-1] in "aA" else None
+    colors = stored if alpha is None else stored[..., :-1]
+    floats = _floats_of(path, stored, colors.shape[2]) if stored.dtype.kind == "f" else None
     return Picture(
-        pixels=floats.to_unit(floats.values),
-        alpha=stored[..., -1] if has_alpha else None,
-        mode=f"{image.mode};F",
+        pixels=floats.to_unit(colors) if floats else colors / np.float64(np.iinfo(colors.dtype).max),
+        alpha=alpha,
+        mode=_mode_of(image),
         format=image.format,
         exif=exif,
-        icc_profile=fitting_profile(image.tags.get(_ICC_PROFILE_TAG), num_colors),
+        icc_profile=fitting_profile(image.tags.get(_ICC_PROFILE_TAG), colors.shape[2]),
         dpi=dpi_of(image.tags),
         notes=(*image.notes, *exif_notes),
         floats=floats,
+        extra=extra and replace(extra, values=_upright(extra.values, orientation)),
     )
+
+
+def _floats_of(path: Path, stored: NDArray[Any], num_colors: int) -> Floats:
+    try:
+        Floats.of(stored)  # alpha has to be finite too
+        return Floats.of(stored[..., :num_colors])
+    except InputError as error:
+        raise InputError(f"{path}: {error.message}", error.remedy) from None
+
+
+def _mode_of(image: DecodedImage) -> str:
+    if image.values.dtype == np.uint16:
+        return "I;16" if image.mode == "L" else f"{image.mode};16"
+    return image.mode if image.values.dtype == np.uint8 else f"{image.mode};F"
 
 
 def _check_sides(path: Path, width: int, height: int) -> None:
@@ -239,10 +338,6 @@ def _check_sides(path: Path, width: int, height: int) -> None:
 
 
 def _load(path: Path, image: Image.Image, stream: BinaryIO) -> Picture:
-    if has_misread_planes(image):
-        raise InputError(f"{path} stores its 16-bit colours one after the other", "convert it to PNG")
-    if _misses_strips(image):
-        raise InputError(f"{path} is truncated or corrupt (rows are missing)", "get or export the file again")
     raw_modes, deep = _raw_modes(image), is_deep_color(image)
     orientation = (
         _orientation(image.getexif()) if deep else 1
@@ -254,12 +349,6 @@ def _load(path: Path, image: Image.Image, stream: BinaryIO) -> Picture:
     stream.seek(0)
     levels = decode_deep_color(stream.read(), image)
     return _deepened(picture, None if levels is None else _upright(levels, orientation))
-
-
-def _misses_strips(image: Image.Image) -> bool:
-    """Whether a TIFF has fewer rows than its height, which Pillow would leave black."""
-    height = getattr(image, "tag_v2", {}).get(_TIFF_HEIGHT_TAG, 0)
-    return bool(max((tile[1][3] for tile in getattr(image, "tile", ())), default=height) < height)
 
 
 def _deepened(picture: Picture, levels: DeepLevels | None) -> Picture:
@@ -297,7 +386,7 @@ def _to_picture(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> P
         pixels=pixels,
         alpha=alpha,
         mode=mode,
-        format=str(image.format),
+        format="JPEG" if image.format == "MPO" else str(image.format),
         exif=exif,
         icc_profile=fitting_profile(image.info.get("icc_profile"), pixels.shape[2]),
         dpi=valid_dpi(image.info.get("dpi")),

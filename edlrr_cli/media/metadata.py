@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from PIL import Image
 
+from edlrr_cli.media.descriptions import is_layout_alone, layout_writer
+
 # What describes the photograph. The tags that describe the file's layout, the orientation (applied
 # on reading) and the thumbnail (it would show the damage) are left out.
 _EXIF_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432, 40091, 40092, 40093, 40094, 40095)
@@ -18,16 +20,18 @@ _MAX_DPI = 100_000
 
 
 def descriptive_exif(read: Callable[[], Image.Exif]) -> tuple[bytes, tuple[str, ...]]:
-    """Return the tags worth keeping, serialised, and a note if they cannot be read."""
+    """Return the tags worth keeping, serialised, and notes on those that cannot be kept."""
     try:
-        source, kept = read(), Image.Exif()
+        source, kept, notes = read(), Image.Exif(), []
         for tag in _EXIF_TAGS:
-            if tag in source:
+            if tag in source and not (writer := layout_writer(str(source[tag]))):
                 kept[tag] = source[tag]
+            elif tag in source and not is_layout_alone(str(source[tag])):
+                notes.append(f"the description of the file's layout by {writer} was left out")
         for folder in _EXIF_FOLDERS:
             if tags := source.get_ifd(folder):
                 kept[folder] = dict(tags)
-        return (kept.tobytes() if len(kept) else b""), ()
+        return (kept.tobytes() if len(kept) else b""), tuple(notes)
     except Exception:  # corrupt metadata must not cost the user the picture
         return b"", ("the EXIF data are corrupt and were dropped",)
 

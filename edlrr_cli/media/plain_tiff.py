@@ -1,4 +1,4 @@
-"""TIFF files of what Pillow does not write, 16-bit colour and floats: its directory, and bare pixels."""
+"""Writes TIFF files: Pillow's directory, and bare samples of any type and number."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ _STRIP_OFFSETS, _STRIP_ROWS, _STRIP_BYTES, _EXTRA, _SAMPLE_FORMAT = 273, 278, 27
 _DPI_ACROSS, _DPI_DOWN, _DPI_UNIT, _ICC_PROFILE = 282, 283, 296, 34675
 _LONG = 4  # type of a number in a TIFF directory
 _UNSIGNED, _FLOAT = 1, 3  # formats of a sample
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_PHOTOMETRICS = {"L": 1, "I": 1, "R": 2, "C": 5}  # by the first letter of a mode
+_ALPHA_MEANINGS = {"A": 2, "a": 1}
 
 
 def encode_tiff(
     values: NDArray[Any],
+    mode: str = "",
     *,
-    premultiplied: bool = False,
+    extra_samples: tuple[int, ...] = (),
     dpi: tuple[float, float] | None = None,
     exif: bytes = b"",
     icc_profile: bytes = b"",
@@ -28,8 +32,10 @@ def encode_tiff(
     """Write Pillow's directory, and the pixels behind it in one strip without compression.
 
     Args:
-        values: Shape (h, w, c), unsigned or floating: gray (1), gray and alpha (2), RGB (3) or RGBA (4).
-        premultiplied: The colours are multiplied with alpha.
+        values: Shape (h, w, c), unsigned or floating: the channels of ``mode``, then the extra ones.
+        mode: "L", "LA", "RGB", "RGBA" or "CMYK", perhaps with more behind a semicolon; with "a" the colors
+            are multiplied with alpha. Empty: that of 1 to 4 channels of gray or RGB.
+        extra_samples: Meanings of further channels, in the values of the tag ExtraSamples.
         dpi: Horizontal and vertical resolution.
         exif: Descriptive tags, serialised.
         icc_profile: Of the colours.
@@ -38,6 +44,8 @@ def encode_tiff(
         The content of the file.
     """
     height, width, num_channels = values.shape
+    kind = (mode or _MODES[num_channels]).partition(";")[0]
+    alpha = tuple(_ALPHA_MEANINGS[letter] for letter in kind[-1] if letter in _ALPHA_MEANINGS)
     pixels = values.astype(values.dtype.newbyteorder("<")).tobytes()
     tags: Any = ImageFileDirectory_v2()
     _add_exif(tags, exif)
@@ -50,10 +58,10 @@ def encode_tiff(
         tags[tag] = value  # the offset counts from the end of the directory
     tags[_WIDTH], tags[_HEIGHT], tags[_CHANNELS] = width, height, num_channels
     tags[_BITS], tags[_COMPRESSION] = (8 * values.itemsize,) * num_channels, 1
-    tags[_PHOTOMETRIC] = 2 if num_channels > 2 else 1  # RGB, or black is zero
+    tags[_PHOTOMETRIC] = _PHOTOMETRICS[kind[0]]
     tags[_SAMPLE_FORMAT] = (_FLOAT if values.dtype.kind == "f" else _UNSIGNED,) * num_channels
-    if num_channels in (2, 4):
-        tags[_EXTRA] = 1 if premultiplied else 2
+    if alpha or extra_samples:
+        tags[_EXTRA] = (*alpha, *extra_samples)
     stream = io.BytesIO()
     tags.save(stream)
     return stream.getvalue() + pixels

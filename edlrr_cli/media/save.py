@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edlrr_cli.errors import NumericsError, OutputError, UsageError
-from edlrr_cli.media.deep_color import encode_deep_color
+from edlrr_cli.media.deep_color import encode_deep_png
 from edlrr_cli.media.encoding import AS_THEY_COME, Encoding
 from edlrr_cli.media.exr import encode_exr
 from edlrr_cli.media.files import check_target, write_atomic
-from edlrr_cli.media.floats import Floating
 from edlrr_cli.media.formats import WRITE_FORMATS
 from edlrr_cli.media.images import Levels, Picture
 from edlrr_cli.media.plain_tiff import encode_tiff
@@ -34,7 +33,6 @@ _SAVE_SETTINGS: dict[str, dict[str, Any]] = {
         "compress_level": 4
     },  # of photographs as small as 6, the usual one, in less than half of the time
     "JPEG": {"quality": 95, "subsampling": 0},
-    "TIFF": {},
     "WEBP": {"lossless": True, "exact": True},
     "BMP": {},
 }
@@ -81,16 +79,19 @@ def check_output(
 
 def _lost(file_format: str, like: Picture) -> tuple[str, str]:
     """Return what a format cannot keep, empty if it keeps all, and the extensions of those that can."""
+    if like.extra is not None and file_format != "TIFF":
+        return "channels that are neither color nor transparency", ".tif"
     if like.floats is not None:
         return _lost_of_floats(file_format, like.floats.values.itemsize, like)
+    is_cmyk = like.mode.startswith("CMYK")
     if file_format == "EXR":
-        return "whole numbers", ".tif" if like.mode == "CMYK" else ".png"
-    if like.mode == "CMYK" and file_format not in _KEEPS_CMYK:
+        return "whole numbers", ".tif" if is_cmyk else ".png"
+    if is_cmyk and file_format not in _KEEPS_CMYK:
         return "CMYK", ".tif or .jpg"
     if like.alpha is not None and file_format not in _KEEPS_ALPHA and (like.alpha < like.peak).any():
         return "the transparency", ".png"
     if like.peak > 255 and file_format not in _KEEPS_16_BIT:
-        return "16 bits per pixel", ".png"
+        return "16 bits per pixel", ".tif" if is_cmyk else ".png"
     return "", ""
 
 
@@ -135,8 +136,8 @@ def save_picture(
     Values are clipped to [0, 1] and rounded to the nearest integer level, so pixels that were not
     changed come back bit by bit in lossless formats (PNG, TIFF, BMP; WebP is written lossless).
     JPEG is written without chroma subsampling, at quality 95 unless said. WebP has no gray: it stores equal
-    RGB, as does TIFF for 16-bit gray with transparency. Floats are written in their type: those of unchanged
-    pixels as they were, others within the picture's range.
+    RGB. Floats are written in their type: those of unchanged pixels as they were, others within the picture's
+    range. Colors multiplied with alpha stay so in TIFF and EXR, and are divided by it elsewhere.
 
     Args:
         path: Where to; its extension is the format. Written beside, then renamed. Or `STANDARD_OUTPUT`.
@@ -165,12 +166,14 @@ def save_picture(
 def _encoded(path: Path, pixels: NDArray[np.floating[Any]], like: Picture, encoding: Encoding) -> bytes:
     file_format = _format_of(path, like, encoding)
     metadata = _metadata(file_format, replace(like, exif=b"", dpi=None) if encoding.strip_metadata else like)
+    if file_format == "TIFF":
+        return _encode_tiff(path, _stored(pixels, like), like, metadata)
     if like.floats is not None:
-        values = _with_alpha(like.floats.restored(pixels), like)
-        return _encode_floats(path, values, file_format, like, metadata)
-    levels = _to_levels(pixels, like)
+        with _encoding(path, file_format):
+            return encode_exr(_stored(pixels, like))
+    levels = _straight(_stored(pixels, like), like)
     if like.peak > 255 and levels.shape[2] > 1:
-        return _encode_deep(path, levels, file_format, **metadata)
+        return _encode_deep(path, levels, **metadata)
     image = _to_image(levels, like)
     if image.mode in ("LA", "RGBA") and file_format not in _KEEPS_ALPHA:
         image = image.convert(image.mode[:-1])
@@ -186,18 +189,17 @@ def _to_image(levels: Levels, like: Picture) -> Image.Image:
     return Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels)
 
 
-def _encode_floats(
-    path: Path, values: Floating, file_format: str, like: Picture, metadata: dict[str, Any]
-) -> bytes:
-    with _encoding(path, file_format):
-        if file_format == "EXR":
-            return encode_exr(values)
-        return encode_tiff(values, premultiplied="a" in like.mode, **metadata)
+def _encode_tiff(path: Path, values: NDArray[Any], like: Picture, metadata: dict[str, Any]) -> bytes:
+    meanings: tuple[int, ...] = ()
+    if like.extra is not None:
+        values, meanings = np.dstack([values, like.extra.values]), like.extra.meanings
+    with _encoding(path, "TIFF"):
+        return encode_tiff(values, like.mode, extra_samples=meanings, **metadata)
 
 
-def _encode_deep(path: Path, levels: Levels, file_format: str, **metadata: Any) -> bytes:
-    with _encoding(path, file_format):
-        return encode_deep_color(levels.astype(np.uint16), file_format, **metadata)
+def _encode_deep(path: Path, levels: Levels, **metadata: Any) -> bytes:
+    with _encoding(path, "PNG"):
+        return encode_deep_png(levels.astype(np.uint16), **metadata)
 
 
 def as_written(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[np.float64]:
@@ -220,7 +222,7 @@ def write_png(path: Path, pixels: Levels) -> None:
     """
     gray = pixels.shape[2] == 1
     if pixels.dtype == np.uint16 and not gray:
-        write_atomic(path, _encode_deep(path, pixels, "PNG"))
+        write_atomic(path, _encode_deep(path, pixels))
         return
     image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if gray else pixels))
     write_atomic(path, encode_image(path, image, "PNG"))
@@ -257,15 +259,28 @@ def _encoding(path: Path, file_format: str) -> Iterator[None]:
         ) from error
 
 
-def _to_levels(pixels: NDArray[np.floating[Any]], like: Picture) -> Levels:
-    """Return integers, (h, w, 1..4), uint8 or uint16, alpha last."""
+def _stored(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[Any]:
+    """Return what a lossless file stores: floats or unsigned integers, (h, w, 1..4), alpha last."""
+    if like.floats is not None:
+        return _with_alpha(like.floats.restored(pixels), like)
     depth = np.uint16 if like.peak > 255 else np.uint8
     levels: Levels = np.rint(np.clip(pixels, 0.0, 1.0) * like.peak).astype(depth)
+    if like.alpha is not None and "a" in like.mode:  # what was computed has to be within alpha too
+        levels = np.where(pixels == like.pixels, levels, np.minimum(levels, like.alpha[..., None]))
     return _with_alpha(levels, like)
 
 
 def _with_alpha(values: NDArray[Any], like: Picture) -> NDArray[Any]:
     return values if like.alpha is None else np.dstack([values, like.alpha])
+
+
+def _straight(levels: Levels, like: Picture) -> Levels:
+    """Divide colors by the alpha that they are multiplied with, which only TIFF and EXR allow."""
+    if "a" not in like.mode:
+        return levels
+    alpha = levels[..., -1:]
+    colors = np.rint(levels[..., :-1] * (like.peak / np.maximum(alpha, 1))).clip(0, like.peak)
+    return np.dstack([colors.astype(levels.dtype), alpha])
 
 
 def _metadata(file_format: str, like: Picture) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""Videos: any file that FFmpeg decodes, a folder of images or a pattern of names becomes a run of frames."""
+"""Videos: any file that FFmpeg decodes, the pages of a TIFF, a folder of images or a pattern of names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from edlrr_cli.errors import InputError
 from edlrr_cli.media import formats
 from edlrr_cli.media.cmyk import as_shown
-from edlrr_cli.media.images import Picture, read_picture
+from edlrr_cli.media.images import Images, Picture, open_images, read_picture
+from edlrr_cli.media.tiff import MAGICS as TIFF_MAGICS
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.unsignedinteger[Any]]
 
-#: Frames per second of a folder of images, which does not say.
+#: Frames per second of images that do not say.
 DEFAULT_RATE = Fraction(25)
+_MAX_DENOMINATOR = 10_000  # of a rate; those of files need fewer
 _MIN_SIDE_PX = 2
 # By what is looked for in a folder; a file that is named itself may have any.
 _VIDEO_EXTENSIONS = (
@@ -97,14 +99,37 @@ def open_video(source: Path) -> Video:
     """Open a source of frames, and decode the first one.
 
     Args:
-        source: A video file, a folder of images, or a pattern such as ``frames/*.png``; images come in the
-            order of the numbers in their names.
+        source: A video file, an animation, a TIFF of several pages, a folder of images, or a pattern such as
+            ``frames/*.png``; images come in the order of the numbers in their names.
 
     Raises:
         InputError: Nothing is there, or it is no video, has no frame, or one of less than 2 x 2 pixels.
     """
     files = source_files(source)
-    return _File(source) if files == [source] else _Images(source, files)
+    if files != [source]:
+        return _Images(source, files)
+    return _Stack(source) if _is_stack(source) else _File(source)
+
+
+def _is_stack(path: Path) -> bool:
+    """Whether a file is of a kind whose images FFmpeg does not read: TIFF and WebP."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False  # FFmpeg reports why
+    return head[:4] in TIFF_MAGICS or (head[:4], head[8:]) == (b"RIFF", b"WEBP")
+
+
+def is_animation(path: Path) -> bool:
+    """Whether an image file holds several images, which may be the frames of a video."""
+    try:
+        with open_images(path) as images:
+            return len(images) > 1
+    except InputError:
+        return False
 
 
 def source_files(source: Path) -> list[Path]:
@@ -152,34 +177,81 @@ class _Images:
         if not files:
             raise InputError(f"{source}: no images there", "name a video, or a folder or pattern of images")
         self._files = files
-        first = _read_frame(self._files[0])
-        height, width, num_channels = as_shown(first.pixels).shape
-        self.info = VideoInfo(
-            size_px=(height, width),
-            num_channels=num_channels,
-            peak=first.peak,
-            frame_rate=DEFAULT_RATE,
-            num_frames=len(self._files),
-            notes=(*first.notes, f"images have no frame rate: {DEFAULT_RATE} per second are taken"),
-        )
+        self.info = _info_of(_read_frame(files[0]), [Fraction(0)] * len(files))
 
     def frames(self, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
+        first = f"the first image {self._files[0].name}"
         for index, path in list(enumerate(self._files))[start::every]:
-            pixels = as_shown(_read_frame(path).pixels)
-            if pixels.shape != (*self.info.size_px, self.info.num_channels):
+            pixels = _frame_pixels(_read_frame(path), self.info, str(path), first)
+            yield Frame(pixels, index / self.info.frame_rate)
+
+
+class _Stack:
+    """The images of one file, each a frame: the pages of a TIFF, or an animated WebP."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with open_images(path) as images:
+            if images.is_cut_off:
                 raise InputError(
-                    f"{path} has {_size(pixels.shape)}, the first image {self._files[0].name} "
-                    f"{_size((*self.info.size_px, self.info.num_channels))}",
-                    "give images of one size and kind",
+                    f"{path} is truncated behind its page {len(images)}",
+                    "get or export the file again",
                 )
-            whole = np.rint(pixels * self.info.peak)
-            yield Frame(
-                whole.astype(np.uint8 if self.info.peak == 255 else np.uint16), index / self.info.frame_rate
-            )
+            self._durations_s = images.durations_s()
+            info = _info_of(self._read(images, 0), self._durations_s)
+            self.info = replace(info, notes=(*info.notes, *images.notes))
+
+    def frames(self, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
+        time = Fraction(0)
+        with open_images(self._path) as images:
+            for index, duration_s in enumerate(self._durations_s):
+                if index >= start and (index - start) % every == 0:
+                    name = f"{self._path}: image {index + 1}"
+                    picture = self._read(images, index)
+                    yield Frame(_frame_pixels(picture, self.info, name, "the first one"), time)
+                time += duration_s or 1 / DEFAULT_RATE
+
+    def _read(self, images: Images, index: int) -> Picture:
+        return _without_floats(self._path, images.read(index))
+
+
+def _info_of(first: Picture, durations_s: Sequence[Fraction]) -> VideoInfo:
+    """Describe images as frames; those without a duration get the default one, with a note."""
+    height, width, num_channels = as_shown(first.pixels).shape
+    total_s = sum((duration_s or 1 / DEFAULT_RATE for duration_s in durations_s), Fraction(0))
+    notes = list(first.notes)
+    if not any(durations_s):
+        notes.append(f"images have no frame rate: {DEFAULT_RATE} per second are taken")
+    if first.extra is not None or (first.alpha is not None and (first.alpha < first.peak).any()):
+        notes.append("of each image the colors alone are taken")
+    return VideoInfo(
+        size_px=(height, width),
+        num_channels=num_channels,
+        peak=first.peak,
+        frame_rate=(len(durations_s) / total_s).limit_denominator(_MAX_DENOMINATOR),
+        num_frames=len(durations_s),
+        notes=tuple(notes),
+    )
+
+
+def _frame_pixels(picture: Picture, info: VideoInfo, name: str, first_name: str) -> Pixels:
+    if picture.peak > info.peak:
+        raise InputError(f"{name} has 16 bits, {first_name} 8", "give images of one depth")
+    pixels = as_shown(picture.pixels)
+    if pixels.shape != (*info.size_px, info.num_channels):
+        raise InputError(
+            f"{name} has {_size(pixels.shape)}, {first_name} {_size((*info.size_px, info.num_channels))}",
+            "give images of one size and kind",
+        )
+    whole: Pixels = np.rint(pixels * info.peak).astype(np.uint8 if info.peak == 255 else np.uint16)
+    return whole
 
 
 def _read_frame(path: Path) -> Picture:
-    picture = read_picture(path)
+    return _without_floats(path, read_picture(path))
+
+
+def _without_floats(path: Path, picture: Picture) -> Picture:
     if picture.floats is not None:
         raise InputError(f"{path} has floats, which frames cannot have", "convert the frames to 16 bits")
     return picture

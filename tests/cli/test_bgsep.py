@@ -16,6 +16,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from edlrr_cli.cli.bgsep import layers, recorder
@@ -413,3 +414,46 @@ def test_the_sample(spawn, tmp_path):
     record = json.loads(spawn("bgsep", sample, "-o", tmp_path / "out", "--json").stdout)
     assert record["rank"] == 1
     assert 0.05 < record["foreground_fraction"] < 0.2
+
+
+def write_stack(path, num_frames=NUM_FRAMES):
+    tifffile.imwrite(path, np.stack([frame(index) for index in range(num_frames)]), photometric="rgb")
+    return path
+
+
+def test_a_tiff_of_several_pages_is_a_video(run, tmp_path):
+    result = run("bgsep", write_stack(tmp_path / "stack.tif"), "-o", tmp_path / "out", "--codec", "ffv1")
+    assert result.exit_code == 0
+    assert result.stderr.splitlines() == [
+        f"{tmp_path / 'stack.tif'}: images have no frame rate: 25 per second are taken"
+    ]
+    foreground = frames_of(tmp_path / "out" / "foreground.mkv")
+    assert [each.time for each in foreground] == [Fraction(index, 25) for index in range(NUM_FRAMES)]
+    assert all((each.pixels[10:20] == 230).any() for each in foreground)
+
+
+def test_several_stacks_are_several_videos(run, tmp_path):
+    stacks = [write_stack(tmp_path / f"{name}.tif", 6) for name in "ab"]
+    result = run("bgsep", *stacks, "-o", tmp_path / "out", "--quiet", "--jobs", "1")
+    assert result.exit_code == 0, result.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "b"}
+
+
+def test_an_animated_webp_keeps_its_times(run, tmp_path):
+    first, *others = (Image.fromarray(frame(index)) for index in range(NUM_FRAMES))
+    path = tmp_path / "a.webp"
+    first.save(path, save_all=True, append_images=others, duration=80, lossless=True)
+    result = run("bgsep", path, "-o", tmp_path / "out")
+    assert (result.exit_code, result.stderr) == (0, "")
+    times = [float(each.time) for each in frames_of(tmp_path / "out" / "mask.mp4")]
+    assert times == pytest.approx(0.08 * np.arange(NUM_FRAMES), abs=1e-3)
+
+
+def test_pages_of_different_sizes_are_refused(run, tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for size_px in (SIZE_PX, SIZE_PX, (20, 30)):
+            file.write(frame(0, size_px), photometric="rgb")
+    result = run("bgsep", tmp_path / "a.tif", "-o", tmp_path / "out", "--quiet")
+    assert result.exit_code == EXIT_INPUT
+    assert "a.tif: image 3 has 30 x 20 pixels RGB, the first one 48 x 36 pixels RGB" in result.stderr
+    assert not (tmp_path / "out").exists()

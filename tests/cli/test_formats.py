@@ -97,3 +97,39 @@ def test_a_gif_goes_to_png(run, tmp_path):
     with Image.open(tmp_path / "in.gif") as before, Image.open(tmp_path / "in_restored.png") as after:
         colours = np.asarray(before.convert("RGB"))
         np.testing.assert_array_equal(np.asarray(after)[~HOLE], colours[~HOLE])
+
+
+def save_stack(path, values, **settings):
+    tifffile.imwrite(path, np.rint(values * 60000).astype(np.uint16), **{"metadata": None, **settings})
+
+
+def test_the_other_pages_are_named_and_a_mask_in_which_white_is_0_marks_the_hole(run, tmp_path):
+    clean, image, out = waves(3), tmp_path / "in.tif", tmp_path / "in_restored.tif"
+    save_stack(image, np.stack([clean, clean, clean]), photometric="rgb", tile=(16, 16))
+    mask = np.where(HOLE, 0, 65535).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "mask.tif", mask, photometric="miniswhite", compression="zlib", predictor=2)
+    result = run("inpaint", image, "--mask", tmp_path / "mask.tif", *QUICK)
+    assert result.exit_code == 0, result.stderr
+    assert "in.tif: the first of 3 pages was read" in result.stderr
+    assert "white marks the hole" in result.stderr
+    before, after = tifffile.imread(image)[0], tifffile.imread(out)
+    np.testing.assert_array_equal(after[~HOLE], before[~HOLE])
+    assert (after[HOLE] != before[HOLE]).any()
+
+
+@pytest.mark.parametrize("command", ["inpaint", "denoise"])
+def test_infrared_is_kept_in_tiff_and_refused_elsewhere(run, tmp_path, command):
+    image = tmp_path / "in.tif"
+    save_stack(image, waves(4), photometric="rgb", extrasamples=[0])
+    Image.fromarray(HOLE).save(tmp_path / "mask.png")
+    how = ("--mask", tmp_path / "mask.png", "--mask-mode", "white", *QUICK)
+    how = how if command == "inpaint" else ("--method", "tv")
+    result = run(command, image, *how, "-o", tmp_path / "out.tif")
+    assert result.exit_code == 0, result.stderr
+    assert "channel 4 is neither color nor transparency" in result.stderr
+    np.testing.assert_array_equal(
+        tifffile.imread(tmp_path / "out.tif")[..., 3], tifffile.imread(image)[..., 3]
+    )
+    result = run(command, image, *how, "-o", tmp_path / "out.png")
+    assert result.exit_code == EXIT_OUTPUT
+    assert not (tmp_path / "out.png").exists()

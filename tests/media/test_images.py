@@ -12,8 +12,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from edlrr_cli.errors import InputError, NumericsError, OutputError, UsageError
-from edlrr_cli.media.deep_color import encode_deep_color
+from edlrr_cli.media.deep_color import encode_deep_png
 from edlrr_cli.media.images import Picture, read_picture
+from edlrr_cli.media.plain_tiff import encode_tiff
 from edlrr_cli.media.save import check_output, save_picture, write_png
 
 LOSSLESS = (".png", ".tif", ".bmp", ".webp")
@@ -382,7 +383,7 @@ def seed_files() -> dict[str, bytes]:
         image.save(stream, **settings)
         files[name] = stream.getvalue()
     deep, metadata = levels((12, 9, 4), peak=65535), {"exif": exif.tobytes(), "dpi": (72.0, 72.0)}
-    files |= {f"{name} 16": encode_deep_color(deep, name, **metadata) for name in ("PNG", "TIFF")}
+    files |= {"PNG 16": encode_deep_png(deep, **metadata), "TIFF 16": encode_tiff(deep, **metadata)}
     return files | {"PPM 16": b"P6 9 12 65535\n" + deep[..., :3].tobytes()}
 
 

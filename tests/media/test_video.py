@@ -9,6 +9,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from edlrr_cli.errors import InputError
@@ -188,3 +189,108 @@ def test_frames_of_cmyk_are_shown_as_rgb_and_floats_are_refused(tmp_path):
     Image.fromarray(np.zeros((6, 8), np.float32)).save(tmp_path / "0.tif")
     with pytest.raises(InputError, match="has floats"):
         open_video(tmp_path)
+
+
+def stack(path, frames, **settings):
+    """A TIFF of several pages."""
+    tifffile.imwrite(path, frames, **{"metadata": None, "photometric": "minisblack", **settings})
+    return path
+
+
+GRAY_16 = np.stack([frame(index)[..., 0].astype(np.uint16) * 257 + index for index in range(NUM_FRAMES)])
+RGB_8 = np.stack([frame(index) for index in range(NUM_FRAMES)])
+
+
+@pytest.mark.parametrize(
+    ("frames", "settings"),
+    [
+        (GRAY_16, {}),
+        (GRAY_16, {"compression": "zlib", "predictor": 2, "byteorder": ">"}),
+        (GRAY_16, {"truncate": True, "metadata": {}}),
+        (GRAY_16.astype(np.uint8), {"bigtiff": True}),
+        (RGB_8, {"photometric": "rgb", "tile": (16, 16)}),
+        (RGB_8.astype(np.uint16) * 257, {"photometric": "rgb"}),
+    ],
+)
+def test_the_pages_of_a_tiff_are_frames(tmp_path, frames, settings):
+    video = open_video(stack(tmp_path / "a.tif", frames, **settings))
+    assert (video.info.num_frames, video.info.size_px) == (NUM_FRAMES, (32, 48))
+    assert video.info.peak == np.iinfo(frames.dtype).max
+    assert video.info.notes == ("images have no frame rate: 25 per second are taken",)
+    read = list(video.frames())
+    np.testing.assert_array_equal(np.stack([each.pixels for each in read]).squeeze(), frames)
+    assert [each.time for each in read] == [Fraction(index, 25) for index in range(NUM_FRAMES)]
+    for one, other in zip(video.frames(start=3, every=4), read[3::4], strict=True):
+        assert (one.time, one.pixels.tolist()) == (other.time, other.pixels.tolist())
+
+
+def test_pages_with_a_palette_are_frames(tmp_path):
+    first, *others = (Image.fromarray(each).quantize(250) for each in RGB_8)
+    first.save(tmp_path / "a.tif", save_all=True, append_images=others, compression="tiff_lzw")
+    read = [each.pixels for each in open_video(tmp_path / "a.tif").frames()]
+    for pixels, image in zip(read, [first, *others], strict=True):
+        np.testing.assert_array_equal(pixels, image.convert("RGB"))
+
+
+def test_imagej_states_the_time_between_frames(tmp_path):
+    path = stack(tmp_path / "a.tif", GRAY_16, imagej=True, metadata={"finterval": 0.2, "axes": "TYX"})
+    video = open_video(path)
+    assert video.info.frame_rate == 5
+    assert [each.time for each in video.frames()] == [Fraction(index, 5) for index in range(NUM_FRAMES)]
+
+
+def test_pages_of_different_sizes_are_refused(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for height in (32, 32, 20):
+            file.write(frame(0, height), photometric="rgb")
+    with pytest.raises(InputError, match=r"a.tif: image 3 has 48 x 20 pixels RGB, the first one 48 x 32"):
+        list(open_video(tmp_path / "a.tif").frames())
+
+
+def test_pages_of_more_bits_than_the_first_are_refused(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(frame(0), photometric="rgb")
+        file.write(frame(0).astype(np.uint16), photometric="rgb")
+    with pytest.raises(InputError, match=r"a\.tif: image 2 has 16 bits, the first one 8"):
+        list(open_video(tmp_path / "a.tif").frames())
+
+
+def test_pages_of_floats_are_refused(tmp_path):
+    with pytest.raises(InputError, match="has floats, which frames cannot have"):
+        open_video(stack(tmp_path / "a.tif", GRAY_16.astype(np.float32)))
+
+
+@pytest.mark.parametrize("is_behind", [True, False])
+def test_a_stack_that_is_cut_off_is_refused(tmp_path, is_behind):
+    """Whether the directories are behind their pixels or before them."""
+    path = tmp_path / "a.tif"
+    if is_behind:
+        first, *others = map(Image.fromarray, RGB_8)
+        first.save(path, save_all=True, append_images=others, compression="tiff_lzw")
+    else:
+        stack(path, GRAY_16)
+    content = path.read_bytes()
+    for fraction in (0.2, 0.5, 0.9):
+        path.write_bytes(content[: int(fraction * len(content))])
+        with pytest.raises(InputError, match=r"a\.tif is truncated"):
+            list(open_video(path).frames())
+
+
+DURATIONS_MS = [100, 100, 40, 200, 100, 100, 100, 50, 100, 100, 100, 110]
+
+
+@pytest.mark.parametrize("name", ["a.webp", "a.png", "a.gif"])
+def test_animations_are_videos_with_the_times_of_the_file(tmp_path, name):
+    first, *others = map(Image.fromarray, RGB_8)
+    settings = {"lossless": True} if name == "a.webp" else {}
+    first.save(tmp_path / name, save_all=True, append_images=others, duration=DURATIONS_MS, **settings)
+    video = open_video(tmp_path / name)
+    assert (video.info.num_frames, video.info.notes) == (NUM_FRAMES, ())
+    read = list(video.frames())
+    begins = np.cumsum([0, *DURATIONS_MS[:-1]]) / 1000
+    assert [float(each.time) for each in read] == pytest.approx(begins, abs=2e-3)
+    if name != "a.gif":
+        np.testing.assert_array_equal(np.stack([each.pixels for each in read]), RGB_8)
+    if name == "a.webp":
+        assert video.info.frame_rate == 10
+        assert [each.time for each in video.frames(start=5, every=3)] == [each.time for each in read[5::3]]

@@ -52,10 +52,11 @@ def bgsep(
     edlrr bgsep cameras --recursive -o split --skip-existing --resume --json
     edlrr bgsep clip.mp4 --report clip.html
 
-    SOURCE is a video from a camera that stands still: a video file, a folder of images or a pattern of their
-    names. A folder of videos, a pattern of videos or of folders, and several names stand for many: each gets
-    a folder of its name in the output folder, one that fails is told and the rest goes on, and the exit code
-    is 1 then. Folders that hold results are left out, and one that holds images and videos is refused.
+    SOURCE is a video from a camera that stands still: a video file, an animation (GIF, PNG, WebP), a TIFF of
+    several pages, a folder of images or a pattern of their names. A folder of videos, a pattern of videos or
+    of folders, and several names stand for many: each gets a folder of its name in the output folder, one
+    that fails is told and the rest goes on, and the exit code is 1 then. Folders that hold results are left
+    out, and one that holds images and videos is refused.
 
     The output folder gets background, foreground and mask as videos, background.png, overview.png and
     report.json. Until they are complete, the finished parts are in its folder parts/; after Ctrl-C

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from edlrr_cli.cli.batch.inputs import Input, once
@@ -12,7 +13,7 @@ from edlrr_cli.cli.bgsep.outputs import BACKGROUND, OVERVIEW, REPORT
 from edlrr_cli.cli.bgsep.parts import PARTS, RUN
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.media.formats import is_pattern, visible
-from edlrr_cli.media.video import is_image, is_video, source_files
+from edlrr_cli.media.video import is_animation, is_image, is_video, source_files
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def find_sources(names: Sequence[Path], *, recursive: bool) -> list[Input]:
 
     A folder that holds images is one video, one that holds videos stands for each; results of earlier runs
     are left out of folders and patterns. What a shell makes of an unquoted pattern is the same, apart from
-    images.
+    images; a file of several images is a video.
 
     Args:
         names: Videos, folders and patterns.
@@ -49,7 +50,8 @@ def find_sources(names: Sequence[Path], *, recursive: bool) -> list[Input]:
         InputError: A folder holds nothing, or a pattern matches images and videos.
         UsageError: Several images are named, which are the frames of one video.
     """
-    frames = [name for name in names if is_image(name) and not name.is_dir() and not is_pattern(name)]
+    files = (name for name in names if is_image(name) and not name.is_dir() and not is_pattern(name))
+    frames = list(islice((name for name in files if not is_animation(name)), 2)) if len(names) > 1 else []
     if len(frames) > 1:
         raise UsageError(
             f"{frames[0]} and {frames[1]} are images, not videos", "quote the pattern, or name their folder"

@@ -1,0 +1,149 @@
+"""TIFF files: which pages hold images, and the exact samples of gray, RGB and CMYK ones.
+
+The library tifffile reads the directories. A page that is gray, RGB or CMYK and compressed without loss is
+decoded here, whatever its depth and its division into strips, tiles and planes. Pillow decodes the others:
+palettes, fax, JPEG and YCbCr. What neither reads exactly is refused.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import math
+import re
+import struct
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from PIL import Image
+
+from edlrr_cli.errors import InputError
+from edlrr_cli.media.decoded import DecodedImage
+from edlrr_cli.media.tiff_channels import image_of
+from edlrr_cli.media.tiff_kinds import check_kind, check_size, has_segments, is_decoded_here
+from edlrr_cli.media.tiff_segments import Segments, check_segments, check_tags, read_segments
+
+MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""The first bytes of a TIFF file."""
+
+_REDUCED, _MASK = 1, 4  # kinds of a page
+_NUM_CHECKED = 100  # pages of a long stack that may be previews
+
+
+class TiffImages:
+    """The images of a TIFF file: its pages without previews and masks, or a stack behind a single page.
+
+    Args:
+        path: Named in messages only.
+        stream: Of a file that begins with one of `MAGICS`.
+
+    Attributes:
+        notes: What is left out beside them, one phrase each.
+        is_cut_off: Whether further pages are announced behind the last one.
+        interval_s: Seconds from one image to the next; 0 unless ImageJ wrote them.
+
+    Raises:
+        InputError: The file holds nothing but a preview.
+        Exception: It is corrupt; whatever the decoders raise.
+    """
+
+    def __init__(self, path: Path, stream: BinaryIO) -> None:
+        from tifffile import TiffFile
+
+        logging.getLogger("tifffile").addHandler(logging.NullHandler())  # it reports odd tags on stderr
+        stream.seek(0)
+        self._path, self._stream, self._file = path, stream, TiffFile(stream)
+        self._indices = _image_pages(path, self._file)
+        page = self._page(0)
+        self._num_behind = _num_behind(page, stream) if len(self._indices) == 1 else 1
+        self.is_cut_off = _is_cut_off(self._file, stream)
+        self.notes = _notes_on_sub_images(page)
+        interval = re.search(r"^finterval=(\d{0,9}\.?\d{1,12})$", page.description, re.MULTILINE)
+        self.interval_s = Fraction(interval[1]) if interval and page.is_imagej else Fraction(0)
+
+    def __len__(self) -> int:
+        return max(len(self._indices), self._num_behind)
+
+    def page_index(self, index: int) -> int:
+        """Return the number of an image's page among all pages, as Pillow counts them."""
+        return self._indices[min(index, len(self._indices) - 1)]
+
+    def read(self, index: int) -> DecodedImage | None:
+        """Decode an image.
+
+        Returns:
+            The image as stored; None if Pillow has to decode it.
+
+        Raises:
+            InputError: It is of a kind that is not read exactly, or parts of it are missing.
+            Exception: The file is corrupt; whatever the decoders raise.
+        """
+        page = self._page(index)
+        check_tags(self._path, page, self._stream)
+        check_size(page)
+        check_kind(self._path, page)
+        if not has_segments(page):
+            return None
+        segments = Segments.of(page)
+        check_segments(self._path, page, segments, self._stream)
+        if not is_decoded_here(page):
+            return None
+        shift = index * page.nbytes if self._num_behind > 1 else 0
+        samples = read_segments(self._path, page, segments, self._stream, shift)
+        return image_of(self._path, page, samples, self._tags(page))
+
+    def _page(self, index: int) -> Any:
+        return self._file.pages[self.page_index(index)]
+
+    def _tags(self, page: Any) -> Image.Exif:
+        tags = Image.Exif()
+        tags.endian, tags.bigtiff = self._file.byteorder, self._file.is_bigtiff
+        tags.load_from_fp(self._stream, page.offset)
+        return tags
+
+
+def _image_pages(path: Path, file: Any) -> list[int]:
+    """Return the numbers of the pages that are no previews and no masks."""
+    num_pages = len(file.pages)
+    checked = range(min(num_pages, _NUM_CHECKED))
+    found = [index for index in checked if not file.pages[index].subfiletype & (_REDUCED | _MASK)]
+    if not found and file.pages[0].subifds:
+        raise InputError(f"{path} shows a preview alone (a camera's raw file?)", "develop it to a plain TIFF")
+    return [*(found or [0]), *range(len(checked), num_pages)]
+
+
+def _is_cut_off(file: Any, stream: BinaryIO) -> bool:
+    """Whether the last directory points to one that is not there, which tifffile passes over."""
+    form, page = file.tiff, file.pages[len(file.pages) - 1]
+    stream.seek(page.offset)
+    (num_tags,) = struct.unpack(form.tagnoformat, stream.read(form.tagnosize))
+    stream.seek(num_tags * form.tagsize, io.SEEK_CUR)
+    return any(stream.read(form.offsetsize))
+
+
+def _num_behind(page: Any, stream: BinaryIO) -> int:
+    """Return how many images follow each other behind a page, by its description and the file's size."""
+    if not page.is_final or not page.nbytes:
+        return 1
+    images = re.search(r"^images=(\d{1,9})$", page.description, re.MULTILINE)
+    shape = re.search(r'"shape": \[(\d+(?:, *\d+)*)\].*"truncated": true', page.description)
+    if page.is_imagej and images:
+        claimed = int(images[1])
+    elif page.is_shaped and shape:
+        claimed = math.prod(int(length) for length in shape[1].split(",")) // int(page.size)
+    else:
+        return 1
+    num_bytes = stream.seek(0, io.SEEK_END) - int(page.dataoffsets[0])
+    return max(1, min(claimed, num_bytes // int(page.nbytes)))
+
+
+def _notes_on_sub_images(page: Any) -> tuple[str, ...]:
+    """Name images that are stored below a page, unless they are smaller copies of it."""
+    if not page.subifds:
+        return ()
+    try:
+        others = [sub for sub in page.pages[:_NUM_CHECKED] if not sub.subfiletype & _REDUCED]
+    except Exception:  # a damaged appendix must not cost the user the image
+        return ("the sub-images are corrupt and were left out",)
+    return (f"{len(others)} sub-images were left out",) if others else ()

@@ -1,0 +1,82 @@
+"""The samples of a TIFF page become colors of 8 bits, 16 bits or floats, transparency and extra channels."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from edlrr_cli.errors import InputError
+from edlrr_cli.media.decoded import DecodedImage, ExtraChannels
+from edlrr_cli.media.tiff_kinds import ALPHA, NUM_COLORS, PREMULTIPLIED, SEPARATED, SIGNED, WHITE_IS_0
+
+_MODES = {1: "L", 3: "RGB", 4: "CMYK"}
+_COREL_ALPHA = 999  # what Corel Draw 10 calls transparency
+
+
+def image_of(path: Path, page: Any, samples: NDArray[Any], tags: Image.Exif) -> DecodedImage:
+    """Turn the samples as stored into an image.
+
+    Args:
+        path: Named in messages only.
+        page: A page of tifffile that passed `edlrr_cli.media.tiff_kinds.check_kind`.
+        samples: Of the page, shape (h, w, c).
+        tags: Of the page.
+
+    Raises:
+        InputError: There are integers that are no levels of 8 or 16 bits.
+    """
+    values, notes = _of_common_type(path, page, samples)
+    num_colors = NUM_COLORS[page.photometric]
+    if page.photometric == WHITE_IS_0:
+        values[..., 0] = np.iinfo(values.dtype).max - values[..., 0]
+    meanings, meaning_notes = _meanings(page, range(num_colors, values.shape[2]))
+    alpha = next((channel for channel, meaning in meanings.items() if meaning and num_colors < 4), None)
+    others = [channel for channel in meanings if channel != alpha]
+    shown, mode = [*range(num_colors)], _MODES[num_colors]
+    if alpha is not None:
+        shown, mode = [*shown, alpha], mode + ("a" if meanings[alpha] == PREMULTIPLIED else "A")
+    if not others:
+        return DecodedImage(values[..., shown], mode, "TIFF", tags, notes + meaning_notes)
+    extra = ExtraChannels(values[..., others], tuple(meanings[channel] for channel in others))
+    named = " and ".join(str(channel + 1) for channel in others)
+    notes += (f"channel {named} is neither color nor transparency: kept as it is, not restored",)
+    return DecodedImage(values[..., shown], mode, "TIFF", tags, notes + meaning_notes, extra)
+
+
+def _of_common_type(path: Path, page: Any, samples: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Return floats in their type, and integers as 8 or 16 unsigned bits, in native byte order."""
+    bits, kind = page.bitspersample, samples.dtype.kind
+    if kind == "f" or (kind == "u" and bits in (8, 16)):
+        return samples.astype(samples.dtype.newbyteorder("=")), ()
+    if bits < 16 and kind == "u":  # packed
+        peak, dtype = (255, np.uint8) if bits < 8 else (65535, np.uint16)
+        notes = () if bits < 8 else (f"{bits} bits per channel became 16, black and white the same",)
+        return np.rint(samples * (peak / (2**bits - 1))).astype(dtype), notes
+    peak = 255 if bits == 8 else 65535
+    if page.photometric == WHITE_IS_0 or samples.min() < 0 or samples.max() > peak:
+        raise InputError(
+            f"{path} has {_name_of_integers(page)} integers that cannot be read as levels of 0 to {peak}",
+            "convert it to 16 bits without sign, or to floats",
+        )
+    dtype = np.uint8 if bits == 8 else np.uint16
+    note = f"{_name_of_integers(page)} integers became {8 * dtype().itemsize}-bit ones, of the same values"
+    return samples.astype(dtype), (note,)
+
+
+def _name_of_integers(page: Any) -> str:
+    return f"{'signed ' if page.sampleformat == SIGNED else ''}{page.bitspersample}-bit"
+
+
+def _meanings(page: Any, channels: range) -> tuple[dict[int, int], tuple[str, ...]]:
+    """Return what each channel behind the colors is, and a note if the file does not say."""
+    stated = [ALPHA if meaning == _COREL_ALPHA else meaning for meaning in page.extrasamples]
+    if len(channels) == 1 and not stated and page.photometric != SEPARATED:
+        note = f"channel {channels[0] + 1} was taken for transparency, which the file leaves open"
+        return {channels[0]: ALPHA}, (note,)
+    known = [meaning if meaning in (PREMULTIPLIED, ALPHA) else 0 for meaning in stated]
+    return dict(zip_longest(channels, known[: len(channels)], fillvalue=0)), ()

@@ -1,0 +1,238 @@
+"""Decodes the strips and tiles of a TIFF page; every claim is checked before anything is decoded."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import math
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
+
+from edlrr_cli.errors import InputError
+
+_NONE, _LZW, _PACKBITS, _LZMA, _ZSTD = 1, 5, 32773, 34925, 50000
+_DEFLATE = (8, 32946)
+LOSSLESS = (_NONE, _LZW, *_DEFLATE, _PACKBITS, _LZMA, _ZSTD)
+"""Compression schemes that are decoded here, whatever the samples are."""
+
+_NO_PREDICTOR, _HORIZONTAL, _FLOATING = 1, 2, 3
+_SEPARATE = 2  # planes, one for each channel
+_BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_KINDS = {1: "u", 2: "i", 3: "f"}
+_REMEDY = "get or export the file again"
+# Width, height, bits, compression, photometric interpretation, fill order, channels, rows of a strip, planes,
+# predictor, tiles, extra samples, sample format; offsets and byte counts.
+_LAYOUT_TAGS = {256, 257, 258, 259, 262, 266, 277, 278, 284, 317, 322, 323, 338, 339, 273, 279, 324, 325}
+_NUMBERS = (
+    *(
+        "imagewidth",
+        "imagelength",
+        "imagedepth",
+        "samplesperpixel",
+        "photometric",
+        "compression",
+        "predictor",
+    ),
+    *("rowsperstrip", "tilewidth", "tilelength", "tiledepth", "planarconfig", "fillorder", "sampleformat"),
+)
+
+
+@dataclass(frozen=True)
+class Segments:
+    """How the samples of a page are divided into strips or tiles.
+
+    Attributes:
+        height: Of the page in pixels.
+        width: Of the page in pixels.
+        num_channels: Of the page.
+        shape: (rows, columns, channels) of a whole segment.
+        grid: Number of segments from plane to plane, top to bottom and left to right.
+        bits: Of a sample.
+        dtype: Of the samples as stored; of less than 8 bits or packed ones as unpacked.
+    """
+
+    height: int
+    width: int
+    num_channels: int
+    shape: tuple[int, int, int]
+    grid: tuple[int, int, int]
+    bits: int
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, page: Any) -> Segments:
+        """Read the division from the tags of a page, which may contradict each other."""
+        height, width, num_channels = page.imagelength, page.imagewidth, page.samplesperpixel
+        separate = page.planarconfig == _SEPARATE and num_channels > 1
+        tall, wide = (
+            (page.tilelength, page.tilewidth)
+            if page.is_tiled
+            else (min(page.rowsperstrip or height, height), width)
+        )
+        if min(tall, wide, height, width) < 1:
+            raise ValueError("no pixels")
+        bits = int(page.bitspersample)
+        packed = bits % 8 != 0
+        order = "<" if page.parent.byteorder == "<" else ">"
+        name = f"u{1 if bits < 8 else 2}" if packed else f"{order}{_KINDS[page.sampleformat]}{bits // 8}"
+        return cls(
+            height,
+            width,
+            num_channels,
+            (tall, wide, 1 if separate else num_channels),
+            (num_channels if separate else 1, math.ceil(height / tall), math.ceil(width / wide)),
+            bits,
+            np.dtype(name),
+        )
+
+    @property
+    def row_bytes(self) -> int:
+        """Return the number of bytes of a row of a segment; each row begins with a new byte."""
+        return math.ceil(self.shape[1] * self.shape[2] * self.bits / 8)
+
+
+def check_tags(path: Path, page: Any, stream: BinaryIO) -> None:
+    """Refuse a page with a layout tag that is damaged, which tifffile takes for one that is not there.
+
+    Raises:
+        InputError: There is one.
+    """
+    form = page.parent.tiff
+    stream.seek(page.offset)
+    (num_tags,) = struct.unpack(form.tagnoformat, stream.read(form.tagnosize))
+    entries = stream.read(num_tags * form.tagsize)
+    codes = {code for code, *_ in struct.iter_unpack(f"{form.byteorder}H{form.tagsize - 2}x", entries)}
+    damaged = (codes & _LAYOUT_TAGS) - {code for code in codes if code in page.tags}
+    if damaged or not all(isinstance(getattr(page, name), int) for name in _NUMBERS):
+        raise InputError(f"{path} is truncated or corrupt (a tag of the layout is damaged)", _REMEDY)
+
+
+def check_segments(path: Path, page: Any, segments: Segments, stream: BinaryIO) -> None:
+    """Refuse a page whose strips or tiles are not all within the file.
+
+    Raises:
+        InputError: They are fewer than the page needs, or lie beyond the end of the file.
+    """
+    size = stream.seek(0, io.SEEK_END)
+    spans = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+    if len(spans) < math.prod(segments.grid):
+        raise InputError(f"{path} is truncated or corrupt (rows are missing)", _REMEDY)
+    for index, (offset, num_bytes) in enumerate(spans):
+        if not num_bytes or offset + min(num_bytes, _stored_bytes(page, segments)) > size:
+            raise _incomplete(path, index)
+
+
+def _stored_bytes(page: Any, segments: Segments) -> float:
+    """Return how many bytes a segment has at most that is not compressed; some writers pad the last one."""
+    return segments.shape[0] * segments.row_bytes if page.compression == _NONE else math.inf
+
+
+def read_segments(
+    path: Path, page: Any, segments: Segments, stream: BinaryIO, shift: int = 0
+) -> NDArray[Any]:
+    """Decode all strips or tiles of a page.
+
+    Args:
+        path: Named in messages only.
+        page: A page of tifffile, compressed by one of `LOSSLESS`.
+        segments: Of the page.
+        stream: Of the file.
+        shift: Added to the positions in the file.
+
+    Returns:
+        The samples as stored, shape (h, w, c).
+
+    Raises:
+        InputError: A segment is cut off, or holds more than it should.
+        Exception: Whatever the decoders raise.
+    """
+    pixels = np.empty((segments.height, segments.width, segments.num_channels), segments.dtype)
+    tall, wide, deep = segments.shape
+    for index, (plane, row, column) in enumerate(np.ndindex(segments.grid)):
+        y, x, channel = row * tall, column * wide, plane * deep
+        num_rows = tall if page.is_tiled else min(tall, segments.height - y)
+        least, most = num_rows * segments.row_bytes, tall * segments.row_bytes
+        stream.seek(page.dataoffsets[index] + shift)
+        data = stream.read(min(page.databytecounts[index], _stored_bytes(page, segments)))
+        if page.fillorder == 2:
+            data = data.translate(_BITS_REVERSED)
+        content = _decompressed(page.compression, data, least, most)
+        if not least <= len(content) <= most:
+            raise _incomplete(path, index)
+        samples = _unpredicted(content[:least], page.predictor, segments)
+        part = pixels[y : y + tall, x : x + wide, channel : channel + deep]
+        part[:] = samples[: part.shape[0], : part.shape[1]]
+    return pixels
+
+
+def _incomplete(path: Path, index: int) -> InputError:
+    return InputError(f"{path} is truncated or corrupt (part {index} is incomplete)", _REMEDY)
+
+
+def _decompressed(compression: int, data: bytes, least: int, most: int) -> bytes:
+    """Return what comes out of compressed bytes, but no more than just too many."""
+    from tifffile import TIFF
+
+    if compression == _NONE:
+        return data
+    if compression in _DEFLATE:
+        return zlib.decompressobj().decompress(data, most + 1)
+    if compression == _LZMA:
+        return lzma.LZMADecompressor().decompress(data, most + 1)
+    if compression == _PACKBITS:  # makes 64 bytes of one at most
+        content: bytes = TIFF.DECOMPRESSORS[compression](data)
+        return content[: most + 1]
+    return _decompressed_by_libtiff(compression, data, least)
+
+
+def _decompressed_by_libtiff(compression: int, data: bytes, num_bytes: int) -> bytes:
+    """Let Pillow's libtiff decode bytes as the one row of a gray image."""
+    tags: Any = ImageFileDirectory_v2()
+    for tag in (256, 273, 279):
+        tags.tagtype[tag] = 4  # 32 bits
+    tags[256], tags[257], tags[258], tags[259], tags[262] = num_bytes, 1, 8, compression, 1
+    tags[273], tags[277], tags[278], tags[279] = 0, 1, 1, len(data)  # the offset counts from the end
+    stream = io.BytesIO()
+    tags.save(stream)
+    stream.write(data)
+    stream.seek(0)
+    return TiffImageFile(stream).tobytes()
+
+
+def _unpredicted(content: bytes, predictor: int, segments: Segments) -> NDArray[Any]:
+    """Return the samples of a segment, (rows, columns, channels)."""
+    rows = np.frombuffer(content, np.uint8).reshape(-1, segments.row_bytes)
+    if predictor == _FLOATING:
+        rows = _from_byte_planes(rows, segments)
+    samples = _unpacked(rows, segments).reshape(len(rows), *segments.shape[1:])
+    if predictor == _HORIZONTAL:
+        samples = np.cumsum(samples, axis=1, dtype=samples.dtype.newbyteorder("="))
+    return samples
+
+
+def _unpacked(rows: NDArray[np.uint8], segments: Segments) -> NDArray[Any]:
+    if segments.bits % 8 == 0:
+        return rows.view(segments.dtype)
+    num_samples = segments.shape[1] * segments.shape[2]
+    digits = np.unpackbits(rows, axis=1, count=num_samples * segments.bits)
+    samples = np.zeros((len(rows), num_samples), segments.dtype)
+    for digit in np.moveaxis(digits.reshape(len(rows), num_samples, segments.bits), 2, 0):
+        samples = 2 * samples + digit
+    return samples
+
+
+def _from_byte_planes(rows: NDArray[np.uint8], segments: Segments) -> NDArray[np.uint8]:
+    """Undo the predictor of floats: differences of bytes, the highest bytes of a row first."""
+    _, wide, deep = segments.shape
+    sums = np.cumsum(rows.reshape(len(rows), -1, deep), axis=1, dtype=np.uint8)
+    numbers = np.swapaxes(sums.reshape(len(rows), -1, wide * deep), 1, 2)
+    if segments.dtype.str[0] == "<":
+        numbers = numbers[..., ::-1]
+    return np.ascontiguousarray(numbers).reshape(rows.shape)

@@ -1,0 +1,130 @@
+"""Files of several images: a note names what is left out, and no description of a stack is copied."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from edlrr_cli.media.formats import is_image
+from edlrr_cli.media.images import read_picture
+from edlrr_cli.media.save import save_picture
+
+NUM_FRAMES = 5
+
+
+def frames(dtype: str = "u1", num_channels: int = 3) -> np.ndarray:
+    values = np.random.default_rng(0).integers(0, 256, (NUM_FRAMES, 20, 30, num_channels))
+    return (values * (np.iinfo(dtype).max // 255)).astype(dtype)
+
+
+def write_animation(path: Path) -> Path:
+    first, *others = map(Image.fromarray, frames())
+    settings: dict[str, Any] = {"lossless": True} if path.suffix == ".webp" else {}
+    first.save(path, save_all=True, append_images=others, **settings)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [("a.tif", "pages"), ("a.png", "frames"), ("a.gif", "frames"), ("a.webp", "frames"), ("a.mpo", "images")],
+)
+def test_a_note_names_what_is_left_out(tmp_path: Path, name: str, unit: str) -> None:
+    picture = read_picture(write_animation(tmp_path / name))
+    assert picture.notes == (f"the first of 5 {unit} was read",)
+    if name not in ("a.gif", "a.mpo"):
+        np.testing.assert_array_equal(np.rint(picture.pixels * 255), frames()[0])
+
+
+def test_one_image_needs_no_note(tmp_path: Path) -> None:
+    for suffix in (".tif", ".png", ".gif", ".webp", ".jpg"):
+        Image.fromarray(frames()[0]).save(tmp_path / f"a{suffix}")
+        assert read_picture(tmp_path / f"a{suffix}").notes == ()
+
+
+def test_mpo_is_jpeg(tmp_path: Path) -> None:
+    path = write_animation(tmp_path / "a.mpo")
+    picture = read_picture(path)
+    assert picture.format == "JPEG"
+    assert is_image(path)
+
+
+def test_frames_that_are_damaged_do_not_cost_the_first(tmp_path: Path) -> None:
+    content = write_animation(tmp_path / "a.gif").read_bytes()
+    second = content.index(b"\x21\xf9", content.index(b"\x2c")) + 8  # behind the second graphic control
+    (tmp_path / "a.gif").write_bytes(content[: second + 4])
+    (note,) = read_picture(tmp_path / "a.gif").notes
+    assert "corrupt" in note or "the first of" in note
+
+
+def test_a_stack_that_ends_early_gets_a_note(tmp_path: Path) -> None:
+    content = write_animation(tmp_path / "a.tif").read_bytes()
+    (tmp_path / "a.tif").write_bytes(content[: len(content) // 2])
+    notes = read_picture(tmp_path / "a.tif").notes
+    assert notes[-1] == "the file ends before its last page"
+
+
+@pytest.mark.parametrize("kind", ["imagej", "truncated"])
+def test_a_stack_behind_one_page_is_counted(tmp_path: Path, kind: str) -> None:
+    """ImageJ writes large stacks so, and tifffile if asked."""
+    values = frames("u2", 1)[..., 0]
+    stream = io.BytesIO()
+    if kind == "imagej":
+        description = "ImageJ=1.54f\nimages=5\nslices=5\n"
+        tifffile.imwrite(stream, values[0], metadata=None, description=description, photometric="minisblack")
+        content = stream.getvalue() + values[1:].tobytes()
+    else:
+        tifffile.imwrite(stream, values, truncate=True, photometric="minisblack")
+        content = stream.getvalue()
+    with tifffile.TiffFile(io.BytesIO(content)) as file:
+        assert len(file.pages) == 1
+    (tmp_path / "a.tif").write_bytes(content)
+    assert "the first of 5 pages was read" in read_picture(tmp_path / "a.tif").notes
+    (tmp_path / "a.tif").write_bytes(content[: -2 * values[0].nbytes])
+    assert "the first of 3 pages was read" in read_picture(tmp_path / "a.tif").notes
+
+
+DESCRIPTIONS = {
+    "ImageJ": {"imagej": True},
+    "OME": {"ome": True},
+    "tifffile": {"metadata": {"gain": 2}},
+    "Aperio": {
+        "description": "Aperio Image Library v10\r\n46000x32914 (256x256) |AppMag = 20",
+        "metadata": None,
+    },
+    "ScanImage": {"description": "state.configPath='x'\rstate.acq.numberOfFrames=5\r", "metadata": None},
+}
+
+
+@pytest.mark.parametrize("writer", DESCRIPTIONS)
+@pytest.mark.parametrize("suffix", [".tif", ".png"])
+def test_a_description_of_the_layout_is_not_copied(tmp_path: Path, writer: str, suffix: str) -> None:
+    path, out = tmp_path / f"a{'.ome' * (writer == 'OME')}.tif", tmp_path / f"out{suffix}"
+    tifffile.imwrite(path, frames("u2", 1)[..., 0], photometric="minisblack", **DESCRIPTIONS[writer])
+    picture = read_picture(path)
+    note = f"the description of the file's layout by {writer} was left out"
+    assert picture.notes == (note, "the first of 5 pages was read")
+    save_picture(out, picture.pixels, like=picture, overwrite=False)
+    with Image.open(out) as image:
+        assert 270 not in image.getexif()
+    if suffix == ".tif":
+        np.testing.assert_array_equal(tifffile.imread(out), frames("u2", 1)[0, ..., 0])
+        with tifffile.TiffFile(out) as file:
+            assert file.flags <= {"uniform"}
+
+
+@pytest.mark.parametrize("settings", [{"description": "The old bridge", "metadata": None}, {}])
+def test_an_ordinary_description_is_kept_and_a_bare_shape_needs_no_note(
+    tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", frames()[0], photometric="rgb", **settings)
+    picture = read_picture(tmp_path / "a.tif")
+    assert picture.notes == ()
+    exif = Image.Exif()
+    exif.load(picture.exif)
+    assert exif.get(270) == settings.get("description")
