@@ -37,7 +37,7 @@ def encoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--strip-metadata",
             is_flag=True,
-            help="Write no EXIF data and no resolution; the colour profile stays, it makes the colours.",
+            help="Write no metadata and no resolution; what makes the colors stays, such as the profile.",
         ),
         click.option("--jpeg-quality", type=click.IntRange(1, 100), help="Of JPEG results. [default: 95]"),
         click.option(

@@ -16,8 +16,8 @@ class Encoding:
         format: The extension that names the format, without its dot; None for that of the file's name, or
             on standard output of the picture that was read.
         jpeg_quality: 1 to 100; None for 95 where the format is JPEG. Refused with other formats.
-        strip_metadata: Leave out EXIF data and resolution. The colour profile stays: without it the same
-            numbers are other colours.
+        strip_metadata: Leave out metadata and resolution. What determines the colors stays (color profile;
+            cICP, gAMA, cHRM, sRGB of PNG; primaries of TIFF): without it the same numbers are other colors.
     """
 
     format: str | None = None

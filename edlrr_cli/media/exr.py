@@ -27,6 +27,21 @@ _TILED, _DEEP, _MULTIPART = 0x200, 0x800, 0x1000
 _COMPRESSIONS = ("NONE", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "B44A")  # read exactly; DWA is not
 _LINES = (1, 1, 1, 16, 32, 16, 32, 32)  # of a chunk, by compression
 _UINT = 0
+# Attributes that are written anew, by FFmpeg too.
+_LAYOUT = frozenset(
+    (
+        *("channels", "compression", "dataWindow", "displayWindow", "lineOrder", "pixelAspectRatio", "tiles"),
+        *(
+            "screenWindowCenter",
+            "screenWindowWidth",
+            "writer",
+            "gamma",
+            "framesPerSecond",
+            "type",
+            "chunkCount",
+        ),
+    )
+)
 _PADDING_PX = 128  # FFmpeg counts what it adds to a side into the pixels
 _CORRUPT = "truncated or corrupt"
 
@@ -48,6 +63,7 @@ class _Header:
         windows_differ: Whether these two are not the same.
         tile: Width and height; None of scan lines.
         size: In bytes.
+        others: Names of attributes that are lost: those that are not about the layout of the file.
     """
 
     names: dict[str, int]
@@ -57,6 +73,7 @@ class _Header:
     windows_differ: bool
     tile: tuple[int, int] | None
     size: int
+    others: tuple[str, ...]
 
 
 def read_exr(path: Path, content: bytes) -> DecodedImage:
@@ -79,6 +96,8 @@ def read_exr(path: Path, content: bytes) -> DecodedImage:
         notes.append(f"the channels {', '.join(others[:5])} were left out")
     if header.windows_differ:
         notes.append("the data window became the display window")
+    if header.others:
+        notes.append(f"attributes of the EXR file were left out: {', '.join(header.others[:5])}")
     return DecodedImage(values, _MODES[values.shape[2]], "EXR", notes=tuple(notes))
 
 
@@ -99,7 +118,10 @@ def _read_header(path: Path, content: bytes) -> _Header:
     windows = [struct.unpack("<4i", attributes[name]) for name in ("displayWindow", "dataWindow")]
     shown, stored = ((right - left + 1, below - top + 1) for left, top, right, below in windows)
     tile = struct.unpack_from("<2I", attributes["tiles"]) if flags & _TILED else None
-    return _Header(channels, compression, shown, stored, windows[0] != windows[1], tile, size)
+    square = struct.pack("<f", 1)
+    shape = () if attributes.get("pixelAspectRatio", square) == square else ("pixelAspectRatio",)
+    others = (*shape, *(name for name in attributes if name not in _LAYOUT))
+    return _Header(channels, compression, shown, stored, windows[0] != windows[1], tile, size, others)
 
 
 def _attributes(content: bytes) -> tuple[dict[str, bytes], int]:

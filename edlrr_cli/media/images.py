@@ -26,8 +26,11 @@ from edlrr_cli.media.exr import MAGIC as EXR_MAGIC
 from edlrr_cli.media.exr import read_exr
 from edlrr_cli.media.floats import Floats
 from edlrr_cli.media.formats import FORMATS
-from edlrr_cli.media.metadata import descriptive_exif, dpi_of, fitting_profile, valid_dpi
+from edlrr_cli.media.metadata import descriptive_exif, dpi_of, fitting_profile, profile_notes, stated_dpi
 from edlrr_cli.media.streams import is_stream, open_input
+from edlrr_cli.media.tags import jp2
+from edlrr_cli.media.tags.metadata import NONE, Metadata
+from edlrr_cli.media.tags.read import read_metadata, read_tiff_tags
 from edlrr_cli.media.tiff import MAGICS as TIFF_MAGICS
 from edlrr_cli.media.tiff import TiffImages
 
@@ -71,6 +74,7 @@ class Picture:
         notes: What reading could not keep, one phrase each, for the user to see.
         floats: The colours as stored, where these are floats.
         extra: Further channels of a TIFF, upright, kept as they are.
+        metadata: XMP, IPTC, texts and the like, as far as they are written again.
     """
 
     pixels: NDArray[np.float64]
@@ -83,6 +87,7 @@ class Picture:
     notes: tuple[str, ...]
     floats: Floats | None = None
     extra: ExtraChannels | None = None
+    metadata: Metadata = NONE
 
     @property
     def peak(self) -> int:
@@ -301,20 +306,24 @@ def _of_decoded(path: Path, image: DecodedImage) -> Picture:
     exif, exif_notes = descriptive_exif(lambda: image.tags)
     orientation = _orientation(image.tags)
     stored, extra = _upright(image.values, orientation), image.extra
+    metadata, tag_notes = read_tiff_tags(image.tags, turned=orientation != 1)
+    profile = image.tags.get(_ICC_PROFILE_TAG)
     alpha = stored[..., -1] if image.mode[-1] in "aA" else None
     colors = stored if alpha is None else stored[..., :-1]
     floats = _floats_of(path, stored, colors.shape[2]) if stored.dtype.kind == "f" else None
+    fitted = fitting_profile(profile, colors.shape[2])
     return Picture(
         pixels=floats.to_unit(colors) if floats else colors / np.float64(np.iinfo(colors.dtype).max),
         alpha=alpha,
         mode=_mode_of(image),
         format=image.format,
         exif=exif,
-        icc_profile=fitting_profile(image.tags.get(_ICC_PROFILE_TAG), colors.shape[2]),
-        dpi=dpi_of(image.tags),
-        notes=(*image.notes, *exif_notes),
+        icc_profile=fitted,
+        dpi=_turned(dpi_of(image.tags), orientation),
+        notes=(*image.notes, *exif_notes, *profile_notes(profile, fitted), *tag_notes),
         floats=floats,
         extra=extra and replace(extra, values=_upright(extra.values, orientation)),
+        metadata=metadata,
     )
 
 
@@ -339,11 +348,20 @@ def _check_sides(path: Path, width: int, height: int) -> None:
 
 def _load(path: Path, image: Image.Image, stream: BinaryIO) -> Picture:
     raw_modes, deep = _raw_modes(image), is_deep_color(image)
-    orientation = (
-        _orientation(image.getexif()) if deep else 1
-    )  # to load a TIFF turns it, and takes the tag away
+    loses_tag = deep or image.format == "TIFF"  # to load a TIFF turns it, and takes the tag away
+    orientation = _orientation(image.getexif()) if loses_tag else 1
     image.load()
+    if image.format == "JPEG2000":
+        image.info["icc_profile"] = jp2.profile_of(stream)
     picture = _to_picture(path, image, raw_modes)
+    orientation = orientation if loses_tag else _orientation(image.getexif())
+    metadata, notes = read_metadata(image, stream, turned=orientation != 1)
+    picture = replace(
+        picture,
+        dpi=_turned(picture.dpi, orientation),
+        metadata=metadata,
+        notes=(*picture.notes, *notes),
+    )
     if not deep:
         return picture
     stream.seek(0)
@@ -382,15 +400,17 @@ def _to_picture(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> P
     elif mode == "I;16" and "transparency" in image.info:
         mode, alpha = "LA;16", np.where(values == image.info["transparency"], 0, 65535).astype(np.uint16)
     pixels = values.reshape(*values.shape[:2], -1) / np.float64(65535 if mode.endswith(";16") else 255)
+    profile = image.info.get("icc_profile")
+    fitted = fitting_profile(profile, pixels.shape[2])
     return Picture(
         pixels=pixels,
         alpha=alpha,
         mode=mode,
         format="JPEG" if image.format == "MPO" else str(image.format),
         exif=exif,
-        icc_profile=fitting_profile(image.info.get("icc_profile"), pixels.shape[2]),
-        dpi=valid_dpi(image.info.get("dpi")),
-        notes=notes,
+        icc_profile=fitted,
+        dpi=stated_dpi(image),
+        notes=(*notes, *profile_notes(profile, fitted)),
     )
 
 
@@ -427,6 +447,11 @@ def _upright(stored: NDArray[_Level], orientation: int) -> NDArray[_Level]:
     exchanged, down, across = _ORIENTATIONS.get(orientation, (False, 1, 1))
     turned = np.swapaxes(stored, 0, 1) if exchanged else stored
     return np.ascontiguousarray(turned[::down, ::across])
+
+
+def _turned(dpi: tuple[float, float] | None, orientation: int) -> tuple[float, float] | None:
+    exchanged, _, _ = _ORIENTATIONS.get(orientation, (False, 1, 1))
+    return dpi[::-1] if dpi is not None and exchanged else dpi
 
 
 def _raw_modes(image: Image.Image) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from PIL import Image
 
@@ -10,8 +11,12 @@ from edlrr_cli.media.descriptions import is_layout_alone, layout_writer
 
 # What describes the photograph. The tags that describe the file's layout, the orientation (applied
 # on reading) and the thumbnail (it would show the damage) are left out.
-_EXIF_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432, 40091, 40092, 40093, 40094, 40095)
+EXIF_TAGS = (
+    *(269, 270, 271, 272, 285, 305, 306, 315, 316),
+    *(18246, 18249, 33432, 40091, 40092, 40093, 40094, 40095),
+)
 _EXIF_FOLDERS = (0x8769, 0x8825)  # camera settings, GPS
+_EXIF_SIZES = (40962, 40963)  # repeat those of the file, before it was turned upright
 
 _DPI_ACROSS, _DPI_DOWN, _DPI_UNIT = 282, 283, 296
 _PER_UNIT = {2: 1.0, 3: 2.54}  # inch, centimetre
@@ -23,14 +28,15 @@ def descriptive_exif(read: Callable[[], Image.Exif]) -> tuple[bytes, tuple[str, 
     """Return the tags worth keeping, serialised, and notes on those that cannot be kept."""
     try:
         source, kept, notes = read(), Image.Exif(), []
-        for tag in _EXIF_TAGS:
+        for tag in EXIF_TAGS:
             if tag in source and not (writer := layout_writer(str(source[tag]))):
                 kept[tag] = source[tag]
             elif tag in source and not is_layout_alone(str(source[tag])):
                 notes.append(f"the description of the file's layout by {writer} was left out")
         for folder in _EXIF_FOLDERS:
-            if tags := source.get_ifd(folder):
-                kept[folder] = dict(tags)
+            tags = {tag: value for tag, value in source.get_ifd(folder).items() if tag not in _EXIF_SIZES}
+            if tags:
+                kept[folder] = tags
         return (kept.tobytes() if len(kept) else b""), tuple(notes)
     except Exception:  # corrupt metadata must not cost the user the picture
         return b"", ("the EXIF data are corrupt and were dropped",)
@@ -44,13 +50,28 @@ def fitting_profile(profile: object, num_colors: int) -> bytes:
     return b""
 
 
-def dpi_of(tags: Image.Exif) -> tuple[float, float] | None:
-    """Return the resolution that the directory of a TIFF tells."""
+def profile_notes(profile: object, kept: bytes) -> tuple[str, ...]:
+    """Return a note if a profile was dropped by `fitting_profile`."""
+    dropped = isinstance(profile, bytes) and bool(profile) and not kept
+    return ("the color profile is of another color space and was dropped",) if dropped else ()
+
+
+def dpi_of(tags: Mapping[int, Any]) -> tuple[float, float] | None:
+    """Return the resolution that the directory of a TIFF, or EXIF data, tell."""
     factor = _PER_UNIT.get(tags.get(_DPI_UNIT, 2), 0.0)
     try:
         return valid_dpi([factor * float(tags[tag]) for tag in (_DPI_ACROSS, _DPI_DOWN)])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
+
+
+def stated_dpi(image: Image.Image) -> tuple[float, float] | None:
+    """Return the resolution that a file gives; Pillow makes one up of TIFF and JPEG files that have none."""
+    if image.format == "TIFF":
+        return dpi_of(getattr(image, "tag_v2", {}))
+    if image.format in ("JPEG", "MPO") and not image.info.get("jfif_unit"):
+        return dpi_of(image.getexif())
+    return valid_dpi(image.info.get("dpi"))
 
 
 def valid_dpi(dpi: object) -> tuple[float, float] | None:

@@ -6,9 +6,7 @@ import io
 from typing import Any
 
 from numpy.typing import NDArray
-from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
-from PIL.TiffTags import TAGS_V2_GROUPS
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _CHANNELS = 256, 257, 258, 259, 262, 277
 _STRIP_OFFSETS, _STRIP_ROWS, _STRIP_BYTES, _EXTRA, _SAMPLE_FORMAT = 273, 278, 279, 338, 339
@@ -26,8 +24,8 @@ def encode_tiff(
     *,
     extra_samples: tuple[int, ...] = (),
     dpi: tuple[float, float] | None = None,
-    exif: bytes = b"",
     icc_profile: bytes = b"",
+    tiffinfo: ImageFileDirectory_v2 | None = None,
 ) -> bytes:
     """Write Pillow's directory, and the pixels behind it in one strip without compression.
 
@@ -37,8 +35,8 @@ def encode_tiff(
             are multiplied with alpha. Empty: that of 1 to 4 channels of gray or RGB.
         extra_samples: Meanings of further channels, in the values of the tag ExtraSamples.
         dpi: Horizontal and vertical resolution.
-        exif: Descriptive tags, serialised.
         icc_profile: Of the colours.
+        tiffinfo: Descriptive tags and those that are carried along; changed.
 
     Returns:
         The content of the file.
@@ -47,8 +45,7 @@ def encode_tiff(
     kind = (mode or _MODES[num_channels]).partition(";")[0]
     alpha = tuple(_ALPHA_MEANINGS[letter] for letter in kind[-1] if letter in _ALPHA_MEANINGS)
     pixels = values.astype(values.dtype.newbyteorder("<")).tobytes()
-    tags: Any = ImageFileDirectory_v2()
-    _add_exif(tags, exif)
+    tags: Any = ImageFileDirectory_v2() if tiffinfo is None else tiffinfo
     if dpi is not None:
         tags[_DPI_ACROSS], tags[_DPI_DOWN], tags[_DPI_UNIT] = *dpi, 2  # per inch
     if icc_profile:
@@ -65,10 +62,3 @@ def encode_tiff(
     stream = io.BytesIO()
     tags.save(stream)
     return stream.getvalue() + pixels
-
-
-def _add_exif(tags: Any, exif: bytes) -> None:
-    source = Image.Exif()
-    source.load(exif)
-    for tag in source:
-        tags[tag] = dict(source.get_ifd(tag)) if tag in TAGS_V2_GROUPS else source[tag]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,9 @@ from edlrr_cli.media.formats import WRITE_FORMATS
 from edlrr_cli.media.images import Levels, Picture
 from edlrr_cli.media.plain_tiff import encode_tiff
 from edlrr_cli.media.streams import STANDARD_OUTPUT, write_standard_output
+from edlrr_cli.media.tags.keep import Carried, notes_on
+from edlrr_cli.media.tags.metadata import Chunks
+from edlrr_cli.media.tags.png import with_chunks
 
 _KEEPS_ALPHA = frozenset({"PNG", "TIFF", "WEBP"})
 _KEEPS_16_BIT = frozenset({"PNG", "TIFF"})
@@ -165,7 +167,20 @@ def save_picture(
 
 def _encoded(path: Path, pixels: NDArray[np.floating[Any]], like: Picture, encoding: Encoding) -> bytes:
     file_format = _format_of(path, like, encoding)
-    metadata = _metadata(file_format, replace(like, exif=b"", dpi=None) if encoding.strip_metadata else like)
+    carried = _carried(file_format, like, encoding)
+    with _encoding(path, file_format):
+        metadata = carried.settings(file_format)
+    return carried.finished(file_format, _encoded_pixels(path, pixels, file_format, like, encoding, metadata))
+
+
+def _encoded_pixels(
+    path: Path,
+    pixels: NDArray[np.floating[Any]],
+    file_format: str,
+    like: Picture,
+    encoding: Encoding,
+    metadata: dict[str, Any],
+) -> bytes:
     if file_format == "TIFF":
         return _encode_tiff(path, _stored(pixels, like), like, metadata)
     if like.floats is not None:
@@ -210,22 +225,24 @@ def as_written(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[np.f
     return levels / like.peak
 
 
-def write_png(path: Path, pixels: Levels) -> None:
+def write_png(path: Path, pixels: Levels, chunks: Chunks = ()) -> None:
     """Write integer pixels as a PNG, whole or not at all; an existing file is replaced.
 
     Args:
         path: Where to.
         pixels: Shape (h, w, c), c = 1 or 3, uint8 or uint16. Not modified.
+        chunks: What the file says of its colors.
 
     Raises:
         OutputError: Writing failed.
     """
     gray = pixels.shape[2] == 1
     if pixels.dtype == np.uint16 and not gray:
-        write_atomic(path, _encode_deep(path, pixels))
-        return
-    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if gray else pixels))
-    write_atomic(path, encode_image(path, image, "PNG"))
+        content = _encode_deep(path, pixels)
+    else:
+        image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if gray else pixels))
+        content = encode_image(path, image, "PNG")
+    write_atomic(path, with_chunks(content, chunks))
 
 
 def encode_image(path: Path, image: Image.Image, file_format: str, **settings: Any) -> bytes:
@@ -283,14 +300,17 @@ def _straight(levels: Levels, like: Picture) -> Levels:
     return np.dstack([colors.astype(levels.dtype), alpha])
 
 
-def _metadata(file_format: str, like: Picture) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
-    if like.dpi is not None and file_format != "WEBP":
-        kept["dpi"] = like.dpi
-    if file_format == "BMP":
-        return kept
-    if like.exif:
-        kept["exif"] = like.exif
-    if like.icc_profile and not (file_format == "WEBP" and like.pixels.shape[2] == 1):
-        kept["icc_profile"] = like.icc_profile
-    return kept
+def losses(path: Path, like: Picture, encoding: Encoding = AS_THEY_COME) -> tuple[str, ...]:
+    """Return what `save_picture` does not write of a picture, one phrase each; nothing if all is kept.
+
+    Metadata that the user wants to be left out are no loss.
+    """
+    file_format = _format_of(path, like, encoding)
+    return notes_on(file_format, _carried(file_format, like, encoding))
+
+
+def _carried(file_format: str, like: Picture, encoding: Encoding) -> Carried:
+    becomes_rgb = file_format == "WEBP" and like.pixels.shape[2] == 1
+    if encoding.strip_metadata:
+        return Carried(b"", like.icc_profile, None, like.metadata.stripped(), becomes_rgb)
+    return Carried(like.exif, like.icc_profile, like.dpi, like.metadata, becomes_rgb)

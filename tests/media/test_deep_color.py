@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from edlrr_cli.media.images import Picture, read_picture
 from edlrr_cli.media.masks import read_mask
 from edlrr_cli.media.plain_tiff import encode_tiff
 from edlrr_cli.media.save import check_output, save_picture
+from edlrr_cli.media.tags.tiff import directory
 
 AS_8 = ("16 bits per colour channel were read as 8",)
 MODES = {2: "LA;16", 3: "RGB;16", 4: "RGBA;16"}
@@ -176,8 +178,12 @@ def test_metadata_travel(tmp_path: Path, source: str, target: str) -> None:
     exif[271], exif[33432] = "Maker", "(c) someone"
     exif[0x8769] = {0x9003: "2020:01:02 03:04:05"}
     exif[0x8825] = {1: "N"}
-    encode = {".png": deep_color.encode_deep_png, ".tif": encode_tiff}[source]
-    content = encode(levels(4), dpi=(300.0, 200.0), exif=exif.tobytes(), icc_profile=profile)
+    settings: dict[str, Any] = {"dpi": (300.0, 200.0), "icc_profile": profile}
+    content = (
+        deep_color.encode_deep_png(levels(4), exif=exif.tobytes(), **settings)
+        if source == ".png"
+        else encode_tiff(levels(4), tiffinfo=directory(exif.tobytes(), {}), **settings)
+    )
     picture, out = read(tmp_path, content), tmp_path / f"out{target}"
     save_picture(out, picture.pixels, like=picture, overwrite=False)
     np.testing.assert_array_equal(stored(out), levels(4))

@@ -7,6 +7,7 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from edlrr_cli.media.images import read_picture, read_reference
 from edlrr_cli.media.masks import read_mask
 from edlrr_cli.media.plain_tiff import encode_tiff
 from edlrr_cli.media.save import as_written, check_output, save_picture
+from edlrr_cli.media.tags.tiff import directory
 
 SHAPE = (21, 34)
 
@@ -35,7 +37,13 @@ def bits(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values).view(np.uint8)
 
 
-def plain_exr(values: dict[str, np.ndarray], *, shown: tuple[int, int, int, int] | None = None) -> bytes:
+def plain_exr(
+    values: dict[str, np.ndarray],
+    *,
+    shown: tuple[int, int, int, int] | None = None,
+    aspect: float = 1.0,
+    more: Sequence[tuple[str, str, bytes]] = (),
+) -> bytes:
     """Write EXR without compression by the letter of the format, with which FFmpeg has to agree."""
     height, width = next(iter(values.values())).shape
     types = {"uint32": 0, "float16": 1, "float32": 2}
@@ -50,9 +58,10 @@ def plain_exr(values: dict[str, np.ndarray], *, shown: tuple[int, int, int, int]
         ("dataWindow", "box2i", struct.pack("<4i", *window)),
         ("displayWindow", "box2i", struct.pack("<4i", *(shown or window))),
         ("lineOrder", "lineOrder", b"\0"),
-        ("pixelAspectRatio", "float", struct.pack("<f", 1)),
+        ("pixelAspectRatio", "float", struct.pack("<f", aspect)),
         ("screenWindowCenter", "v2f", struct.pack("<2f", 0, 0)),
         ("screenWindowWidth", "float", struct.pack("<f", 1)),
+        *more,
     ]
     header = b"\x76\x2f\x31\x01\x02\0\0\0"
     for name, kind, data in attributes:
@@ -195,7 +204,9 @@ def test_metadata_of_a_float_tiff_travel(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[270], exif[315] = "a probe", "someone"
     profile = bytes(16) + b"RGB " + bytes(108)
-    content = encode_tiff(floats(3), dpi=(300, 300), exif=exif.tobytes(), icc_profile=profile)
+    content = encode_tiff(
+        floats(3), dpi=(300, 300), tiffinfo=directory(exif.tobytes(), {}), icc_profile=profile
+    )
     (tmp_path / "in.tif").write_bytes(content)
     picture = read_picture(tmp_path / "in.tif")
     assert picture.dpi == (300, 300)
@@ -232,6 +243,14 @@ def test_what_exr_loses_is_told(tmp_path: Path) -> None:
     picture = read_picture(tmp_path / "in.exr")
     assert picture.size_px == (30, 40)
     assert picture.notes == ("the channels Z were left out", "the data window became the display window")
+    more = [("owner", "string", b"me"), ("chromaticities", "chromaticities", bytes(32))]
+    content = plain_exr(planes, aspect=2.0, more=more)
+    (tmp_path / "in.exr").write_bytes(content)
+    told = "attributes of the EXR file were left out: pixelAspectRatio, owner, chromaticities"
+    assert read_picture(tmp_path / "in.exr").notes == ("the channels Z were left out", told)
+    picture = read_picture(tmp_path / "in.exr")
+    save_picture(tmp_path / "out.exr", picture.pixels, like=picture, overwrite=False)
+    assert not read_picture(tmp_path / "out.exr").notes
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from edlrr_cli.media.deep_color import encode_deep_png
 from edlrr_cli.media.images import Picture, read_picture
 from edlrr_cli.media.plain_tiff import encode_tiff
 from edlrr_cli.media.save import check_output, save_picture, write_png
+from edlrr_cli.media.tags.tiff import directory
 
 LOSSLESS = (".png", ".tif", ".bmp", ".webp")
 
@@ -383,7 +384,11 @@ def seed_files() -> dict[str, bytes]:
         image.save(stream, **settings)
         files[name] = stream.getvalue()
     deep, metadata = levels((12, 9, 4), peak=65535), {"exif": exif.tobytes(), "dpi": (72.0, 72.0)}
-    files |= {"PNG 16": encode_deep_png(deep, **metadata), "TIFF 16": encode_tiff(deep, **metadata)}
+    tags = directory(exif.tobytes(), {})
+    files |= {
+        "PNG 16": encode_deep_png(deep, **metadata),
+        "TIFF 16": encode_tiff(deep, dpi=(72.0, 72.0), tiffinfo=tags),
+    }
     return files | {"PPM 16": b"P6 9 12 65535\n" + deep[..., :3].tobytes()}
 
 

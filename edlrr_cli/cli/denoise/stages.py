@@ -109,13 +109,14 @@ def _read(task: Task) -> Inputs:
     files, targets = task.files, task.targets
     targets.check()
     from edlrr_cli.media.images import read_picture, read_reference
-    from edlrr_cli.media.save import check_output
+    from edlrr_cli.media.save import check_output, losses
 
     picture = read_picture(files.image)
     check_output(targets.output, overwrite=targets.overwrite, like=picture, encoding=targets.encoding)
     clean = None if files.reference is None else read_reference(files.reference, picture)
     noisy, clean = with_noise(picture, clean, task.experiment)
-    notes = [*picture.notes, *_notes(task.experiment)]
+    lost = losses(targets.output, picture, targets.encoding)
+    notes = [*picture.notes, *lost, *_notes(task.experiment)]
     _log_notes(task, notes)
     return Inputs(picture, noisy, clean, notes)
 

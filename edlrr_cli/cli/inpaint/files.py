@@ -44,16 +44,18 @@ class Inputs:
         picture: The damaged picture.
         mask: Which of its pixels are known.
         reference: Clean pixels of the picture's shape, or None.
+        losses: What the output cannot hold of the picture, one phrase each.
     """
 
     picture: Picture
     mask: MaskReading
     reference: NDArray[np.float64] | None
+    losses: tuple[str, ...]
 
     @property
     def notes(self) -> list[str]:
         """Return what the user should know about the files, one phrase each."""
-        return [*self.picture.notes, f"mask: {self.mask.evidence}"]
+        return [*self.picture.notes, *self.losses, f"mask: {self.mask.evidence}"]
 
 
 def read_inputs(files: Files, mask_settings: MaskSettings) -> Inputs:
@@ -66,7 +68,7 @@ def read_inputs(files: Files, mask_settings: MaskSettings) -> Inputs:
     """
     from edlrr_cli.media.images import read_picture, read_reference
     from edlrr_cli.media.masks import read_mask
-    from edlrr_cli.media.save import check_output
+    from edlrr_cli.media.save import check_output, losses
 
     picture = read_picture(files.image)
     check_output(files.output, overwrite=files.overwrite, like=picture, encoding=files.encoding)
@@ -79,4 +81,4 @@ def read_inputs(files: Files, mask_settings: MaskSettings) -> Inputs:
     )
     picture = picture.within(mask.known)
     reference = None if files.reference is None else read_reference(files.reference, picture)
-    return Inputs(picture, mask, reference)
+    return Inputs(picture, mask, reference, losses(files.output, picture, files.encoding))

@@ -64,7 +64,7 @@ def _read(task: Task) -> Inputs:
     Targets(*targets).check()
     inputs = read_inputs(files, task.settings.mask)
     if not task.quiet:
-        log_notes(files.image, inputs.picture.notes)
+        log_notes(files.image, [*inputs.picture.notes, *inputs.losses])
         log_notes(files.mask, [inputs.mask.evidence])
     return inputs
 
