@@ -25,7 +25,7 @@ from edlrr_cli.cli.batch.options import Batch, Place, jobs_for, make_folders, ta
 from edlrr_cli.cli.batch.outcome import Job, Record, error_record, outcome_of
 from edlrr_cli.cli.batch.together import AT_ONCE, Stages, work_together
 from edlrr_cli.cli.batch.workers import run_each
-from edlrr_cli.cli.tell import as_json_text, draws_progress, echo
+from edlrr_cli.cli.tell import as_json_text, draws_progress, echo, log_notes
 from edlrr_cli.cores import available_cores
 from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK, EdlrrError, InputError, OutputError, UsageError
 
@@ -231,6 +231,8 @@ def _tell(record: Record, work: Work) -> None:
     elif not work.quiet and record["status"] != "error":
         told = work.line_of(record) if record["status"] == "ok" else ""
         echo(f"{record['status']:<9}{record['input']} -> {record['output']}{told and '  ' + told}")
+    if not work.quiet:
+        log_notes(record["input"], record.get("notes", ()))
 
 
 def _note(text: str, *, quiet: bool) -> None:
