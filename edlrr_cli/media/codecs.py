@@ -13,6 +13,8 @@ CONTAINERS = {
     ".mkv": ("h264", "h265", "vp9", "ffv1"),
     ".webm": ("vp9",),
 }
+#: The most bits of a channel that each codec keeps; h264 and vp9 are written with 8, which players expect.
+MOST_BITS = {"h264": 8, "h265": 10, "vp9": 8, "ffv1": 16}
 #: The worst constant rate factor.
 LARGEST_QUALITY = 51
 

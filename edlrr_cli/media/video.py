@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +16,17 @@ from edlrr_cli.errors import InputError
 from edlrr_cli.media import formats
 from edlrr_cli.media.cmyk import as_shown
 from edlrr_cli.media.images import Images, Picture, open_images, read_picture
+from edlrr_cli.media.tags.png import lost_colors
+from edlrr_cli.media.tags.video import (
+    FULL_RANGE,
+    RGB,
+    RGB_LOOK,
+    Look,
+    Orientation,
+    look_of,
+    matrix_of,
+    notes_on,
+)
 from edlrr_cli.media.tiff import MAGICS as TIFF_MAGICS
 
 if TYPE_CHECKING:
@@ -66,6 +77,8 @@ class VideoInfo:
         frame_rate: Frames per second, the mean where it varies.
         num_frames: As the file says, which may count a few that are not there.
         notes: What reading leaves out, one phrase each, for the user to see.
+        bits: Of a channel of a pixel, as stored.
+        look: How the frames are to be shown.
     """
 
     size_px: tuple[int, int]
@@ -74,6 +87,8 @@ class VideoInfo:
     frame_rate: Fraction
     num_frames: int
     notes: tuple[str, ...]
+    bits: int = 8
+    look: Look = RGB_LOOK
 
 
 class Video(Protocol):
@@ -224,6 +239,8 @@ def _info_of(first: Picture, durations_s: Sequence[Fraction]) -> VideoInfo:
         notes.append(f"images have no frame rate: {DEFAULT_RATE} per second are taken")
     if first.extra is not None or (first.alpha is not None and (first.alpha < first.peak).any()):
         notes.append("of each image the colors alone are taken")
+    if first.icc_profile or lost_colors(first.metadata.color, has_profile=False):
+        notes.append("the color profile of the images is left out")
     return VideoInfo(
         size_px=(height, width),
         num_channels=num_channels,
@@ -231,6 +248,7 @@ def _info_of(first: Picture, durations_s: Sequence[Fraction]) -> VideoInfo:
         frame_rate=(len(durations_s) / total_s).limit_denominator(_MAX_DENOMINATOR),
         num_frames=len(durations_s),
         notes=tuple(notes),
+        bits=8 if first.peak == 255 else 16,
     )
 
 
@@ -272,9 +290,10 @@ class _File:
             first = next(self._decode(container, stream), None)
             if first is None:
                 raise InputError(f"{path} has no frame", "get or export the file again")
-            self._deep = any(component.bits > 8 for component in first.format.components)
-            self._gray = first.format.name.startswith("gray")
-            self._turns = round(first.rotation / 90) % 4
+            self._bits = _bits(first)
+            self._deep = self._bits > 8
+            self._gray = _is_gray(first) and not self._has_color()
+            self._orientation = Orientation.of(first)
             pixels = self._pixels(first)
             if min(pixels.shape[:2]) < _MIN_SIDE_PX:
                 raise InputError(f"{path} has frames of {_size(pixels.shape)}", "give a larger video")
@@ -285,7 +304,9 @@ class _File:
                 peak=65535 if self._deep else 255,
                 frame_rate=Fraction(rate),
                 num_frames=stream.frames or self._count(),
-                notes=_notes(container),
+                notes=notes_on(container, stream, first),
+                bits=self._bits,
+                look=look_of(first, stream),
             )
 
     def frames(self, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
@@ -298,6 +319,7 @@ class _File:
                 if count < start or (count - start) % every:
                     count += 1
                     continue
+                self._check_depth(decoded, count)
                 pixels = self._pixels(decoded)
                 if pixels.shape[:2] != self.info.size_px:
                     raise InputError(
@@ -341,6 +363,19 @@ class _File:
                 count += packet.size > 0
         return count
 
+    def _has_color(self) -> bool:
+        """Whether a later frame has color, as of a camera that sees by infrared light at night."""
+        with suppress(InputError), self._open() as container:  # a fault is found again when frames are read
+            return not all(_is_gray(frame) for frame in self._decode(container, self._stream(container)))
+        return False
+
+    def _check_depth(self, frame: VideoFrame, index: int) -> None:
+        if _bits(frame) > self._bits:
+            raise InputError(
+                f"{self._path}: frame {index} has {_bits(frame)} bits, the first one {self._bits}",
+                "convert it to one depth",
+            )
+
     def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         count = 0
         with self._corrupt_after(lambda: count):
@@ -367,8 +402,21 @@ class _File:
             ("gray16le" if self._deep else "gray") if self._gray else ("rgb48le" if self._deep else "rgb24")
         )
         flags = _DEEP_EXACT if self._deep else _EXACT
-        pixels: Any = self._reformatter.reformat(frame, format=kind, interpolation=flags).to_ndarray()
-        return np.rot90(pixels.reshape(*pixels.shape[:2], -1), self._turns)
+        try:
+            matrix = matrix_of(frame)
+        except InputError as error:
+            raise InputError(f"{self._path}: {error.message}", error.remedy) from None
+        coefficients = None if matrix == RGB else Look(matrix).coefficients((frame.height, frame.width))
+        converted: Any = self._reformatter.reformat(
+            frame,
+            format=kind,
+            interpolation=flags,
+            src_colorspace=coefficients,
+            dst_colorspace=coefficients,
+            dst_color_range=FULL_RANGE,
+        )
+        pixels = converted.to_ndarray()
+        return self._orientation.upright(pixels.reshape(*pixels.shape[:2], -1))
 
     def _time(self, frame: VideoFrame, count: int) -> Fraction:
         if frame.pts is None or frame.time_base is None:
@@ -376,13 +424,12 @@ class _File:
         return frame.pts * frame.time_base
 
 
-def _notes(container: InputContainer) -> tuple[str, ...]:
-    notes = []
-    if container.streams.audio:
-        notes.append("audio is left out")
-    if len(container.streams.video) > 1:
-        notes.append(f"the first of {len(container.streams.video)} video streams is taken")
-    return tuple(notes)
+def _bits(frame: VideoFrame) -> int:
+    return max(component.bits for component in frame.format.components)
+
+
+def _is_gray(frame: VideoFrame) -> bool:
+    return frame.format.name.startswith(("gray", "ya", "mono"))
 
 
 def _size(shape: tuple[int, ...]) -> str:

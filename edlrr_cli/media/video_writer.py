@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edlrr_cli.errors import OutputError, UsageError
-from edlrr_cli.media.codecs import CODECS, CONTAINERS
+from edlrr_cli.media.codecs import CODECS, CONTAINERS, MOST_BITS
+from edlrr_cli.media.tags.video import BT601, FCC, FULL_RANGE, LIMITED_RANGE, RGB, RGB_LOOK, Look
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import OutputContainer
+    from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
 Pixels = NDArray[np.unsignedinteger[Any]]
@@ -26,9 +28,10 @@ Pixels = NDArray[np.unsignedinteger[Any]]
 TIME_BASE = Fraction(1, 90_000)
 # The encoder of h265 writes beyond its memory if a side is smaller.
 _MIN_H265_PX = 64
-# As FFmpeg numbers them: BT.601 and 16..235, which the pixels are converted to. The file says so, since
-# players take large frames for BT.709 otherwise.
-_BT601, _LIMITED = 6, 1
+# Those that store the shape of a pixel themselves; PyAV does not have it written into Matroska files.
+_KEEPS_ASPECT = ("h264", "h265")
+# FFmpeg's flags: colors are interpolated bilinearly (2) and rounded to the nearest (2^18).
+_ACCURATE = 2 | 2**18
 
 
 class VideoWriter:
@@ -40,7 +43,10 @@ class VideoWriter:
     """
 
     def __init__(self, container: OutputContainer, stream: VideoStream) -> None:
+        from av.video.reformatter import VideoReformatter
+
         self._container, self._stream = container, stream
+        self._reformatter = VideoReformatter()
         self._last = -1
 
     def write(self, pixels: Pixels, time: Fraction) -> None:
@@ -50,14 +56,46 @@ class VideoWriter:
             pixels: Shape (h, w, c), c = 1 or 3, uint8 or uint16, all frames alike. Not modified.
             time: Seconds since the first frame, later than that of the frame before.
         """
-        frame = _frame(pixels)
+        frame = self._encodable(_frame(pixels))
         self._last = max(round(time / TIME_BASE), self._last + 1)
         frame.pts, frame.time_base = self._last, TIME_BASE
         self._container.mux(self._stream.encode(frame))
 
+    def _encodable(self, frame: VideoFrame) -> VideoFrame:
+        """Convert RGB as the tags of the file say."""
+        stream = self._stream
+        if stream.codec_context.colorspace == RGB:
+            return frame
+        return self._reformatter.reformat(
+            frame,
+            format=stream.pix_fmt,
+            dst_colorspace=Look(stream.codec_context.colorspace).coefficients((frame.height, frame.width)),
+            dst_color_range=stream.codec_context.color_range,
+            interpolation=_ACCURATE,
+        )
+
     def finish(self) -> None:
         """Write what the encoder still holds."""
         self._container.mux(self._stream.encode())
+
+
+def video_losses(suffix: str, codec: str | None, *, bits: int, look: Look) -> tuple[str, ...]:
+    """Return what `write_video` cannot keep, one phrase each.
+
+    Args:
+        suffix: One of `CONTAINERS`.
+        codec: See `write_video`.
+        bits: Of a channel in the source.
+        look: How the source is to be shown.
+    """
+    codec = codec or CONTAINERS[suffix][0]
+    notes = []
+    if bits > MOST_BITS[codec]:
+        notes.append(f"{bits} bits per channel are written as {MOST_BITS[codec]} by {codec}")
+    if look.pixel_aspect != 1 and codec not in _KEEPS_ASPECT:
+        aspect = f"{look.pixel_aspect.numerator}:{look.pixel_aspect.denominator}"
+        notes.append(f"the shape of the pixels ({aspect}) is not written with {codec}, but with h264")
+    return tuple(notes)
 
 
 @contextmanager
@@ -69,6 +107,7 @@ def write_video(
     codec: str | None = None,
     quality: int = 18,
     deep: bool = False,
+    look: Look = RGB_LOOK,
 ) -> Iterator[VideoWriter]:
     """Write a video beside ``path`` and rename it at the end; a failure within leaves no trace.
 
@@ -79,6 +118,7 @@ def write_video(
         codec: One of `CODECS`; None for the default of the container. ffv1 is lossless.
         quality: Constant rate factor, 0 (best) .. 51 (worst); ffv1 ignores it.
         deep: Keep more than 8 bits of uint16 pixels, where players expect it: ffv1 all 16, h265 10.
+        look: How the frames are to be shown. The file says so, and the pixels are converted accordingly.
 
     Raises:
         UsageError: The frames are too small or too large for the codec.
@@ -94,14 +134,25 @@ def write_video(
         stream: VideoStream = added
         stream.height, stream.width = size_px
         stream.pix_fmt = _pixel_format(codec, size_px, deep=deep)
-        if codec != "ffv1":
-            stream.codec_context.colorspace, stream.codec_context.color_range = _BT601, _LIMITED
+        _tag(stream.codec_context, look, codec)
         stream.codec_context.time_base = TIME_BASE
         stream.codec_context.thread_count = 1  # the same file from any machine, and no slower
         _begin(stream, codec)
         writer = VideoWriter(container, stream)
         yield writer
         writer.finish()
+
+
+def _tag(context: VideoCodecContext, look: Look, codec: str) -> None:
+    """Say how the frames are to be shown, and thereby which conversion they need."""
+    context.color_primaries, context.color_trc = look.primaries, look.transfer
+    context.sample_aspect_ratio = look.pixel_aspect
+    if codec == "ffv1":
+        context.colorspace = RGB
+    else:
+        matrix = look.written_matrix((context.height, context.width))
+        context.colorspace = BT601 if codec == "vp9" and matrix == FCC else matrix  # vp9 has no number for it
+        context.color_range = FULL_RANGE if look.full_range else LIMITED_RANGE
 
 
 def _begin(stream: VideoStream, codec: str) -> None:

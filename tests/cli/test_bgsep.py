@@ -176,7 +176,10 @@ def test_ten_bits_and_audio(run, tmp_path):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame(index), format="rgb24")))
         container.mux(stream.encode())
     result = run("bgsep", source, "-o", tmp_path / "out")
-    assert result.stderr == f"{source}: audio is left out\n"
+    assert result.stderr.splitlines() == [
+        f"{source}: audio is left out",
+        f"{source}: 10 bits per channel are written as 8 by h264",
+    ]
     shade = frames_of(tmp_path / "out" / "foreground.mp4")[3].pixels[15, 9 + 5]
     np.testing.assert_allclose(shade, frame(3)[15, 9 + 5], atol=12)
     run("bgsep", source, "-o", tmp_path / "deep", "--codec", "ffv1")
@@ -352,6 +355,54 @@ def test_other_methods(run, clip, method):
     record = record_of(run("bgsep", clip, "--method", method, "--json"))
     assert (record["method"], record["reg"], record["rank"], record["sparsity"]) == (method, None, None, None)
     assert "rank" not in run("bgsep", clip, "--method", method, "--overwrite").stdout
+
+
+def write_hdr(path, codec="libx265", pix_fmt="yuv420p10le"):
+    """Write a PQ video of 16:11 pixels with a title."""
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "a walk"
+        stream = container.add_stream(codec, rate=25, options={"x265-params": "log-level=none"})
+        stream.height, stream.width, stream.pix_fmt = 72, 96, pix_fmt
+        context = stream.codec_context
+        context.sample_aspect_ratio = Fraction(16, 11)
+        context.colorspace, context.color_primaries, context.color_trc = 9, 9, 16
+        for index in range(12):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame(index, (72, 96)), format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("more", "suffix", "lost"),
+    [
+        ((), ".mp4", ["10 bits per channel are written as 8 by h264"]),
+        (("--codec", "h265"), ".mp4", []),
+        (
+            ("--format", "webm"),
+            ".webm",
+            [
+                "10 bits per channel are written as 8 by vp9",
+                "the shape of the pixels (16:11) is not written with vp9, but with h264",
+            ],
+        ),
+    ],
+)
+def test_layers_look_as_their_source_does(run, tmp_path, short_parts, more, suffix, lost):
+    source, out = write_hdr(tmp_path / "in.mp4"), tmp_path / "out"
+    result = run("bgsep", source, "-o", out, "--method", "median", "--json", *more)
+    notes = ["left out: the tags title", *lost]
+    assert json.loads(result.stdout)["notes"] == notes
+    assert result.stderr.splitlines() == [f"{source}: {note}" for note in notes]
+    for name in ("background", "foreground", "mask"):
+        with av.open(str(out / f"{name}{suffix}")) as container:
+            stream = container.streams.video[0]
+            shown = next(container.decode(stream))
+            tags = shown.colorspace, shown.color_primaries, shown.color_trc
+            assert tags == ((6, 2, 2) if name == "mask" else (9, 9, 16))
+            if suffix != ".webm":
+                assert stream.sample_aspect_ratio == Fraction(16, 11)
+    assert b"cICP\x09\x10\x00\x01" in (out / "background.png").read_bytes()[:60]
+    assert run("bgsep", source, "-o", out, "--method", "median", "--overwrite", "-q", *more).stderr == ""
 
 
 def test_json_and_quiet(run, clip, tmp_path):

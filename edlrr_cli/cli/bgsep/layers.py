@@ -13,6 +13,7 @@ from edlrr_cli.cli.bgsep.outputs import MASKS, Outputs
 from edlrr_cli.media.files import writing
 from edlrr_cli.media.images import Levels
 from edlrr_cli.media.save import write_png
+from edlrr_cli.media.tags.video import Look
 from edlrr_cli.media.video import VideoInfo
 from edlrr_cli.media.video_writer import write_video
 from edlrr_cli.tasks.bgsep.stream import Split
@@ -59,6 +60,7 @@ def write_layers(folder: Path, outputs: Outputs, info: VideoInfo) -> Iterator[Wr
                     codec=encoding.codec,
                     quality=encoding.quality,
                     deep=info.peak > 255 and name != MASKS,
+                    look=info.look if name != MASKS else Look(pixel_aspect=info.look.pixel_aspect),
                 )
             )
             for name in outputs.videos

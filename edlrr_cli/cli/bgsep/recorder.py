@@ -94,7 +94,7 @@ def assemble(parts: Parts, outputs: Outputs, record: dict[str, Any], info: Video
                 for part in finished:
                     shutil.copytree(part.folder / MASKS, stage / MASKS, dirs_exist_ok=True)
         stills, choice = load_stills([part.folder for part in finished]), Choice(info.num_frames)
-        write_background(stage / BACKGROUND, stills, choice)
+        write_background(stage / BACKGROUND, stills, choice, info.look)
         write_overview(stage / OVERVIEW, stills, choice)
         write_atomic(stage / REPORT, json.dumps(record, indent=1, allow_nan=False).encode())
         outputs.publish(stage)

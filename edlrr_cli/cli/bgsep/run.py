@@ -6,21 +6,24 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import click
 from tqdm import tqdm
 
 from edlrr_cli import __version__
+from edlrr_cli.cli.bgsep.options import Encoding
 from edlrr_cli.cli.bgsep.outputs import Outputs
 from edlrr_cli.cli.bgsep.parts import PARTS, Parts
 from edlrr_cli.cli.bgsep.recorder import assemble, record_parts
 from edlrr_cli.cli.bgsep.report import bgsep_record
 from edlrr_cli.cli.bgsep.section import comparison_of
 from edlrr_cli.cli.bgsep.single import Task
-from edlrr_cli.cli.tell import draws_progress
+from edlrr_cli.cli.tell import draws_progress, log_notes
 from edlrr_cli.errors import EdlrrError
-from edlrr_cli.media.video import fingerprint, open_video
+from edlrr_cli.media.video import VideoInfo, fingerprint, open_video
+from edlrr_cli.media.video_writer import video_losses
 from edlrr_cli.tasks.bgsep.stream import Separation
 
 
@@ -39,29 +42,35 @@ def run(task: Task) -> dict[str, Any]:
     outputs = Outputs(task.folder, settings.encoding)
     outputs.check(source, overwrite=manner.overwrite)
     video = open_video(source)
+    info = _with_losses(video.info, settings.encoding)
     identity = {**settings.as_record(), "source": fingerprint(source), "version": __version__}
     parts = Parts(task.folder / PARTS, identity)
     first = parts.start(resume=manner.resume, overwrite=manner.overwrite)
     with _telling_what_is_left(parts):
         separation = Separation(video, settings.config, start=first)
         if not manner.quiet:
-            for note in video.info.notes:
-                click.echo(f"{source}: {note}", err=True)
+            log_notes(source, info.notes)
         shown = draws_progress(quiet=manner.quiet)
-        with _counted(separation, video.info.num_frames, first, shown=shown) as splits:
-            record_parts(splits, separation.notes, parts, outputs, video.info)
+        with _counted(separation, info.num_frames, first, shown=shown) as splits:
+            record_parts(splits, separation.notes, parts, outputs, info)
         record = bgsep_record(
             source,
             outputs,
             settings,
-            video.info,
+            info,
             parts.finished,
             device=str(separation.device),
             resumed_at=first,
             seconds=time.perf_counter() - started,
         )
-        stills = assemble(parts, outputs, record, video.info)
+        stills = assemble(parts, outputs, record, info)
     return {**record, "stills": [comparison_of(still) for still in stills]} if manner.shown else record
+
+
+def _with_losses(info: VideoInfo, encoding: Encoding) -> VideoInfo:
+    """Return what is known of a source, with notes on what its layers cannot keep."""
+    lost = video_losses(encoding.suffix, encoding.codec, bits=info.bits, look=info.look)
+    return replace(info, notes=(*info.notes, *lost))
 
 
 @contextmanager

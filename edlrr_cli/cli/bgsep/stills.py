@@ -15,6 +15,7 @@ from edlrr_cli.media.figure import Panel, write_grid
 from edlrr_cli.media.files import writing
 from edlrr_cli.media.images import Levels
 from edlrr_cli.media.save import write_png
+from edlrr_cli.media.tags.video import Look
 from edlrr_cli.tasks.bgsep.stream import Split
 
 _NUM_ROWS = 4
@@ -92,14 +93,20 @@ def _load(path: Path) -> Still:
     return Still(int(path.stem), float(layers.pop("time_s")), layers)
 
 
-def write_background(path: Path, stills: dict[int, Still], choice: Choice) -> None:
+def write_background(path: Path, stills: dict[int, Still], choice: Choice, look: Look) -> None:
     """Write the background of the frame in the middle, or of the nearest one that there is.
+
+    Args:
+        path: Where to.
+        stills: By index.
+        choice: Which one is in the middle.
+        look: How frames are to be shown.
 
     Raises:
         OutputError: Writing failed.
     """
     nearest = min(stills, key=lambda index: abs(index - choice.middle))
-    write_png(path, stills[nearest].layers["background"])
+    write_png(path, stills[nearest].layers["background"], look.png_chunks)
 
 
 def write_overview(path: Path, stills: dict[int, Still], choice: Choice) -> None:
