@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Event, Thread
 from typing import TypeVar
 
@@ -20,12 +21,30 @@ NAME = "edlrr"
 """Prefix of the names of the threads of `map_in_threads`."""
 
 _lock, _starting = threading.Lock(), threading.Lock()
+_allowed = threading.local()
 _pool: ThreadPoolExecutor | None = None
 
 
 def num_workers() -> int:
     """Return how many calls may run at a time: what the caller allows torch, at most the cores."""
-    return min(torch.get_num_threads(), available_cores())
+    allowed: int | None = getattr(_allowed, "num_workers", None)
+    return min(torch.get_num_threads(), available_cores()) if allowed is None else allowed
+
+
+@contextmanager
+def single_threaded_calls() -> Iterator[None]:
+    """Limit torch to one thread in this thread; `num_workers` calls may still run in others."""
+    before = torch.get_num_threads()
+    if before == 1:
+        yield
+        return
+    _allowed.num_workers = num_workers()
+    _limit_to_one()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        _allowed.num_workers = None
 
 
 def run_single_threaded(calls: Sequence[Callable[[], R]]) -> list[R]:
@@ -37,7 +56,7 @@ def run_single_threaded(calls: Sequence[Callable[[], R]]) -> list[R]:
         calls: Functions without arguments, that need none of the caller's thread-local state, such as its
             grad mode.
     """
-    if torch.get_num_threads() == 1:
+    if torch.get_num_threads() == num_workers() == 1:
         return [call() for call in calls]
     return list(_short_calls().map(lambda call: call(), calls))
 
@@ -64,7 +83,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _limit_to_one() -> None:
-    """Limit torch to one thread in the thread that starts, and nowhere else."""
+    """Limit torch to one thread in the current thread, and nowhere else."""
     with _starting:
         before = torch.get_num_threads()
         torch.set_num_threads(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from edlrr_cli.tasks.inpaint.mixture import Mixture, mix
 from edlrr_cli.tasks.inpaint.picture import Bools, Damaged, Pixels, Result, psnr_of
 from edlrr_cli.tasks.inpaint.refine import Refiner
 from edlrr_cli.tasks.inpaint.shrink import enlarged, is_enough_left, shrunk, wholly_known
+from edlrr_cli.tasks.inpaint.turns import Turns
 from edlrr_cli.tasks.inpaint.whole.completion import inpaint_each
 
 Tried = dict[str, Pixels]
@@ -171,11 +172,27 @@ def _by_priors(cases: Sequence[_Case], config: Config, refine: Refiner) -> list[
     tried: list[Tried] = [{config.fill: first.start, "global": first.restored} for first in firsts]
     mixtures = _mixtures(cases, tried)
     starts = [case.start(mixture.pixels) for case, mixture in zip(cases, mixtures, strict=True)]
-    for prior in _TRIED[config.quality]:
-        if refine.time_left():
-            for of, pixels in zip(tried, refine(prior, starts), strict=True):
-                of[prior] = pixels
+    for prior, refined in _refined(_TRIED[config.quality], starts, refine):
+        for of, pixels in zip(tried, refined, strict=True):
+            of[prior] = pixels
     return list(zip(firsts, tried, strict=True))
+
+
+def _refined(
+    priors: Sequence[str], starts: Sequence[Damaged], refine: Refiner
+) -> Iterator[tuple[str, list[Pixels]]]:
+    """Yield what each prior makes of the starts, while there is time; on a CPU they run side by side."""
+    turns = Turns(len(priors))
+
+    def run(index: int) -> list[Pixels] | None:
+        reporting = [replace(start, callback=turns.callback(index, start.callback)) for start in starts]
+        refined = refine(priors[index], reporting) if refine.time_left() else None
+        turns.finish(index)
+        return refined
+
+    num_threads = min(num_workers(), len(priors)) if refine.device.type == "cpu" else 1
+    done = map_in_threads(run, range(len(priors)), num_threads=num_threads, stop=turns.stop)
+    yield from ((prior, refined) for prior, refined in zip(priors, done, strict=True) if refined is not None)
 
 
 def _by_smaller(case: _Case, config: Config, refine: Refiner, factor: int) -> tuple[Result, Tried]:

@@ -62,13 +62,14 @@ class Refiner:
         deadline: On the clock of `time.perf_counter`; None for none.
 
     Attributes:
+        device: Where they run.
         in_time: Whether nothing was cut short by the deadline.
     """
 
     def __init__(
         self, config: Config, *, denoiser: Denoiser | None = None, deadline: float | None = None
     ) -> None:
-        self._device = resolve_device(config.device)
+        self.device = resolve_device(config.device)
         self._deadline = deadline
         self.in_time = True
         local, nonlocal_ = _LOCAL[config.quality], _NONLOCAL[config.quality]
@@ -77,7 +78,7 @@ class Refiner:
             "nonlocal": partial(lower_group_ranks, effort=nonlocal_),
         }
         if denoiser is not None:
-            self._priors["network"] = partial(denoise_holes, denoiser=denoiser.to(self._device))
+            self._priors["network"] = partial(denoise_holes, denoiser=denoiser.to(self.device))
 
     def __call__(self, prior: str, starts: Sequence[Damaged]) -> list[Pixels]:
         """Return the pictures with their missing pixels improved.
@@ -95,7 +96,7 @@ class Refiner:
         started = time.perf_counter()
         refined = self._run(prior, self._priors[prior], starts)
         seconds = (time.perf_counter() - started) / max(len(starts), 1)
-        _log.info("prior %s: %.2f s on %s", prior, seconds, self._device)
+        _log.info("prior %s: %.2f s on %s", prior, seconds, self.device)
         return refined
 
     def polish(self, starts: Sequence[Damaged], errors: Sequence[float]) -> list[Pixels]:
@@ -105,7 +106,7 @@ class Refiner:
             starts: As in a call.
             errors: Of the missing pixels of each, on [0, 1], expected; what is smaller is not smoothed away.
         """
-        most = torch.tensor(errors, dtype=torch.float32, device=self._device)
+        most = torch.tensor(errors, dtype=torch.float32, device=self.device)
         return self._run("polish", partial(lower_window_ranks, effort=_POLISH, most_error=most), starts)
 
     def _run(self, stage: str, prior: _Prior, starts: Sequence[Damaged]) -> list[Pixels]:
@@ -121,12 +122,12 @@ class Refiner:
             if callback is not None:
                 callback(Progress(number, count, penalty, None, partial(pixels, index, X), stage))
 
-        images = [as_channels(start.image, device=self._device, dtype=torch.float32) for start in starts]
+        images = [as_channels(start.image, device=self.device, dtype=torch.float32) for start in starts]
         # Stacked, masks keep their memory order; patches are runs of a row.
         masks = np.ascontiguousarray(np.stack([start.known for start in starts]))
-        known = torch.from_numpy(masks).to(self._device)
+        known = torch.from_numpy(masks).to(self.device)
         levels = [start.noise for start in starts]
-        noise = torch.tensor(levels, dtype=torch.float32, device=self._device)
+        noise = torch.tensor(levels, dtype=torch.float32, device=self.device)
         refined = prior(
             torch.stack(images), known, least_error=noise, progress=told, time_left=self.time_left
         )

@@ -12,7 +12,7 @@ import torch
 
 from edlrr_cli.baselines.channels import as_channels, to_pixels
 from edlrr_cli.errors import UsageError
-from edlrr_cli.parallel import num_workers
+from edlrr_cli.parallel import num_workers, single_threaded_calls
 from edlrr_cli.tasks.denoise.config import Config as Denoising
 from edlrr_cli.tasks.denoise.lowrank import denoise_lowrank
 from edlrr_cli.tasks.denoise.network import Denoiser
@@ -115,7 +115,8 @@ def _restored_together(
         return inpaint_each(pictures, config)
     started = time.perf_counter()
     config = replace(config, quality=_quality(config.quality, windows_of(pictures[0].known)))
-    results = _restore_whole(pictures, config, Refiner(config, denoiser=denoiser), 1)
+    with single_threaded_calls():
+        results = _restore_whole(pictures, config, Refiner(config, denoiser=denoiser), 1)
     restored = _denoised(results, [picture.noise for picture in pictures], denoiser)
     seconds = (time.perf_counter() - started) / len(pictures)
     return [
@@ -137,15 +138,16 @@ def _restored_alone(picture: Damaged, config: Config, denoiser: Denoiser | None)
     deadline = None if config.time_budget is None else started + config.time_budget
     told = callback if len(windows) == 1 else None
     work = _Work(config, factor, replace(picture, callback=told), denoiser, deadline)
-    result = restore_in_windows(
-        picture.image,
-        known,
-        windows,
-        work,
-        num_threads=_threads_for(config.device, len(windows)),
-        stop=work.stop,
-        finished=callback and _counted(callback, len(windows)),
-    )
+    with single_threaded_calls():
+        result = restore_in_windows(
+            picture.image,
+            known,
+            windows,
+            work,
+            num_threads=_threads_for(config.device, len(windows)),
+            stop=work.stop,
+            finished=callback and _counted(callback, len(windows)),
+        )
     return replace(
         result,
         restored=_denoised([result], [picture.noise], denoiser)[0],
