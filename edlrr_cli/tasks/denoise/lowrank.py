@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import islice
+
 import torch
 from torch import Tensor
 
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import Function
+from edlrr_cli.parallel import num_workers, run_single_threaded, single_threaded_calls
 from edlrr_cli.tasks.denoise.config import DEFAULT_REG
 from edlrr_cli.tasks.denoise.progress import Progress
-from edlrr_cli.tasks.patch_groups import find_groups
+from edlrr_cli.tasks.patch_groups import Groups, find_groups
 
 # Measured: see DECISIONS.md. Finer grids, wider searches and more passes gain a few hundredths of a decibel.
 _PATCH_PX, _STRIDE_PX, _SEARCH_PX = 6, 4, 18
@@ -64,10 +68,11 @@ def denoise_lowrank(
     h = make_function(reg, gamma)
     noisy = image.permute(1, 2, 0).contiguous()
     estimate = noisy
-    for number in range(_NUM_PASSES):
-        estimate = _pass(noisy, estimate, sigma, h, number)
-        if progress is not None:
-            progress(number + 1, _NUM_PASSES)
+    with single_threaded_calls():
+        for number in range(_NUM_PASSES):
+            estimate = _pass(noisy, estimate, sigma, h, number)
+            if progress is not None:
+                progress(number + 1, _NUM_PASSES)
     return estimate.permute(2, 0, 1).contiguous()
 
 
@@ -87,7 +92,8 @@ def _pass(image: Tensor, estimate: Tensor, sigma: float, h: Function, number: in
         # Every second grid lies between the patches of the others.
         first_px=number % 2 * min(_STRIDE_PX, patch_px) // 2,
     )
-    for groups in (chunk for part in found for chunk in part.chunks(_CHUNK)):
+
+    def filtered(groups: Groups) -> tuple[Tensor, Tensor]:
         Y = groups.gather(image).mT
         if number == 0:
             offset = Y.mean(2, keepdim=True)
@@ -95,7 +101,14 @@ def _pass(image: Tensor, estimate: Tensor, sigma: float, h: Function, number: in
         else:
             S, offset = groups.gather(estimate).mT, _levels(Y, num_channels)
             X, trust = _reweighted(Y - offset, S - _levels(S, num_channels), sigma, h)
-        groups.add_to(total, weight, (X + offset).mT, trust)
+        return (X + offset).mT, trust
+
+    chunks = (chunk for part in found for chunk in part.chunks(_CHUNK))
+    num_workers_here = num_workers() if image.device.type == "cpu" else 1
+    while some := list(islice(chunks, num_workers_here)):
+        results = run_single_threaded([partial(filtered, groups) for groups in some])
+        for groups, (matrices, trust) in zip(some, results, strict=True):
+            groups.add_to(total, weight, matrices, trust)
     return total / weight
 
 
