@@ -91,11 +91,23 @@ class Picture:
             return 1
         return 65535 if self.mode.endswith(";16") else 255
 
+    @property
+    def visible(self) -> NDArray[np.bool_] | None:
+        """Return which pixels are not wholly transparent, shape (h, w); None if all are visible."""
+        visible = None if self.alpha is None else self.alpha > 0
+        return None if visible is None or visible.all() else visible
+
     def within(self, known: NDArray[np.bool_]) -> Picture:
-        """Return it with the range of floats taken from the known pixels, (h, w); as it is without floats."""
+        """Return it with the range of floats taken from the known, visible pixels; as it is without floats.
+
+        The pixels of colors that nobody sees may then lie outside of [0, 1].
+
+        Args:
+            known: Shape (h, w), True = known pixel.
+        """
         if self.floats is None:
             return self
-        floats = self.floats.within(known)
+        floats = self.floats.within(known, self.visible)
         return replace(self, floats=floats, pixels=floats.to_unit(floats.values))
 
     def pixels_of(self, other: Picture) -> NDArray[np.float64]:

@@ -28,12 +28,15 @@ _MIN_WHOLE, _MIN_TRIPLES = 30, 12
 _OVERLAPPING_PX = 4
 # Flat parts hold squares of this side; those of 8 x 8 come from JPEG.
 _FLAT_PX = 12
-# Beside flat parts: a block is noisy if at most this share of its neighborhoods is flat, and it has as many values;
-# patterns (dither, text) have fewer.
+# Beside flat parts a block is noisy if at most this fraction of its neighborhoods is flat, and it has so many
+# distinct values; patterns (dither, text) have fewer.
 _MAX_FLAT, _MIN_VALUES = 0.05, 4
-# More flat neighborhoods beside the flat parts, for each noisy block, show that the rest is clean, too; but not those
-# in blocks whose mean is less than this many deviations from the darkest or brightest value, where noise is clipped.
+# More flat neighborhoods than this beside the flat parts, in units of noisy blocks, show that the rest is
+# clean, too; but not in blocks whose mean is less than so many deviations from the extremes, where noise is
+# clipped.
 _MAX_CLEAN, _CLIPPED_WITHIN = 0.1, 0.25
+# On [0, 1]; rounding to 8 bits is of this size.
+_NEGLIGIBLE = 0.3 / 255
 # What differences of an order do to the deviation of white noise.
 _GAINS = (1.0, 2**0.5, 6**0.5)
 
@@ -67,6 +70,20 @@ def estimate_noise_level(pixels: NDArray[Any], known: NDArray[np.bool_] | None =
     return float(np.sqrt(np.mean(variances)))
 
 
+def low_noise_notes(level: float, option: str, *, given: float | None) -> tuple[str, ...]:
+    """Return a note for the user where next to no noise was found, and nothing otherwise.
+
+    Args:
+        level: As estimated, on [0, 1].
+        option: That sets the level.
+        given: The level as set; None: it was estimated.
+    """
+    if given is not None or level >= _NEGLIGIBLE:
+        return ()
+    found = f"the estimated noise is {255 * level:.2g} of 255, next to nothing"
+    return (f"{found}; if the image is noisy, set its level with {option}",)
+
+
 def _variance(channel: NDArray[Any], known: NDArray[np.bool_]) -> float:
     if min(channel.shape) < _BLOCK_PX + 2:
         return float(_variances(channel[None])[0]) if known.all() else _variance_of_triples(channel, known)
@@ -79,14 +96,14 @@ def _variance(channel: NDArray[Any], known: NDArray[np.bool_]) -> float:
     for step_px in (_BLOCK_PX, _OVERLAPPING_PX):
         blocks = _blocks(channel, step_px)[_blocks(known, step_px).all((1, 2))]
         if known.all() or len(blocks) >= _MIN_WHOLE:
-            return _variance_of_blocks(blocks, is_clipped=_is_clipped(channel))
+            return _variance_of_blocks(blocks, is_clipped=_is_clipped(channel[known]))
     return _variance_of_triples(channel, known)
 
 
 def _variance_beside(
     flat_part: NDArray[np.bool_], flat: NDArray[np.bool_], channel: NDArray[Any], known: NDArray[np.bool_]
 ) -> float | None:
-    """Return the variance beside the flat parts of a channel; None if too little is there, or that is clean too."""
+    """Return the variance beside the flat parts; None if too little is left, or that is clean, too."""
     rest = known & ~flat_part
     for step_px in (_BLOCK_PX, _OVERLAPPING_PX):
         blocks = _blocks(channel, step_px)
@@ -94,17 +111,17 @@ def _variance_beside(
         noisy = _blocks(rest, step_px).all((1, 2)) & (shares <= _MAX_FLAT)
         noisy[noisy] = _num_values(blocks[noisy]) >= _MIN_VALUES
         if noisy.sum() >= _MIN_WHOLE:
-            variance = _variance_of_blocks(blocks[noisy], is_clipped=_is_clipped(channel))
-            means = blocks.mean((1, 2))
-            room = np.minimum(means - channel.min(), channel.max() - means)
+            values, means = channel[known], blocks.mean((1, 2))
+            variance = _variance_of_blocks(blocks[noisy], is_clipped=_is_clipped(values))
+            room = np.minimum(means - values.min(), values.max() - means)
             unexplained = shares[~noisy & (room >= _CLIPPED_WITHIN * np.sqrt(variance))].sum()
             return variance if unexplained <= _MAX_CLEAN * noisy.sum() else None
     return None
 
 
-def _is_clipped(channel: NDArray[Any]) -> bool:
-    """Whether the values of a channel end at black and white, where noise is clipped."""
-    return bool(channel.min() >= 0 and channel.max() <= 1)
+def _is_clipped(values: NDArray[Any]) -> bool:
+    """Whether values end at black and white, where noise is clipped."""
+    return bool(values.min() >= 0 and values.max() <= 1)
 
 
 def _num_values(blocks: NDArray[Any]) -> NDArray[np.int_]:
