@@ -71,6 +71,7 @@ class Picture:
         notes: What reading could not keep, one phrase each, for the user to see.
         floats: The colours as stored, where these are floats.
         extra: Further channels of a TIFF, upright, kept as they are.
+        is_turned: Whether its EXIF orientation exchanges rows and columns: it is stored on its side.
     """
 
     pixels: NDArray[np.float64]
@@ -83,6 +84,7 @@ class Picture:
     notes: tuple[str, ...]
     floats: Floats | None = None
     extra: ExtraChannels | None = None
+    is_turned: bool = False
 
     @property
     def peak(self) -> int:
@@ -312,7 +314,7 @@ def _of_decoded(path: Path, image: DecodedImage) -> Picture:
     _check_sides(path, *image.values.shape[1::-1])
     exif, exif_notes = descriptive_exif(lambda: image.tags)
     orientation = _orientation(image.tags)
-    stored, extra = _upright(image.values, orientation), image.extra
+    stored, extra = upright(image.values, orientation), image.extra
     alpha = stored[..., -1] if image.mode[-1] in "aA" else None
     colors = stored if alpha is None else stored[..., :-1]
     floats = _floats_of(path, stored, colors.shape[2]) if stored.dtype.kind == "f" else None
@@ -326,7 +328,8 @@ def _of_decoded(path: Path, image: DecodedImage) -> Picture:
         dpi=dpi_of(image.tags),
         notes=(*image.notes, *exif_notes),
         floats=floats,
-        extra=extra and replace(extra, values=_upright(extra.values, orientation)),
+        extra=extra and replace(extra, values=upright(extra.values, orientation)),
+        is_turned=_is_turning(orientation),
     )
 
 
@@ -351,16 +354,15 @@ def _check_sides(path: Path, width: int, height: int) -> None:
 
 def _load(path: Path, image: Image.Image, stream: BinaryIO) -> Picture:
     raw_modes, deep = _raw_modes(image), is_deep_color(image)
-    orientation = (
-        _orientation(image.getexif()) if deep else 1
-    )  # to load a TIFF turns it, and takes the tag away
+    orientation = _orientation(image.getexif())  # to load a TIFF turns it, and takes the tag away
     image.load()
     picture = _to_picture(path, image, raw_modes)
+    picture = replace(picture, is_turned=picture.is_turned or _is_turning(orientation))
     if not deep:
         return picture
     stream.seek(0)
     levels = decode_deep_color(stream.read(), image)
-    return _deepened(picture, None if levels is None else _upright(levels, orientation))
+    return _deepened(picture, None if levels is None else upright(levels, orientation))
 
 
 def _deepened(picture: Picture, levels: DeepLevels | None) -> Picture:
@@ -388,7 +390,7 @@ def _to_picture(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> P
     _check_sides(path, *image.size)
     exif, notes = descriptive_exif(image.getexif)
     plain = _to_plain_mode(path, image, raw_modes)
-    mode, alpha, values = plain.mode, None, _upright(np.asarray(plain), _orientation(image.getexif()))
+    mode, alpha, values = plain.mode, None, upright(np.asarray(plain), _orientation(image.getexif()))
     if mode in ("LA", "RGBA"):
         values, alpha = values[..., :-1], np.array(values[..., -1])
     elif mode == "I;16" and "transparency" in image.info:
@@ -403,6 +405,7 @@ def _to_picture(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> P
         icc_profile=fitting_profile(image.info.get("icc_profile"), pixels.shape[2]),
         dpi=valid_dpi(image.info.get("dpi")),
         notes=notes,
+        is_turned=_is_turning(_orientation(image.getexif())),
     )
 
 
@@ -435,7 +438,12 @@ def _orientation(exif: Image.Exif) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _upright(stored: NDArray[_Level], orientation: int) -> NDArray[_Level]:
+def _is_turning(orientation: int) -> bool:
+    return _ORIENTATIONS.get(orientation, (False, 1, 1))[0]
+
+
+def upright(stored: NDArray[_Level], orientation: int) -> NDArray[_Level]:
+    """Return stored pixels, shape (h, w, ...), turned upright by their EXIF orientation, 1 to 8."""
     exchanged, down, across = _ORIENTATIONS.get(orientation, (False, 1, 1))
     turned = np.swapaxes(stored, 0, 1) if exchanged else stored
     return np.ascontiguousarray(turned[::down, ::across])
