@@ -354,7 +354,8 @@ def _check_sides(path: Path, width: int, height: int) -> None:
 
 def _load(path: Path, image: Image.Image, stream: BinaryIO) -> Picture:
     raw_modes, deep = _raw_modes(image), is_deep_color(image)
-    orientation = _orientation(image.getexif())  # to load a TIFF turns it, and takes the tag away
+    # To load a TIFF turns it, and takes the tag away.
+    orientation = _orientation(image.getexif()) if deep or image.format == "TIFF" else 1
     image.load()
     picture = _to_picture(path, image, raw_modes)
     picture = replace(picture, is_turned=picture.is_turned or _is_turning(orientation))

@@ -388,15 +388,17 @@ def test_what_has_neither_black_nor_white_is_refused_for_that(tmp_path: Path, va
     assert "black-and-white" in str(caught.value)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
 @pytest.mark.parametrize("turned", ["image", "mask"])
-def test_a_size_that_differs_by_the_orientation_names_it(tmp_path: Path, turned: str) -> None:
+def test_a_size_that_differs_by_the_orientation_names_it(tmp_path: Path, turned: str, suffix: str) -> None:
     exif = Image.Exif()
     exif[274] = 6
     values, hole = photograph()[:40], gray_levels(bar(), "white")[:40]
-    Image.fromarray(values).save(tmp_path / "image.png", exif=exif if turned == "image" else b"")
-    Image.fromarray(hole).save(tmp_path / "mask.png", exif=exif if turned == "mask" else b"")
+    for name, levels in (("image", values), ("mask", hole)):
+        settings = {"exif": exif} if turned == name else {}
+        Image.fromarray(levels).save(tmp_path / f"{name}{suffix}", **settings)
     with pytest.raises(InputError, match=f"the EXIF orientation turns the {turned} by 90 degrees"):
-        read_mask(tmp_path / "mask.png", read_picture(tmp_path / "image.png"))
+        read_mask(tmp_path / f"mask{suffix}", read_picture(tmp_path / f"image{suffix}"))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "TIFF", "WEBP", "JPEG"])
