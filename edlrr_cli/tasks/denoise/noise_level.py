@@ -47,12 +47,13 @@ def estimate_noise_level(pixels: NDArray[Any], known: NDArray[np.bool_] | None =
     The difference of two Laplacians is blind to smooth shades and straight edges; its variance is measured
     in blocks, and those with the least, which have no texture, decide. Where no values lie outside of [0, 1],
     as in every file of integers, blocks near black and white, where noise was cut off, are left out, and
-    what others lost is made up for.
+    what others lost is made up for. Constant parts say nothing about the noise of the rest; but if that has
+    constant spots, too, as drawings and text have, there is no noise.
 
     Args:
         pixels: Shape (h, w, c), nominally in [0, 1]. Not modified.
-        known: Shape (h, w), True = pixel to look at; None for all. Where too few blocks are known whole,
-            second differences of known neighbours are measured instead, less exactly.
+        known: Shape (h, w), True = pixel to look at, at least one; None for all. Where too few blocks are
+            known whole, second differences of known neighbours are measured instead, less exactly.
 
     Returns:
         On the scale of the pixels, root mean square over the channels; 0 for a constant picture. Correlated
@@ -139,10 +140,11 @@ def _variance_of_blocks(blocks: NDArray[Any], *, is_clipped: bool) -> float:
     distances = np.minimum(means, 1 - means)
     order = np.argsort(-distances, kind="stable")
     least = max(int(_MIN_SHARE * len(order)), 1)
+    enough = least if is_whole.all() else min(least, _ENOUGH_BLOCKS)
     for _ in range(_ROUNDS):
         has_room = distances >= _ROOM * np.sqrt(variance)
         used = np.flatnonzero(has_room & is_whole)
-        if len(used) < min(least, _ENOUGH_BLOCKS):
+        if len(used) < enough:
             used = order[: max(int(has_room.sum()), least)]
         variance = _typical(variances[used] / _share_left(means[used], np.sqrt(variance)))
     return variance
