@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edlrr_cli.media.images import Picture, upright
 from edlrr_cli.media.streams import STANDARD_INPUT
+from edlrr_cli.media.tiff import MAGICS
+from edlrr_cli.media.tiff_kinds import check_size, is_decoded_here
+from edlrr_cli.media.tiff_segments import Segments, check_segments, check_tags, read_segments
 
 Bools = NDArray[np.bool_]
 
-_TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ORIENTATION_TAG = 274
 # Gray levels are labels if there are so few of them, or if so many pixels equal the next one: in a photograph
 # neither is so.
@@ -50,30 +52,24 @@ def read_wide_labels(path: Path) -> Bools | None:
         return None
     try:
         with path.open("rb") as stream:
-            return _read_tiff(stream) if stream.read(4) in _TIFF_MAGICS else None
+            return _read_tiff(path, stream) if stream.read(4) in MAGICS else None
     except Exception:  # decoders raise whatever they like
         return None
 
 
-def _read_tiff(stream: Any) -> Bools | None:
-    from PIL import Image
+def _read_tiff(path: Path, stream: BinaryIO) -> Bools | None:
     from tifffile import TiffFile
 
     logging.getLogger("tifffile").addHandler(logging.NullHandler())  # it reports odd tags on stderr
     stream.seek(0)
-    with TiffFile(stream) as file:
-        page: Any = file.pages.first
-        is_wide = page.dtype is not None and page.dtype.kind in "iu" and page.dtype != np.uint16
-        if not is_wide or page.dtype == np.uint8 or page.axes != "YX" or not _is_whole(page, stream):
-            return None
-        if page.imagewidth * page.imagelength > (Image.MAX_IMAGE_PIXELS or np.inf):
-            return None
-        tag = page.tags.get(_ORIENTATION_TAG)
-        return _labeled(upright(page.asarray(), 1 if tag is None else int(tag.value)))
-
-
-def _is_whole(page: Any, stream: Any) -> bool:
-    """Whether every strip and tile is in the file; what is missing would be read as 0."""
-    num_bytes = stream.seek(0, 2)
-    spans = zip(page.dataoffsets, page.databytecounts, strict=True)
-    return all(count > 0 and offset + count <= num_bytes for offset, count in spans)
+    page: Any = TiffFile(stream).pages.first
+    is_gray = page.dtype is not None and page.dtype.kind in "iu" and page.samplesperpixel == 1
+    if not is_gray or page.dtype in (np.uint8, np.uint16) or not is_decoded_here(page):
+        return None
+    check_size(page)
+    check_tags(path, page, stream)
+    segments = Segments.of(page)
+    check_segments(path, page, segments, stream)
+    labels = read_segments(path, page, segments, stream, 0)
+    tag = page.tags.get(_ORIENTATION_TAG)
+    return _labeled(upright(labels[..., 0], 1 if tag is None else int(tag.value)))

@@ -42,7 +42,8 @@ class MaskReading:
         known: Bool, shape (h, w); True = known pixel.
         mode: What marked the hole: "white", "black" or "alpha".
         missing_fraction: Share of pixels to be restored, in (0, 1), after dilation.
-        evidence: One sentence for the user: the mode, the fraction and why this reading.
+        evidence: One sentence for the user: the mode, the fraction, why this reading, and what of the file
+            could not be kept.
     """
 
     known: _BoolArray
@@ -114,7 +115,8 @@ def read_mask(
     fraction = float(missing.mean())
     marks = f"{_subject(polarity.mode, mask)} marks the hole"
     evidence = f"{marks} ({reason}): {100 * fraction:.3g} % missing"
-    return MaskReading(~missing, polarity.mode, fraction, evidence + _threshold_hint(polarity))
+    remarks = [evidence + _threshold_hint(polarity), *mask.notes]
+    return MaskReading(~missing, polarity.mode, fraction, "; ".join(remarks))
 
 
 def _check_settings(mode: str, threshold: int | None, dilate: int) -> None:

@@ -309,13 +309,29 @@ def test_every_label_but_0_is_a_hole(tmp_path: Path, values: tuple[int, ...], dt
 
 def test_labels_beyond_16_bits_are_a_hole_and_a_threshold_is_refused(tmp_path: Path) -> None:
     path, image = tmp_path / "labels.tif", labels(70_000, 3_000_000_000)
-    tifffile.imwrite(path, image.astype("u4"), compression="zlib")
+    tifffile.imwrite(path, image.astype("u4"), compression="zlib", predictor=True)
     picture = picture_of(tmp_path, photograph())
     reading = read_mask(path, picture)
     assert_hole(reading, image != 0)
     assert reading.evidence.startswith("every label but 0 marks the hole")
     with pytest.raises(InputError, match="--mask-threshold does not apply"):
         read_mask(path, picture, threshold=128)
+
+
+def test_a_label_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "labels.tif"
+    tifffile.imwrite(path, labels(70_000).astype("u4"))
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(InputError, match="truncated or corrupt"):
+        read_mask(path, picture_of(tmp_path, photograph()))
+
+
+def test_further_pages_of_a_mask_are_not_passed_over_in_silence(tmp_path: Path) -> None:
+    pages = [Image.fromarray(gray_levels(bar(), "white")) for _ in range(3)]
+    pages[0].save(tmp_path / "mask.tif", save_all=True, append_images=pages[1:])
+    reading = read_mask(tmp_path / "mask.tif", picture_of(tmp_path, photograph()))
+    assert_hole(reading, bar())
+    assert reading.evidence.endswith("; the first of 3 pages was read")
 
 
 def test_labels_are_turned_as_images_are(tmp_path: Path) -> None:
