@@ -43,9 +43,16 @@ class Floats:
             )
         return cls(values, *_range_of(values))
 
-    def within(self, known: NDArray[np.bool_]) -> Floats:
-        """Take the range of known pixels, (h, w), and cut the others to it: a hole may hold any number."""
-        low, high = _range_of(self.values[known])
+    def within(self, known: NDArray[np.bool_], visible: NDArray[np.bool_] | None = None) -> Floats:
+        """Take the range of known, visible pixels, and cut missing ones to it: a hole may hold any number.
+
+        Args:
+            known: Shape (h, w), True = known pixel.
+            visible: Shape (h, w), False = transparent pixel; if known, it keeps its color, in the range or
+                not. None: all pixels are visible.
+        """
+        seen = known if visible is None else known & visible
+        low, high = _range_of(self.values[seen if seen.any() else known])
         cut = np.where(known[..., None], self.values, self.values.clip(low, high))
         return replace(self, values=cut, low=low, high=high)
 

@@ -75,6 +75,7 @@ class Picture:
         floats: The colours as stored, where these are floats.
         extra: Further channels of a TIFF, upright, kept as they are.
         metadata: XMP, IPTC, texts and the like, as far as they are written again.
+        is_turned: Whether its EXIF orientation exchanges rows and columns: it is stored on its side.
     """
 
     pixels: NDArray[np.float64]
@@ -88,6 +89,7 @@ class Picture:
     floats: Floats | None = None
     extra: ExtraChannels | None = None
     metadata: Metadata = NONE
+    is_turned: bool = False
 
     @property
     def peak(self) -> int:
@@ -96,11 +98,23 @@ class Picture:
             return 1
         return 65535 if self.mode.endswith(";16") else 255
 
+    @property
+    def visible(self) -> NDArray[np.bool_] | None:
+        """Return which pixels are not wholly transparent, shape (h, w); None if all are visible."""
+        visible = None if self.alpha is None else self.alpha > 0
+        return None if visible is None or visible.all() else visible
+
     def within(self, known: NDArray[np.bool_]) -> Picture:
-        """Return it with the range of floats taken from the known pixels, (h, w); as it is without floats."""
+        """Return it with the range of floats taken from the known, visible pixels; as it is without floats.
+
+        The pixels of colors that nobody sees may then lie outside of [0, 1].
+
+        Args:
+            known: Shape (h, w), True = known pixel.
+        """
         if self.floats is None:
             return self
-        floats = self.floats.within(known)
+        floats = self.floats.within(known, self.visible)
         return replace(self, floats=floats, pixels=floats.to_unit(floats.values))
 
     def pixels_of(self, other: Picture) -> NDArray[np.float64]:
@@ -305,7 +319,7 @@ def _of_decoded(path: Path, image: DecodedImage) -> Picture:
     _check_sides(path, *image.values.shape[1::-1])
     exif, exif_notes = descriptive_exif(lambda: image.tags)
     orientation = _orientation(image.tags)
-    stored, extra = _upright(image.values, orientation), image.extra
+    stored, extra = upright(image.values, orientation), image.extra
     metadata, tag_notes = read_tiff_tags(image.tags, turned=orientation != 1)
     profile = image.tags.get(_ICC_PROFILE_TAG)
     alpha = stored[..., -1] if image.mode[-1] in "aA" else None
@@ -322,8 +336,9 @@ def _of_decoded(path: Path, image: DecodedImage) -> Picture:
         dpi=_turned(dpi_of(image.tags), orientation),
         notes=(*image.notes, *exif_notes, *profile_notes(profile, fitted), *tag_notes),
         floats=floats,
-        extra=extra and replace(extra, values=_upright(extra.values, orientation)),
+        extra=extra and replace(extra, values=upright(extra.values, orientation)),
         metadata=metadata,
+        is_turned=_is_turning(orientation),
     )
 
 
@@ -360,13 +375,14 @@ def _load(path: Path, image: Image.Image, stream: BinaryIO) -> Picture:
         picture,
         dpi=_turned(picture.dpi, orientation),
         metadata=metadata,
+        is_turned=_is_turning(orientation),
         notes=(*picture.notes, *notes),
     )
     if not deep:
         return picture
     stream.seek(0)
     levels = decode_deep_color(stream.read(), image)
-    return _deepened(picture, None if levels is None else _upright(levels, orientation))
+    return _deepened(picture, None if levels is None else upright(levels, orientation))
 
 
 def _deepened(picture: Picture, levels: DeepLevels | None) -> Picture:
@@ -394,7 +410,7 @@ def _to_picture(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> P
     _check_sides(path, *image.size)
     exif, notes = descriptive_exif(image.getexif)
     plain = _to_plain_mode(path, image, raw_modes)
-    mode, alpha, values = plain.mode, None, _upright(np.asarray(plain), _orientation(image.getexif()))
+    mode, alpha, values = plain.mode, None, upright(np.asarray(plain), _orientation(image.getexif()))
     if mode in ("LA", "RGBA"):
         values, alpha = values[..., :-1], np.array(values[..., -1])
     elif mode == "I;16" and "transparency" in image.info:
@@ -443,7 +459,12 @@ def _orientation(exif: Image.Exif) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _upright(stored: NDArray[_Level], orientation: int) -> NDArray[_Level]:
+def _is_turning(orientation: int) -> bool:
+    return _ORIENTATIONS.get(orientation, (False, 1, 1))[0]
+
+
+def upright(stored: NDArray[_Level], orientation: int) -> NDArray[_Level]:
+    """Return stored pixels, shape (h, w, ...), turned upright by their EXIF orientation, 1 to 8."""
     exchanged, down, across = _ORIENTATIONS.get(orientation, (False, 1, 1))
     turned = np.swapaxes(stored, 0, 1) if exchanged else stored
     return np.ascontiguousarray(turned[::down, ::across])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.media.cmyk import as_shown
 from edlrr_cli.media.images import Picture, read_picture
+from edlrr_cli.media.labels import labeled_pixels, read_wide_labels
 
 MASK_MODES = ("auto", "white", "black", "alpha")
 """What marks the hole; the choices of ``--mask-mode``."""
@@ -40,7 +42,8 @@ class MaskReading:
         known: Bool, shape (h, w); True = known pixel.
         mode: What marked the hole: "white", "black" or "alpha".
         missing_fraction: Share of pixels to be restored, in (0, 1), after dilation.
-        evidence: One sentence for the user: the mode, the fraction and why this reading.
+        evidence: One sentence for the user: the mode, the fraction, why this reading, and what of the file
+            could not be kept.
     """
 
     known: _BoolArray
@@ -81,6 +84,9 @@ def read_mask(
     Evidence that conflicts, and none at all, is refused rather than guessed. A reading in which
     nothing or everything would be missing is out beforehand.
 
+    In a label image, of integers, "white" and "auto" mark the hole with every label but 0, "black" with 0;
+    the evidence has to agree with "auto" there, too. A threshold makes gray levels of labels.
+
     Args:
         path: Any image file of the picture's size; for mode "alpha" it may be the picture's own.
         picture: The damaged picture; not modified.
@@ -98,7 +104,7 @@ def read_mask(
             transparency for mode "alpha", or "auto" cannot decide.
     """
     _check_settings(mode, threshold, dilate)
-    mask = read_picture(path)
+    mask = _read_marks(path, threshold)
     _check_size(path, mask, picture)
     if mode == "auto":
         polarity, reason = _decide(path, mask, picture, threshold)
@@ -107,8 +113,10 @@ def read_mask(
     _check_extent(path, polarity, threshold)
     missing = _dilated(path, polarity.missing, dilate)
     fraction = float(missing.mean())
-    evidence = f"{_subject(polarity.mode)} marks the hole ({reason}): {100 * fraction:.3g} % missing"
-    return MaskReading(~missing, polarity.mode, fraction, evidence + _threshold_hint(polarity))
+    marks = f"{_subject(polarity.mode, mask)} marks the hole"
+    evidence = f"{marks} ({reason}): {100 * fraction:.3g} % missing"
+    remarks = [evidence + _threshold_hint(polarity), *mask.notes]
+    return MaskReading(~missing, polarity.mode, fraction, "; ".join(remarks))
 
 
 def _check_settings(mode: str, threshold: int | None, dilate: int) -> None:
@@ -120,13 +128,39 @@ def _check_settings(mode: str, threshold: int | None, dilate: int) -> None:
         raise UsageError(f"--dilate: expected 0 or more pixels, got {dilate}")
 
 
-def _check_size(path: Path, mask: Picture, picture: Picture) -> None:
-    if mask.size_px != picture.size_px:
-        sizes = [f"{width} x {height}" for height, width in (mask.size_px, picture.size_px)]
+@dataclass(frozen=True, eq=False)
+class _Labels(Picture):
+    """A label image: white where the label is not 0."""
+
+
+def _read_marks(path: Path, threshold: int | None) -> Picture:
+    """Read a mask file, labels as black and white, unless a threshold asks for their levels."""
+    labeled = read_wide_labels(path)
+    if labeled is None:
+        picture = read_picture(path)
+        labeled = labeled_pixels(picture) if threshold is None else None
+        if labeled is None:
+            return picture
+    elif threshold is not None:
         raise InputError(
-            f"mask {path} is {sizes[0]} pixels, the image is {sizes[1]} (width x height)",
-            f"give --mask a file of {sizes[1]} pixels",
+            f"mask {path} has labels of a type that --mask-threshold does not apply to",
+            "leave --mask-threshold out",
         )
+    return _Labels(labeled[..., None].astype(np.float64), None, "L", "", b"", b"", None, ())
+
+
+def _check_size(path: Path, mask: Picture, picture: Picture) -> None:
+    if mask.size_px == picture.size_px:
+        return
+    sizes = [f"{width} x {height}" for height, width in (mask.size_px, picture.size_px)]
+    problem = f"mask {path} is {sizes[0]} pixels, the image is {sizes[1]} (width x height)"
+    if mask.size_px == picture.size_px[::-1] and mask.is_turned != picture.is_turned:
+        turned, other = ("image", "mask") if picture.is_turned else ("mask", "image")
+        raise InputError(
+            f"{problem}: the EXIF orientation turns the {turned} by 90 degrees, and not the {other}",
+            f"turn the {other} likewise, or save the {turned} without its orientation tag",
+        )
+    raise InputError(problem, f"give --mask a file of {sizes[1]} pixels")
 
 
 def _check_extent(path: Path, polarity: _Polarity, threshold: int | None) -> None:
@@ -165,8 +199,8 @@ def _distance(mode: str, mask: Picture) -> NDArray[np.float64]:
 
 def _polarity(mode: str, mask: Picture, threshold: int | None) -> _Polarity:
     distance = _distance(mode, mask)
-    level = 1 if threshold is None else threshold
-    missing = distance >= (level - 0.5) / 255.0
+    level, levels = (1, max(mask.peak, 255)) if threshold is None else (threshold, 255)
+    missing = distance >= (level - 0.5) / levels
     if threshold is not None:
         return _Polarity(mode, missing, missing, np.zeros_like(missing))
     undoubted = missing & (distance >= distance.max())
@@ -184,12 +218,11 @@ def _decide(path: Path, mask: Picture, picture: Picture, threshold: int | None) 
     """Return the polarity that the evidence supports, and the reason in words."""
     if mask.alpha is not None and np.ptp(mask.alpha) > 0:
         return _decide_alpha(path, mask, picture, threshold)
-    readings = [_polarity(mode, mask, threshold) for mode in ("white", "black")]
+    modes = ("white",) if isinstance(mask, _Labels) else ("white", "black")
+    readings = [_polarity(mode, mask, threshold) for mode in modes]
     possible = [reading for reading in readings if reading.possible]
     if not possible:
-        raise InputError(
-            f"mask {path} has one colour only and marks nothing", "paint the hole in white on black"
-        )
+        _refuse_unreadable(path, mask)
     chosen, *others = possible
     hole, known = chosen.undoubted, ~chosen.missing
     if hole.sum() + known.sum() < hole.size / 2:
@@ -202,10 +235,23 @@ def _decide(path: Path, mask: Picture, picture: Picture, threshold: int | None) 
         problem = "the evidence conflicts" if flat * small < 0 else "there is no evidence"
         raise InputError(f"mask {path}: {problem} whether white or black marks the hole", _SAY_MODE)
     if flat + small < 0 and not others:
-        raise InputError(f"mask {path}: the {chosen.mode} part looks like the known one", _SAY_MODE)
+        subject = _subject(chosen.mode, mask)
+        raise InputError(f"mask {path}: the part of {subject} looks like the known one", _SAY_MODE)
     reasons = ["those pixels are one constant colour in the image"] * (flat != 0)
     reasons += ["it is the smaller area"] * (small != 0)
     return (chosen if flat + small > 0 else others[0]), " and ".join(reasons)
+
+
+def _refuse_unreadable(path: Path, mask: Picture) -> NoReturn:
+    """Say why neither white nor black can mark the hole."""
+    if np.ptp(mask.pixels, axis=(0, 1)).max() == 0:
+        raise InputError(
+            f"mask {path} has one colour only and marks nothing", "paint the hole in white on black"
+        )
+    raise InputError(
+        f"mask {path} has no black and no white pixels, one of which would be the known ones",
+        "give --mask a black-and-white file, or set --mask-mode and --mask-threshold 128",
+    )
 
 
 def _decide_alpha(
@@ -250,7 +296,9 @@ def _is_constant(colours: NDArray[np.float64]) -> bool:
     return float((deviation <= _CONSTANT_TOLERANCE).mean()) >= _CONSTANT_SHARE
 
 
-def _subject(mode: str) -> str:
+def _subject(mode: str, mask: Picture) -> str:
+    if isinstance(mask, _Labels):
+        return "every label but 0" if mode == "white" else "label 0"
     return "transparency" if mode == "alpha" else mode
 
 

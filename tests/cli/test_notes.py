@@ -88,3 +88,24 @@ def test_nothing_is_told_where_nothing_is_lost(run, titled):
         assert json.loads(result.stdout)["notes"] == (
             [LOSSY, "left out, since JPEG cannot hold it: PNG color space (gAMA)"] if more else []
         )
+
+
+def test_denoise_records_that_it_found_next_to_no_noise(run, tmp_path):
+    Image.new("L", (64, 64), 90).save(tmp_path / "flat.png")
+    result = run("denoise", tmp_path / "flat.png", "--method", "tv", "--json")
+    assert result.exit_code == 0, result.stderr
+    (note,) = json.loads(result.stdout)["notes"]
+    assert note == (
+        "the estimated noise is 0 of 255, next to nothing; if the image is noisy, set its level with --sigma"
+    )
+    assert note in result.stderr
+    said = run("denoise", tmp_path / "flat.png", "--method", "tv", "--sigma", "0", "--json", "--overwrite")
+    assert json.loads(said.stdout)["notes"] == []
+
+
+def test_inpaint_records_that_it_found_next_to_no_noise(run, scene):
+    Image.new("L", (32, 32), 90).save(scene.damaged)
+    result = run(*scene.arguments("--json", "--prior", "global", "--noise", "auto"))
+    assert result.exit_code == 0, result.stderr
+    assert "next to nothing; if the image is noisy, set its level with --noise" in result.stderr
+    assert "next to nothing" in json.loads(result.stdout)["notes"][-1]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageFilter
 
 from edlrr_cli.errors import InputError, UsageError
@@ -282,6 +283,138 @@ def test_unfit_mask_is_named_with_the_flag_that_mends_it(
 def test_senseless_settings_are_usage_errors(tmp_path: Path, settings: dict[str, object], flag: str) -> None:
     with pytest.raises(UsageError, match=flag):
         read_mask(tmp_path / "absent", picture_of(tmp_path, photograph()), **settings)
+
+
+def labels(*values: int) -> np.ndarray:
+    """Squares of labels, so many pixels that one side clearly is the smaller."""
+    image = np.zeros((SIDE, SIDE), np.int64)
+    for index, value in enumerate(values):
+        image[4 + 9 * index : 10 + 9 * index, 20:28] = value
+    return image
+
+
+@pytest.mark.parametrize("values", [(1, 100, 200), (1, 2, 3, 4, 5, 6), (1, 65535), (7,)])
+@pytest.mark.parametrize("dtype", ["u2", "i2", "i4", "u4"])
+def test_every_label_but_0_is_a_hole(tmp_path: Path, values: tuple[int, ...], dtype: str) -> None:
+    image = labels(*values).astype(dtype)
+    path = tmp_path / "labels.tif"
+    tifffile.imwrite(path, image)
+    picture = picture_of(tmp_path, photograph())
+    assert_hole(read_mask(path, picture), image != 0)
+    assert_hole(read_mask(path, picture, mode="white"), image != 0)
+    if dtype == "u2":
+        Image.fromarray(image).save(tmp_path / "labels.png")
+        assert_hole(read_mask(tmp_path / "labels.png", picture), image != 0)
+
+
+def test_labels_beyond_16_bits_are_a_hole_and_a_threshold_is_refused(tmp_path: Path) -> None:
+    path, image = tmp_path / "labels.tif", labels(70_000, 3_000_000_000)
+    tifffile.imwrite(path, image.astype("u4"), compression="zlib", predictor=True)
+    picture = picture_of(tmp_path, photograph())
+    reading = read_mask(path, picture)
+    assert_hole(reading, image != 0)
+    assert reading.evidence.startswith("every label but 0 marks the hole")
+    with pytest.raises(InputError, match="--mask-threshold does not apply"):
+        read_mask(path, picture, threshold=128)
+
+
+def test_a_label_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "labels.tif"
+    tifffile.imwrite(path, labels(70_000).astype("u4"))
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(InputError, match="truncated or corrupt"):
+        read_mask(path, picture_of(tmp_path, photograph()))
+
+
+def test_further_pages_of_a_mask_are_not_passed_over_in_silence(tmp_path: Path) -> None:
+    pages = [Image.fromarray(gray_levels(bar(), "white")) for _ in range(3)]
+    pages[0].save(tmp_path / "mask.tif", save_all=True, append_images=pages[1:])
+    reading = read_mask(tmp_path / "mask.tif", picture_of(tmp_path, photograph()))
+    assert_hole(reading, bar())
+    assert reading.evidence.endswith("; the first of 3 pages was read")
+
+
+def test_labels_are_turned_as_images_are(tmp_path: Path) -> None:
+    path, image = tmp_path / "labels.tif", labels(1, 2)[:, :40]
+    tifffile.imwrite(path, image.astype("u4"), extratags=[(274, 3, 1, 6, True)])
+    picture = picture_of(tmp_path, photograph()[:40])
+    assert_hole(read_mask(path, picture), np.rot90(image, -1) != 0)
+
+
+def test_a_polarity_of_labels_is_guessed_as_carefully_as_of_others(tmp_path: Path) -> None:
+    picture = picture_of(tmp_path, damaged(photograph(), bar(), (0, 0, 0)))
+    path = mask_file(tmp_path, (~bar()).astype(np.uint8))
+    with pytest.raises(InputError, match=r"every label but 0 looks like the known one.*--mask-mode"):
+        read_mask(path, picture)
+    reading = read_mask(path, picture, mode="black")
+    assert_hole(reading, bar())
+    assert reading.evidence.startswith("label 0 marks the hole")
+
+
+def test_palette_labels_are_read_by_color_with_void_borders(tmp_path: Path) -> None:
+    image = labels(1, 15, 20).astype(np.uint8)
+    image[4, 20:28] = 255
+    file = Image.fromarray(image).convert("P")
+    colors = [0, 0, 0, 128, 0, 0, *[64] * 39, 192, 128, 128, *[64] * 12, 0, 64, 128]
+    file.putpalette([*colors, *[0] * (765 - len(colors)), 224, 224, 192])
+    file.putdata(list(image.ravel()))
+    file.save(tmp_path / "voc.png")
+    assert_hole(read_mask(tmp_path / "voc.png", picture_of(tmp_path, photograph())), image != 0)
+
+
+@pytest.mark.parametrize("peak", [1, 6, 255])
+def test_float_masks_are_read_on_their_range(tmp_path: Path, peak: int) -> None:
+    tifffile.imwrite(tmp_path / "mask.tif", peak * bar().astype("f4"))
+    assert_hole(read_mask(tmp_path / "mask.tif", picture_of(tmp_path, photograph())), bar())
+
+
+def test_bool_tiff_is_a_mask(tmp_path: Path) -> None:
+    assert_hole(read_mask(mask_file(tmp_path, bar(), "bits.tif"), picture_of(tmp_path, photograph())), bar())
+
+
+def test_16_bit_edges_are_missing_whatever_their_level(tmp_path: Path) -> None:
+    values = np.where(bar(), 65535, 0).astype(np.uint16)
+    values[0, :3] = (1, 100, 40_000)
+    hole = bar()
+    hole[0, :3] = True
+    assert_hole(read_mask(mask_file(tmp_path, values), picture_of(tmp_path, photograph())), hole)
+
+
+def noise(dtype: str, least: int, most: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(least, most, (SIDE, SIDE)).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        noise("u1", 1, 255),
+        noise("u2", 0, 30_000),
+        noise("u2", 500, 65_000),
+        noise("i4", 0, 30_000),
+        np.where(bar(), 200, 100).astype(np.uint8),
+        labels(1, 1).astype(np.uint8) + 1,
+        np.dstack([noise("u1", 30, 200)] * 3),
+    ],
+)
+def test_what_has_neither_black_nor_white_is_refused_for_that(tmp_path: Path, values: np.ndarray) -> None:
+    tifffile.imwrite(tmp_path / "mask.tif", values)
+    picture = picture_of(tmp_path, photograph())
+    with pytest.raises(InputError, match=r"no black and no white|neither black nor white") as caught:
+        read_mask(tmp_path / "mask.tif", picture)
+    assert "black-and-white" in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
+@pytest.mark.parametrize("turned", ["image", "mask"])
+def test_a_size_that_differs_by_the_orientation_names_it(tmp_path: Path, turned: str, suffix: str) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    values, hole = photograph()[:40], gray_levels(bar(), "white")[:40]
+    for name, levels in (("image", values), ("mask", hole)):
+        settings = {"exif": exif} if turned == name else {}
+        Image.fromarray(levels).save(tmp_path / f"{name}{suffix}", **settings)
+    with pytest.raises(InputError, match=f"the EXIF orientation turns the {turned} by 90 degrees"):
+        read_mask(tmp_path / f"mask{suffix}", read_picture(tmp_path / f"image{suffix}"))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "TIFF", "WEBP", "JPEG"])

@@ -108,10 +108,14 @@ def _read(task: Task) -> Inputs:
     """Check the targets, and read."""
     files, targets = task.files, task.targets
     targets.check()
+    import numpy as np
+
     from edlrr_cli.media.images import read_picture, read_reference
     from edlrr_cli.media.save import check_output, losses
 
     picture = read_picture(files.image)
+    if picture.visible is not None:
+        picture = picture.within(np.ones(picture.size_px, bool))
     check_output(targets.output, overwrite=targets.overwrite, like=picture, encoding=targets.encoding)
     clean = None if files.reference is None else read_reference(files.reference, picture)
     noisy, clean = with_noise(picture, clean, task.experiment)
@@ -137,7 +141,12 @@ def _denoise_each(pairs: Sequence[tuple[Task, Inputs]]) -> list[Result]:
     from edlrr_cli.tasks.denoise.run import denoise_each
 
     first, _ = pairs[0]
-    return denoise_each([of.noisy for _, of in pairs], first.config, load_denoiser(first.files.model))
+    return denoise_each(
+        [inputs.noisy for _, inputs in pairs],
+        first.config,
+        load_denoiser(first.files.model),
+        visible=[inputs.picture.visible for _, inputs in pairs],
+    )
 
 
 def _denoise(task: Task, inputs: Inputs) -> Result:
@@ -148,7 +157,10 @@ def _denoise(task: Task, inputs: Inputs) -> Result:
     denoiser = load_denoiser(task.files.model) if task.config.method == "network" else None
     with _progress_bar(shown=draws_progress(quiet=task.quiet)) as progress:
         return or_on_cpu(
-            lambda config: run.denoise(inputs.noisy, config, denoiser, progress=progress), task.config
+            lambda config: run.denoise(
+                inputs.noisy, config, denoiser, progress=progress, visible=inputs.picture.visible
+            ),
+            task.config,
         )
 
 
@@ -187,6 +199,8 @@ def with_noise(
     import numpy as np
 
     noise = np.random.default_rng(experiment.seed).standard_normal(picture.pixels.shape)
+    if picture.visible is not None:
+        noise[~picture.visible] = 0
     noisy = picture.pixels + experiment.level / NOISE_LEVELS * noise
     return noisy, picture.pixels if clean is None else clean
 

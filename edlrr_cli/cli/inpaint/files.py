@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edlrr_cli.errors import InputError
 from edlrr_cli.media.encoding import Encoding
 
 if TYPE_CHECKING:
@@ -79,6 +80,15 @@ def read_inputs(files: Files, mask_settings: MaskSettings) -> Inputs:
         threshold=mask_settings.mask_threshold,
         dilate=mask_settings.dilate,
     )
+    _check_visible(files, picture, mask)
     picture = picture.within(mask.known)
     reference = None if files.reference is None else read_reference(files.reference, picture)
     return Inputs(picture, mask, reference, losses(files.output, picture, files.encoding))
+
+
+def _check_visible(files: Files, picture: Picture, mask: MaskReading) -> None:
+    if picture.visible is not None and not (picture.visible & mask.known).any():
+        raise InputError(
+            f"mask {files.mask} leaves no pixel of {files.image} known that is not transparent",
+            "mark less of the image",
+        )

@@ -85,7 +85,7 @@ def _restore_each(pairs: Sequence[tuple[Task, Inputs]]) -> list[Restored]:
     config = pairs[0][0].settings.config
     histories = [History() for _ in pairs]
     pictures = [
-        Damaged(inputs.picture.pixels, inputs.mask.known, callback=history)
+        Damaged(inputs.picture.pixels, inputs.mask.known, callback=history, visible=inputs.picture.visible)
         for (_, inputs), history in zip(pairs, histories, strict=True)
     ]
     denoiser = load_denoiser() if config.needs_denoiser else None
@@ -137,9 +137,10 @@ def _filled(inputs: Inputs, settings: Settings, callback: Callback) -> Result | 
     from edlrr_cli.tasks.inpaint import compared, restore
 
     image, known, config = inputs.picture.pixels, inputs.mask.known, settings.config
+    visible = inputs.picture.visible
     if settings.is_ours:
         denoiser = load_denoiser() if config.needs_denoiser else None
-        return restore.restore(image, known, config, denoiser=denoiser, callback=callback)
+        return restore.restore(image, known, config, denoiser=denoiser, callback=callback, visible=visible)
     return compared.inpaint_by(
         settings.choice.method,
         image,
@@ -149,6 +150,7 @@ def _filled(inputs: Inputs, settings: Settings, callback: Callback) -> Result | 
         device=config.device,
         seed=config.seed,
         callback=callback,
+        visible=visible,
     )
 
 

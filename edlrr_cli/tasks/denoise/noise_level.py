@@ -9,6 +9,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from edlrr_cli.tasks.denoise.flat_parts import constant_squares, flat_neighborhoods
+
 _BLOCK_PX = 16
 _MAX_BLOCKS = 4000
 # Of the blocks' variances this quantile, which texture does not reach, is taken; for white noise, whose
@@ -18,8 +20,23 @@ _QUANTILE, _SHARE = 0.15, 0.829
 # nearest to medium gray, this share of all, count in any case. The deviation is found in these rounds.
 _ROOM, _MIN_SHARE = 1.5, 0.1
 _ROUNDS = 8
+# More than this share of a block at black and white, and it lies across the edge of a clipped part.
+_MAX_CLIPPED, _ENOUGH_BLOCKS = 0.12, 12
 # Among holes: blocks known whole that are enough, and differences in a block that are.
 _MIN_WHOLE, _MIN_TRIPLES = 30, 12
+# Blocks lie side by side; where too few are whole they overlap, with this step.
+_OVERLAPPING_PX = 4
+# Flat parts hold squares of this side; those of 8 x 8 come from JPEG.
+_FLAT_PX = 12
+# Beside flat parts a block is noisy if at most this fraction of its neighborhoods is flat, and it has so many
+# distinct values; patterns (dither, text) have fewer.
+_MAX_FLAT, _MIN_VALUES = 0.05, 4
+# More flat neighborhoods than this beside the flat parts, in units of noisy blocks, show that the rest is
+# clean, too; but not in blocks whose mean is less than so many deviations from the extremes, where noise is
+# clipped.
+_MAX_CLEAN, _CLIPPED_WITHIN = 0.1, 0.25
+# On [0, 1]; rounding to 8 bits is of this size.
+_NEGLIGIBLE = 0.3 / 255
 # What differences of an order do to the deviation of white noise.
 _GAINS = (1.0, 2**0.5, 6**0.5)
 
@@ -30,12 +47,13 @@ def estimate_noise_level(pixels: NDArray[Any], known: NDArray[np.bool_] | None =
     The difference of two Laplacians is blind to smooth shades and straight edges; its variance is measured
     in blocks, and those with the least, which have no texture, decide. Where no values lie outside of [0, 1],
     as in every file of integers, blocks near black and white, where noise was cut off, are left out, and
-    what others lost is made up for.
+    what others lost is made up for. Constant parts say nothing about the noise of the rest; but if that has
+    constant spots, too, as drawings and text have, there is no noise.
 
     Args:
         pixels: Shape (h, w, c), nominally in [0, 1]. Not modified.
-        known: Shape (h, w), True = pixel to look at; None for all. Where too few blocks are known whole,
-            second differences of known neighbours are measured instead, less exactly.
+        known: Shape (h, w), True = pixel to look at, at least one; None for all. Where too few blocks are
+            known whole, second differences of known neighbours are measured instead, less exactly.
 
     Returns:
         On the scale of the pixels, root mean square over the channels; 0 for a constant picture. Correlated
@@ -53,23 +71,81 @@ def estimate_noise_level(pixels: NDArray[Any], known: NDArray[np.bool_] | None =
     return float(np.sqrt(np.mean(variances)))
 
 
+def low_noise_notes(level: float, option: str, *, given: float | None) -> tuple[str, ...]:
+    """Return a note for the user where next to no noise was found, and nothing otherwise.
+
+    Args:
+        level: As estimated, on [0, 1].
+        option: That sets the level.
+        given: The level as set; None: it was estimated.
+    """
+    if given is not None or level >= _NEGLIGIBLE:
+        return ()
+    found = f"the estimated noise is {255 * level:.2g} of 255, next to nothing"
+    return (f"{found}; if the image is noisy, set its level with {option}",)
+
+
 def _variance(channel: NDArray[Any], known: NDArray[np.bool_]) -> float:
     if min(channel.shape) < _BLOCK_PX + 2:
         return float(_variances(channel[None])[0]) if known.all() else _variance_of_triples(channel, known)
-    whole = _blocks(known).all((1, 2))
-    if not known.all() and whole.sum() < _MIN_WHOLE:
-        return _variance_of_triples(channel, known)
-    blocks = _blocks(channel)[whole]
+    flat = flat_neighborhoods(channel)
+    flat_part = constant_squares(flat, _FLAT_PX)
+    if flat_part.any():
+        variance = _variance_beside(flat_part, flat, channel, known)
+        if variance is not None:
+            return variance
+    for step_px in (_BLOCK_PX, _OVERLAPPING_PX):
+        blocks = _blocks(channel, step_px)[_blocks(known, step_px).all((1, 2))]
+        if known.all() or len(blocks) >= _MIN_WHOLE:
+            return _variance_of_blocks(blocks, is_clipped=_is_clipped(channel[known]))
+    return _variance_of_triples(channel, known)
+
+
+def _variance_beside(
+    flat_part: NDArray[np.bool_], flat: NDArray[np.bool_], channel: NDArray[Any], known: NDArray[np.bool_]
+) -> float | None:
+    """Return the variance beside the flat parts; None if too little is left, or that is clean, too."""
+    rest = known & ~flat_part
+    for step_px in (_BLOCK_PX, _OVERLAPPING_PX):
+        blocks = _blocks(channel, step_px)
+        shares = _blocks(flat & rest, step_px).mean((1, 2))
+        noisy = _blocks(rest, step_px).all((1, 2)) & (shares <= _MAX_FLAT)
+        noisy[noisy] = _num_values(blocks[noisy]) >= _MIN_VALUES
+        if noisy.sum() >= _MIN_WHOLE:
+            values, means = channel[known], blocks.mean((1, 2))
+            variance = _variance_of_blocks(blocks[noisy], is_clipped=_is_clipped(values))
+            room = np.minimum(means - values.min(), values.max() - means)
+            unexplained = shares[~noisy & (room >= _CLIPPED_WITHIN * np.sqrt(variance))].sum()
+            return variance if unexplained <= _MAX_CLEAN * noisy.sum() else None
+    return None
+
+
+def _is_clipped(values: NDArray[Any]) -> bool:
+    """Whether values end at black and white, where noise is clipped."""
+    return bool(values.min() >= 0 and values.max() <= 1)
+
+
+def _num_values(blocks: NDArray[Any]) -> NDArray[np.int_]:
+    """Return how many distinct values each block has."""
+    ordered = np.sort(blocks.reshape(len(blocks), (_BLOCK_PX + 2) ** 2), axis=1)
+    return np.asarray((np.diff(ordered, axis=1) > 0).sum(1) + 1)
+
+
+def _variance_of_blocks(blocks: NDArray[Any], *, is_clipped: bool) -> float:
     variances, means = _variances(blocks), blocks.mean((1, 2))
     variance = _typical(variances)
-    if channel.min() < 0 or channel.max() > 1:
+    if not is_clipped or variance == 0:
         return variance
+    is_whole = ((blocks == 0) | (blocks == 1)).mean((1, 2)) <= _MAX_CLIPPED
     distances = np.minimum(means, 1 - means)
     order = np.argsort(-distances, kind="stable")
     least = max(int(_MIN_SHARE * len(order)), 1)
+    enough = least if is_whole.all() else min(least, _ENOUGH_BLOCKS)
     for _ in range(_ROUNDS):
-        count = int((distances >= _ROOM * np.sqrt(variance)).sum())
-        used = order[: max(count, least)]
+        has_room = distances >= _ROOM * np.sqrt(variance)
+        used = np.flatnonzero(has_room & is_whole)
+        if len(used) < enough:
+            used = order[: max(int(has_room.sum()), least)]
         variance = _typical(variances[used] / _share_left(means[used], np.sqrt(variance)))
     return variance
 
@@ -94,11 +170,11 @@ def _variance_of_triples(channel: NDArray[Any], known: NDArray[np.bool_]) -> flo
     return float(np.quantile(sums / counts, _QUANTILE) / share)
 
 
-def _blocks(channel: NDArray[Any]) -> NDArray[Any]:
+def _blocks(channel: NDArray[Any], step_px: int) -> NDArray[Any]:
     """Return blocks with a margin of one pixel, evenly spread, shape (n, 18, 18)."""
     side = _BLOCK_PX + 2
     windows = sliding_window_view(channel, (side, side))
-    step = max(_BLOCK_PX, int(np.ceil(np.sqrt(channel.size / _MAX_BLOCKS))))
+    step = max(step_px, int(np.ceil(np.sqrt(channel.size / _MAX_BLOCKS))))
     return windows[::step, ::step].reshape(-1, side, side)
 
 

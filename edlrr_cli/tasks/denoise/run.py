@@ -17,11 +17,12 @@ from edlrr_cli.baselines.denoisers import DENOISERS
 from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.tasks.denoise.config import Config
 from edlrr_cli.tasks.denoise.network import Denoiser
-from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
+from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level, low_noise_notes
 from edlrr_cli.tasks.denoise.opponent import from_opponent, to_opponent
 from edlrr_cli.tasks.denoise.progress import Progress
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.memory import in_batches, most_at_once
+from edlrr_cli.tasks.transparency import reflected
 
 _log = logging.getLogger(__name__)
 
@@ -54,9 +55,10 @@ def denoise(
     denoiser: Denoiser | None = None,
     *,
     progress: Progress | None = None,
+    visible: NDArray[np.bool_] | None = None,
 ) -> Result:
     """Remove white Gaussian noise from one picture; arguments and errors are those of `denoise_each`."""
-    return denoise_each([pixels], config, denoiser, progress=progress)[0]
+    return denoise_each([pixels], config, denoiser, progress=progress, visible=[visible])[0]
 
 
 def denoise_each(
@@ -65,6 +67,7 @@ def denoise_each(
     denoiser: Denoiser | None = None,
     *,
     progress: Progress | None = None,
+    visible: Sequence[NDArray[np.bool_] | None] | None = None,
 ) -> list[Result]:
     """Remove white Gaussian noise from pictures; by a network on a GPU, from several at once.
 
@@ -73,6 +76,8 @@ def denoise_each(
         config: The settings.
         denoiser: The network of the method ``network``.
         progress: Called after each pass of ``lrr`` and each tile of ``network``, which those at once share.
+        visible: Of each picture: shape (h, w), False = transparent pixel, whose color is not looked at and
+            comes back as it is; None where all pixels are visible.
 
     Raises:
         UsageError: The method is ``network``, and there is none.
@@ -82,28 +87,41 @@ def denoise_each(
     started = time.perf_counter()
     if not all(np.isfinite(pixels).all() for pixels in pictures):
         raise NumericsError("pixels: expected finite values, got NaN or Inf", "clean the picture first")
-    sigmas = [_level_of(pixels, config) for pixels in pictures]
+    masks = [None] * len(pictures) if visible is None else visible
+    sigmas = [_level_of(pixels, config, mask) for pixels, mask in zip(pictures, masks, strict=True)]
+    shown = [_shown(pixels, mask) for pixels, mask in zip(pictures, masks, strict=True)]
     device = torch.device("cpu") if config.method in DENOISERS else resolve_device(config.device)
     denoised = [pixels.copy() for pixels in pictures]
     noisy = [index for index, sigma in enumerate(sigmas) if sigma * config.strength > 0]
     told = [sigmas[index] * config.strength for index in noisy]
     if config.method == "network":
-        parts = _by_network([pictures[index] for index in noisy], told, denoiser, device, progress)
+        parts = _by_network([shown[index] for index in noisy], told, denoiser, device, progress)
     else:
         parts = [
-            _by_other(pictures[index], sigma, config, device, progress)
+            _by_other(shown[index], sigma, config, device, progress)
             for index, sigma in zip(noisy, told, strict=True)
         ]
     for index, part in zip(noisy, parts, strict=True):
-        denoised[index] = part
+        mask = masks[index]
+        denoised[index] = part if mask is None else np.where(mask[..., None], part, pictures[index])
     seconds = (time.perf_counter() - started) / len(pictures)
-    return [Result(clean, sigma, str(device), seconds) for clean, sigma in zip(denoised, sigmas, strict=True)]
+    return [
+        Result(clean, sigma, str(device), seconds, low_noise_notes(sigma, "--sigma", given=config.sigma))
+        for clean, sigma in zip(denoised, sigmas, strict=True)
+    ]
 
 
-def _level_of(pixels: NDArray[np.float64], config: Config) -> float:
-    sigma = estimate_noise_level(pixels) if config.sigma is None else config.sigma
+def _level_of(pixels: NDArray[np.float64], config: Config, visible: NDArray[np.bool_] | None) -> float:
+    sigma = estimate_noise_level(pixels, visible) if config.sigma is None else config.sigma
     _log.info("noise: %.2f of 255, %s", 255 * sigma, "estimated" if config.sigma is None else "as said")
     return sigma
+
+
+def _shown(pixels: NDArray[np.float64], visible: NDArray[np.bool_] | None) -> NDArray[np.float64]:
+    """Return pixels with visible colors in the place of those that nobody sees."""
+    if visible is None or visible.all() or not visible.any():
+        return pixels
+    return np.asarray(reflected(pixels, visible, ~visible))
 
 
 def _by_network(

@@ -15,7 +15,7 @@ from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.fill import fill
 from edlrr_cli.tasks.inpaint.holdout import held_out
 from edlrr_cli.tasks.inpaint.mixture import Mixture, mix
-from edlrr_cli.tasks.inpaint.picture import Bools, Damaged, Pixels, Result, psnr_of
+from edlrr_cli.tasks.inpaint.picture import Bools, Damaged, Pixels, Result, psnr_of, seen_of
 from edlrr_cli.tasks.inpaint.refine import Refiner
 from edlrr_cli.tasks.inpaint.shrink import enlarged, is_enough_left, shrunk, wholly_known
 from edlrr_cli.tasks.inpaint.turns import Turns
@@ -57,7 +57,7 @@ def restore_by_all(
         factor: If more than 1, all this is done in pictures smaller by it, and what that comes to is mixed
             with the first fill; unless too little is known there.
     """
-    shares = [_share_to_hide(picture.known, config.held_out) for picture in pictures]
+    shares = [_share_to_hide(picture, config.held_out) for picture in pictures]
     is_judged = [share <= _MAX_SHARE for share in shares]
     cases = [
         _Case.of(picture, share, config.seed)
@@ -94,9 +94,14 @@ class _Case:
 
     @classmethod
     def of(cls, picture: Damaged, share: float, seed: int) -> _Case:
-        hidden = held_out(picture.known, share, np.random.default_rng(seed))
+        hidden = held_out(picture.known, share, np.random.default_rng(seed), picture.visible)
         truth = np.where(picture.known[..., None], picture.image, 0.0)
         return cls(picture, truth, hidden, picture.known & ~hidden)
+
+    @property
+    def seen(self) -> Bools:
+        """Return the observed pixels that are visible, shape (h, w)."""
+        return seen_of(self.observed, self.picture.visible)
 
     def start(self, pixels: Pixels) -> Damaged:
         """Return what a prior starts from that must not see what is hidden."""
@@ -110,7 +115,7 @@ class _Case:
 
 
 def _judged(cases: Sequence[_Case], config: Config, refine: Refiner, factor: int) -> list[Result]:
-    if factor > 1 and all(is_enough_left(torch.from_numpy(case.observed), factor) for case in cases):
+    if factor > 1 and all(is_enough_left(torch.from_numpy(case.seen), factor) for case in cases):
         pairs = [_by_smaller(case, config, refine, factor) for case in cases]
     else:
         factor, pairs = 1, _by_priors(cases, config, refine)
@@ -199,9 +204,11 @@ def _by_smaller(case: _Case, config: Config, refine: Refiner, factor: int) -> tu
     """Return what all this comes to in a smaller picture, and the first fill with and without it."""
     filled = fill(case.picture.image, case.observed, config.fill)
     X = as_channels(filled, device=torch.device("cpu"), dtype=torch.float32)[None]
-    known = wholly_known(torch.from_numpy(case.observed)[None], factor)[0].numpy()
+    known, seen = (
+        wholly_known(torch.from_numpy(of)[None], factor)[0].numpy() for of in (case.observed, case.seen)
+    )
     small = shrunk(X, factor)
-    start = replace(case.picture, image=to_pixels(small[0]).clip(0.0, 1.0), known=known)
+    start = replace(case.picture, image=to_pixels(small[0]).clip(0.0, 1.0), known=known, visible=seen)
     (result,) = restore_by_all([start], config, refine)
     change = as_channels(result.restored, device=X.device, dtype=X.dtype) - small
     detailed = to_pixels((X + enlarged(change, factor, X.shape[2:]))[0]).clip(0.0, 1.0)
@@ -217,7 +224,6 @@ def _whole_channels(pictures: Sequence[Damaged], config: Config) -> list[Result]
     return inpaint_each([replace(picture, noise=0.0) for picture in pictures], alone)
 
 
-def _share_to_hide(known: Bools, wanted: float) -> float:
-    num_known = int(known.sum())
-    enough = max(_ENOUGH, known.size - num_known) / num_known
-    return max(min(wanted, enough), _MIN_HIDDEN / num_known)
+def _share_to_hide(picture: Damaged, wanted: float) -> float:
+    num_seen, num_missing = int(picture.seen.sum()), int((~picture.known).sum())
+    return max(min(wanted, max(_ENOUGH, num_missing) / num_seen), _MIN_HIDDEN / num_seen)

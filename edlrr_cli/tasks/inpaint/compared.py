@@ -11,6 +11,7 @@ import torch
 from edlrr_cli.baselines.registry import Params, default_params, run
 from edlrr_cli.baselines.result import Bools, Callback, Pixels
 from edlrr_cli.tasks.device import resolve_device
+from edlrr_cli.tasks.inpaint.picture import Damaged
 from edlrr_cli.tasks.inpaint.tuning import Tuning, tune
 
 
@@ -55,6 +56,7 @@ def inpaint_by(
     device: str = "auto",
     seed: int = 0,
     callback: Callback | None = None,
+    visible: Bools | None = None,
 ) -> Compared:
     """Restore the missing pixels of an image by one of the methods that ours is compared with, in float64.
 
@@ -67,6 +69,8 @@ def inpaint_by(
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
         seed: Of the hidden pixels, and of a method that draws random numbers.
         callback: Told of each step.
+        visible: Shape (h, w), False = transparent pixel, whose color is not looked at and stays as it is,
+            unless the pixel is missing; None: all pixels are visible.
 
     Raises:
         UsageError: Unknown method or parameter, or a library of the method is not installed.
@@ -77,13 +81,22 @@ def inpaint_by(
     place, dtype = resolve_device(device), torch.float64
     published = default_params(name)
     given = {**({"seed": seed} if "seed" in published else {}), **(params or {})}
-    tuning = None
+    damaged = Damaged(image, known, visible=visible)
+    pixels, tuning = damaged.with_reflections().image, None
     if tuned:
         tuning = tune(
-            name, image, known, device=place, dtype=dtype, seed=seed, fixed=given, callback=callback
+            name,
+            pixels,
+            known,
+            device=place,
+            dtype=dtype,
+            seed=seed,
+            fixed=given,
+            callback=callback,
+            visible=visible,
         )
         given = tuning.params
-    result = run(name, image, known, device=place, dtype=dtype, callback=callback, **given)
+    result = run(name, pixels, known, device=place, dtype=dtype, callback=callback, **given)
     return Compared(
         restored=result.restored(image, known),
         iterations=result.iterations,

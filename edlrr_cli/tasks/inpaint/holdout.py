@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Bools = NDArray[np.bool_]
+from edlrr_cli.tasks.inpaint.picture import Bools, seen_of
 
 _MAX_TRIES = 2000
 
 
-def held_out(known: Bools, share: float, generator: np.random.Generator) -> Bools:
+def held_out(
+    known: Bools, share: float, generator: np.random.Generator, visible: Bools | None = None
+) -> Bools:
     """Choose known pixels to hide: copies of whole holes, put down where everything is known.
 
     A hidden pixel with known neighbours is easier than the inside of a hole, so the copies keep the holes'
@@ -20,16 +21,18 @@ def held_out(known: Bools, share: float, generator: np.random.Generator) -> Bool
         known: Shape (h, w), True = known pixel. Not modified.
         share: Of the known pixels, at most; at least one pixel always stays.
         generator: Source of the choice.
+        visible: Shape (h, w), False = transparent pixel, which is not hidden; None: all pixels are visible.
 
     Returns:
-        Shape (h, w), True = hidden; a subset of ``known``.
+        Shape (h, w), True = hidden; a subset of ``known`` and of ``visible``.
     """
-    candidates = np.flatnonzero(known)
+    seen = seen_of(known, visible)
+    candidates = np.flatnonzero(seen)
     budget = min(round(share * candidates.size), candidates.size - 1)
     hidden = np.zeros_like(known)
     for hole in _small_holes(known, budget, generator) if budget > 0 else ():
-        _put_down(hole, known, hidden, budget - int(hidden.sum()), generator)
-    rest = np.flatnonzero(known & ~hidden)
+        _put_down(hole, seen, hidden, budget - int(hidden.sum()), generator)
+    rest = np.flatnonzero(seen & ~hidden)
     single = generator.choice(rest, size=budget - int(hidden.sum()), replace=False)
     hidden.flat[single] = True
     return hidden

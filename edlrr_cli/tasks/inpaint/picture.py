@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edlrr_cli.errors import UsageError
+from edlrr_cli.tasks.transparency import reflected
 
 Pixels = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
@@ -54,12 +55,37 @@ class Damaged:
         known: Shape (h, w), True = known pixel.
         noise: Standard deviation of the noise of the known pixels, on [0, 1].
         callback: Told of the progress.
+        visible: Shape (h, w), False = transparent pixel, whose color is not looked at and stays as it is,
+            unless the pixel is missing; None: all pixels are visible.
     """
 
     image: Pixels
     known: Bools
     noise: float = 0.0
     callback: Callback | None = None
+    visible: Bools | None = None
+
+    @property
+    def seen(self) -> Bools:
+        """Return the pixels that are known and visible, shape (h, w)."""
+        return seen_of(self.known, self.visible)
+
+    def window(self, rows: slice, columns: slice) -> Damaged:
+        """Return a part of it."""
+        visible = None if self.visible is None else self.visible[rows, columns]
+        return replace(
+            self, image=self.image[rows, columns], known=self.known[rows, columns], visible=visible
+        )
+
+    def with_reflections(self) -> Damaged:
+        """Return it with visible colors in the place of those of known transparent pixels."""
+        hidden = self.known & ~self.seen
+        return replace(self, image=reflected(self.image, self.seen, hidden)) if hidden.any() else self
+
+    def with_own_colors(self, pixels: Pixels) -> Pixels:
+        """Return restored pixels (h, w, c) with the stored colors at known transparent pixels."""
+        hidden = self.known & ~self.seen
+        return np.where(hidden[..., None], self.image, pixels) if hidden.any() else pixels
 
 
 @dataclass(frozen=True)
@@ -117,15 +143,21 @@ class Result:
         return None if self.error is None else psnr_of(math.sqrt(float(np.square(self.error).mean())))
 
 
-def check_input(image: Pixels, known: Bools) -> None:
+def seen_of(known: Bools, visible: Bools | None) -> Bools:
+    """Return the pixels that are known and visible, shape (h, w); without transparency all known ones."""
+    return known if visible is None else known & visible
+
+
+def check_input(image: Pixels, known: Bools, visible: Bools | None = None) -> None:
     """Refuse what cannot be restored.
 
     Args:
-        image: Shape (h, w, c), h and w at least 2, values in [0, 1] where known.
+        image: Shape (h, w, c), h and w at least 2, values in [0, 1] where known and visible.
         known: Shape (h, w), True = known pixel.
+        visible: Shape (h, w), False = transparent pixel; None: all pixels are visible.
 
     Raises:
-        UsageError: Shapes that do not fit, values outside [0, 1], nothing known or nothing missing.
+        UsageError: Shapes that do not fit, values outside [0, 1], nothing missing, nothing known or visible.
     """
     if image.ndim != 3 or min(image.shape[:2]) < 2:
         raise UsageError(f"image: expected shape (h, w, c) with h, w >= 2, got {image.shape}")
@@ -135,7 +167,10 @@ def check_input(image: Pixels, known: Bools) -> None:
         )
     if known.all() or not known.any():
         raise UsageError(f"known: {'no' if known.all() else 'every'} pixel is missing", "check the mask")
-    values = image[known]
+    seen = seen_of(known, visible)
+    if not seen.any():
+        raise UsageError("known: every known pixel is transparent", "check the mask")
+    values = image[seen]
     if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
         raise UsageError("image: expected finite values in [0, 1] at the known pixels", "divide by the peak")
 

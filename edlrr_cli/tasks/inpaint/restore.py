@@ -16,6 +16,7 @@ from edlrr_cli.parallel import num_workers, single_threaded_calls
 from edlrr_cli.tasks.denoise.config import Config as Denoising
 from edlrr_cli.tasks.denoise.lowrank import denoise_lowrank
 from edlrr_cli.tasks.denoise.network import Denoiser
+from edlrr_cli.tasks.denoise.noise_level import low_noise_notes
 from edlrr_cli.tasks.denoise.run import denoise_by_network
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint.auto import restore_by_all
@@ -53,6 +54,7 @@ def restore(
     *,
     denoiser: Denoiser | None = None,
     callback: Callback | None = None,
+    visible: Bools | None = None,
 ) -> Result:
     """Restore the missing pixels of an image; arguments and errors are those of `inpaint`, mostly.
 
@@ -67,11 +69,13 @@ def restore(
         config: Settings; None for the defaults.
         denoiser: Of the prior ``network``, and of noisy gray or RGB images.
         callback: Told of the progress, which begins anew with each prior; of several windows, which are done.
+        visible: Shape (h, w), False = transparent pixel: neither a known color nor one to restore. It is not
+            looked at, and stays as it is unless ``known`` says that it is missing. None: all are visible.
 
     Raises:
         UsageError: As there; or the prior is ``auto`` and no pixels may be hidden.
     """
-    damaged = Damaged(image, known, callback=callback)
+    damaged = Damaged(image, known, callback=callback, visible=visible)
     return restore_each([damaged], config or Config(), denoiser=denoiser)[0]
 
 
@@ -92,12 +96,22 @@ def restore_each(
         EdlrrError: As `restore`, of all if of one.
     """
     for picture in pictures:
-        check_input(picture.image, picture.known)
+        check_input(picture.image, picture.known, picture.visible)
     if config.prior == "auto" and config.held_out == 0:
         raise UsageError("held_out 0 leaves the prior auto nothing to judge by", "take another prior")
-    pictures = [
-        replace(picture, noise=noise_of(picture.image, picture.known, config)) for picture in pictures
+    pictures = [replace(picture, noise=noise_of(picture.image, picture.seen, config)) for picture in pictures]
+    results = _restored(pictures, config, denoiser)
+    return [
+        replace(
+            result,
+            restored=picture.with_own_colors(result.restored),
+            notes=(*result.notes, *low_noise_notes(picture.noise, "--noise", given=config.noise)),
+        )
+        for picture, result in zip(pictures, results, strict=True)
     ]
+
+
+def _restored(pictures: Sequence[Damaged], config: Config, denoiser: Denoiser | None) -> list[Result]:
     together = all(is_small(picture.known) for picture in pictures) or config.prior == "global"
     if not together or config.time_budget is not None or config.probes:
         return [_restored_alone(picture, config, denoiser) for picture in pictures]
@@ -111,6 +125,7 @@ def restore_each(
 def _restored_together(
     pictures: Sequence[Damaged], config: Config, denoiser: Denoiser | None
 ) -> list[Result]:
+    pictures = [picture.with_reflections() for picture in pictures]
     if config.prior == "global":
         return inpaint_each(pictures, config)
     started = time.perf_counter()
@@ -127,14 +142,14 @@ def _restored_together(
 
 def _restored_alone(picture: Damaged, config: Config, denoiser: Denoiser | None) -> Result:
     if config.prior == "global":
-        return inpaint_each([picture], config)[0]
+        return inpaint_each([picture.with_reflections()], config)[0]
     started = time.perf_counter()
     known, callback = picture.known, picture.callback
-    windows = windows_of(known)
+    windows = windows_of(known, visible=picture.visible)
     config = replace(config, quality=_quality(config.quality, windows))
-    factor = _factor(known, windows) if (config.prior, config.quality) == ("auto", "draft") else 1
+    factor = _factor(picture.seen, windows) if (config.prior, config.quality) == ("auto", "draft") else 1
     if factor > 1:
-        windows = windows_of(known, factor)
+        windows = windows_of(known, factor, visible=picture.visible)
     deadline = None if config.time_budget is None else started + config.time_budget
     told = callback if len(windows) == 1 else None
     work = _Work(config, factor, replace(picture, callback=told), denoiser, deadline)
@@ -209,11 +224,11 @@ class _Work:
         self.refine = Refiner(config, denoiser=denoiser, deadline=deadline)
         self._config, self._factor, self._picture, self._deadline = config, factor, picture, deadline
 
-    def __call__(self, image: Pixels, known: Bools) -> Result:
+    def __call__(self, window: Window) -> Result:
         left = None if self._deadline is None else max(self._deadline - time.perf_counter(), _NO_TIME_S)
         config = replace(self._config, time_budget=left)
-        window = replace(self._picture, image=image, known=known, callback=self._told)
-        return _restore_whole([window], config, self.refine, self._factor)[0]
+        picture = replace(self._picture.window(*window).with_reflections(), callback=self._told)
+        return _restore_whole([picture], config, self.refine, self._factor)[0]
 
     def _told(self, progress: Progress) -> None:
         if self.stop.is_set():

@@ -60,6 +60,7 @@ def tune(
     share: float = SHARE,
     fixed: Params | None = None,
     callback: Callback | None = None,
+    visible: Bools | None = None,
 ) -> Tuning:
     """Run a method with each setting of its grid on fewer known pixels; the least error on the hidden wins.
 
@@ -73,6 +74,7 @@ def tune(
         share: Of the known pixels to hide, in the shape of the holes.
         fixed: Parameters that are not chosen but given.
         callback: Told of each step of each run.
+        visible: Shape (h, w), False = transparent pixel, which is not hidden; None: all pixels are visible.
 
     Returns:
         The published parameters where the grid leaves no choice, or there are too few pixels to hide any.
@@ -82,7 +84,7 @@ def tune(
         NumericsError: Every setting broke down.
     """
     fixed = fixed or {}
-    hidden = held_out(known, share, np.random.default_rng(seed))
+    hidden = held_out(known, share, np.random.default_rng(seed), visible)
     settings = list(_settings(name, fixed)) if hidden.any() else []
     given = {**default_params(name), **fixed}
     if len(settings) < 2:

@@ -12,7 +12,7 @@ from threading import Event
 import numpy as np
 
 from edlrr_cli.parallel import map_in_threads
-from edlrr_cli.tasks.inpaint.picture import Bools, Pixels, Result
+from edlrr_cli.tasks.inpaint.picture import Bools, Pixels, Result, seen_of
 
 _log = logging.getLogger(__name__)
 
@@ -33,16 +33,17 @@ def is_small(known: Bools) -> bool:
     return bool(max(known.shape) <= _WHOLE_PX)
 
 
-def windows_of(known: Bools, factor: int = 1) -> list[Window]:
+def windows_of(known: Bools, factor: int = 1, *, visible: Bools | None = None) -> list[Window]:
     """Return the parts of a picture that are restored by themselves: all of a small one, or around its holes.
 
     Args:
         known: Shape (h, w), True = known pixel; at least one, and at least one missing.
         factor: By which the parts will be made smaller, and for which they are larger.
+        visible: Shape (h, w), False = transparent pixel, which does not count as known here; None: none is.
     """
     if is_small(known):
         return [(slice(0, known.shape[0]), slice(0, known.shape[1]))]
-    return list(_windows(known, factor))
+    return list(_windows(~known, seen_of(known, visible), factor))
 
 
 def num_px(windows: Sequence[Window]) -> int:
@@ -54,7 +55,7 @@ def restore_in_windows(
     image: Pixels,
     known: Bools,
     windows: Sequence[Window],
-    restore: Callable[[Pixels, Bools], Result],
+    restore: Callable[[Window], Result],
     *,
     num_threads: int = 1,
     stop: Event | None = None,
@@ -76,12 +77,10 @@ def restore_in_windows(
         scale and the like means, weighted by the missing pixels.
     """
     if len(windows) == 1 and known[windows[0]].size == known.size:
-        return restore(image, known)
+        return restore(windows[0])
     canvas = _Canvas(known, image.shape[2])
     results, counts = [], []
-    done = map_in_threads(
-        lambda window: restore(image[window], known[window]), windows, num_threads=num_threads, stop=stop
-    )
+    done = map_in_threads(restore, windows, num_threads=num_threads, stop=stop)
     for window, result in zip(windows, done, strict=True):
         canvas.add(window, result)
         results.append(replace(result, restored=_NOTHING, start=_NOTHING, error=None))
@@ -128,22 +127,22 @@ class _Canvas:
         return error
 
 
-def _windows(known: Bools, factor: int) -> Iterator[Window]:
-    """Yield a window for the holes in each cell of a grid, with enough known pixels around them."""
-    enough = min(_MIN_KNOWN, known.mean() / 2)
+def _windows(missing: Bools, seen: Bools, factor: int) -> Iterator[Window]:
+    """Yield a window for the holes in each cell of a grid, with enough pixels around them that are seen."""
+    enough = min(_MIN_KNOWN, seen.mean() / 2)
     # A smaller picture may be half as large as another one is.
     cell_px, least_margin = max(_CELL_PX, _CELL_PX * factor // 2), max(_MARGIN_PX, _MARGIN_PX * factor // 2)
-    for rows in _cells(known.shape[0], cell_px):
-        for columns in _cells(known.shape[1], cell_px):
-            hole = ~known[rows, columns]
+    for rows in _cells(missing.shape[0], cell_px):
+        for columns in _cells(missing.shape[1], cell_px):
+            hole = missing[rows, columns]
             if not hole.any():
                 continue
             box = _extent(hole, 0, rows.start), _extent(hole, 1, columns.start)
             margin = least_margin
-            window = _grown(box, margin, known.shape)
-            while known[window].mean() < enough and known[window].size < known.size:
+            window = _grown(box, margin, seen.shape)
+            while seen[window].mean() < enough and seen[window].size < seen.size:
                 margin *= 2
-                window = _grown(box, margin, known.shape)
+                window = _grown(box, margin, seen.shape)
             yield window
 
 

@@ -1,7 +1,13 @@
+import io
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
+
+SAMPLES = Path(__file__).parents[3] / "sample_images"
 
 
 def photograph(side=256):
@@ -59,3 +65,103 @@ def test_the_picture_is_not_modified():
     before = picture.copy()
     estimate_noise_level(picture)
     assert np.array_equal(picture, before)
+
+
+def with_bar(image, fraction, value):
+    height = round(fraction * len(image))
+    return np.concatenate([np.full_like(image[:height], value), image[height:]]), height
+
+
+def in_8_bits(image):
+    return np.rint(image.clip(0, 1) * 255) / 255
+
+
+@pytest.fixture(scope="module")
+def clean():
+    """Smooth shades and gentle texture in three colors, away from black and white."""
+    x, y = np.meshgrid(np.linspace(0, 1, 256), np.linspace(0, 1, 256))
+    shades = 0.5 + 0.1 * np.sin(5 * x) * np.cos(4 * y)
+    return np.stack([shades, shades[::-1], 1 - shades], axis=2)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("fraction", [0.05, 0.2, 0.5, 0.9])
+@pytest.mark.parametrize("level", [2, 25, 50])
+def test_bars_say_nothing_about_noise(clean, value, fraction, level):
+    image = in_8_bits(noisy(clean, level))
+    barred, height = with_bar(image, fraction, value)
+    untouched = estimate_noise_level(image[height:])
+    assert estimate_noise_level(barred) == pytest.approx(untouched, rel=0.05)
+    assert estimate_noise_level(barred[..., :1]) == pytest.approx(
+        estimate_noise_level(image[height:, :, :1]), rel=0.06
+    )
+
+
+@pytest.mark.parametrize("inside", [True, False])
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("is_alpha", [True, False])
+def test_round_cut_outs_say_nothing_about_noise(clean, inside, fraction, is_alpha):
+    image = in_8_bits(noisy(clean, 25))
+    y, x = np.mgrid[:256, :256] - 127.5
+    distance = np.hypot(y, x) if inside else -np.hypot(y, x)
+    cut_out = distance <= np.quantile(distance, fraction)
+    image[cut_out] = (1, 0, 1)
+    found = estimate_noise_level(image, ~cut_out if is_alpha else None)
+    assert found * 255 == pytest.approx(25, rel=0.05)
+
+
+@pytest.mark.parametrize("fraction", [0.3, 0.6])
+@pytest.mark.parametrize("level", [5, 25, 50])
+@pytest.mark.parametrize("beyond", [0, 0.5, 1, 2, 3, 5])
+def test_clipped_skies_say_nothing_about_noise(clean, fraction, level, beyond):
+    sky, _ = with_bar(clean[..., :1], fraction, 1 + beyond * level / 255)
+    for image in (sky, 1 - sky):
+        found = estimate_noise_level(in_8_bits(noisy(image, level)))
+        assert found * 255 == pytest.approx(level, rel=0.06)
+
+
+def hatching():
+    image = np.full((256, 256, 1), 0.5)
+    image[100::2, ::2] = 0.3
+    return image
+
+
+def dither():
+    image = np.ones((256, 256, 1))
+    image[100:] = np.random.default_rng(0).random((156, 256, 1)) < np.linspace(0.2, 0.8, 256)[:, None]
+    return image
+
+
+def boxes():
+    """Boxes of any size and color, as of a screen, at most a seventh of them wide and high."""
+    rng, image = np.random.default_rng(0), np.ones((256, 256, 3))
+    for _ in range(150):
+        top, left, height, width = rng.integers(0, 256, 4) // (1, 1, 7, 7)
+        image[top : top + height, left : left + width] = rng.random(3)
+    return image
+
+
+def ramp_under_a_bar():
+    ramp = np.broadcast_to(np.linspace(0, 1, 256), (256, 256))[..., None].copy()
+    ramp[:100] = 1
+    return in_8_bits(ramp)
+
+
+@pytest.mark.parametrize("draw", [hatching, dither, boxes, ramp_under_a_bar])
+def test_drawings_have_no_noise(draw):
+    assert estimate_noise_level(draw()) * 255 < 0.3
+
+
+@pytest.mark.parametrize("level", [0.2, 0.3, 0.5])
+def test_noise_within_the_rounding_stays_next_to_none(level):
+    image = in_8_bits(noisy(np.full((256, 256, 1), 0.5), level))
+    found = estimate_noise_level(with_bar(image, 0.3, 1.0)[0])
+    assert found <= 1.05 * estimate_noise_level(image)
+
+
+@pytest.mark.parametrize("quality", [10, 30, 60])
+def test_flat_blocks_of_jpeg_say_that_there_is_no_noise(quality):
+    stream = io.BytesIO()
+    with Image.open(SAMPLES / "coffee.png") as image:
+        image.save(stream, "JPEG", quality=quality)
+    assert estimate_noise_level(np.asarray(Image.open(stream)) / 255) * 255 < 1

@@ -32,7 +32,9 @@ def holes(shape, *squares):
 
 
 def in_windows(image, known, call, **settings):
-    return restore_in_windows(image, known, windows_of(known), call, **settings)
+    return restore_in_windows(
+        image, known, windows_of(known), lambda window: call(image[window], known[window]), **settings
+    )
 
 
 class Seen:

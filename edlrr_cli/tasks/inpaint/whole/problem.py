@@ -40,7 +40,7 @@ class Problem:
     def __init__(self, pictures: Sequence[Damaged], config: Config) -> None:
         self.device = resolve_device(config.device)
         hidden = [
-            held_out(picture.known, config.held_out, np.random.default_rng(config.seed))
+            held_out(picture.known, config.held_out, np.random.default_rng(config.seed), picture.visible)
             for picture in pictures
         ]
         observed = [picture.known & ~hide for picture, hide in zip(pictures, hidden, strict=True)]

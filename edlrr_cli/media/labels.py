@@ -1,0 +1,75 @@
+"""Label images as masks: integers in the place of gray levels, 0 where nothing is marked."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edlrr_cli.media.images import Picture, upright
+from edlrr_cli.media.streams import STANDARD_INPUT
+from edlrr_cli.media.tiff import MAGICS
+from edlrr_cli.media.tiff_kinds import check_size, is_decoded_here
+from edlrr_cli.media.tiff_segments import Segments, check_segments, check_tags, read_segments
+
+Bools = NDArray[np.bool_]
+
+_ORIENTATION_TAG = 274
+# Gray levels are labels if there are so few of them, or if so many pixels equal the next one: in a photograph
+# neither is so.
+_FEW_VALUES, _MIN_EQUAL = 32, 0.8
+
+
+def labeled_pixels(picture: Picture) -> Bools | None:
+    """Return where the label is not 0, shape (h, w); None if the gray levels of an image are no labels.
+
+    Labels are integers without transparency that hold 0 but not full white, and are few, or constant over
+    regions.
+    """
+    is_gray = picture.pixels.shape[2] == 1 and picture.floats is None and picture.alpha is None
+    return _labeled(picture.pixels[..., 0]) if is_gray and picture.pixels.max() < 1 else None
+
+
+def _labeled(values: NDArray[Any]) -> Bools | None:
+    labeled: Bools = values != 0
+    if labeled.all() or not labeled.any():
+        return None
+    equal = float((values[:, 1:] == values[:, :-1]).mean())
+    return labeled if equal >= _MIN_EQUAL or len(np.unique(values)) <= _FEW_VALUES else None
+
+
+def read_wide_labels(path: Path) -> Bools | None:
+    """Read a TIFF of signed, 32-bit or 64-bit integers in one channel, whose labels may exceed gray levels.
+
+    Returns:
+        Where the label is not 0, shape (h, w), upright; None if the file is anything else, a photograph of
+        such integers included, or cannot be decoded: the reader of images says what is wrong with it.
+    """
+    if path is STANDARD_INPUT:  # it can be read once
+        return None
+    try:
+        with path.open("rb") as stream:
+            return _read_tiff(path, stream) if stream.read(4) in MAGICS else None
+    except Exception:  # decoders raise whatever they like
+        return None
+
+
+def _read_tiff(path: Path, stream: BinaryIO) -> Bools | None:
+    from tifffile import TiffFile
+
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())  # it reports odd tags on stderr
+    stream.seek(0)
+    page: Any = TiffFile(stream).pages.first
+    is_gray = page.dtype is not None and page.dtype.kind in "iu" and page.samplesperpixel == 1
+    if not is_gray or page.dtype in (np.uint8, np.uint16) or not is_decoded_here(page):
+        return None
+    check_size(page)
+    check_tags(path, page, stream)
+    segments = Segments.of(page)
+    check_segments(path, page, segments, stream)
+    labels = read_segments(path, page, segments, stream, 0)
+    tag = page.tags.get(_ORIENTATION_TAG)
+    return _labeled(upright(labels[..., 0], 1 if tag is None else int(tag.value)))
