@@ -19,6 +19,8 @@ from torch import Tensor
 _TINY = 1e-12
 # Of a matrix' squared Frobenius norm: less than this, its Gram matrix in float32 cannot tell from 0.
 _RESOLUTION = 1e-6
+# Of the weights, which are 1 at most but for rounding.
+_LARGEST = 1.01
 
 #: Called after each round for each image: with its index, how many rounds are done, how many there are, its
 #: penalty, and it, shape (c, h, w).
@@ -152,13 +154,9 @@ class Majorizer:
         tau = error[image] * (S.shape[1] ** 0.5 + S.shape[2] ** 0.5)
         tau2 = (_RESOLUTION * S.square().sum((1, 2))).clamp_min(tau**2)[:, None]
         among_rows = S.shape[1] <= S.shape[2]
-        gram = S @ S.mT if among_rows else S.mT @ S
-        gram.diagonal(dim1=1, dim2=2).add_(tau2)
-        L = torch.linalg.cholesky(gram)
-        weights = tau2[..., None] * torch.cholesky_inverse(L)
+        weights, logs = _weights_of(S if among_rows else S.mT, tau2)
         rank = (1 - weights.diagonal(dim1=1, dim2=2)).sum(1)
         trust = 1 / (1 + rank)
-        logs = 2 * L.diagonal(dim1=1, dim2=2).log().sum(1)
         self.penalty.index_add_(0, image, trust * logs)
         matrices.add_trust(self._cover, trust)
         if among_rows:
@@ -187,6 +185,27 @@ class Majorizer:
         for part in self._parts:
             part.matrices.add_patches(total, part.product(X))
         return total
+
+
+def _weights_of(S: Tensor, tau2: Tensor) -> tuple[Tensor, Tensor]:
+    """Return tau^2 (S S^T + tau^2)^-1, shape (g, n, n), and the logarithm of the determinant of the inverse.
+
+    The eigenvalues of the first are at most 1. Where rounding in the Gram matrix, of a rank far below n,
+    leaves something else, it is computed anew in float64.
+    """
+    gram = S @ S.mT
+    gram.diagonal(dim1=1, dim2=2).add_(tau2)
+    L, failures = torch.linalg.cholesky_ex(gram)
+    if bool(failures.any()):
+        L[failures > 0] = torch.eye(L.shape[1], dtype=L.dtype, device=L.device)
+    weights = tau2[..., None] * torch.cholesky_inverse(L)
+    logs = 2 * L.diagonal(dim1=1, dim2=2).log().sum(1)
+    is_sound = (failures == 0) & (weights.diagonal(dim1=1, dim2=2).amax(1) < _LARGEST)
+    if S.dtype != torch.float64 and not bool(is_sound.all()):
+        rest = ~is_sound
+        exact, exact_logs = _weights_of(S[rest].double(), tau2[rest].double())
+        weights[rest], logs[rest] = exact.to(S.dtype), exact_logs.to(S.dtype)
+    return weights, logs
 
 
 def _product(X: Tensor, Y: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint.fill import fill
 from edlrr_cli.tasks.inpaint.priors import local_windows
 from edlrr_cli.tasks.inpaint.priors.local_windows import Effort, _factors, _windows_at, lower_window_ranks
-from edlrr_cli.tasks.inpaint.priors.majorizer import Majorizer, errors_of
+from edlrr_cli.tasks.inpaint.priors.majorizer import Majorizer, _weights_of, errors_of
 
 
 def tensor(pixels):
@@ -178,3 +178,19 @@ def test_gpu_agrees():
     here = alone(start, known)
     there = alone(start.cuda(), known.cuda()).cpu()
     assert (here - there).abs().max() < 5e-3
+
+
+def test_weights_of_nearly_constant_windows_are_those_of_float64():
+    """Of rank 1 but for rounding: the Gram matrix in float32 is not positive definite."""
+    generator = torch.Generator().manual_seed(0)
+    S = torch.full((4, 36, 363), 0.7) + 1e-5 * torch.randn(4, 36, 363, generator=generator)
+    tau2 = 1e-8 * S.square().sum((1, 2))[:, None]
+    weights, logs = _weights_of(S, tau2)
+    exact, exact_logs = _weights_of(S.double(), tau2.double())
+    torch.testing.assert_close(weights.double(), exact, rtol=0, atol=1e-4)
+    torch.testing.assert_close(logs.double(), exact_logs, rtol=1e-4, atol=0)
+    gram = S @ S.mT
+    gram.diagonal(dim1=1, dim2=2).add_(tau2)
+    L, failures = torch.linalg.cholesky_ex(gram)
+    plain = tau2[..., None] * torch.cholesky_inverse(L)
+    assert failures.any() or (plain - exact).abs().max() > 0.1
