@@ -191,6 +191,5 @@ def test_weights_of_nearly_constant_windows_are_those_of_float64():
     torch.testing.assert_close(logs.double(), exact_logs, rtol=1e-4, atol=0)
     gram = S @ S.mT
     gram.diagonal(dim1=1, dim2=2).add_(tau2)
-    L, failures = torch.linalg.cholesky_ex(gram)
-    plain = tau2[..., None] * torch.cholesky_inverse(L)
-    assert failures.any() or (plain - exact).abs().max() > 0.1
+    _, failures = torch.linalg.cholesky_ex(gram)
+    assert failures.any()
