@@ -58,7 +58,10 @@ def titled(scene):
 @pytest.mark.parametrize("quiet", [(), ("-q",)])
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
 def test_what_another_format_cannot_hold_is_told(run, titled, quiet, as_json):
-    for arguments in (titled.arguments("--prior", "global"), ["denoise", titled.damaged, "--method", "tv"]):
+    for arguments in (
+        titled.arguments("--prior", "global"),
+        ["denoise", titled.damaged, "--method", "tv", "--sigma", "10"],
+    ):
         result = run(*arguments, "--format", "jpg", "--overwrite", *quiet, *as_json)
         assert result.exit_code == 0, result.stderr
         if as_json:
@@ -69,7 +72,18 @@ def test_what_another_format_cannot_hold_is_told(run, titled, quiet, as_json):
 
 @pytest.mark.parametrize(("jobs", "as_json"), [("1", ()), ("1", ("--json",)), ("2", ())])
 def test_a_batch_tells_the_notes_with_the_names(run, titled, jobs, as_json):
-    asked = ("--method", "tv", "--format", "jpg", "-o", titled.folder / "out", "--jobs", jobs)
+    asked = (
+        "--method",
+        "tv",
+        "--sigma",
+        "10",
+        "--format",
+        "jpg",
+        "-o",
+        titled.folder / "out",
+        "--jobs",
+        jobs,
+    )
     result = run("denoise", titled.damaged, titled.clean, *asked, *as_json)
     assert result.exit_code == 0, result.stderr
     *told, summary = result.stderr.splitlines()
@@ -84,7 +98,7 @@ def test_a_batch_tells_the_notes_with_the_names(run, titled, jobs, as_json):
 
 def test_nothing_is_told_where_nothing_is_lost(run, titled):
     for more in ((), ("--format", "jpg", "--strip-metadata")):
-        result = run("denoise", titled.damaged, "--method", "tv", "--json", *more)
+        result = run("denoise", titled.damaged, "--method", "tv", "--sigma", "10", "--json", *more)
         assert json.loads(result.stdout)["notes"] == (
             [LOSSY, "left out, since JPEG cannot hold it: PNG color space (gAMA)"] if more else []
         )

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="the shell of the tes
 needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 
 FULL = "standard output cannot be written ([Errno 28] No space left on device); check the disk"
-DENOISE = ("denoise", "clean.png", "--method", "tv", "-o", "out.png")
+DENOISE = ("denoise", "clean.png", "--method", "tv", "--sigma", "10", "-o", "out.png")
 INPAINT = ("inpaint", "damaged.png", "--mask", "mask.png", "--prior", "global", "--steps", "2")
 BGSEP = ("bgsep", "frames", "--method", "median", "-o", "out")
 NETWORK = ("--arch", "dncnn", "--depth", "3", "--width", "2", "--patch-px", "8", "--batch", "1")
@@ -86,7 +86,7 @@ def test_a_report_that_is_lost_is_an_error_after_the_work(shell, scene):
 
 @needs_full
 def test_a_batch_goes_on_without_its_report(shell, scene):
-    batch = ("denoise", "frames", "--method", "tv", "-o", "out", "--jobs", "1", "--json")
+    batch = ("denoise", "frames", "--method", "tv", "--sigma", "10", "-o", "out", "--jobs", "1", "--json")
     ended = shell(">/dev/full", "-m", "edlrr_cli", *batch)
     summary, error = ended.stderr.splitlines()
     assert ended.returncode == EXIT_OUTPUT

@@ -101,7 +101,7 @@ def pictures(tmp_path):
 
 def denoise(picture, out, *more):
     """Start the command."""
-    asked = ("edlrr_cli", "denoise", picture, "-o", out, "--method", "lrr", "--json", *more)
+    asked = ("edlrr_cli", "denoise", picture, "-o", out, "--method", "lrr", "--sigma", 10, "--json", *more)
     return start(
         *asked,
         stdout=subprocess.PIPE,
