@@ -13,7 +13,7 @@ demo: $(STAMP)
 	  -o demo_output/restored.png --figure demo_output/comparison.png --overwrite
 
 test: $(STAMP) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check

@@ -214,6 +214,6 @@ def test_a_process_that_fails_ends_the_benchmark(monkeypatch):
 def test_a_process_is_timed_and_its_memory_read():
     ended = throughput_benchmark.edlrr("completion", "bash")
     assert 0.01 < ended.seconds < 60
-    assert 1e7 < ended.peak_bytes < 1e9
+    assert 1e7 < ended.peak_bytes < 1e10  # Linux counts what this process held when it forked, too
     with pytest.raises(EdlrrError, match=r"edlrr inpaint ended with code 2 \(edlrr: error: Missing"):
         throughput_benchmark.edlrr("inpaint")
