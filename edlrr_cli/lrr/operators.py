@@ -7,15 +7,18 @@ emulate NumPy wrongly and cannot follow what depends on the values.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from edlrr_cli.lrr.pieces import is_quick
 from edlrr_cli.lrr.pinv import require_shape
 from edlrr_cli.lrr.precision import without_autocast
 from edlrr_cli.lrr.series import make_function
-from edlrr_cli.lrr.spectral import factor, largest_singular_value, resolve_scale, second_derivative
+from edlrr_cli.lrr.spectral import Function, factor, largest_singular_value, resolve_scale, second_derivative
+from edlrr_cli.parallel import run_single_threaded
 
 
 def penalty(
@@ -52,6 +55,12 @@ def _penalty(
     require_shape(S)
     if 0 in S.shape:
         return _penalty_like(S)
+    compute = partial(_computed, S, scale, h, backend)
+    # What takes about as long as to start threads is one call for one of them.
+    return run_single_threaded([compute])[0] if backend != "polar" and is_quick(S) else compute()
+
+
+def _computed(S: Tensor, scale: Tensor | None, h: Function, backend: str) -> tuple[Tensor, Tensor, Tensor]:
     with without_autocast(S):
         factored = factor(S, h, backend)
         unit = resolve_scale(h, factored.sigma_max, scale)

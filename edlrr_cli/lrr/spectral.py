@@ -14,9 +14,8 @@ number: in float32 it would lose every sigma below 3e-4 sigma_1), the SVD in the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import ClassVar, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -25,13 +24,11 @@ from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.lrr.chebyshev import chebyshev_of_matrix, fit
 from edlrr_cli.lrr.names import BACKENDS, nearest
 from edlrr_cli.lrr.penalties import Penalty
+from edlrr_cli.lrr.pieces import Pieces
 from edlrr_cli.lrr.pinv import require_finite, require_matrix, require_shape
 from edlrr_cli.lrr.polar import polar_newton_schulz
 from edlrr_cli.lrr.series import Series
 from edlrr_cli.lrr.sqrtm import sqrtm_newton_schulz
-from edlrr_cli.parallel import num_workers, run_single_threaded
-
-R = TypeVar("R")
 
 Function = Penalty | Series
 #: A unit of the singular values: a number, one per matrix, a function of sigma_1, or None for the default.
@@ -44,36 +41,35 @@ _SMALL = 1e-3
 _MODERATE = (1e-15, 1e15)
 # Relative to singular values: those nearer to each other are taken for repeated.
 _NEAR = 1e-5
-# Up to this smaller side LAPACK gains nothing from a second thread (two cores, MKL); see DECISIONS.md.
-_SMALL_SIDE = 400
 
 
 class Route(Protocol):
-    """A factored batch of matrices.
+    """A factored batch of matrices, shape (b, m, n).
 
     Attributes:
         sigma_max: Largest singular value, shape (b,), in the dtype the route works in, as all below.
-        uses_lapack: Whether the route calls LAPACK, whose threads wait for each other all the time.
     """
 
     sigma_max: Tensor
-    uses_lapack: ClassVar[bool]
 
-    def __init__(self, S: Tensor) -> None:
-        """Factor S, shape (b, m, n)."""
+    def __init__(self, S: Tensor, pieces: Pieces) -> None:
+        """Factor S, shape (b, k, n), k <= n."""
 
-    def evaluate(self, h: Function, scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Return R, shape (b,), and scale times dR/dS, as S; the gradient is 0 in the null space of S."""
+    def evaluate(self, h: Function, scale: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+        """Return R, shape (b,), and scale times dR/dS times a factor, (b,), in shape and dtype of S.
+
+        The gradient is 0 in the null space of S.
+        """
 
     def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
-        """Return R, shape (b,), and scale times M, shape (b, k, k), k = min(m, n).
+        """Return R, shape (b,), and scale times M, shape (b, k, k).
 
         Taken at sqrt(sigma^2 + smoothing^2 sigma_1^2) in place of sigma, so that M stays bounded.
         """
 
 
 class Factored:
-    """A batch of matrices, factored by a route; on a CPU spread over the cores, one thread for each.
+    """A batch of matrices, factored by a route in units in which their entries are of moderate size.
 
     Args:
         S: Shape (..., m, n), float32 or float64. Not modified, not differentiated.
@@ -87,12 +83,15 @@ class Factored:
     """
 
     def __init__(self, S: Tensor, route: type[Route]) -> None:
-        self._batch = S.shape[:-2]
+        self._S, self._batch = S, S.shape[:-2]
         matrices = S.detach().reshape(-1, *S.shape[-2:])
-        num_parts = _num_parts(matrices) if route.uses_lapack else 0
-        self._is_spread = num_parts > 0
-        self._parts = self._run([partial(_Part, part, route) for part in _split(matrices, num_parts)])
-        self.sigma_max = torch.cat([part.sigma_max for part in self._parts]).reshape(self._batch)
+        wide = _wide(matrices)
+        self._pieces = Pieces(wide)
+        largest = self._pieces.of_groups(lambda group: _largest_entry(matrices[group]))
+        self._unit, self._is_moderate = _units(torch.cat(largest))
+        scaled = wide if self._is_moderate else (wide.double() / self._unit[:, None, None]).to(wide.dtype)
+        self._route = route(scaled, self._pieces)
+        self.sigma_max = (self._route.sigma_max.double() * self._unit).reshape(self._batch)
 
     def evaluate(self, h: Function, scale: Tensor) -> tuple[Tensor, Tensor]:
         """Return R, shape (...), and dR/dS, in shape and dtype of S.
@@ -103,70 +102,37 @@ class Factored:
             h: The function.
             scale: Unit of the singular values, shape (...), float64.
         """
-        units = _split(scale.reshape(-1), len(self._parts))
-        calls = [partial(part.evaluate, h, unit) for part, unit in zip(self._parts, units, strict=True)]
-        return self._joined(calls)
+        scale = scale.reshape(-1)
+        if self._is_moderate and _units(scale)[1]:
+            value, gradient = self._route.evaluate(h, scale, 1 / scale)
+        else:
+            value, gradient = self._route.evaluate(h, scale / self._unit, torch.ones_like(scale))
+            divided = (gradient / scale[:, None, None]).to(gradient.dtype)
+            gradient = torch.where(torch.isfinite(divided), divided, 0.0)
+        return value.reshape(self._batch), _like(gradient, self._S).reshape(self._S.shape)
 
     def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
         """Return R, shape (...), and M, shape (..., k, k), k = min(m, n), of `Route.weigh`."""
-        units = _split(scale.reshape(-1), len(self._parts))
-        calls = [
-            partial(part.weigh, h, unit, smoothing) for part, unit in zip(self._parts, units, strict=True)
-        ]
-        return self._joined(calls)
-
-    def _joined(self, calls: Sequence[Callable[[], tuple[Tensor, Tensor]]]) -> tuple[Tensor, Tensor]:
-        values, matrices = zip(*self._run(calls), strict=True)
-        matrix = self._run([partial(torch.cat, matrices)])[0] if len(matrices) > 1 else matrices[0]
-        return torch.cat(values).reshape(self._batch), matrix.reshape(*self._batch, *matrix.shape[-2:])
-
-    def _run(self, calls: Sequence[Callable[[], R]]) -> list[R]:
-        return run_single_threaded(calls) if self._is_spread else [call() for call in calls]
-
-
-class _Part:
-    """Some matrices of a batch, factored in units in which their entries are of moderate size.
-
-    Args:
-        S: Shape (b, m, n).
-        route: How.
-    """
-
-    def __init__(self, S: Tensor, route: type[Route]) -> None:
-        require_finite(S)
-        largest = S.abs().amax((-2, -1)).double()
-        moderate = ((largest > _MODERATE[0]) & (largest < _MODERATE[1])) | (largest == 0)
-        self._unit = torch.where(moderate, 1.0, torch.exp2(torch.log2(_positive(largest)).ceil()))
-        scaled = S if bool(moderate.all()) else (S.double() / self._unit[:, None, None]).to(S.dtype)
-        self._route = route(scaled)
-        self.sigma_max = self._route.sigma_max.double() * self._unit
-
-    def evaluate(self, h: Function, scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Return R and dR/dS, finite."""
-        value, gradient = self._route.evaluate(h, scale / self._unit)
-        gradient = _over(gradient, scale)
-        return value, torch.where(torch.isfinite(gradient), gradient, 0.0)
-
-    def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
-        """Return R and M."""
+        scale = scale.reshape(-1)
         value, M = self._route.weigh(h, scale / self._unit, smoothing)
-        return value, _over(M, scale * self._unit)
+        M = M / (scale * self._unit)[:, None, None].to(M.dtype)
+        return value.reshape(self._batch), M.reshape(*self._batch, *M.shape[1:])
 
 
-def _num_parts(S: Tensor) -> int:
-    """Return in how many parts a batch is factored, each in a thread of its own; 0 for all in this one."""
-    workers = num_workers()
-    few_large = min(S.shape[-2:]) > _SMALL_SIDE and S.shape[0] < workers
-    return 0 if S.device.type != "cpu" or few_large else min(S.shape[0], workers)
+def _largest_entry(S: Tensor) -> Tensor:
+    """Return the largest absolute value of each matrix, shape (b,), float64."""
+    entries = S.flatten(1)
+    largest = torch.maximum(entries.amax(1), -entries.amin(1)).double()  # several times as fast as a norm
+    if not bool(torch.isfinite(largest).all()):
+        require_finite(S)
+    return largest
 
 
-def _split(x: Tensor, num_parts: int) -> Sequence[Tensor]:
-    return x.tensor_split(max(num_parts, 1))
-
-
-def _over(matrix: Tensor, scale: Tensor) -> Tensor:
-    """Divide each matrix by its scale, which the dtype of the matrix need not hold."""
-    return (matrix / scale[..., None, None]).to(matrix.dtype)
+def _units(largest: Tensor) -> tuple[Tensor, bool]:
+    """Return powers of 2 for matrices of such entries, float64, and whether all are 1: moderate already."""
+    moderate = ((largest > _MODERATE[0]) & (largest < _MODERATE[1])) | (largest == 0)
+    unit = torch.where(moderate, 1.0, torch.exp2(torch.log2(_positive(largest)).ceil()))
+    return unit, bool(moderate.all())
 
 
 class SvdRoute:
@@ -175,22 +141,27 @@ class SvdRoute:
     In float32 the direction of sigma is accurate to about eps sigma_1 / sigma only.
     """
 
-    uses_lapack: ClassVar[bool] = True
+    def __init__(self, S: Tensor, pieces: Pieces) -> None:
+        self._pieces = pieces
+        factors = pieces.of_groups(lambda group: torch.linalg.svd(S[group], full_matrices=False))
+        self._U, self._sigma, self._Vh = (torch.cat(parts) for parts in zip(*factors, strict=True))
+        self.sigma_max = self._sigma[:, 0]
 
-    def __init__(self, S: Tensor) -> None:
-        self._S = S
-        self._U, self._sigma, self._Vh = torch.linalg.svd(_wide(S), full_matrices=False)
-        self.sigma_max = self._sigma[..., 0]
-
-    def evaluate(self, h: Function, scale: Tensor) -> tuple[Tensor, Tensor]:
+    def evaluate(self, h: Function, scale: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
         """Follow the definition."""
-        slope = _slope(h, self._sigma, scale, cutoff=self._Vh.shape[-1] * torch.finfo(self._S.dtype).eps)
-        gradient = (self._U * slope.unsqueeze(-2).to(self._U.dtype)) @ self._Vh
-        return _sum_h(h, self._sigma, scale), _like(gradient, self._S)
+        slope = _slope(h, self._sigma, scale, cutoff=self._Vh.shape[-1] * torch.finfo(self._Vh.dtype).eps)
+        scaled_U = self._U * (factor[:, None] * slope).unsqueeze(-2).to(self._U.dtype)
+        gradient = torch.empty_like(self._Vh)
+
+        def multiply(group: slice, columns: slice) -> None:
+            gradient[group, :, columns] = scaled_U[group] @ self._Vh[group, :, columns]
+
+        self._pieces.of_blocks(multiply)
+        return _sum_h(h, self._sigma, scale), gradient
 
     def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
         """Reuse the left singular vectors."""
-        return _weights(h, self._U, self._sigma, scale, smoothing)
+        return _weights(h, self._U, self._sigma, scale, smoothing, self._pieces)
 
 
 class GramRoute:
@@ -200,32 +171,40 @@ class GramRoute:
     rounding is larger, it is exact; a float64 S with small singular values wants `SvdRoute`.
     """
 
-    uses_lapack: ClassVar[bool] = True
-
-    def __init__(self, S: Tensor) -> None:
-        self._S = S
-        self._wide = _wide(S)
-        self._precise = self._wide.double()
-        eigenvalues, self._U = torch.linalg.eigh(self._precise @ self._precise.mT)
+    def __init__(self, S: Tensor, pieces: Pieces) -> None:
+        self._S, self._pieces = S, pieces
+        grams = pieces.of_blocks(lambda group, columns: _gram(S[group, :, columns]))
+        whole = torch.cat([sum(some[1:], some[0]) for some in grams])
+        factors = pieces.of_groups(lambda group: torch.linalg.eigh(whole[group]))
+        eigenvalues, self._U = (torch.cat(parts) for parts in zip(*factors, strict=True))
         self._sigma = eigenvalues.clamp_min(0).sqrt()
-        self.sigma_max = self._sigma[..., -1]
+        self.sigma_max = self._sigma[:, -1]
 
-    def evaluate(self, h: Function, scale: Tensor) -> tuple[Tensor, Tensor]:
+    def evaluate(self, h: Function, scale: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
         """Apply M, of the large singular values in the dtype of S, of the small ones in float64."""
         slope = _slope(h, self._sigma, scale, cutoff=math.sqrt(self._U.shape[-1] * _EPS))
-        weight = (slope / _positive(self._sigma)).unsqueeze(-2)
+        weight = (factor[:, None] * slope / _positive(self._sigma)).unsqueeze(-2)
         small = self._num_small()
-        dtype = self._S.dtype
+        S, dtype = self._S, self._S.dtype
         U, U_small = self._U[..., small:].to(dtype), self._U[..., :small]
-        gradient = (U * weight[..., small:].to(dtype)) @ U.mT @ self._wide
-        if small:
-            rows = (U_small * weight[..., :small]).mT @ self._precise
-            gradient += U_small.to(dtype) @ rows.to(dtype)
-        return _sum_h(h, self._sigma, scale), _like(gradient, self._S)
+        weight_of_rest = weight[..., small:].to(dtype)
+        M = torch.cat(self._pieces.of_groups(lambda group: (U[group] * weight_of_rest[group]) @ U[group].mT))
+        gradient = torch.empty_like(S)
+
+        def multiply(group: slice, columns: slice) -> None:
+            block = S[group, :, columns]
+            product = M[group] @ block
+            if small:
+                rows = (U_small[group] * weight[group, :, :small]).mT @ block.double()
+                product += U_small[group].to(dtype) @ rows.to(dtype)
+            gradient[group, :, columns] = product
+
+        self._pieces.of_blocks(multiply)
+        return _sum_h(h, self._sigma, scale), gradient
 
     def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
         """Reuse the left singular vectors."""
-        return _weights(h, self._U, self._sigma, scale, smoothing)
+        return _weights(h, self._U, self._sigma, scale, smoothing, self._pieces)
 
     def _num_small(self) -> int:
         """Count the singular values whose weight, 1 / sigma, would magnify the rounding of float32."""
@@ -234,26 +213,28 @@ class GramRoute:
         return int((self._sigma < _SMALL * self.sigma_max.unsqueeze(-1)).sum(-1).max())
 
 
+def _gram(S: Tensor) -> Tensor:
+    S = S.double()
+    return S @ S.mT
+
+
 class PolarRoute:
     """Matrix products alone (Newton-Schulz, Chebyshev): no factorisation, made for GPUs.
 
     Singular values below 1e-7 sigma_1 get a share of their gradient.
     """
 
-    uses_lapack: ClassVar[bool] = False
-
-    def __init__(self, S: Tensor) -> None:
-        self._S = S
-        self._wide = _wide(S.double())
-        self._W = polar_newton_schulz(self._wide).value
-        Q = self._W @ self._wide.mT
+    def __init__(self, S: Tensor, pieces: Pieces) -> None:
+        self._S, precise = S, S.double()
+        self._W = polar_newton_schulz(precise).value
+        Q = self._W @ precise.mT
         self._Q = (Q + Q.mT) / 2
         self.sigma_max = _largest_eigenvalue(self._Q)
 
-    def evaluate(self, h: Function, scale: Tensor) -> tuple[Tensor, Tensor]:
+    def evaluate(self, h: Function, scale: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
         """Take h and h' of Q as Chebyshev polynomials."""
         value, slope = _of_matrix(h, self._Q, scale, self.sigma_max)
-        return value, _like(slope @ self._W, self._S)
+        return value, (factor[:, None, None] * (slope @ self._W)).to(self._S.dtype)
 
     def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
         """Take (Q^2 + ridge I)^(1/2) and its inverse from one coupled iteration (Proposition 2)."""
@@ -378,7 +359,7 @@ def second_derivative(S: Tensor, D: Tensor, h: Function, scale: Tensor) -> Tenso
     F, G = _divided_differences(h, sigma, unit, cutoff)
     core = F * (P + P.mT) / 2 + G * (P - P.mT) / 2
     derivative = U @ (core @ Vh + over_sigma.unsqueeze(-1) * (rows - P @ Vh))
-    return _like(_over(derivative, scale * largest), S)
+    return _like(derivative / (scale * largest)[..., None, None], S)
 
 
 def _divided_differences(h: Function, sigma: Tensor, scale: Tensor, cutoff: float) -> tuple[Tensor, Tensor]:
@@ -430,12 +411,15 @@ def _is_present(sigma: Tensor, cutoff: float) -> Tensor:
     return sigma > cutoff * sigma.amax(-1, keepdim=True)
 
 
-def _weights(h: Function, U: Tensor, sigma: Tensor, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+def _weights(
+    h: Function, U: Tensor, sigma: Tensor, scale: Tensor, smoothing: float, pieces: Pieces
+) -> tuple[Tensor, Tensor]:
     ridge = smoothing * sigma.amax(-1, keepdim=True)
     smoothed = _positive((sigma**2 + ridge**2).sqrt())
     unit = scale.unsqueeze(-1)
-    weight = (h.derivative(smoothed / unit) / smoothed).to(U.dtype)
-    return h.value(smoothed / unit).sum(-1), (U * weight.unsqueeze(-2)) @ U.mT
+    weight = (h.derivative(smoothed / unit) / smoothed).to(U.dtype).unsqueeze(-2)
+    M = pieces.of_groups(lambda group: (U[group] * weight[group]) @ U[group].mT)
+    return h.value(smoothed / unit).sum(-1), torch.cat(M)
 
 
 def _of_matrix(h: Function, Q: Tensor, scale: Tensor, sigma_max: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,68 @@
+"""A batch of matrices in pieces, each of which one thread works on, so that no thread waits within LAPACK.
+
+The pieces depend on the shape alone, and so do the results: not on the number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from torch import Tensor
+
+from edlrr_cli.parallel import num_workers, run_single_threaded
+
+R = TypeVar("R")
+
+# Up to this smaller side LAPACK gains nothing from a second thread (two cores, MKL); see DECISIONS.md.
+_SMALL_SIDE = 400
+# Multiplications that are worth a thread: of a group of matrices, with about 8 k^3 for a decomposition, and
+# of a block of columns in a product.
+_GROUP, _BLOCK = 2_000_000, 10_000_000
+_QUICK = 5 * _GROUP
+
+
+def is_quick(S: Tensor) -> bool:
+    """Whether a batch of shape (..., m, n) on a CPU is worth no more than one thread."""
+    k, n = sorted(S.shape[-2:])
+    return S.device.type == "cpu" and S.numel() // (k * n) * _work(k, n) < _QUICK
+
+
+def _work(k: int, n: int) -> int:
+    """Return about how many multiplications the factors of a matrix take."""
+    return k * k * (8 * k + n)
+
+
+class Pieces:
+    """The pieces of a batch of matrices of shape (b, k, n), k <= n.
+
+    On a GPU, and where there are fewer large matrices than cores, there is one, with all threads of torch.
+
+    Args:
+        S: The batch.
+    """
+
+    def __init__(self, S: Tensor) -> None:
+        b, k, n = S.shape
+        self._is_spread = S.device.type == "cpu" and not (k > _SMALL_SIDE and b < num_workers())
+        size = max(_GROUP // _work(k, n), 1) if self._is_spread else max(b, 1)
+        self._groups = [slice(first, first + size) for first in range(0, max(b, 1), size)]
+        num_blocks = max(k * k * n // _BLOCK, 1) if self._is_spread and size == 1 else 1
+        width = -(-n // num_blocks)
+        columns = [slice(first, first + width) for first in range(0, n, width)]
+        self._blocks = [(group, block) for group in self._groups for block in columns]
+        self._num_blocks = len(columns)
+
+    def of_groups(self, call: Callable[[slice], R]) -> list[R]:
+        """Return what a function returns for each group of matrices."""
+        return self._run([partial(call, group) for group in self._groups])
+
+    def of_blocks(self, call: Callable[[slice, slice], R]) -> list[list[R]]:
+        """Return what a function returns for each block of columns, by groups of matrices."""
+        found = self._run([partial(call, *block) for block in self._blocks])
+        starts = range(0, len(found), self._num_blocks)
+        return [found[start : start + self._num_blocks] for start in starts]
+
+    def _run(self, calls: list[Callable[[], R]]) -> list[R]:
+        return run_single_threaded(calls) if self._is_spread else [call() for call in calls]
