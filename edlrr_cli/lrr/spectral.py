@@ -44,7 +44,7 @@ _SMALL = 1e-3
 _MODERATE = (1e-15, 1e15)
 # Relative to singular values: those nearer to each other are taken for repeated.
 _NEAR = 1e-5
-# Up to this smaller side LAPACK gains nothing from a second thread (two cores, MKL); see DECISIONS.md.
+# Up to this smaller side LAPACK gains nothing from a second thread (two cores, MKL); see docs/decisions.md.
 _SMALL_SIDE = 400
 
 
