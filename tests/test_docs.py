@@ -9,8 +9,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean
 
 import click
+import numpy as np
 import pytest
 
 import edlrr_cli.lrr
@@ -253,6 +255,30 @@ def test_the_tables_are_those_of_the_committed_measurements(tmp_path):
     result = run(["bench", "report", *map(str, BENCHMARKS), "--into", str(copy)], ROOT)
     assert result.returncode == 0, result.stderr
     assert copy.read_text() == text
+
+
+def means_by_half(odd):
+    """Return the mean PSNR of each method and kind of damage on one half of the images of table1_priors."""
+    rows = json.loads((ROOT / "benchmarks/table1_priors.json").read_text())["rows"]
+    values: dict[str, dict[str, list[float]]] = {}
+    for row in rows:
+        if row["kind"] == "case" and int(row["image"]) % 2 == odd:
+            values.setdefault(row["method"], {}).setdefault(row["corruption"], []).append(row["psnr"])
+    return {method: np.array([fmean(column) for column in by.values()]) for method, by in values.items()}
+
+
+def test_the_tables_by_halves_of_the_images_are_those_of_the_measurement():
+    """No command writes them."""
+    (section,) = re.findall(r"^## Priors\n(.*?)^## ", PAGES["docs/benchmarks.md"], flags=re.M | re.S)
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if re.search(r"\d\.\d", line)]
+    shown = [(name, [float(cell) for cell in cells]) for name, *cells in rows]
+    halves = [means_by_half(odd=True), means_by_half(odd=False)]
+    for half in halves:
+        for _ in half:
+            name, cells = shown.pop(0)
+            assert cells == pytest.approx(half[name], abs=0.0051)
+    for half, (_, cells) in zip(halves, shown, strict=True):
+        assert cells == pytest.approx(half["taylor-gamma:auto"] - half["taylor-gamma"], abs=0.0051)
 
 
 def test_every_part_of_a_measurement_stands_once():
