@@ -15,7 +15,7 @@ from edlrr_cli.parallel import num_workers, run_single_threaded
 
 R = TypeVar("R")
 
-# Up to this smaller side LAPACK gains nothing from a second thread (two cores, MKL); see DECISIONS.md.
+# Up to this smaller side LAPACK gains nothing from a second thread (two cores, MKL); see docs/decisions.md.
 _SMALL_SIDE = 400
 # Multiplications that are worth a thread: of a group of matrices, with about 8 k^3 for a decomposition, and
 # of a block of columns in a product.

@@ -22,5 +22,5 @@ def bench() -> None:
 
     \b
     edlrr bench accuracy -o accuracy.json
-    edlrr bench report accuracy.json --into README.md
+    edlrr bench report accuracy.json --into docs/benchmarks.md
     """

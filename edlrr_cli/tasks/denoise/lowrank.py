@@ -15,7 +15,8 @@ from edlrr_cli.tasks.denoise.config import DEFAULT_REG
 from edlrr_cli.tasks.denoise.progress import Progress
 from edlrr_cli.tasks.patch_groups import Groups, find_groups
 
-# Measured: see DECISIONS.md. Finer grids, wider searches and more passes gain a few hundredths of a decibel.
+# Measured: see docs/decisions.md. Finer grids, wider searches and more passes gain a few hundredths of
+# a decibel.
 _PATCH_PX, _STRIDE_PX, _SEARCH_PX = 6, 4, 18
 _NUM_FIRST, _NUM_LATER, _NUM_LATER_COLOUR = 60, 36, 72
 # After the first pass, smooth parts of very noisy images need larger patches.

@@ -26,7 +26,7 @@ from edlrr_cli.tasks.transparency import reflected
 
 _log = logging.getLogger(__name__)
 
-# What is added to the differences of colours, which are about 0. Measured: see DECISIONS.md.
+# What is added to the differences of colours, which are about 0. Measured: see docs/decisions.md.
 _OFFSET = 0.2
 
 

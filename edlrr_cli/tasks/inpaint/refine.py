@@ -25,7 +25,7 @@ from edlrr_cli.tasks.inpaint.priors.similar_patches import lower_group_ranks
 
 _log = logging.getLogger(__name__)
 
-#: How much each prior does, by quality. Measured: see DECISIONS.md.
+#: How much each prior does, by quality. Measured: see docs/decisions.md.
 _LOCAL = {
     "draft": local_windows.Effort(num_rounds=3, num_steps=4, wide=local_windows.Size(16, 6, 10)),
     "fast": local_windows.Effort(num_rounds=4, num_steps=6, wide=local_windows.Size(20, 8, 8)),

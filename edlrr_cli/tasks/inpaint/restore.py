@@ -41,7 +41,7 @@ from edlrr_cli.tasks.memory import in_batches, most_at_once
 _NO_TIME_S = 1e-9
 
 # What quality is meant if none is said, up to so many pixels in the windows of a picture. Measured: see
-# DECISIONS.md.
+# docs/decisions.md.
 _UP_TO_PX = {"balanced": 0.5e6, "fast": 1e6}
 # A draft of more than so many pixels is made in a smaller picture, if enough is known there.
 _DRAFT_PX, _FACTORS = 1.3e6, (1, 2, 4, 8)

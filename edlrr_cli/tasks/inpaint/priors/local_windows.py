@@ -31,7 +31,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is done. Measured: see DECISIONS.md.
+    """How much is done. Measured: see docs/decisions.md.
 
     Attributes:
         num_rounds: In which tau shrinks.

@@ -11,7 +11,7 @@ from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.denoise.run import denoise_by_network
 from edlrr_cli.tasks.inpaint.priors.majorizer import Progress, errors_of
 
-# The noise that the denoiser is told of, on [0, 1], at the start and at the end. Measured: see DECISIONS.md.
+# The noise level given to the denoiser, on [0, 1], first and last. Measured: see docs/decisions.md.
 _SIGMA_START, _SIGMA_END, _NUM_ROUNDS = 0.05, 0.005, 10
 
 

@@ -13,7 +13,7 @@ from edlrr_cli.tasks.patch_groups import Groups, find_groups
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is done. Measured: see DECISIONS.md.
+    """How much is done. Measured: see docs/decisions.md.
 
     Attributes:
         patch_px: Side of the patches.
