@@ -19,9 +19,9 @@ from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import Function, factor
 from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.global_lowrank import completion as task
+from edlrr_cli.tasks.inpaint.global_lowrank.whitening import Whitening
 from edlrr_cli.tasks.inpaint.picture import Result
-from edlrr_cli.tasks.inpaint.whole import completion as task
-from edlrr_cli.tasks.inpaint.whole.emphasis import Emphasis
 
 NAME = "optimization"
 #: The methods by name; ratios refer to the last.
@@ -106,7 +106,7 @@ def _objectives(restored: Mapping[str, NDArray[Any]], config: Config) -> dict[st
     """Return the exact penalty of each image, all in the same units."""
     h = make_function(config.reg, config.gamma)
     height, width = next(iter(restored.values())).shape[:2]
-    emphasis = Emphasis(height, width, center=config.center, dtype=torch.float64, device=torch.device("cpu"))
+    emphasis = Whitening(height, width, center=config.center, dtype=torch.float64, device=torch.device("cpu"))
     emphasis.set_strength(config.whiten)
     routes = {
         name: factor(emphasis(torch.from_numpy(image).double().permute(2, 0, 1)), h, "svd")

@@ -1,1 +1,1 @@
-"""Networks that predict the noise of an image: modules and their names; know no task and no file."""
+"""Networks that predict the noise of an image: modules and their names, independent of tasks and files."""

@@ -1,4 +1,4 @@
-"""A network on whole images of any size."""
+"""Application of a network to images of any size."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch.nn import functional
 
 @torch.no_grad()
 def predict_clean(network: nn.Module, X: Tensor, sigma: Tensor) -> Tensor:
-    """Return X - f(X), the sides padded to the multiples that the network needs.
+    """Return X - f(X), padding the sides to the multiples that the network needs.
 
     Args:
-        network: In evaluation mode, with the attribute ``stride_px``.
+        network: Network in evaluation mode, with the attribute ``stride_px``.
         X: Noisy images, shape (b, 1, h, w), float32. Not modified.
         sigma: Noise levels, shape (b,), on the scale of X.
 
@@ -22,8 +22,8 @@ def predict_clean(network: nn.Module, X: Tensor, sigma: Tensor) -> Tensor:
     height, width = X.shape[-2:]
     stride = int(network.stride_px)  # type: ignore[arg-type]
     padding = (0, -width % stride, 0, -height % stride)
-    # Not by reflection: a side may be shorter than its padding.
+    # Reflection would not do, since a side may be shorter than its padding.
     padded = functional.pad(X, padding, mode="replicate") if any(padding) else X
-    # Of one channel channels_last is the same memory but other code, whose last bit depends on the size.
+    # With one channel, channels_last has the same memory but selects code whose last bit depends on the size.
     noise: Tensor = network(padded.contiguous(memory_format=torch.contiguous_format), sigma)
     return X - noise[..., :height, :width]

@@ -1,4 +1,4 @@
-"""Batch normalisation without additive constants."""
+"""Batch normalization without additive constants."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 
 class BiasFreeNorm(nn.Module):
-    """Divide each channel by its standard deviation and scale it: no mean taken off, no offset added.
+    """Divide each channel by its standard deviation and scale it, without mean or offset.
 
-    In training the deviation is that of the batch, else its running mean, as in `torch.nn.BatchNorm2d`.
+    In training the deviation is that of the batch, otherwise its running mean, as in `torch.nn.BatchNorm2d`.
 
     Args:
         num_channels: Channels of the input.
@@ -27,7 +27,7 @@ class BiasFreeNorm(nn.Module):
         self.register_buffer("variance", torch.ones(num_channels))
 
     def forward(self, X: Tensor) -> Tensor:
-        """Return the normalised channels, shape of X, (b, c, h, w)."""
+        """Return the normalized channels, shape of X, (b, c, h, w)."""
         variance = self.variance
         if self.training:
             variance = X.float().var((0, 2, 3), correction=0)

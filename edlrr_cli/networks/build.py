@@ -1,4 +1,4 @@
-"""From the name of an architecture to the network."""
+"""Construction of networks by name."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from edlrr_cli.networks.names import Size, published_size
 
 
 def build_network(arch: str, size: Size) -> nn.Module:
-    """Return a network with fresh weights, drawn from torch's global generator.
+    """Return a network with random weights from torch's global generator.
 
     Args:
         arch: One of `edlrr_cli.networks.names.ARCHS`.
-        size: Its depth and width.
+        size: Depth and width of the network.
 
     Raises:
         UsageError: Unknown architecture.

@@ -1,4 +1,4 @@
-"""DnCNN: a plain chain of convolutions that predicts the noise, with batch normalisation."""
+"""DnCNN: a sequence of convolutions with batch normalization that predicts the noise."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from edlrr_cli.networks.bias_free import BiasFreeNorm
 class DnCNN(nn.Module):
     """Predict the noise of gray images, f(X; theta); the clean image is X - f(X).
 
-    Blind: what it knows of the noise level it has learnt.
+    The network is blind: it does not use the noise level.
 
     Args:
         depth: Convolutions, 2 or more; 17 for one noise level (DnCNN-S), 20 for a range of them (DnCNN-B).
-        width: Channels between them.
-        bias_free: Leave out every additive constant; f(a X) = a f(X) for a > 0 then, so that the network
-            works at noise levels that it was not trained for.
+        width: Channels between the convolutions.
+        bias_free: Omit all additive constants. Then f(a X) = a f(X) for a > 0, so that the network works at
+            noise levels that it was not trained for.
 
     Source: Zhang et al., "Beyond a Gaussian denoiser: residual learning of deep CNN for image denoising",
         2017; ``bias_free``: Mohan et al., "Robust and interpretable blind image denoising via bias-free
@@ -44,7 +44,7 @@ class DnCNN(nn.Module):
 
         Args:
             X: Noisy images, shape (b, 1, h, w), floating, nominally in [0, 1].
-            sigma: Noise level of each, shape (b,), on the scale of X; not looked at.
+            sigma: Noise level of each image, shape (b,), on the scale of X; ignored.
 
         Returns:
             Shape and dtype of X.
@@ -54,7 +54,7 @@ class DnCNN(nn.Module):
 
 
 def conv3x3(num_in: int, num_out: int, *, bias: bool, gain: float = 1.0) -> nn.Conv2d:
-    """Return a convolution that keeps the size, zero-padded, and He's initial variance times gain^2."""
+    """Return a zero-padded convolution that keeps the size, with He initialization scaled by ``gain``."""
     conv = nn.Conv2d(num_in, num_out, 3, padding=1, bias=bias)
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
     with torch.no_grad():

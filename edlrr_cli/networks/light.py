@@ -1,4 +1,4 @@
-"""A light network for CPUs: a small U-Net on half-size sub-images, told the noise level."""
+"""A light network for CPUs: a small U-Net on half-size sub-images, conditioned on the noise level."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ _PARTS = 4  # sub-images: every second pixel of every second row
 class Light(nn.Module):
     """Predict the noise from 2 x 2 interleaved sub-images and a map of the noise level.
 
-    Most of the work is done at a quarter and an eighth of the size, where it is cheap and sees far. Without
-    additive constants: f(a X, a sigma) = a f(X, sigma) for a > 0, so no noise level is out of range.
+    Most of the computation is at a quarter and an eighth of the size, where it is cheap and the receptive
+    field is large. Without additive constants, f(a X, a sigma) = a f(X, sigma) for a > 0, so that no noise
+    level is out of range.
 
     Args:
         depth: Residual blocks before and after each change of scale, 1 or more; twice as many at the
-            coarsest.
+            coarsest scale.
         width: Channels at the finest scale, doubled at each coarser one.
 
     Source: Zhang et al., "Plug-and-play image restoration with deep denoiser prior", 2021 (DRUNet); the
         sub-images: Zhang et al., "FFDNet: toward a fast and flexible solution for CNN-based image
-        denoising", 2018. Deviations: far smaller; bias-free normalisation in the blocks, without which short
+        denoising", 2018. Deviations: far smaller; bias-free normalization in the blocks, without which short
         training stalls.
     """
 
@@ -60,15 +61,15 @@ class Light(nn.Module):
         Args:
             X: Noisy images, shape (b, 1, h, w), h and w multiples of `stride_px`, floating, nominally in
                 [0, 1].
-            sigma: Noise level of each, shape (b,), on the scale of X.
+            sigma: Noise level of each image, shape (b,), on the scale of X.
 
         Returns:
             Shape of X.
         """
         parts = functional.pixel_unshuffle(X, 2)
         level = sigma.to(parts.dtype)[:, None, None, None].expand(-1, 1, *parts.shape[2:])
-        seen = torch.cat([parts, level], dim=1).contiguous(memory_format=torch.channels_last)
-        features = self.head(seen)
+        features = torch.cat([parts, level], dim=1).contiguous(memory_format=torch.channels_last)
+        features = self.head(features)
         skipped = []
         for encoder, down in zip(self.encoders, self.down, strict=True):
             features = encoder(features)
@@ -81,7 +82,7 @@ class Light(nn.Module):
 
 
 class _Block(nn.Module):
-    """X + a correction by two convolutions."""
+    """Residual block: X plus a correction by two convolutions."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -99,6 +100,6 @@ def _blocks(count: int, channels: int) -> nn.Sequential:
 
 
 def _reach_px(depth: int) -> int:
-    """Return how far an output pixel sees."""
+    """Return the radius of the receptive field."""
     convolutions = [2 + 4 * depth] + [4 * depth] * (_NUM_SCALES - 1)  # each reaches one pixel of its scale
     return sum(count * (2 << scale) for scale, count in enumerate(convolutions)) + Light.stride_px

@@ -1,4 +1,4 @@
-"""The architectures by name, importable without torch."""
+"""Names of the architectures, importable without torch."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from edlrr_cli.lrr.names import nearest
 
 @dataclass(frozen=True)
 class Size:
-    """How large a network is.
+    """Size of a network.
 
     Attributes:
-        depth: Convolutions of 3 x 3 along the network, first and last included; of ``light``, residual blocks
-            at a scale.
-        width: Channels between them; of ``light``, at its finest scale.
+        depth: Number of 3 x 3 convolutions, including the first and the last; for ``light``, number of
+            residual blocks per scale.
+        width: Channels between the convolutions; for ``light``, at its finest scale.
     """
 
     depth: int
     width: int
 
 
-#: Architecture -> its published size; ``light``: that of this program.
+#: Architecture -> published size; for ``light``, that of this program.
 ARCHS = {
     "dncnn": Size(17, 64),
     "dncnn-b": Size(20, 64),
@@ -32,10 +32,10 @@ ARCHS = {
 
 
 def published_size(arch: str) -> Size:
-    """Return the size that an architecture has when nothing is said.
+    """Return the published, default size of an architecture.
 
     Raises:
-        UsageError: Unknown name; the message offers the nearest.
+        UsageError: Unknown name; the message suggests the nearest.
     """
     if arch not in ARCHS:
         raise UsageError(f"unknown arch {arch!r}", nearest(arch, tuple(ARCHS)))

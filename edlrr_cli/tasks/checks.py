@@ -1,4 +1,4 @@
-"""Refusals that settings share."""
+"""Validation of settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import nearest
 
-# What a setting of a type may be, NumPy's scalars included, and what it is called.
+# Declared type -> accepted types, including NumPy's scalars, and their name in messages.
 _ACCEPTED: dict[type, tuple[tuple[type, ...], str]] = {
     str: ((str,), "a string"),
     int: ((Integral,), "a whole number"),
@@ -19,11 +19,11 @@ _ACCEPTED: dict[type, tuple[tuple[type, ...], str]] = {
 
 
 NOISE_LEVEL = '"auto" or within [0, 1] (1 is white)'
-"""What a standard deviation of noise must be."""
+"""Domain of the standard deviation of noise, for messages."""
 
 
 def require(condition: bool, name: str, expected: str, value: object, remedy: str = "") -> None:
-    """Refuse a value outside its domain.
+    """Reject a value outside its domain.
 
     Raises:
         UsageError: The condition does not hold.
@@ -33,20 +33,20 @@ def require(condition: bool, name: str, expected: str, value: object, remedy: st
 
 
 def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Refuse a word that is not among the choices.
+    """Reject a value that is not among the choices.
 
     Raises:
-        UsageError: The message offers the nearest.
+        UsageError: The value is unknown; the message suggests the nearest choice.
     """
     if value not in choices:
         raise UsageError(f"unknown {name} {value!r}", nearest(value, choices))
 
 
 def require_types(settings: Any) -> None:
-    """Refuse settings of another type than their dataclass declares; None only where it is declared.
+    """Reject settings whose type differs from the declaration in their dataclass.
 
     Raises:
-        UsageError: The message names the setting and the type.
+        UsageError: A type differs; the message names the setting and the type.
     """
     hints = get_type_hints(type(settings))
     for field in fields(settings):
@@ -59,10 +59,10 @@ def require_types(settings: Any) -> None:
 
 
 def require_noise_level(name: str, value: float | None) -> None:
-    """Refuse a standard deviation outside [0, 1]; None stands for an estimate.
+    """Reject a standard deviation outside [0, 1]; None requests an estimate.
 
     Raises:
-        UsageError: The message names the scale.
+        UsageError: The value is outside; the message names the scale.
     """
     require(
         value is None or 0 <= value <= 1,

@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""Selection of the device."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _log = logging.getLogger(__name__)
 
 
 def resolve_device(name: str) -> torch.device:
-    """Return the device a name stands for.
+    """Return the device with a given name.
 
     Args:
         name: ``"auto"`` (the first CUDA device, else the CPU), ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
 
     Raises:
-        DeviceError: There is no such device here.
+        DeviceError: The device is not available.
 
     Example:
         >>> resolve_device("cpu")
@@ -31,11 +31,12 @@ def resolve_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise DeviceError(f"unknown device {name!r}", "take auto, cpu, cuda or cuda:N") from None
+        raise DeviceError(f"unknown device {name!r}", "use auto, cpu, cuda or cuda:N") from None
     if device.type not in ("cpu", "cuda"):
-        raise DeviceError(f"device {name!r} is not supported", "take auto, cpu, cuda or cuda:N")
+        raise DeviceError(f"device {name!r} is not supported", "use auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise DeviceError(
-            f"device {name!r} is not here: {torch.cuda.device_count()} CUDA devices found", "take cpu or auto"
+            f"device {name!r} is not available: {torch.cuda.device_count()} CUDA devices found",
+            "use cpu or auto",
         )
     return device

@@ -1,4 +1,4 @@
-"""Batches as large as the memory of a GPU allows."""
+"""Batch sizes limited by the memory of a GPU."""
 
 from __future__ import annotations
 
@@ -11,43 +11,45 @@ import torch
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Pixels at once: on a CPU one picture, since several are no faster.
+# Pixels per batch: on a CPU one image, since several are no faster.
 _AT_ONCE_PX = {"cpu": 0.0, "cuda": 4e6}
 
 _log = logging.getLogger(__name__)
 
 
 def most_at_once(device: torch.device, num_px: int) -> int:
-    """Return how many pictures of so many pixels are computed at once, if there is memory for them."""
+    """Return the largest batch of images of ``num_px`` pixels each, if memory suffices."""
     return max(int(_AT_ONCE_PX[device.type] // num_px), 1)
 
 
 def in_batches(call: Callable[[Sequence[T]], list[R]], items: Sequence[T], *, most: int) -> list[R]:
-    """Call on so many items at once; on half as many where the memory of the GPU is too small for them.
+    """Process items in batches; a batch that exceeds the memory of the GPU is halved.
 
     Args:
-        call: Returns one result for each item.
-        items: What it is called on.
-        most: Items at once, at least 1.
+        call: Processes a batch and returns one result for each item.
+        items: Items to process.
+        most: Maximum batch size, at least 1.
 
     Raises:
-        RuntimeError: The memory is too small for one; or see the call.
+        RuntimeError: The memory is too small for a single item, or ``call`` raised it.
     """
     done: list[R] = []
     while len(done) < len(items):
-        some = items[len(done) : len(done) + most]
+        batch = items[len(done) : len(done) + most]
         try:
-            done += call(some)
+            done += call(batch)
             continue
         except RuntimeError as error:
-            if len(some) == 1 or not is_full_gpu(error):
+            if len(batch) == 1 or not is_full_gpu(error):
                 raise
-        torch.cuda.empty_cache()  # the exception is gone, and with it what its frames held
-        most = len(some) // 2
-        _log.warning("the memory of the GPU is too small for %d pictures at once: %d", len(some), most)
+        torch.cuda.empty_cache()  # after the except block, since the exception's frames hold tensors
+        most = len(batch) // 2
+        _log.warning(
+            "GPU memory is too small for a batch of %d images; the batch size is now %d", len(batch), most
+        )
     return done
 
 
 def is_full_gpu(error: RuntimeError) -> bool:
-    """Recognise what torch raises, by allocator or by driver; on a CPU it has another name."""
+    """Whether an error of torch's allocator or driver reports that the GPU is out of memory."""
     return isinstance(error, torch.OutOfMemoryError) or "CUDA error: out of memory" in str(error)

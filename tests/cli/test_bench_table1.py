@@ -191,7 +191,7 @@ def test_ctrl_c_keeps_what_is_done(data, tmp_path):
         (["--data", "data", "--methods", "tnnr:rank"], 2, "unknown method 'tnnr:rank'"),
         (["--data", "data", "--methods", "tnnr:rank=x"], 2, "rank must be a whole number, got 'x'"),
         (["--data", "data", "--methods", "tnnr:rnak=2"], 2, "unknown parameter 'rnak'; did you mean 'rank'?"),
-        (["--data", "data", "--device", "cuda:99"], 5, "is not here"),
+        (["--data", "data", "--device", "cuda:99"], 5, "is not available"),
         (["--data", "data", "--html", "absent/a.html"], 4, "does not exist"),
     ],
 )

@@ -338,7 +338,7 @@ def test_options_that_make_no_sense(refused, run, clip, tmp_path):
     assert "did you mean 'nuclear'?" in refused(EXIT_USAGE, "bgsep", clip, *out, "--reg", "nuclea")
     assert "half the window" in refused(EXIT_USAGE, "bgsep", clip, *out, "--overlap", "600")
     line = refused(EXIT_USAGE, "bgsep", clip, *out, "--solver", "ialm", "--reg", "exact-lnn")
-    assert "take solver adam" in line
+    assert "use solver adam" in line
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
 
 

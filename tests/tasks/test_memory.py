@@ -37,7 +37,7 @@ def test_batches_are_halved_until_they_fit_and_stay_so(room, asked, caplog):
     warnings = [record.message for record in caplog.records]
     assert len(warnings) == {9: 0, 2: 1, 1: 2, 3: 1}[room]
     if warnings:
-        assert warnings[0] == "the memory of the GPU is too small for 4 pictures at once: 2"
+        assert warnings[0] == "GPU memory is too small for a batch of 4 images; the batch size is now 2"
 
 
 def test_what_does_not_fit_alone_is_told():

@@ -1,1 +1,1 @@
-"""Separating a video into background and foreground."""
+"""Separation of a video into background and foreground."""

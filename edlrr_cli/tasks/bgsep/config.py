@@ -1,4 +1,4 @@
-"""The settings of one separation: frozen, validated when made, importable without torch."""
+"""Settings of a separation: frozen, validated when created, importable without torch."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import parse_reg
 from edlrr_cli.tasks.checks import require, require_choice
 
-#: ``lrr`` is the method of this program; the others are there for comparison.
+#: ``lrr`` is the method of this program; the others are baselines.
 METHODS = ("lrr", "median", "mog2", "knn")
 SOLVERS = ("adam", "ialm")
 FITS = ("subspace", "full")
 
 _WINDOW = {"subspace": 600, "full": 100}
-# With the whole matrix that of principal component pursuit; a stronger penalty leaves fewer components, and
-# what it takes from them the refit of the subspace gives back.
+# The full matrix takes that of principal component pursuit. A stronger penalty leaves fewer components to the
+# subspace, whose refit removes the shrinkage.
 _LAM = {"subspace": 3.0, "full": 1.0}
 
 
@@ -28,24 +28,25 @@ class Config:
         method: One of `METHODS`.
         reg: The penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
         gamma: Shape of the penalty, in units of the scaled singular value; None for its default.
-        solver: ``"adam"``, or ``"ialm"``, exact but for the nuclear norm alone.
-        fit: ``"subspace"``: some frames and pixels decide how the background changes, and every pixel is
-            fitted to that; ``"full"``: all frames and pixels in one matrix, which is itself the background.
+        solver: ``"adam"``, or ``"ialm"``, which is exact but supports the nuclear norm only.
+        fit: ``"subspace"``: the temporal basis of the background is found from sampled frames and pixels, and
+            every pixel is fitted to it; ``"full"``: the low-rank matrix of all frames and pixels is the
+            background.
         lam: Weight lambda of the penalty, in units of sqrt(max(m, n)), that of principal component pursuit;
             None: 3, or 1 if ``full``.
         steps: Adam steps.
-        window: Frames that share a model of the background; None: 600, or 100 if ``full``. A thing that
-            stands still for more than half of it becomes background.
-        overlap: Frames shared by neighbouring windows, which are cross-faded; None: half of ``window``.
+        window: Number of frames with a common background model; None: 600, or 100 if ``full``. An object
+            that stands still for more than half of it becomes background.
+        overlap: Frames shared by neighboring windows, which are cross-faded; None: half of ``window``.
         threshold: Difference from the background, in gray levels of 255, beyond which a pixel is
-            foreground; None: pixel by pixel, from its own variation.
+            foreground; None: from the variation of each pixel.
         min_blob_px: Foreground areas and holes in them of fewer pixels are removed.
         shadows: Whether cast shadows count as foreground.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
-        seed: Of the choice of pixels.
+        seed: Seed of the choice of pixels.
 
     Raises:
-        UsageError: A value is outside its domain, or does not go with the others.
+        UsageError: A value is outside its domain, or conflicts with another one.
     """
 
     method: str = "lrr"
@@ -69,9 +70,7 @@ class Config:
         require_choice("fit", self.fit, FITS)
         parse_reg(self.reg)
         if self.solver == "ialm" and self.reg != "nuclear":
-            raise UsageError(
-                f"solver ialm minimises the nuclear norm, got reg {self.reg}", "take solver adam"
-            )
+            raise UsageError(f"solver ialm minimizes the nuclear norm, got reg {self.reg}", "use solver adam")
         for name in ("gamma", "lam"):
             value = getattr(self, name)
             require(value is None or (math.isfinite(value) and value > 0), name, "more than 0", value)
@@ -94,12 +93,12 @@ class Config:
 
     @property
     def num_window(self) -> int:
-        """Return the frames of a window."""
+        """Return the number of frames of a window."""
         return _WINDOW[self.fit] if self.window is None else self.window
 
     @property
     def num_overlap(self) -> int:
-        """Return the frames that neighbouring windows share."""
+        """Return the number of frames that neighboring windows share."""
         return self.num_window // 2 if self.overlap is None else self.overlap
 
     @property

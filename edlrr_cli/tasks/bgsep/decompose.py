@@ -1,6 +1,6 @@
-"""The paper's objective for videos: a low-rank background and a sparse rest.
+"""The paper's objective for videos: a low-rank background and a sparse residual.
 
-min_X  sum |V - X| + lambda R(X),   V: one row a frame, one column a pixel value
+min_X  sum |V - X| + lambda R(X),   rows of V are frames, columns are pixel values
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from edlrr_cli.lrr.regularizer import lowrank_penalty
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import Function, largest_singular_value
 
-# Adam's first step on [0, 1], and the factor by which its steps fall to the end.
+# Adam's first step size on [0, 1], and the factor by which it decays.
 _LR, _LR_DECAY = 0.03, 300.0
-# The penalty is normalised to the slope of the nuclear norm at this share of sigma_1.
+# The penalty is normalized to the slope of the nuclear norm at this fraction of sigma_1.
 _REFERENCE = 0.01
-# Room above sigma_1 of V, since that of X may come to exceed it on the way.
+# Margin above sigma_1 of V, which sigma_1 of X may exceed during the optimization.
 _HEADROOM = 1.1
-# Singular values below this share of the first, and differences below one gray level, count as none.
-_RANK_SHARE, _LEVEL = 1e-3, 1 / 255
+# Singular values below this fraction of the first, and differences below one gray level, count as zero.
+_RANK_FRACTION, _LEVEL = 1e-3, 1 / 255
 
 
 @dataclass(frozen=True, eq=False)
 class Decomposition:
-    """V = X + rest.
+    """Decomposition of V into a low-rank X and a sparse residual V - X.
 
     Attributes:
         low_rank: X, shape (m, n).
         objective: sum |V - X| + lambda R(X).
-        rank: Singular values of X above 0.1 % of the first.
-        sparsity: Share of the entries where V and X agree to one gray level.
+        rank: Number of singular values of X above 0.1 % of the first.
+        sparsity: Fraction of the entries where V and X agree to one gray level.
         iterations: Steps done.
     """
 
@@ -54,13 +54,13 @@ def decompose(
     solver: str = "adam",
     steps: int = 100,
 ) -> Decomposition:
-    """Minimise sum |V - X| + lambda R(X) over X.
+    """Minimize sum |V - X| + lambda R(X) over X.
 
-    Starts from the temporal median, the same in every frame. Penalties other than the nuclear norm are
-    scaled so that small singular values feel the same pull as from it, and large ones less.
+    Starts from the temporal median in every frame. Penalties other than the nuclear norm are scaled such that
+    they have its slope at small singular values, and a smaller one at large singular values.
 
     Args:
-        V: Shape (m, n), a frame a row, values in [0, 1], float32. Not modified.
+        V: Shape (m, n), one frame per row, values in [0, 1], float32. Not modified.
         reg: One of `edlrr_cli.lrr.names.REG_NAMES`.
         gamma: Shape of the penalty; None for its default.
         weight: lambda / sqrt(max(m, n)); 1 is principal component pursuit.
@@ -95,7 +95,7 @@ def decompose(
 
 
 def _scaled(V: Tensor, reg: str, gamma: float | None) -> tuple[Function, float]:
-    """Return the function and the unit of the singular values, which puts those of V into its range."""
+    """Return the penalty and the scale of the singular values that maps those of V into its range."""
     h = make_function(reg, gamma)
     sigma = _HEADROOM * float(largest_singular_value(V))
     return h, sigma / h.x_fit if h.x_fit is not None and sigma > 0 else 1.0
@@ -108,6 +108,6 @@ def _slope(h: Function, x: Tensor) -> float:
 def _summary(V: Tensor, X: Tensor, objective: float, iterations: int) -> Decomposition:
     wide = (X if X.shape[0] <= X.shape[1] else X.mT).double()
     sigma = torch.linalg.eigvalsh(wide @ wide.mT).clamp_min(0).sqrt()
-    rank = int((sigma > _RANK_SHARE * sigma[-1]).sum())
+    rank = int((sigma > _RANK_FRACTION * sigma[-1]).sum())
     sparsity = float(((V - X).abs() < _LEVEL).float().mean())
     return Decomposition(X, objective, rank, sparsity, iterations)

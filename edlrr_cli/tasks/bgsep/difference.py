@@ -1,4 +1,4 @@
-"""How far a frame is from its background, and from where on that is foreground."""
+"""Difference of a frame from its background, and its threshold for foreground."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-# A neighbourhood decides, not a pixel's own noise: two box filters of this width, a standard deviation of
-# 2 pixels. The blur widens what it finds, so a closer neighbourhood has to agree.
+# Against pixel noise, differences are averaged over a neighborhood: two box filters of the first width, a
+# standard deviation of 2 pixels. As the blur widens objects, the mean over a smaller one must agree.
 _WIDE_PX, _CLOSE_PX = 5, 3
-_CLOSE_SHARE = 0.7
-# Of the differences over time, this share is taken for the variation of an uncovered pixel.
+_CLOSE_FRACTION = 0.7
+# This quantile of the differences over time is the variation of an uncovered pixel.
 _QUANTILE = 0.25
-# Rows of pixels sorted together: sorting takes four times their memory.
+# Rows of pixels per batch; sorting takes four times their memory.
 _ROWS = 32
-# Foreground begins at so many gray levels, and so many times the variation above them.
+# The threshold of foreground is _FLOOR gray levels plus _FACTOR times the variation.
 _FLOOR, _FACTOR = 16.0, 3.0
 
 
 def difference(frames: Tensor, backgrounds: Tensor) -> Tensor:
-    """Return the largest difference of the channels, in gray levels of 255.
+    """Return the largest absolute difference over the channels, in gray levels of 255.
 
     Args:
         frames: Shape (b, h, w, c), values on [0, 1]. Not modified.
@@ -34,7 +34,7 @@ def difference(frames: Tensor, backgrounds: Tensor) -> Tensor:
 
 
 def blur(differences: Tensor) -> Tensor:
-    """Return the mean over a neighbourhood, of the same shape, (b, h, w)."""
+    """Return the mean over a neighborhood, of the same shape, (b, h, w)."""
     return _box(_box(differences, _WIDE_PX), _WIDE_PX)
 
 
@@ -45,7 +45,7 @@ def _box(values: Tensor, width: int) -> Tensor:
 
 
 def _means(values: Tensor, dim: int, width: int) -> Tensor:
-    """Return the means of neighbours along a dimension, by shifted sums: convolution is 8 times slower."""
+    """Return moving averages along a dimension by shifted sums; a convolution is 8 times slower."""
     length = values.shape[dim] - width + 1
     total = values.narrow(dim, 0, length).clone()
     for shift in range(1, width):
@@ -54,23 +54,23 @@ def _means(values: Tensor, dim: int, width: int) -> Tensor:
 
 
 def variation(blurred: Tensor) -> Tensor:
-    """Return how much each pixel differs from the background while nothing covers it.
+    """Return the variation: how much each pixel differs from the background while nothing covers it.
 
     Args:
-        blurred: Differences of frames spread over time, shape (k, h, w).
+        blurred: Blurred differences of frames spread over time, shape (k, h, w).
 
     Returns:
-        Shape (h, w): the lower quartile over time.
+        The lower quartile over time, shape (h, w).
     """
-    place = max(math.ceil(_QUANTILE * len(blurred)), 1)
-    return torch.cat([rows.kthvalue(place, dim=0).values for rows in torch.split(blurred, _ROWS, dim=1)])
+    k = max(math.ceil(_QUANTILE * len(blurred)), 1)
+    return torch.cat([rows.kthvalue(k, dim=0).values for rows in torch.split(blurred, _ROWS, dim=1)])
 
 
 def threshold(noise: Tensor) -> Tensor:
-    """Return where foreground begins, pixel by pixel, in gray levels of 255.
+    """Return the threshold of foreground for each pixel, in gray levels of 255.
 
     Args:
-        noise: `variation`, any shape.
+        noise: Result of `variation`, any shape.
 
     Example:
         >>> threshold(torch.tensor([0.0, 10.0]))
@@ -80,14 +80,14 @@ def threshold(noise: Tensor) -> Tensor:
 
 
 def foreground(differences: Tensor, blurred: Tensor, level: Tensor | float) -> Tensor:
-    """Return the pixels whose wide and close neighbourhood differ.
+    """Return the pixels whose differences exceed the threshold in a wide and a close neighborhood.
 
     Args:
         differences: Shape (b, h, w).
-        blurred: The same after `blur`.
-        level: From where on, broadcast.
+        blurred: Differences after `blur`.
+        level: Threshold in gray levels of 255, broadcast.
 
     Returns:
         Bool, shape (b, h, w).
     """
-    return (blurred > level) & (_box(differences, _CLOSE_PX) > _CLOSE_SHARE * level)
+    return (blurred > level) & (_box(differences, _CLOSE_PX) > _CLOSE_FRACTION * level)

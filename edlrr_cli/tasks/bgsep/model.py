@@ -1,4 +1,4 @@
-"""The background of one window, as its key frames show it."""
+"""Background models of a window, fitted to its keyframes."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from edlrr_cli.tasks.bgsep.config import Config
 from edlrr_cli.tasks.bgsep.decompose import Decomposition, decompose
 from edlrr_cli.tasks.bgsep.difference import blur, difference, threshold, variation
 from edlrr_cli.tasks.bgsep.ghosts import without_ghosts
-from edlrr_cli.tasks.bgsep.keys import Keys
+from edlrr_cli.tasks.bgsep.keyframes import Keyframes
 from edlrr_cli.tasks.bgsep.robust import l1_fit
 
-# Pixels that decide how the background changes.
+# Number of sampled pixels, from which the temporal basis of the background is found.
 _NUM_SAMPLES = 1024
-# A component of the background has at least this share of the first one; there are not more than so many.
-_MIN_SHARE, _MAX_COMPONENTS = 1e-2, 6
+# Minimum singular value of a background component relative to the first, and maximum number of components.
+_MIN_FRACTION, _MAX_COMPONENTS = 1e-2, 6
 
 
 class Model(Protocol):
-    """What is known of the background of a window.
+    """Background model of a window.
 
     Attributes:
         noise: Variation of each pixel while nothing covers it, in gray levels of 255, shape (h, w).
-        solution: Of the low-rank problem; None for a method without one.
+        solution: Solution of the low-rank problem; None for a method without one.
     """
 
     @property
@@ -43,17 +43,17 @@ class Model(Protocol):
 
         Args:
             frames: Shape (b, n), n = h * w * c, values on [0, 1].
-            first: Place of the first of them in the window.
+            first: Index of the first frame in the window.
         """
 
 
 @dataclass(frozen=True, eq=False)
 class SubspaceModel:
-    """A few images, of which every frame has its own mixture: that which fits its sampled values best.
+    """A basis of images; the background of a frame is the linear combination that fits its sampled values.
 
     Attributes:
-        images: Shape (r, n).
-        samples: Places of the sampled values, shape (s,).
+        images: Basis images, shape (r, n).
+        samples: Indices of the sampled values, shape (s,).
         noise: See `Model`.
         solution: See `Model`.
     """
@@ -64,9 +64,9 @@ class SubspaceModel:
     solution: Decomposition
 
     def backgrounds(self, frames: Tensor, first: int) -> Tensor:
-        """Mix the images."""
-        course = l1_fit(self.images[:, self.samples].mT, frames[:, self.samples].mT).mT
-        return course @ self.images
+        """Return the fitted combinations of the images."""
+        coefficients = l1_fit(self.images[:, self.samples].mT, frames[:, self.samples].mT).mT
+        return coefficients @ self.images
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,17 +82,17 @@ class FullModel:
     solution: Decomposition
 
     def backgrounds(self, frames: Tensor, first: int) -> Tensor:
-        """Look them up; a frame beyond the last has that of the last."""
+        """Return rows of the low-rank matrix; frames beyond the last get the last row."""
         last = len(self.solution.low_rank) - 1
         return self.solution.low_rank[torch.arange(first, first + len(frames)).clamp_max(last)]
 
 
 @dataclass(frozen=True, eq=False)
 class MedianModel:
-    """One image for all frames.
+    """The temporal median as the background of all frames.
 
     Attributes:
-        image: Shape (n,).
+        image: Temporal median, shape (n,).
         noise: See `Model`.
     """
 
@@ -101,67 +101,67 @@ class MedianModel:
     solution: None = None
 
     def backgrounds(self, frames: Tensor, first: int) -> Tensor:
-        """Repeat the image."""
+        """Return the image for each frame."""
         return self.image.expand_as(frames)
 
 
-def fit(keys: Keys, config: Config) -> Model:
-    """Fit the background of a window to its key frames.
+def fit(keyframes: Keyframes, config: Config) -> Model:
+    """Fit the background model of a window to its keyframes.
 
     Args:
-        keys: All frames of the window if ``config.fit`` is ``"full"``, some otherwise.
+        keyframes: All frames of the window if ``config.fit`` is ``"full"``, a subset otherwise.
         config: Settings; ``method`` is ``"lrr"`` or ``"median"``.
 
     Raises:
         NumericsError: The penalty left the range of its series.
     """
     if config.method == "median":
-        return _median(keys)
-    return _full(keys, config) if config.fit == "full" else _subspace(keys, config)
+        return _median(keyframes)
+    return _full(keyframes, config) if config.fit == "full" else _subspace(keyframes, config)
 
 
-def _median(keys: Keys) -> MedianModel:
-    image = torch.cat([keys.values(chunk).median(dim=0).values for chunk in keys.chunks()])
-    return MedianModel(image, variation(_blurred(keys, lambda places: image)))
+def _median(keyframes: Keyframes) -> MedianModel:
+    image = torch.cat([keyframes.values(chunk).median(dim=0).values for chunk in keyframes.chunks()])
+    return MedianModel(image, variation(_blurred(keyframes, lambda indices: image)))
 
 
-def _full(keys: Keys, config: Config) -> FullModel:
-    solution = _solve(keys.values(slice(None)), config)
-    return FullModel(variation(_blurred(keys, lambda places: solution.low_rank[places])), solution)
+def _full(keyframes: Keyframes, config: Config) -> FullModel:
+    solution = _solve(keyframes.values(slice(None)), config)
+    return FullModel(variation(_blurred(keyframes, lambda indices: solution.low_rank[indices])), solution)
 
 
-def _subspace(keys: Keys, config: Config) -> SubspaceModel:
-    """Find the course of the background in time on some pixels, then the part of every pixel in it.
+def _subspace(keyframes: Keyframes, config: Config) -> SubspaceModel:
+    """Find the temporal basis of the background from sampled pixels, then fit every pixel to it.
 
-    A course of several components could follow a thing that comes or goes. So the first of them alone tells
-    foreground and ghosts, and the others are found where there is none.
+    Several components could model an object that comes or goes. So foreground and ghosts are detected with
+    the first component only, and the others are found without the foreground.
     """
-    samples = _samples(keys, config.seed)
-    solution = _solve(keys.values(samples), config)
-    course = _course(solution.low_rank)
-    steady = course[:, :1]
-    images = torch.cat([l1_fit(steady, keys.values(chunk)) for chunk in keys.chunks()], dim=1)
-    noise, masks = _foreground(keys, steady, images)
-    cleared = without_ghosts(images, steady, keys, masks)
+    samples = _samples(keyframes, config.seed)
+    solution = _solve(keyframes.values(samples), config)
+    basis = _temporal_basis(solution.low_rank)
+    steady = basis[:, :1]
+    images = torch.cat([l1_fit(steady, keyframes.values(chunk)) for chunk in keyframes.chunks()], dim=1)
+    noise, masks = _foreground(keyframes, steady, images)
+    cleared = without_ghosts(images, steady, keyframes, masks)
     if cleared is not images:
         images = cleared
-        noise, masks = _foreground(keys, steady, images)
-    if course.shape[1] > 1:
-        covered = masks.flatten(1).repeat_interleave(keys.num_channels, dim=1)
+        noise, masks = _foreground(keyframes, steady, images)
+    if basis.shape[1] > 1:
+        covered = masks.flatten(1).repeat_interleave(keyframes.num_channels, dim=1)
 
-        def seen(places: Tensor | slice) -> Tensor:
-            return torch.where(covered[:, places], steady @ images[:, places], keys.values(places))
+        def seen(indices: Tensor | slice) -> Tensor:
+            return torch.where(covered[:, indices], steady @ images[:, indices], keyframes.values(indices))
 
         solution = _solve(seen(samples), config)
-        course = _course(solution.low_rank)
-        images = torch.cat([l1_fit(course, seen(chunk)) for chunk in keys.chunks()], dim=1)
-        noise, masks = _foreground(keys, course, images)
+        basis = _temporal_basis(solution.low_rank)
+        images = torch.cat([l1_fit(basis, seen(chunk)) for chunk in keyframes.chunks()], dim=1)
+        noise, masks = _foreground(keyframes, basis, images)
     return SubspaceModel(images, samples, noise, solution)
 
 
-def _foreground(keys: Keys, course: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the variation, shape (h, w), and the foreground of the key frames, shape (k, h, w)."""
-    blurred = _blurred(keys, lambda places: course[places] @ images)
+def _foreground(keyframes: Keyframes, basis: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the variation, shape (h, w), and the foreground of the keyframes, shape (k, h, w)."""
+    blurred = _blurred(keyframes, lambda indices: basis[indices] @ images)
     noise = variation(blurred)
     return noise, blurred > threshold(noise)
 
@@ -177,31 +177,31 @@ def _solve(V: Tensor, config: Config) -> Decomposition:
     )
 
 
-def _samples(keys: Keys, seed: int) -> Tensor:
-    """Draw pixels, and return the places of all their values."""
-    height, width = keys.size_px
+def _samples(keyframes: Keyframes, seed: int) -> Tensor:
+    """Draw pixels and return the indices of the values of all their channels."""
+    height, width = keyframes.size_px
     drawn = torch.randperm(height * width, generator=torch.Generator().manual_seed(seed))[:_NUM_SAMPLES]
-    channels = torch.arange(keys.num_channels)
-    return (drawn[:, None] * keys.num_channels + channels).flatten().to(keys.pixels.device)
+    channels = torch.arange(keyframes.num_channels)
+    return (drawn[:, None] * keyframes.num_channels + channels).flatten().to(keyframes.pixels.device)
 
 
-def _course(X: Tensor) -> Tensor:
-    """Return the left singular vectors of the components, shape (k, r), with a mean square of 1."""
+def _temporal_basis(X: Tensor) -> Tensor:
+    """Return the left singular vectors of the components of X, shape (k, r), with a mean square of 1."""
     squares, U = torch.linalg.eigh(X.double() @ X.double().mT)
     sigma, U = squares.clamp_min(0).sqrt().flip(0), U.flip(1)
-    rank = max(int((sigma > _MIN_SHARE * sigma[0]).sum()), 1)
-    course: Tensor = (U[:, : min(rank, _MAX_COMPONENTS)] * len(X) ** 0.5).to(X.dtype)
-    return course
+    rank = max(int((sigma > _MIN_FRACTION * sigma[0]).sum()), 1)
+    basis: Tensor = (U[:, : min(rank, _MAX_COMPONENTS)] * len(X) ** 0.5).to(X.dtype)
+    return basis
 
 
-def _blurred(keys: Keys, background: Callable[[slice], Tensor]) -> Tensor:
-    """Return the blurred differences of all key frames, shape (k, h, w)."""
-    shape = (*keys.size_px, keys.num_channels)
+def _blurred(keyframes: Keyframes, background: Callable[[slice], Tensor]) -> Tensor:
+    """Return the blurred differences of all keyframes from their background, shape (k, h, w)."""
+    shape = (*keyframes.size_px, keyframes.num_channels)
     return torch.cat(
         [
             blur(
-                difference(frames.view(-1, *shape), background(places).expand_as(frames).reshape(-1, *shape))
+                difference(frames.view(-1, *shape), background(indices).expand_as(frames).reshape(-1, *shape))
             )
-            for places, frames in keys.batches()
+            for indices, frames in keyframes.batches()
         ]
     )

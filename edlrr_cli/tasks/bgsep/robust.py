@@ -1,27 +1,27 @@
-"""Many least-absolute-deviations fits at once, of few coefficients each."""
+"""Batched least-absolute-deviations fits with few coefficients each."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-# To within 0.02 % of the minimum; fits of noisy videos differ by a hundredth of a gray level from then on.
+# Reaches the minimum to 0.02 %; more iterations change fits of noisy videos by a hundredth of a gray level.
 _ITERATIONS = 8
-# Below one gray level of 255 a difference is rounding, and its weight stays bounded.
+# A difference below one gray level of 255 is rounding; this bounds its weight.
 _LEVEL = 1 / 255
 _RIDGE = 1e-6
 
 
 def l1_fit(A: Tensor, V: Tensor, *, where: Tensor | None = None) -> Tensor:
-    """Minimise sum_i where_ij |V_ij - (A C)_ij| over C, column by column.
+    """Minimize sum_i where_ij |V_ij - (A C)_ij| over C, column by column.
 
-    Iteratively reweighted least squares, started from the unweighted one. Each iteration lowers the sum of
-    Huber's function, which agrees with |x| beyond a gray level.
+    Iteratively reweighted least squares, started from the unweighted fit. Each iteration lowers the sum of
+    Huber's function, which equals |x| up to a constant beyond one gray level.
 
     Args:
         A: Shape (m, r), r small.
         V: Shape (m, n), values on [0, 1].
-        where: Shape (m, n), weights, 0 or more; None: 1.
+        where: Non-negative weights, shape (m, n); None: 1.
 
     Returns:
         C, shape (r, n); 0 where all weights are 0.
@@ -42,7 +42,7 @@ def l1_fit(A: Tensor, V: Tensor, *, where: Tensor | None = None) -> Tensor:
 
 
 def _weighted(A: Tensor, pairs: Tensor, V: Tensor, weights: Tensor) -> Tensor:
-    """Solve the normal equations (A^T W_j A) c_j = A^T W_j v_j of every column j."""
+    """Solve the normal equations (A^T W_j A) c_j = A^T W_j v_j for every column j."""
     rank = A.shape[1]
     normal = (pairs.mT @ weights).view(rank, rank, -1)
     ridge = _RIDGE * normal.diagonal().sum(-1).clamp_min(_RIDGE)
@@ -51,10 +51,10 @@ def _weighted(A: Tensor, pairs: Tensor, V: Tensor, weights: Tensor) -> Tensor:
 
 
 def _solve(N: Tensor, b: Tensor) -> Tensor:
-    """Solve N_j c_j = b_j by elimination, vectorised over j: LAPACK takes one small system at a time.
+    """Solve N_j c_j = b_j by elimination, vectorized over j; LAPACK solves one small system at a time.
 
     Args:
-        N: Shape (r, r, n), positive definite each.
+        N: Positive definite matrices, shape (r, r, n).
         b: Shape (r, n).
     """
     rank = len(b)

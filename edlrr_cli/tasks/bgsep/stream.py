@@ -1,4 +1,4 @@
-"""A video of any length, split frame by frame in memory that does not depend on the length."""
+"""Separation of a video frame by frame, in memory that is independent of its length."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edlrr_cli.baselines.subtractors import Subtractor
 from edlrr_cli.errors import InputError
 from edlrr_cli.tasks.bgsep.config import Config
 from edlrr_cli.tasks.bgsep.difference import blur, difference, foreground, threshold
-from edlrr_cli.tasks.bgsep.keys import Keys
+from edlrr_cli.tasks.bgsep.keyframes import Keyframes
 from edlrr_cli.tasks.bgsep.mask import cast_shadow, clean
 from edlrr_cli.tasks.bgsep.model import Model, fit
 from edlrr_cli.tasks.bgsep.windows import Window, windows
@@ -26,12 +26,12 @@ from edlrr_cli.tasks.device import resolve_device
 
 Pixels = NDArray[np.unsignedinteger[Any]]
 
-# Key frames of a window, if not all its frames are; and frames that are split together.
+# Keyframes of a window unless all its frames are used, and frames per batch.
 _NUM_KEYS, _BATCH = 60, 8
 
 
-class Picture(Protocol):
-    """A frame: its pixels, shape (h, w, c), c = 1 or 3, uint8 or uint16."""
+class Frame(Protocol):
+    """A frame with pixels of shape (h, w, c), c = 1 or 3, uint8 or uint16."""
 
     @property
     def pixels(self) -> Pixels:
@@ -39,7 +39,7 @@ class Picture(Protocol):
 
 
 class Info(Protocol):
-    """What is known of a video before its frames are read; see `edlrr_cli.media.video.VideoInfo`."""
+    """Properties of a video known before its frames are read; see `edlrr_cli.media.video.VideoInfo`."""
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -47,11 +47,11 @@ class Info(Protocol):
 
     @property
     def peak(self) -> int:
-        """Return the largest value of a pixel."""
+        """Return the largest possible value of a pixel."""
 
     @property
     def num_frames(self) -> int:
-        """Return the number of frames, which may be a few too many."""
+        """Return the number of frames, an estimate that may be slightly too large."""
 
 
 class Source(Protocol):
@@ -59,23 +59,23 @@ class Source(Protocol):
 
     @property
     def info(self) -> Info:
-        """Return what is known beforehand."""
+        """Return the properties of the video."""
 
-    def frames(self, *, start: int = 0, every: int = 1) -> Iterator[Picture]:
+    def frames(self, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
         """Yield the frames start, start + every, and so on."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One frame, split.
+    """A frame and its separation.
 
     Attributes:
-        index: Of the frame.
-        frame: As the source gave it.
-        background: Pixels like those of the frame.
+        index: Index of the frame.
+        frame: The frame from the source.
+        background: Background, shape and dtype of the frame's pixels.
         mask: Shape (h, w), True = foreground.
-        difference: From the background, blurred, in gray levels of 255, shape (h, w); None for methods
-            that have no such thing.
+        difference: Blurred difference from the background, in gray levels of 255, shape (h, w); None for
+            methods without one.
     """
 
     index: int
@@ -87,17 +87,17 @@ class Split:
 
 @dataclass(frozen=True)
 class WindowNote:
-    """What is to be said of a window's model.
+    """Statistics of a window's model.
 
     Attributes:
-        start: Its first frame.
-        stop: The frame behind its last one.
-        num_keys: Frames that decided.
-        rank: Of the low-rank solution; None for methods without one, as below.
-        sparsity: Share of the values that the solution meets to one gray level.
+        start: Index of the first frame.
+        stop: Index after the last frame.
+        num_keys: Number of keyframes.
+        rank: Rank of the low-rank solution; None for methods without one, as are the next two.
+        sparsity: Fraction of the values that the solution fits to one gray level.
         objective: sum |V - X| + lambda R(X).
         noise: Median over the pixels of their variation, in gray levels of 255.
-        seconds: Spent on the fit.
+        seconds: Duration of the fit.
     """
 
     start: int
@@ -111,20 +111,20 @@ class WindowNote:
 
 
 class Separation:
-    """Splits the frames of a video one after another.
+    """Separates the frames of a video one after another.
 
     Args:
         source: The video.
         config: Settings.
-        start: First frame that is wanted; the outcome does not depend on it.
+        start: First frame to yield; the results do not depend on it.
 
     Attributes:
-        notes: Of the windows fitted so far.
-        device: Where it runs.
+        notes: Statistics of the windows fitted so far.
+        device: Device of the computation.
 
     Raises:
-        InputError: Fewer than two frames.
-        DeviceError: There is no such device here.
+        InputError: The video has fewer than two frames.
+        DeviceError: The device is not available.
         UsageError: The method needs a library that is not installed.
     """
 
@@ -136,18 +136,18 @@ class Separation:
             raise InputError("the video has a single frame, and nothing moves in it", "give a longer one")
 
     def __iter__(self) -> Iterator[Split]:
-        """Yield the frames in their order.
+        """Yield the separated frames in order.
 
         Raises:
-            InputError: As the source; a frame cannot be read.
+            InputError: The source cannot read a frame.
             NumericsError: The penalty left the range of its series.
         """
         if self._config.method in ("mog2", "knn"):
             return self._subtracted()
-        return self._modelled()
+        return self._modeled()
 
     def _subtracted(self) -> Iterator[Split]:
-        """Run a method that learns from frame to frame: from the first one, whatever is wanted."""
+        """Run a method that learns from frame to frame, and hence always from the first frame."""
         subtractor = Subtractor(self._config.method, shadows=self._config.shadows)
         for index, frame in enumerate(self._source.frames()):
             background, mask = subtractor.apply(frame.pixels)
@@ -155,7 +155,7 @@ class Separation:
                 cleaned = clean(mask, min_blob_px=self._config.min_blob_px)
                 yield Split(index, frame, background, cleaned, None)
 
-    def _modelled(self) -> Iterator[Split]:
+    def _modeled(self) -> Iterator[Split]:
         plan = self._plan()
         models = self._models(plan)
         alive: list[tuple[Window, Model]] = []
@@ -170,7 +170,7 @@ class Separation:
             index += len(batch)
 
     def _plan(self) -> list[Window]:
-        """Return the windows from the first that matters; the last one stands for frames beyond all."""
+        """Return the windows from the first needed; the last one also serves frames beyond the end."""
         config = self._config
         plan = windows(self._source.info.num_frames, size=config.num_window, overlap=config.num_overlap)
         return [window for window in plan if window.stop > self._start] or plan[-1:]
@@ -181,26 +181,26 @@ class Separation:
         every = 1 if self._config.fit == "full" else math.ceil(size / _NUM_KEYS)
         first = -(-plan[0].start // every) * every
         frames = self._source.frames(start=first, every=every)
-        keys: dict[int, Tensor] = {}
+        keyframes: dict[int, Tensor] = {}
         for window in plan:
-            wanted = range(max(keys, default=first - every) + every, window.stop, every)
+            wanted = range(max(keyframes, default=first - every) + every, window.stop, every)
             for index, frame in zip(wanted, frames, strict=False):
                 pixels = np.ascontiguousarray(frame.pixels).reshape(-1)
-                keys[index] = torch.from_numpy(pixels).to(self.device)
-            keys = {index: pixels for index, pixels in keys.items() if index >= window.start}
-            if not keys:  # the file has fewer frames than it says
+                keyframes[index] = torch.from_numpy(pixels).to(self.device)
+            keyframes = {index: pixels for index, pixels in keyframes.items() if index >= window.start}
+            if not keyframes:  # the file has fewer frames than it declares
                 return
-            yield window, self._fitted(window, list(keys.values()))
+            yield window, self._fitted(window, list(keyframes.values()))
 
-    def _fitted(self, window: Window, keys: list[Tensor]) -> Model:
+    def _fitted(self, window: Window, keyframes: list[Tensor]) -> Model:
         info, started = self._source.info, time.perf_counter()
-        model = fit(Keys(torch.stack(keys), info.peak, info.size_px), self._config)
+        model = fit(Keyframes(torch.stack(keyframes), info.peak, info.size_px), self._config)
         solution = model.solution
         self.notes.append(
             WindowNote(
                 start=window.start,
                 stop=window.stop,
-                num_keys=len(keys),
+                num_keys=len(keyframes),
                 rank=None if solution is None else solution.rank,
                 sparsity=None if solution is None else solution.sparsity,
                 objective=None if solution is None else solution.objective,
@@ -224,20 +224,20 @@ class Separation:
             masks &= ~cast_shadow(frames, backgrounds)
         whole = (backgrounds * peak).round().cpu().numpy().astype(pixels.dtype)
         found, off = masks.cpu().numpy(), blurred.cpu().numpy()
-        for place, frame in enumerate(batch):
-            mask = clean(found[place], min_blob_px=self._config.min_blob_px)
-            yield Split(index + place, frame, whole[place], mask, off[place])
+        for offset, frame in enumerate(batch):
+            mask = clean(found[offset], min_blob_px=self._config.min_blob_px)
+            yield Split(index + offset, frame, whole[offset], mask, off[offset])
 
 
 def _faded(frames: Tensor, index: int, alive: list[tuple[Window, Model]]) -> tuple[Tensor, Tensor]:
-    """Return the backgrounds, shape (b, n), and the variation, shape (b, h, w), of all windows together."""
-    places = range(index, index + len(frames))
-    shares = torch.tensor([[float(window.weight(place)) for place in places] for window, _ in alive])
-    shares[-1, shares.sum(0) == 0] = 1.0
-    shares = (shares / shares.sum(0)).to(frames.device)
+    """Return backgrounds, shape (b, n), and variation, shape (b, h, w), cross-faded between windows."""
+    indices = range(index, index + len(frames))
+    weights = torch.tensor([[float(window.weight(frame)) for frame in indices] for window, _ in alive])
+    weights[-1, weights.sum(0) == 0] = 1.0
+    weights = (weights / weights.sum(0)).to(frames.device)
     backgrounds, noise = torch.zeros_like(frames), torch.zeros((), device=frames.device)
-    for share, (window, model) in zip(shares, alive, strict=True):
-        if bool((share > 0).any()):
-            backgrounds += share[:, None] * model.backgrounds(frames, index - window.start)
-            noise = noise + share[:, None, None] * model.noise
+    for weight, (window, model) in zip(weights, alive, strict=True):
+        if bool((weight > 0).any()):
+            backgrounds += weight[:, None] * model.backgrounds(frames, index - window.start)
+            noise = noise + weight[:, None, None] * model.noise
     return backgrounds, noise

@@ -1,4 +1,4 @@
-"""Windows of a video that share a background model, and how a frame belongs to several of them."""
+"""Windows of a video with one background model each, and the weights of a frame's windows."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Window:
     num_frames: int
 
     def weight(self, frame: int) -> int:
-        """Return how much this window has to say about a frame: its distance from the window's borders.
+        """Return the weight of this window for a frame: its distance from the window's borders.
 
-        The borders of the video are none, so that neighbouring windows fade into one another.
+        The ends of the video do not count as borders. So neighboring windows are cross-faded.
 
         Example:
             >>> [Window(0, 6, 9).weight(frame) for frame in range(9)]
@@ -29,7 +29,7 @@ class Window:
 
 
 def windows(num_frames: int, *, size: int, overlap: int) -> list[Window]:
-    """Cover a video with windows of one size, evenly spread, that share ``overlap`` frames at least.
+    """Cover a video with evenly spaced windows of one size, which overlap by at least ``overlap`` frames.
 
     Example:
         >>> [(window.start, window.stop) for window in windows(10, size=6, overlap=3)]

@@ -1,4 +1,4 @@
-"""The settings of one denoising: frozen, validated when made, importable without torch."""
+"""Settings of a denoising: frozen, validated when created, importable without torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import parse_reg
 from edlrr_cli.tasks.checks import require, require_choice, require_noise_level, require_types
 
-#: ``network`` and ``lrr`` are of this program; the others are there for comparison.
+#: ``network`` and ``lrr`` are the methods of this program; the others are baselines.
 METHODS = ("network", "lrr", *DENOISERS)
 #: Penalty of the method ``lrr``.
 DEFAULT_REG = "schatten-0.1"
@@ -23,13 +23,13 @@ class Config:
     Attributes:
         method: One of `METHODS`.
         sigma: Standard deviation of the noise; None: estimated.
-        strength: Factor of the noise level that the method is told; 0 leaves the picture as it is.
+        strength: Factor applied to the noise level that the method assumes; 0 leaves the image unchanged.
         reg: Penalty of the method ``lrr``, one of `edlrr_cli.lrr.names.REG_NAMES`; None for `DEFAULT_REG`.
-        gamma: Its shape; None for its default.
-        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``; of ``network`` and ``lrr``.
+        gamma: Shape of the penalty; None for its default.
+        device: Device of ``network`` and ``lrr``: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
 
     Raises:
-        UsageError: A value is outside its domain, or is of another method.
+        UsageError: A value is outside its domain, or belongs to another method.
     """
 
     method: str = "network"

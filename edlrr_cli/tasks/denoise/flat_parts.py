@@ -1,4 +1,4 @@
-"""Flat parts of an image, which say nothing about the noise of the rest: bars, cut-outs, clipped skies."""
+"""Detection of flat parts of an image, such as bars, cut-outs and clipped skies, which carry no noise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Bools = NDArray[np.bool_]
 
 
 def flat_neighborhoods(channel: NDArray[Any]) -> Bools:
-    """Return where all 3 x 3 pixels around a pixel are equal, shape (h, w); False along the sides.
+    """Return the pixels whose 3 x 3 neighborhood is constant, shape (h, w); False along the sides.
 
     Noise of one level of 255 leaves one such neighborhood in 5000, noise of half a level one in 30.
     """
@@ -23,10 +23,10 @@ def flat_neighborhoods(channel: NDArray[Any]) -> Bools:
 
 
 def constant_squares(flat: Bools, side_px: int) -> Bools:
-    """Return the union of all squares of equal pixels, shape (h, w).
+    """Return the union of all constant squares, shape (h, w).
 
     Args:
-        flat: As `flat_neighborhoods` returns it.
+        flat: Result of `flat_neighborhoods`, shape (h, w).
         side_px: Side of the squares.
     """
     from scipy.ndimage import maximum_filter, minimum_filter

@@ -15,19 +15,19 @@ from edlrr_cli.tasks.denoise.config import DEFAULT_REG
 from edlrr_cli.tasks.denoise.progress import Progress
 from edlrr_cli.tasks.patch_groups import Groups, find_groups
 
-# Measured: see docs/decisions.md. Finer grids, wider searches and more passes gain a few hundredths of
-# a decibel.
+# Measured: see docs/decisions.md. Finer grids, wider searches and more passes gain a few hundredths of a dB.
 _PATCH_PX, _STRIDE_PX, _SEARCH_PX = 6, 4, 18
-_NUM_FIRST, _NUM_LATER, _NUM_LATER_COLOUR = 60, 36, 72
+_NUM_FIRST, _NUM_LATER, _NUM_LATER_COLOR = 60, 36, 72
 # After the first pass, smooth parts of very noisy images need larger patches.
 _LARGE_PATCH_PX, _LARGE_FROM = 8, 40 / 255
 _NUM_PASSES = 3
-# Singular values below this share of the largest of noise alone vanish in the first pass; half of those is
-# kept, in the others, whose square in the estimate is this share of the mean one of noise.
-_EDGE_SHARE, _NOISE_SHARE = 0.95, 0.9
+# In the first pass, singular values below the first fraction of the largest of pure noise vanish. In the
+# others, a singular value is halved if its square in the estimate is the second fraction of the mean square
+# of those of noise.
+_EDGE_FRACTION, _NOISE_FRACTION = 0.95, 0.9
 _NUM_REWEIGHTED = 8
 _GRID = 2000
-# Groups decomposed at once.
+# Groups per batch of decompositions.
 _CHUNK = 1024
 _TINY = 1e-30
 _CUTOFF = 1e-6
@@ -45,26 +45,26 @@ def denoise_lowrank(
 
         min over X of |X - Y|^2 / 2 + lambda t^2 R(X / t),   R(S) = sum_i h(sigma_i(S)),
 
-    for every group Y of the noisy image; t is the largest singular value of as much noise. Groups overlap,
-    and each pixel becomes the weighted mean of what they make of it. The first pass solves this for patches
-    that are alike in the noisy image, less their mean patch. The others take patches alike in the estimate,
-    less their mean level, put a quadratic majorizer at the estimate in the place of R, see `_reweighted`, and
-    solve for the noisy image again.
+    for every group Y of the noisy image; t is the largest singular value of noise of that level. Groups
+    overlap, and each pixel is the weighted mean of its estimates. The first pass solves this for patches that
+    are similar in the noisy image, minus their mean patch. The others take patches that are similar in the
+    estimate, minus their mean level, replace R by a quadratic majorizer at the estimate, see `_reweighted`,
+    and solve for the noisy image again.
 
     Args:
-        image: Noisy, shape (c, h, w), floating; all channels of a patch are one column. Not modified.
+        image: Noisy image, shape (c, h, w), floating; all channels of a patch form one column. Not modified.
         sigma: Standard deviation of the noise, on the scale of the image, more than 0.
         reg: Penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
-        gamma: Its shape, in units of t; None for its default.
+        gamma: Shape of the penalty, in units of t; None for its default.
         progress: Called after each pass.
 
     Returns:
         Shape and dtype of the image, not clipped.
 
     Source: the first pass: Gu et al., "Weighted nuclear norm minimization and its applications to low level
-        vision", 2017, for any h. That a second one, with an estimate to lean on, filters the noisy image
-        anew is of Dabov et al. 2007. The majorizers: Mohan, Fazel, "Iterative reweighted algorithms for
-        matrix rank minimization", 2012; the mean of both sides is ours.
+        vision", 2017, for any h. A second pass that filters the noisy image again, guided by the estimate:
+        Dabov et al. 2007. The majorizers: Mohan, Fazel, "Iterative reweighted algorithms for matrix rank
+        minimization", 2012; the mean of both sides is ours.
     """
     h = make_function(reg, gamma)
     noisy = image.permute(1, 2, 0).contiguous()
@@ -78,19 +78,19 @@ def denoise_lowrank(
 
 
 def _pass(image: Tensor, estimate: Tensor, sigma: float, h: Function, number: int) -> Tensor:
-    """Return the next estimate (h, w, c); the one given tells what patches are alike, and what to lean on."""
-    total, weight = torch.zeros_like(image), torch.zeros_like(image[..., :1])
+    """Return the next estimate (h, w, c); the given one is used for matching and for the majorizer."""
+    total, weight_sum = torch.zeros_like(image), torch.zeros_like(image[..., :1])
     num_channels = image.shape[2]
     patch_px = _LARGE_PATCH_PX if number and sigma > _LARGE_FROM else _PATCH_PX
     patch_px = min(patch_px, *image.shape[:2])
-    num_later = _NUM_LATER if num_channels == 1 else _NUM_LATER_COLOUR
+    num_later = _NUM_LATER if num_channels == 1 else _NUM_LATER_COLOR
     found = find_groups(
         estimate.permute(2, 0, 1).contiguous(),
         patch_px=patch_px,
         stride_px=min(_STRIDE_PX, patch_px),
         search_px=_SEARCH_PX,
         num_similar=num_later if number else _NUM_FIRST,
-        # Every second grid lies between the patches of the others.
+        # Odd grids are shifted by half a stride.
         first_px=number % 2 * min(_STRIDE_PX, patch_px) // 2,
     )
 
@@ -98,19 +98,19 @@ def _pass(image: Tensor, estimate: Tensor, sigma: float, h: Function, number: in
         Y = groups.gather(image).mT
         if number == 0:
             offset = Y.mean(2, keepdim=True)
-            X, trust = _shrunk(Y - offset, sigma, h)
+            X, weights = _shrunk(Y - offset, sigma, h)
         else:
             S, offset = groups.gather(estimate).mT, _levels(Y, num_channels)
-            X, trust = _reweighted(Y - offset, S - _levels(S, num_channels), sigma, h)
-        return (X + offset).mT, trust
+            X, weights = _reweighted(Y - offset, S - _levels(S, num_channels), sigma, h)
+        return (X + offset).mT, weights
 
     chunks = (chunk for part in found for chunk in part.chunks(_CHUNK))
-    num_workers_here = num_workers() if image.device.type == "cpu" else 1
-    while some := list(islice(chunks, num_workers_here)):
-        results = run_single_threaded([partial(filtered, groups) for groups in some])
-        for groups, (matrices, trust) in zip(some, results, strict=True):
-            groups.add_to(total, weight, matrices, trust)
-    return total / weight
+    num_parallel = num_workers() if image.device.type == "cpu" else 1
+    while batch := list(islice(chunks, num_parallel)):
+        results = run_single_threaded([partial(filtered, groups) for groups in batch])
+        for groups, (matrices, weights) in zip(batch, results, strict=True):
+            groups.add_to(total, weight_sum, matrices, weights)
+    return total / weight_sum
 
 
 def _levels(matrices: Tensor, num_channels: int) -> Tensor:
@@ -120,7 +120,7 @@ def _levels(matrices: Tensor, num_channels: int) -> Tensor:
 
 
 def _shrunk(noisy: Tensor, sigma: float, h: Function) -> tuple[Tensor, Tensor]:
-    """Return argmin_X |X - Y|^2 / 2 + lambda t^2 R(X / t), and how far to trust each matrix.
+    """Return argmin_X |X - Y|^2 / 2 + lambda t^2 R(X / t), and a weight for each matrix.
 
     Args:
         noisy: Y, shape (g, m, k).
@@ -128,7 +128,7 @@ def _shrunk(noisy: Tensor, sigma: float, h: Function) -> tuple[Tensor, Tensor]:
         h: The penalty.
 
     Returns:
-        Shape (g, m, k), and (g,): the less, the more noise has remained.
+        Shape (g, m, k), and weights (g,), which decrease with the remaining noise.
     """
     Y = _wide(noisy)
     edge = _edge(Y, sigma)
@@ -137,19 +137,18 @@ def _shrunk(noisy: Tensor, sigma: float, h: Function) -> tuple[Tensor, Tensor]:
     kept = edge * shrunk_values(singular / edge, h)
     factors = (kept / singular.clamp_min(_TINY)).to(Y.dtype)
     X = (U * factors[:, None, :]) @ (U.mT @ Y)
-    trust = 1 / (1 + factors.square().sum(1))
-    return _like(X, noisy), trust
+    return _like(X, noisy), 1 / (1 + factors.square().sum(1))
 
 
 def _reweighted(noisy: Tensor, estimate: Tensor, sigma: float, h: Function) -> tuple[Tensor, Tensor]:
-    """Return argmin_X |X - Y|^2 / 2 + lambda t^2 q(X / t), q a quadratic above R that meets it at S.
+    """Return argmin_X |X - Y|^2 / 2 + lambda t^2 q(X / t), with a quadratic majorizer q of R at S.
 
-    With S = U diag(s) V^T, both tr(M S S^T) and tr(S^T S N), M and N of eigenvalues w_i = h'(s_i) / s_i, give
-    majorizers, of the rows and of the columns; their mean has both subspaces to filter by. The minimum is
+    With S = U diag(s) V^T, tr(M S S^T) and tr(S^T S N), M and N with eigenvalues w_i = h'(s_i) / s_i, give
+    majorizers on the rows and on the columns; their mean filters in both subspaces. The minimum is
 
         X_ij = Y_ij / (1 + lambda (w_i + w_j) / 2)   in the bases U and V,
 
-    and 0 outside of them; for h = log(x) it is Wiener's filter.
+    and 0 outside them; for h = log(x) it is the Wiener filter.
 
     Args:
         noisy: Y, shape (g, m, k).
@@ -158,42 +157,41 @@ def _reweighted(noisy: Tensor, estimate: Tensor, sigma: float, h: Function) -> t
         h: The penalty.
 
     Returns:
-        As `_shrunk`.
+        Shapes (g, m, k) and (g,), as `_shrunk` returns them.
     """
     Y, S = _wide(noisy), _wide(estimate)
     edge = _edge(Y, sigma)
     U, singular = _left(S)
-    # What is left out here lies below the precision of pixels. The rest must stay orthogonal to what is a
-    # million times as large, so in float64.
+    # Components left out here are below the precision of pixels. The others must be orthogonal to components
+    # a million times as large, which takes float64.
     inverse = torch.where(singular > _CUTOFF * singular[:, -1:], 1 / singular, 0)
     U, V = U.to(S.dtype), (S.double().mT @ (U * inverse[:, None, :])).to(S.dtype)
-    half = sigma * (_NOISE_SHARE * sum(Y.shape[1:]) / 2) ** 0.5
-    # A penalty that is flat already at the noise leaves all above its bend, and nothing below.
-    unit = _weights(singular.new_tensor(half / edge), h).clamp_min(_TINY)
-    weights = (_weights(singular / edge, h) / unit).to(Y.dtype)
+    half = sigma * (_NOISE_FRACTION * sum(Y.shape[1:]) / 2) ** 0.5
+    # A penalty that is flat at the noise level keeps everything above its bend, and nothing below.
+    reference = _weights(singular.new_tensor(half / edge), h).clamp_min(_TINY)
+    weights = (_weights(singular / edge, h) / reference).to(Y.dtype)
     factors = 1 / (1 + (weights[:, :, None] + weights[:, None, :]) / 2)
     X = U @ (factors * (U.mT @ Y @ V)) @ V.mT
-    trust = 1 / (1 + factors.square().sum((1, 2)) / Y.shape[1])
-    return _like(X, noisy), trust
+    return _like(X, noisy), 1 / (1 + factors.square().sum((1, 2)) / Y.shape[1])
 
 
 def shrunk_values(y: Tensor, h: Function) -> Tensor:
-    """Return argmin_s (s - y)^2 / 2 + lambda h(s) for every y, any shape, not negative.
+    """Return argmin_s (s - y)^2 / 2 + lambda h(s) for every y >= 0, any shape.
 
-    lambda is such that the minimum is 0 up to y = 0.95. Above, the penalty is replaced by its tangent, which
-    lies above it, again and again.
+    lambda is such that the minimum is 0 up to y = 0.95. Above, the penalty is repeatedly replaced by its
+    tangent, which majorizes it.
     """
     strength = _strength(h)
     values = y
     for _ in range(_NUM_REWEIGHTED):
         values = (y - strength * _slope(values, h)).clamp_min(0)
-    return torch.where(y > _EDGE_SHARE, values, 0)
+    return torch.where(y > _EDGE_FRACTION, values, 0)
 
 
 def _strength(h: Function) -> float:
     """Return the least lambda with s^2 / 2 - s y + lambda h(s) >= 0 for all s, where y = 0.95."""
-    s = torch.linspace(0, min(2 * _EDGE_SHARE, h.x_max), _GRID, dtype=torch.float64)[1:]
-    return float((s * (_EDGE_SHARE - s / 2) / h.value(s)).max())
+    s = torch.linspace(0, min(2 * _EDGE_FRACTION, h.x_max), _GRID, dtype=torch.float64)[1:]
+    return float((s * (_EDGE_FRACTION - s / 2) / h.value(s)).max())
 
 
 def _weights(s: Tensor, h: Function) -> Tensor:
@@ -202,18 +200,18 @@ def _weights(s: Tensor, h: Function) -> Tensor:
 
 
 def _slope(s: Tensor, h: Function) -> Tensor:
-    """Return h'(s); a series goes on straight where its range ends."""
+    """Return h'(s); a series is extended linearly beyond its range."""
     return h.derivative(s.clamp(max=h.x_max)).clamp_min(0)
 
 
 def _edge(Y: Tensor, sigma: float) -> float:
-    """Return t, the largest singular value of as much noise: sigma (sqrt(m) + sqrt(k)), nearly."""
+    """Return t, about the largest singular value of noise: sigma (sqrt(m) + sqrt(k))."""
     return float(sigma * (Y.shape[1] ** 0.5 + Y.shape[2] ** 0.5))
 
 
 def _left(Y: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the left singular vectors and the singular values, in float64, by the Gram matrix."""
-    # In float64: it squares the condition number.
+    """Return the left singular vectors and the singular values, in float64, from the Gram matrix."""
+    # In float64, since a Gram matrix squares the condition number.
     eigenvalues, U = torch.linalg.eigh(Y.double() @ Y.double().mT)
     return U, eigenvalues.clamp_min(0).sqrt()
 

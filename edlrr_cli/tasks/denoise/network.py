@@ -1,4 +1,4 @@
-"""Denoising by a trained network, of images of any size and noise of any level."""
+"""Denoising by a trained network, for images of any size and noise of any level."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from edlrr_cli.networks.names import Size
 from edlrr_cli.tasks.denoise.progress import Progress
 from edlrr_cli.tasks.denoise.tiles import apply_in_tiles
 
-# What a tile keeps; with what it sees of its neighbours it takes about 0.6 GB in the shipped network.
+# Side of a tile without its margin; with it, a tile takes about 0.6 GB in the shipped network.
 _TILE_PX = 1024
 _GRAY = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class Denoiser:
-    """A network and the noise it was trained for.
+    """A network and the noise level it was trained for.
 
     Attributes:
-        network: In evaluation mode.
-        largest: The largest noise level it was trained for, on [0, 1].
-        scales: Whether it works at every level alike, having no additive constants.
+        network: Network in evaluation mode.
+        largest: Largest noise level it was trained for, on [0, 1].
+        scales: Whether it is free of additive constants, and so works at every noise level.
     """
 
     network: nn.Module
@@ -44,15 +44,15 @@ class Denoiser:
 
         Args:
             tensors: Name -> values.
-            about: What is known of it: ``arch``, ``depth``, ``width`` and ``sigma``, the levels trained
+            about: Metadata: ``arch``, ``depth``, ``width`` and ``sigma``, the range of noise levels trained
                 for, on 0..255.
-            name: Of the file, for messages.
+            name: Name of the file, for messages.
 
         Raises:
-            InputError: They do not make a network of this program.
+            InputError: The tensors do not fit any network of this program.
         """
         try:
-            # On this device nothing is drawn from the global generator, and no dtype is a default.
+            # On the meta device, nothing is drawn from the global generator and no default dtype is used.
             with torch.device("meta"):
                 network = build_network(about["arch"], _size(tensors, about))
             network.load_state_dict({name: values.float() for name, values in tensors.items()}, assign=True)
@@ -64,7 +64,7 @@ class Denoiser:
         return cls(network.eval(), largest, scales=not has_constants(network))
 
     def to(self, device: torch.device) -> Denoiser:
-        """Return it on a device; the network itself stays where other threads may be using it."""
+        """Return the denoiser on a device; the network is copied, since other threads may be using it."""
         if next(self.network.parameters()).device == device:
             return self
         return Denoiser(_copy_on(device, self.network), self.largest, self.scales)
@@ -72,8 +72,8 @@ class Denoiser:
     def denoise(self, images: Tensor, sigma: Tensor, progress: Progress | None = None) -> Tensor:
         """Return the clean images.
 
-        Noise beyond what a network with additive constants was trained for is scaled down with the image
-        about medium gray; below, the network smooths too much and nothing helps.
+        For a network with additive constants and noise above its largest level, the image is scaled down
+        about medium gray. Below its levels, such a network smooths too much.
 
         Args:
             images: Shape (b, h, w), float32, on the device of the network. Not modified.
@@ -107,16 +107,16 @@ def _copy_on(device: torch.device, network: nn.Module) -> nn.Module:
 
 
 def _size(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> Size:
-    """Return the size that is claimed, if such tensors can have it; to build a giant would take forever."""
+    """Return the declared size, if the tensors can have it, so that no huge network is built."""
     size = Size(int(about["depth"]), int(about["width"]))
     widest = max((side for values in tensors.values() for side in values.shape), default=0)
     if not (1 <= size.depth <= len(tensors) and 1 <= size.width <= widest):
-        raise ValueError(f"its tensors have not depth {size.depth} and width {size.width}")
+        raise ValueError(f"its tensors do not have depth {size.depth} and width {size.width}")
     return size
 
 
 def _largest(about: Mapping[str, Any]) -> float:
-    """Return the largest noise level trained for, on [0, 1]."""
+    """Return the largest noise level that the network was trained for, on [0, 1]."""
     level = float(about["sigma"][1])
     if not (math.isfinite(level) and level > 0):
         raise ValueError(f"sigma ends at {level:g}")
@@ -124,7 +124,7 @@ def _largest(about: Mapping[str, Any]) -> float:
 
 
 def has_constants(network: nn.Module) -> bool:
-    """Whether a network adds constants anywhere, so that it does not scale with its input."""
+    """Whether a network has additive constants, so that it does not scale with its input."""
     return any(
         isinstance(module, nn.BatchNorm2d) or getattr(module, "bias", None) is not None
         for module in network.modules()
@@ -132,8 +132,8 @@ def has_constants(network: nn.Module) -> bool:
 
 
 def _fault(error: Exception) -> str:
-    """Return the first line of what is wrong; torch tells of every tensor."""
+    """Return the first relevant line of an error; torch lists every tensor."""
     if isinstance(error, KeyError):
-        return f"{error} is not said"
+        return f"{error} is missing"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[min(1, len(lines) - 1)] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""How strong the noise of a picture is, from the picture alone."""
+"""Blind estimation of the noise level of an image."""
 
 from __future__ import annotations
 
@@ -13,50 +13,49 @@ from edlrr_cli.tasks.denoise.flat_parts import constant_squares, flat_neighborho
 
 _BLOCK_PX = 16
 _MAX_BLOCKS = 4000
-# Of the blocks' variances this quantile, which texture does not reach, is taken; for white noise, whose
-# blocks scatter, it is this share of the variance (simulated on 3000 x 3000 pixels).
-_QUANTILE, _SHARE = 0.15, 0.829
-# A block counts if its mean is this many deviations from black and white, where noise is cut off; but those
-# nearest to medium gray, this share of all, count in any case. The deviation is found in these rounds.
-_ROOM, _MIN_SHARE = 1.5, 0.1
+# The estimate is this quantile of the variances of the blocks, below which blocks have no texture. For white
+# noise it is this fraction of the true variance, as blocks scatter (simulated on 3000 x 3000 pixels).
+_QUANTILE, _FRACTION = 0.15, 0.829
+# A block is used if its mean is at least this many deviations from black and white, where noise is clipped;
+# the fraction nearest to medium gray is always used. The deviation is iterated in these rounds.
+_ROOM, _MIN_FRACTION = 1.5, 0.1
 _ROUNDS = 8
-# More than this share of a block at black and white, and it lies across the edge of a clipped part.
+# A block with more than this fraction of pixels at black and white crosses the edge of a clipped part.
 _MAX_CLIPPED, _ENOUGH_BLOCKS = 0.12, 12
-# Among holes: blocks known whole that are enough, and differences in a block that are.
+# With missing pixels: minimum number of wholly known blocks, and of differences in a block.
 _MIN_WHOLE, _MIN_TRIPLES = 30, 12
-# Blocks lie side by side; where too few are whole they overlap, with this step.
+# Blocks are adjacent; where too few are wholly known, they overlap with this step.
 _OVERLAPPING_PX = 4
-# Flat parts hold squares of this side; those of 8 x 8 come from JPEG.
+# Flat parts contain constant squares of this side; those of 8 x 8 come from JPEG.
 _FLAT_PX = 12
-# Beside flat parts a block is noisy if at most this fraction of its neighborhoods is flat, and it has so many
-# distinct values; patterns (dither, text) have fewer.
+# Outside flat parts a block is noisy if at most this fraction of its neighborhoods is flat, and it has at
+# least this many distinct values; patterns (dither, text) have fewer.
 _MAX_FLAT, _MIN_VALUES = 0.05, 4
-# More flat neighborhoods than this beside the flat parts, in units of noisy blocks, show that the rest is
-# clean, too; but not in blocks whose mean is less than so many deviations from the extremes, where noise is
-# clipped.
+# More flat neighborhoods than this outside the flat parts, in units of noisy blocks, show that the rest is
+# clean, too; except in blocks within so many deviations of the extremes, where noise is clipped.
 _MAX_CLEAN, _CLIPPED_WITHIN = 0.1, 0.25
-# On [0, 1]; rounding to 8 bits is of this size.
+# Noise level on [0, 1] that is comparable to rounding to 8 bits.
 _NEGLIGIBLE = 0.3 / 255
-# What differences of an order do to the deviation of white noise.
+# Gain of the standard deviation of white noise under differences of order 0, 1 and 2.
 _GAINS = (1.0, 2**0.5, 6**0.5)
 
 
 def estimate_noise_level(pixels: NDArray[Any], known: NDArray[np.bool_] | None = None) -> float:
     """Estimate the standard deviation of white Gaussian noise.
 
-    The difference of two Laplacians is blind to smooth shades and straight edges; its variance is measured
-    in blocks, and those with the least, which have no texture, decide. Where no values lie outside of [0, 1],
-    as in every file of integers, blocks near black and white, where noise was cut off, are left out, and
-    what others lost is made up for. Constant parts say nothing about the noise of the rest; but if that has
-    constant spots, too, as drawings and text have, there is no noise.
+    The difference of two Laplacians is blind to smooth shades and straight edges; its variance is measured in
+    blocks, and a low quantile excludes those with texture. If all values are within [0, 1], as in integer
+    files, blocks near black and white, where noise is clipped, are excluded, and the loss of the others is
+    corrected. Constant parts are excluded, too; but if the rest also has constant spots, as in drawings and
+    text, there is no noise.
 
     Args:
         pixels: Shape (h, w, c), nominally in [0, 1]. Not modified.
-        known: Shape (h, w), True = pixel to look at, at least one; None for all. Where too few blocks are
-            known whole, second differences of known neighbours are measured instead, less exactly.
+        known: Shape (h, w), True = pixel to use, at least one; None for all. Where too few blocks are wholly
+            known, second differences of adjacent known pixels are measured instead, less accurately.
 
     Returns:
-        On the scale of the pixels, root mean square over the channels; 0 for a constant picture. Correlated
+        Root mean square over the channels, on the scale of the pixels; 0 for a constant image. Correlated
         noise, as after JPEG or demosaicking, is underestimated.
 
     Source: the operator: Immerkaer, "Fast noise variance estimation", 1996. Blocks and quantile are ours.
@@ -72,12 +71,12 @@ def estimate_noise_level(pixels: NDArray[Any], known: NDArray[np.bool_] | None =
 
 
 def low_noise_notes(level: float, option: str, *, given: float | None) -> tuple[str, ...]:
-    """Return a note for the user where next to no noise was found, and nothing otherwise.
+    """Return a note for the user if the estimated noise is negligible, and no note otherwise.
 
     Args:
-        level: As estimated, on [0, 1].
-        option: That sets the level.
-        given: The level as set; None: it was estimated.
+        level: Noise level, on [0, 1].
+        option: Name of the option that sets the level.
+        given: The level from the settings; None: it was estimated.
     """
     if given is not None or level >= _NEGLIGIBLE:
         return ()
@@ -104,29 +103,29 @@ def _variance(channel: NDArray[Any], known: NDArray[np.bool_]) -> float:
 def _variance_beside(
     flat_part: NDArray[np.bool_], flat: NDArray[np.bool_], channel: NDArray[Any], known: NDArray[np.bool_]
 ) -> float | None:
-    """Return the variance beside the flat parts; None if too little is left, or that is clean, too."""
+    """Return the variance outside the flat parts; None if too few pixels are left, or they are clean, too."""
     rest = known & ~flat_part
     for step_px in (_BLOCK_PX, _OVERLAPPING_PX):
         blocks = _blocks(channel, step_px)
-        shares = _blocks(flat & rest, step_px).mean((1, 2))
-        noisy = _blocks(rest, step_px).all((1, 2)) & (shares <= _MAX_FLAT)
+        fractions = _blocks(flat & rest, step_px).mean((1, 2))
+        noisy = _blocks(rest, step_px).all((1, 2)) & (fractions <= _MAX_FLAT)
         noisy[noisy] = _num_values(blocks[noisy]) >= _MIN_VALUES
         if noisy.sum() >= _MIN_WHOLE:
             values, means = channel[known], blocks.mean((1, 2))
             variance = _variance_of_blocks(blocks[noisy], is_clipped=_is_clipped(values))
             room = np.minimum(means - values.min(), values.max() - means)
-            unexplained = shares[~noisy & (room >= _CLIPPED_WITHIN * np.sqrt(variance))].sum()
+            unexplained = fractions[~noisy & (room >= _CLIPPED_WITHIN * np.sqrt(variance))].sum()
             return variance if unexplained <= _MAX_CLEAN * noisy.sum() else None
     return None
 
 
 def _is_clipped(values: NDArray[Any]) -> bool:
-    """Whether values end at black and white, where noise is clipped."""
+    """Whether all values are in [0, 1], so that noise is clipped at black and white."""
     return bool(values.min() >= 0 and values.max() <= 1)
 
 
 def _num_values(blocks: NDArray[Any]) -> NDArray[np.int_]:
-    """Return how many distinct values each block has."""
+    """Return the number of distinct values of each block."""
     ordered = np.sort(blocks.reshape(len(blocks), (_BLOCK_PX + 2) ** 2), axis=1)
     return np.asarray((np.diff(ordered, axis=1) > 0).sum(1) + 1)
 
@@ -139,39 +138,39 @@ def _variance_of_blocks(blocks: NDArray[Any], *, is_clipped: bool) -> float:
     is_whole = ((blocks == 0) | (blocks == 1)).mean((1, 2)) <= _MAX_CLIPPED
     distances = np.minimum(means, 1 - means)
     order = np.argsort(-distances, kind="stable")
-    least = max(int(_MIN_SHARE * len(order)), 1)
+    least = max(int(_MIN_FRACTION * len(order)), 1)
     enough = least if is_whole.all() else min(least, _ENOUGH_BLOCKS)
     for _ in range(_ROUNDS):
         has_room = distances >= _ROOM * np.sqrt(variance)
         used = np.flatnonzero(has_room & is_whole)
         if len(used) < enough:
             used = order[: max(int(has_room.sum()), least)]
-        variance = _typical(variances[used] / _share_left(means[used], np.sqrt(variance)))
+        variance = _typical(variances[used] / _remaining_fraction(means[used], np.sqrt(variance)))
     return variance
 
 
 def _variance_of_triples(channel: NDArray[Any], known: NDArray[np.bool_]) -> float:
-    """Measure second differences of three known pixels in a row or a column, block by block."""
+    """Return the variance from second differences of three known pixels in a row or a column, by blocks."""
     from scipy.stats import chi2
 
     sums, counts = (np.zeros([-(-size // _BLOCK_PX) for size in channel.shape]) for _ in range(2))
     for values, here, turned in ((channel, known, False), (channel.T, known.T, True)):
         triple = here[:-2] & here[1:-1] & here[2:]
         squares = np.square(np.diff(np.where(here, values, 0.0), 2, axis=0)) / _GAINS[2] ** 2
-        y, x = (place // _BLOCK_PX for place in np.nonzero(triple)[:: -1 if turned else 1])
+        y, x = (indices // _BLOCK_PX for indices in np.nonzero(triple)[:: -1 if turned else 1])
         np.add.at(sums, (y, x), squares[triple])
         np.add.at(counts, (y, x), 1)
     if counts.max() == 0:
         return 0.0
     enough = counts >= min(_MIN_TRIPLES, counts.max())
     sums, counts = sums[enough], counts[enough]
-    # Of so few differences the variance scatters more than of a block known whole.
-    share = chi2.ppf(_QUANTILE, np.median(counts)) / np.median(counts)
-    return float(np.quantile(sums / counts, _QUANTILE) / share)
+    # The variance of so few differences scatters more than that of a wholly known block.
+    fraction = chi2.ppf(_QUANTILE, np.median(counts)) / np.median(counts)
+    return float(np.quantile(sums / counts, _QUANTILE) / fraction)
 
 
 def _blocks(channel: NDArray[Any], step_px: int) -> NDArray[Any]:
-    """Return blocks with a margin of one pixel, evenly spread, shape (n, 18, 18)."""
+    """Return evenly spaced blocks with a margin of one pixel, shape (n, 18, 18)."""
     side = _BLOCK_PX + 2
     windows = sliding_window_view(channel, (side, side))
     step = max(step_px, int(np.ceil(np.sqrt(channel.size / _MAX_BLOCKS))))
@@ -179,30 +178,30 @@ def _blocks(channel: NDArray[Any], step_px: int) -> NDArray[Any]:
 
 
 def _variances(blocks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the variance of the noise of each block, were there nothing but noise."""
+    """Return the noise variance of each block, assuming that it has no texture."""
     for axis in (1, 2):
         order = min(2, blocks.shape[axis] - 1)
         blocks = np.diff(blocks, order, axis=axis) / _GAINS[order]
     return np.asarray(np.square(blocks).mean((1, 2)))
 
 
-def _share_left(means: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:
-    """Return the variance of normal variables that were cut off at 0 and 1, over that before.
+def _remaining_fraction(means: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:
+    """Return the variance of normal variables after clipping to [0, 1], as a fraction of that before.
 
     Args:
-        means: Before; those of blocks, after, are near enough where they count.
-        deviation: Before.
+        means: Means before clipping; those of blocks after clipping are close enough where they are used.
+        deviation: Standard deviation before clipping.
     """
     if deviation == 0:
         return np.ones_like(means)
     a, b = -means / deviation, (1 - means) / deviation
     density_a, density_b = (np.exp(-np.square(z) / 2) / np.sqrt(2 * np.pi) for z in (a, b))
     inside = ndtr(b) - ndtr(a)
-    # In units of the deviation, from the mean.
+    # First and second moment about the mean, in units of the deviation.
     first = density_a - density_b + a * ndtr(a) + b * ndtr(-b)
     second = inside + a * density_a - b * density_b + a**2 * ndtr(a) + b**2 * ndtr(-b)
     return np.asarray(second - first**2)
 
 
 def _typical(variances: NDArray[np.float64]) -> float:
-    return float(np.quantile(variances, _QUANTILE)) / _SHARE
+    return float(np.quantile(variances, _QUANTILE)) / _FRACTION

@@ -1,4 +1,4 @@
-"""Colours as brightness and two differences, for methods that know gray alone."""
+"""Opponent color transform: brightness and two color differences, for methods that process gray images."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _BASIS = (
 
 
 def to_opponent(image: Tensor) -> Tensor:
-    """Return brightness, red against blue, and green against both.
+    """Return brightness, red minus blue, and green against the mean of both.
 
     Args:
         image: RGB, shape (3, ...), floating. Not modified.
 
-    Source: the transform of BM3D for colour, Dabov et al., 2007.
+    Source: the transform of BM3D for color, Dabov et al., 2007.
     """
     return torch.einsum("ij,j...->i...", image.new_tensor(_BASIS), image)
 
 
 def from_opponent(image: Tensor) -> Tensor:
-    """Undo `to_opponent`."""
+    """Invert `to_opponent`."""
     return torch.einsum("ij,i...->j...", image.new_tensor(_BASIS), image)

@@ -1,8 +1,8 @@
-"""How long work tells of its progress."""
+"""Progress callback of denoising methods."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-#: Called after each part of the work with how many are done, and how many there are.
+#: Called after each part of the work with the number of parts done and the number of all parts.
 Progress = Callable[[int, int], None]

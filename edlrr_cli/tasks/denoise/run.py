@@ -1,4 +1,4 @@
-"""Denoise a picture by any method."""
+"""Denoising of images by any method."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from edlrr_cli.tasks.transparency import reflected
 
 _log = logging.getLogger(__name__)
 
-# What is added to the differences of colours, which are about 0. Measured: see docs/decisions.md.
+# Offset of the color differences, which are centered at 0, for the network. Measured: see docs/decisions.md.
 _OFFSET = 0.2
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A denoised picture.
+    """A denoised image.
 
     Attributes:
-        pixels: Float64, shape of the picture, not clipped.
+        pixels: Shape of the image, float64, not clipped.
         sigma: Noise level, given or estimated, on [0, 1].
-        device: Computed on.
-        seconds: Taken.
-        notes: What the user should know about the result, one phrase each.
+        device: Device of the computation.
+        seconds: Wall time; for an image of a batch, the time of the batch over its size.
+        notes: Remarks for the user about the result, one phrase each.
     """
 
     pixels: NDArray[np.float64]
@@ -57,54 +57,54 @@ def denoise(
     progress: Progress | None = None,
     visible: NDArray[np.bool_] | None = None,
 ) -> Result:
-    """Remove white Gaussian noise from one picture; arguments and errors are those of `denoise_each`."""
+    """Remove white Gaussian noise from one image; arguments and errors are those of `denoise_each`."""
     return denoise_each([pixels], config, denoiser, progress=progress, visible=[visible])[0]
 
 
 def denoise_each(
-    pictures: Sequence[NDArray[np.float64]],
+    images: Sequence[NDArray[np.float64]],
     config: Config,
     denoiser: Denoiser | None = None,
     *,
     progress: Progress | None = None,
     visible: Sequence[NDArray[np.bool_] | None] | None = None,
 ) -> list[Result]:
-    """Remove white Gaussian noise from pictures; by a network on a GPU, from several at once.
+    """Remove white Gaussian noise from images; a network on a GPU processes them in batches.
 
     Args:
-        pictures: Shape (h, w, c) all, c = 1 (gray), 3 (RGB) or 4 (CMYK), nominally in [0, 1]. Not modified.
-        config: The settings.
+        images: One shape (h, w, c), c = 1 (gray), 3 (RGB) or 4 (CMYK), nominally in [0, 1]. Not modified.
+        config: Settings.
         denoiser: The network of the method ``network``.
-        progress: Called after each pass of ``lrr`` and each tile of ``network``, which those at once share.
-        visible: Of each picture: shape (h, w), False = transparent pixel, whose color is not looked at and
-            comes back as it is; None where all pixels are visible.
+        progress: Called after each pass of ``lrr`` and each tile of ``network``, once for a batch.
+        visible: For each image a mask of shape (h, w), False = transparent pixel, whose color is ignored and
+            kept, or None if all pixels are visible.
 
     Raises:
-        UsageError: The method is ``network``, and there is none.
-        DeviceError: The device is not here.
-        NumericsError: NaN or Inf among the pixels.
+        UsageError: The method is ``network``, and no denoiser is given.
+        DeviceError: The device is not available.
+        NumericsError: The pixels contain NaN or Inf.
     """
     started = time.perf_counter()
-    if not all(np.isfinite(pixels).all() for pixels in pictures):
-        raise NumericsError("pixels: expected finite values, got NaN or Inf", "clean the picture first")
-    masks = [None] * len(pictures) if visible is None else visible
-    sigmas = [_level_of(pixels, config, mask) for pixels, mask in zip(pictures, masks, strict=True)]
-    shown = [_shown(pixels, mask) for pixels, mask in zip(pictures, masks, strict=True)]
+    if not all(np.isfinite(pixels).all() for pixels in images):
+        raise NumericsError("pixels: expected finite values, got NaN or Inf", "clean the image first")
+    masks = [None] * len(images) if visible is None else visible
+    sigmas = [_level_of(pixels, config, mask) for pixels, mask in zip(images, masks, strict=True)]
+    shown = [_shown(pixels, mask) for pixels, mask in zip(images, masks, strict=True)]
     device = torch.device("cpu") if config.method in DENOISERS else resolve_device(config.device)
-    denoised = [pixels.copy() for pixels in pictures]
+    denoised = [pixels.copy() for pixels in images]
     noisy = [index for index, sigma in enumerate(sigmas) if sigma * config.strength > 0]
-    told = [sigmas[index] * config.strength for index in noisy]
+    levels = [sigmas[index] * config.strength for index in noisy]
     if config.method == "network":
-        parts = _by_network([shown[index] for index in noisy], told, denoiser, device, progress)
+        parts = _by_network([shown[index] for index in noisy], levels, denoiser, device, progress)
     else:
         parts = [
             _by_other(shown[index], sigma, config, device, progress)
-            for index, sigma in zip(noisy, told, strict=True)
+            for index, sigma in zip(noisy, levels, strict=True)
         ]
     for index, part in zip(noisy, parts, strict=True):
         mask = masks[index]
-        denoised[index] = part if mask is None else np.where(mask[..., None], part, pictures[index])
-    seconds = (time.perf_counter() - started) / len(pictures)
+        denoised[index] = part if mask is None else np.where(mask[..., None], part, images[index])
+    seconds = (time.perf_counter() - started) / len(images)
     return [
         Result(clean, sigma, str(device), seconds, low_noise_notes(sigma, "--sigma", given=config.sigma))
         for clean, sigma in zip(denoised, sigmas, strict=True)
@@ -113,37 +113,37 @@ def denoise_each(
 
 def _level_of(pixels: NDArray[np.float64], config: Config, visible: NDArray[np.bool_] | None) -> float:
     sigma = estimate_noise_level(pixels, visible) if config.sigma is None else config.sigma
-    _log.info("noise: %.2f of 255, %s", 255 * sigma, "estimated" if config.sigma is None else "as said")
+    _log.info("noise: %.2f of 255, %s", 255 * sigma, "estimated" if config.sigma is None else "given")
     return sigma
 
 
 def _shown(pixels: NDArray[np.float64], visible: NDArray[np.bool_] | None) -> NDArray[np.float64]:
-    """Return pixels with visible colors in the place of those that nobody sees."""
+    """Return pixels with visible colors substituted at transparent pixels."""
     if visible is None or visible.all() or not visible.any():
         return pixels
     return np.asarray(reflected(pixels, visible, ~visible))
 
 
 def _by_network(
-    pictures: Sequence[NDArray[np.float64]],
+    images: Sequence[NDArray[np.float64]],
     sigmas: Sequence[float],
     denoiser: Denoiser | None,
     device: torch.device,
     progress: Progress | None,
 ) -> list[NDArray[np.float64]]:
     if denoiser is None:
-        raise UsageError("method network needs a denoiser", "load one, or take another method")
-    if not pictures:
+        raise UsageError("method network needs a denoiser", "load one, or use another method")
+    if not images:
         return []
-    there = denoiser.to(device)
+    denoiser_on_device = denoiser.to(device)
 
     def denoised(pairs: Sequence[tuple[NDArray[np.float64], float]]) -> list[NDArray[np.float64]]:
-        images = torch.stack([_channels_of(pixels, device) for pixels, _ in pairs])
+        batch = torch.stack([_channels_of(pixels, device) for pixels, _ in pairs])
         levels = torch.tensor([sigma for _, sigma in pairs], dtype=torch.float32, device=device)
-        return [_pixels_of(X) for X in denoise_by_network(images, levels, there, progress)]
+        return [_pixels_of(X) for X in denoise_by_network(batch, levels, denoiser_on_device, progress)]
 
-    most = most_at_once(device, math.prod(pictures[0].shape[:2]))
-    return in_batches(denoised, list(zip(pictures, sigmas, strict=True)), most=most)
+    most = most_at_once(device, math.prod(images[0].shape[:2]))
+    return in_batches(denoised, list(zip(images, sigmas, strict=True)), most=most)
 
 
 def _by_other(
@@ -155,7 +155,7 @@ def _by_other(
 ) -> NDArray[np.float64]:
     if config.method in DENOISERS:
         return DENOISERS[config.method](pixels, sigma)
-    # The series of penalties take half a second to import, which the network can do without.
+    # Imported here since the series of penalties take half a second to import, and the network needs none.
     from edlrr_cli.tasks.denoise.lowrank import denoise_lowrank
 
     image = _channels_of(pixels, device)
@@ -174,22 +174,22 @@ def _pixels_of(X: Tensor) -> NDArray[np.float64]:
 def denoise_by_network(
     images: Tensor, sigma: Tensor, denoiser: Denoiser, progress: Progress | None = None
 ) -> Tensor:
-    """Denoise RGB as brightness and two differences, which a network for gray can, all else by channels.
+    """Denoise images by a network for gray ones: RGB as brightness and two differences, others by channel.
 
     Args:
         images: Shape (b, c, h, w), float32. Not modified.
         sigma: Standard deviations of the noise, shape (b,).
-        denoiser: Of gray images.
+        denoiser: Denoiser for gray images, on the device of the images.
         progress: Called after each tile of each channel.
     """
     channels = images.unbind(1)
     if len(channels) != 3:
-        shares = [_share_of(progress, index, len(channels)) for index in range(len(channels))]
-        pairs = zip(channels, shares, strict=True)
-        return torch.stack([denoiser.denoise(channel, sigma, share) for channel, share in pairs], 1)
+        callbacks = [_part_of(progress, index, len(channels)) for index in range(len(channels))]
+        pairs = zip(channels, callbacks, strict=True)
+        return torch.stack([denoiser.denoise(channel, sigma, callback) for channel, callback in pairs], 1)
     brightness, red, green = to_opponent(images.transpose(0, 1))
-    first, second, third = (_share_of(progress, index, 3) for index in range(3))
-    # Each as the network knows images: brightness within [0, 1], differences about a shade of gray.
+    first, second, third = (_part_of(progress, index, 3) for index in range(3))
+    # In the ranges that the network was trained on: brightness within [0, 1], differences about a gray level.
     whole = 3**0.5
     parts = [
         denoiser.denoise(brightness / whole, sigma / whole, first) * whole,
@@ -199,8 +199,8 @@ def denoise_by_network(
     return from_opponent(torch.stack(parts)).transpose(0, 1)
 
 
-def _share_of(progress: Progress | None, index: int, count: int) -> Progress | None:
-    """Return what counts one of several runs of the same length within all of them."""
+def _part_of(progress: Progress | None, index: int, count: int) -> Progress | None:
+    """Return a callback for one of several runs of equal length, which reports the progress of all."""
     if progress is None:
         return None
     return lambda number, total: progress(index * total + number, count * total)

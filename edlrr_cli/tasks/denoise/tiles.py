@@ -1,4 +1,4 @@
-"""Large images in bounded memory: tiles that see all that the whole image would show them."""
+"""Processing of large images in overlapping tiles, in bounded memory and with identical results."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from edlrr_cli.tasks.denoise.progress import Progress
 
 @dataclass(frozen=True)
 class Span:
-    """Pixels along one side.
+    """Range of a tile along one axis.
 
     Attributes:
-        start: Of what is kept of a tile.
-        stop: Behind it.
-        seen_start: Of what the tile sees.
-        seen_stop: Behind it.
+        start: First pixel that is kept.
+        stop: Pixel after the last that is kept.
+        seen_start: First pixel that the tile includes.
+        seen_stop: Pixel after the last that it includes.
     """
 
     start: int
@@ -38,17 +38,17 @@ def apply_in_tiles(
     stride_px: int,
     progress: Progress | None = None,
 ) -> Tensor:
-    """Apply a function of images tile by tile, with the result that it has on the whole.
+    """Apply a function of images tile by tile, with the same result as on the whole images.
 
-    All tiles see as much: convolutions of one size are computed in one way, to the last bit.
+    All tiles have one size, as convolutions of different sizes may differ in the last bit.
 
     Args:
-        call: Shape (b, 1, h, w) to the same; an output pixel depends on no input farther away than
+        call: Function from shape (b, 1, h, w) to the same; an output pixel depends on input pixels within
             ``reach_px`` in either direction.
         images: Shape (b, h, w). Not modified.
-        tile_px: Side of what is kept of a tile inside the image, at most; a multiple of ``stride_px``.
-        reach_px: How far the tiles overlap to either side, a multiple of it, too.
-        stride_px: Multiples of it are the sides of the images that the function takes without padding.
+        tile_px: Maximum side of the kept part of a tile inside the image; a multiple of ``stride_px``.
+        reach_px: Margin of the tiles on either side; a multiple of ``stride_px``.
+        stride_px: The function needs no padding if the sides of its input are multiples of it.
         progress: Called after each tile.
 
     Returns:
@@ -75,9 +75,9 @@ def apply_in_tiles(
 
 
 def spans(length: int, tile_px: int, reach_px: int, stride_px: int) -> Iterator[Span]:
-    """Divide a side into as few tiles as there can be, which all see as much.
+    """Divide an axis into the fewest tiles of one size, including their margins.
 
-    The first and the last keep what they see up to the border; a side that one tile sees whole is one.
+    The first and the last tile keep their pixels up to the border.
 
     Example:
         >>> [(span.seen_start, span.start, span.stop, span.seen_stop) for span in spans(17, 8, 2, 2)]

@@ -1,1 +1,1 @@
-"""Missing pixels, filled: by priors of a picture, judged by known pixels that were hidden."""
+"""Inpainting: missing pixels are restored by image priors, which are compared on held-out known pixels."""

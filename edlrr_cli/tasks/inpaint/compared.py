@@ -1,4 +1,4 @@
-"""Inpainting by a compared method: its parameters chosen if asked, known pixels put back."""
+"""Inpainting by a baseline method, with optional tuning of its parameters."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from edlrr_cli.tasks.inpaint.tuning import Tuning, tune
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """A restored image and how it came about.
+    """Result of a baseline method.
 
     Attributes:
-        restored: Shape (h, w, c), in [0, 1], the known pixels as they came.
-        iterations: Steps done, without those of the tuning; 0 for a method without any.
+        restored: Shape (h, w, c), in [0, 1], known pixels unchanged.
+        iterations: Steps done, excluding those of the tuning; 0 for a direct method.
         stop: ``"tolerance"``, ``"iterations"`` or ``"direct"`` (no iteration).
         seconds: Wall time, the tuning included.
-        device: That was to compute on; a method without torch runs on the CPU all the same.
-        params: Every parameter of the method.
-        tuning: How they were chosen; None if they were not.
-        notes: What the user should know about the result, one phrase each.
+        device: The requested device; a method that does not use torch runs on the CPU.
+        params: All parameters of the method.
+        tuning: The tuning of the parameters; None if they were not tuned.
+        notes: Remarks for the user about the result, one phrase each.
     """
 
     restored: Pixels
@@ -41,7 +41,7 @@ class Compared:
 
     @property
     def held_out_psnr(self) -> float | None:
-        """PSNR in dB on the pixels hidden for the tuning, a little flattered by the choice; None without."""
+        """PSNR in dB on the pixels hidden for tuning, slightly optimistic; None without tuning."""
         rmse = self.tuning.rmse if self.tuning else None
         return None if rmse is None else -20 * math.log10(max(rmse, 1e-12))
 
@@ -58,27 +58,27 @@ def inpaint_by(
     callback: Callback | None = None,
     visible: Bools | None = None,
 ) -> Compared:
-    """Restore the missing pixels of an image by one of the methods that ours is compared with, in float64.
+    """Restore the missing pixels of an image by a baseline method, in float64.
 
     Args:
         name: One of `edlrr_cli.baselines.registry.METHOD_NAMES`.
-        image: Shape (h, w, c), values in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), values in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        params: Of the method; those left out keep their published values.
-        tuned: Choose those of the method's grid on hidden known pixels, unless they are in ``params``.
+        params: Parameters of the method; the others keep their published values.
+        tuned: Tune the parameters in the method's grid on held-out pixels, except those in ``params``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
-        seed: Of the hidden pixels, and of a method that draws random numbers.
-        callback: Told of each step.
-        visible: Shape (h, w), False = transparent pixel, whose color is not looked at and stays as it is,
-            unless the pixel is missing; None: all pixels are visible.
+        seed: Seed of the choice of held-out pixels, and of a stochastic method.
+        callback: Called after each step.
+        visible: Shape (h, w), False = transparent pixel, whose color is ignored and kept unless the pixel is
+            missing; None: all pixels are visible.
 
     Raises:
         UsageError: Unknown method or parameter, or a library of the method is not installed.
-        DeviceError: The device is not here.
-        NumericsError: The method broke down, or every setting of its grid did.
+        DeviceError: The device is not available.
+        NumericsError: The method failed, or failed with every setting of its grid.
     """
     started = time.perf_counter()
-    place, dtype = resolve_device(device), torch.float64
+    target, dtype = resolve_device(device), torch.float64
     published = default_params(name)
     given = {**({"seed": seed} if "seed" in published else {}), **(params or {})}
     damaged = Damaged(image, known, visible=visible)
@@ -88,7 +88,7 @@ def inpaint_by(
             name,
             pixels,
             known,
-            device=place,
+            device=target,
             dtype=dtype,
             seed=seed,
             fixed=given,
@@ -96,13 +96,13 @@ def inpaint_by(
             visible=visible,
         )
         given = tuning.params
-    result = run(name, pixels, known, device=place, dtype=dtype, callback=callback, **given)
+    result = run(name, pixels, known, device=target, dtype=dtype, callback=callback, **given)
     return Compared(
         restored=result.restored(image, known),
         iterations=result.iterations,
         stop=result.stop,
         seconds=time.perf_counter() - started,
-        device=str(place),
+        device=str(target),
         params={**published, **given},
         tuning=tuning,
     )

@@ -18,32 +18,33 @@ class Config:
     """Settings of `edlrr_cli.tasks.inpaint.restore.restore`; the defaults suit any image.
 
     Attributes:
-        prior: What the picture is taken to be like. ``"global"``: each channel a matrix of low rank. Then
-            too, ``"local"``: windows of it; ``"nonlocal"``: groups of similar patches, all channels together;
-            ``"network"``: clean to a denoiser. ``"auto"`` mixes what known pixels that were hidden favour.
-        quality: How much every prior but ``"global"`` does, one of `QUALITIES`; ``"auto"`` is ``"balanced"``,
-            less where the parts of the picture around its holes are large.
+        prior: Image prior. ``"global"``: each channel is a matrix of low rank; the others build on it.
+            ``"local"``: its windows are, too; ``"nonlocal"``: groups of similar patches across all channels
+            are; ``"network"``: a denoiser finds no noise. ``"auto"`` mixes several by their error on
+            held-out pixels.
+        quality: Effort of every prior except ``"global"``, one of `QUALITIES`; ``"auto"`` is ``"balanced"``,
+            or less where the windows around the holes are large.
         reg: The penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
         gamma: Shape of the penalty, in units of the scaled singular value; None for its default.
-        scale: Unit of the singular values at the end of the continuation; None: chosen from the
-            spectrum, per channel.
-        noise: Standard deviation of the noise on known pixels, on the [0, 1] scale, at most 1; 0
-            keeps known pixels exactly; None estimates it.
-        lam: Weight lambda of the penalty beside the data term; None: adapted until the known
-            pixels are met to within the noise. Without noise it has nothing to weigh.
-        steps: Adam steps at most.
-        lr: Adam's first step size, in pixel values; it falls geometrically to a twenty-fifth.
-        refresh: Steps for which the penalty's quadratic majorizer is kept, a fifth of it in the last fifth
-            of the steps; 1 recomputes the exact gradient in every step.
-        whiten: Emphasis of high frequencies in the penalised matrix; 0 penalises the pixels themselves.
-        center: Take the row and column means out of the penalised matrix.
-        fill: The start: ``"biharmonic"``, ``"mean"`` or ``"zero"`` (black).
-        held_out: Share of the known pixels hidden from the optimisation, to measure its error and to
-            decide how much of its start is mixed in; 0 for neither.
-        probes: Gaussian probes of the paper's stochastic estimator; None for the exact trace.
-        backend: How the penalty is computed, one of `edlrr_cli.lrr.names.BACKENDS`.
+        scale: Scale of the singular values at the end of the continuation; None: chosen from the spectrum,
+            per channel.
+        noise: Standard deviation of the noise on known pixels, on the [0, 1] scale, at most 1; 0 keeps known
+            pixels exactly; None estimates it.
+        lam: Weight lambda of the penalty relative to the data term; None: adapted until the residual at the
+            known pixels equals the noise. Unused without noise.
+        steps: Maximum number of Adam steps.
+        lr: Adam's first step size, in pixel values; it decays geometrically to a twenty-fifth.
+        refresh: Steps between updates of the penalty's quadratic majorizer, a fifth of it in the last fifth
+            of the steps; 1 computes the exact gradient in every step.
+        whiten: Amplification of high frequencies in the penalized matrix; 0 penalizes the pixels themselves.
+        center: Subtract the row and column means from the penalized matrix.
+        fill: The first fill: ``"biharmonic"``, ``"mean"`` or ``"zero"`` (black).
+        held_out: Fraction of the known pixels hidden from the optimization, to measure its error and to
+            choose the weight of the first fill in the result; 0 for neither.
+        probes: Number of Gaussian probes of the paper's stochastic estimator; None for the exact trace.
+        backend: Computation of the penalty, one of `edlrr_cli.lrr.names.BACKENDS`.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
-        seed: Of the held-out pixels and the probes.
+        seed: Seed of the held-out pixels and the probes.
         time_budget: Seconds after which the best image so far is returned; None for no limit.
 
     Raises:
@@ -72,7 +73,7 @@ class Config:
 
     @property
     def needs_denoiser(self) -> bool:
-        """Whether the restoration asks a denoiser: for its prior, or to take noise off."""
+        """Whether the restoration uses a denoiser, as its prior or to remove noise."""
         return self.prior == "network" or (self.prior != "global" and self.noise != 0)
 
     def __post_init__(self) -> None:

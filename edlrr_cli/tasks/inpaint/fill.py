@@ -1,4 +1,4 @@
-"""First guesses for missing pixels: where the optimisation starts."""
+"""First fill of missing pixels, from which the optimization starts."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def fill(image: Pixels, known: NDArray[np.bool_], method: str) -> Pixels:
     """Fill the missing pixels.
 
     Args:
-        image: Shape (h, w, c), values in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), values in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel, at least one.
         method: ``"biharmonic"`` (scikit-image), ``"mean"`` (of the known pixels, per channel) or ``"zero"``.
 
     Returns:
-        Shape (h, w, c), float64; known pixels as they came.
+        Shape (h, w, c), float64; known pixels unchanged.
 
     Example:
         >>> fill(np.array([[[0.0], [0.5], [1.0]]]), np.array([[True, False, True]]), "mean").ravel()

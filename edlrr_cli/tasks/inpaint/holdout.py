@@ -1,4 +1,4 @@
-"""Known pixels that are hidden from the restoration, in the shape of the real holes, to judge it by."""
+"""Held-out pixels: known pixels hidden from the restoration, in the shape of the holes, to evaluate it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ _MAX_TRIES = 2000
 
 
 def held_out(
-    known: Bools, share: float, generator: np.random.Generator, visible: Bools | None = None
+    known: Bools, fraction: float, generator: np.random.Generator, visible: Bools | None = None
 ) -> Bools:
-    """Choose known pixels to hide: copies of whole holes, put down where everything is known.
+    """Choose known pixels to hide: copies of whole holes, placed where all pixels are known.
 
-    A hidden pixel with known neighbours is easier than the inside of a hole, so the copies keep the holes'
-    shape. Where holes are too large, or too dense to find free ground, single pixels make up the rest.
+    A hidden pixel with known neighbors is easier to restore than the inside of a hole, so the copies keep
+    the shape of the holes. Where holes are too large or too dense to place, single pixels make up the rest.
 
     Args:
         known: Shape (h, w), True = known pixel. Not modified.
-        share: Of the known pixels, at most; at least one pixel always stays.
-        generator: Source of the choice.
+        fraction: Maximum fraction of the known pixels to hide; at least one pixel is never hidden.
+        generator: Source of randomness.
         visible: Shape (h, w), False = transparent pixel, which is not hidden; None: all pixels are visible.
 
     Returns:
@@ -28,10 +28,10 @@ def held_out(
     """
     seen = seen_of(known, visible)
     candidates = np.flatnonzero(seen)
-    budget = min(round(share * candidates.size), candidates.size - 1)
+    budget = min(round(fraction * candidates.size), candidates.size - 1)
     hidden = np.zeros_like(known)
     for hole in _small_holes(known, budget, generator) if budget > 0 else ():
-        _put_down(hole, seen, hidden, budget - int(hidden.sum()), generator)
+        _hide_copy(hole, seen, hidden, budget - int(hidden.sum()), generator)
     rest = np.flatnonzero(seen & ~hidden)
     single = generator.choice(rest, size=budget - int(hidden.sum()), replace=False)
     hidden.flat[single] = True
@@ -49,14 +49,14 @@ def _small_holes(known: Bools, budget: int, generator: np.random.Generator) -> l
     return [hole for hole in holes if hole.sum() <= budget]
 
 
-def _put_down(hole: Bools, known: Bools, hidden: Bools, budget: int, generator: np.random.Generator) -> None:
-    """Hide a copy of a hole at one random place, if all of it is known there and the budget allows."""
+def _hide_copy(hole: Bools, known: Bools, hidden: Bools, budget: int, generator: np.random.Generator) -> None:
+    """Hide a copy of a hole at one random position, if all its pixels are known and the budget allows."""
     if hole.sum() > budget:
         return
     y, x = (
         int(generator.integers(size - extent + 1))
         for size, extent in zip(known.shape, hole.shape, strict=True)
     )
-    place = np.s_[y : y + hole.shape[0], x : x + hole.shape[1]]
-    if (known[place] & ~hidden[place])[hole].all():
-        hidden[place] |= hole
+    box = np.s_[y : y + hole.shape[0], x : x + hole.shape[1]]
+    if (known[box] & ~hidden[box])[hole].all():
+        hidden[box] |= hole

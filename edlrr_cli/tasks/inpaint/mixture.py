@@ -1,4 +1,4 @@
-"""Several restorations of one picture, mixed region by region as hidden known pixels ask."""
+"""Mixture of several restorations of one image, with local weights fitted to held-out pixels."""
 
 from __future__ import annotations
 
@@ -12,98 +12,99 @@ from numpy.typing import NDArray
 Pixels = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
 
-# How far a hidden pixel counts, in pixels, and how many of them the whole picture's choice counts as.
+# Radius within which a hidden pixel changes the weights, and the number of hidden pixels that the weights of
+# the whole image count as.
 _REACH_PX, _INERTIA = 32.0, 1000.0
-# The expected error is that of a neighbourhood so wide.
+# Radius of the neighborhood that the expected error is averaged over.
 _SMOOTH_PX = 2.0
 _TINY = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """What came of it.
+    """A mixture of restorations.
 
     Attributes:
         pixels: Shape (h, w, c).
-        shares: Of each candidate, mean over the missing pixels; they sum to 1.
+        weights: Mean weight of each candidate over the missing pixels; they sum to 1.
         error: Expected root mean square error over the channels, shape (h, w).
     """
 
     pixels: Pixels
-    shares: tuple[float, ...]
+    weights: tuple[float, ...]
     error: Pixels
 
 
 def mix(candidates: Sequence[Pixels], truth: Pixels, hidden: Bools, missing: Bools) -> Mixture:
     """Mix candidates by least squares on the hidden pixels.
 
-    One choice of shares, none below 0, fits all hidden pixels; those nearby move it in each region. The
-    expected error grows with how much the candidates differ, as it does on the hidden pixels.
+    Non-negative weights are fitted to all hidden pixels, and then adapted in each region to those nearby. The
+    expected error grows with the spread of the candidates, as fitted to the hidden pixels.
 
     Args:
-        candidates: At least one, shape (h, w, c) each. Not modified.
-        truth: Same shape; looked at where hidden alone.
-        hidden: Shape (h, w), True = a known pixel that no candidate has seen; at least one.
-        missing: Shape (h, w), True = missing pixel, over which shares are averaged; at least one.
+        candidates: At least one image, shape (h, w, c) each. Not modified.
+        truth: Same shape; used at hidden pixels only.
+        hidden: Shape (h, w), True = known pixel that was hidden from all candidates; at least one.
+        missing: Shape (h, w), True = missing pixel, over which weights are averaged; at least one.
     """
-    whole = _shares(candidates, truth, hidden)
-    base = _sum(whole, candidates)
+    overall = _fit_weights(candidates, truth, hidden)
+    base = _sum(overall, candidates)
     differences = [candidate - base for candidate in candidates]
-    moves = _moves(differences, (truth - base) * hidden[..., None], hidden)
-    shares = (whole[:, None, None] + moves).clip(0.0)
-    shares /= shares.sum(0)
-    pixels = base + _sum(shares[..., None], differences)
-    spread = _sum(shares, [np.square(each - pixels).mean(2) for each in candidates])
+    changes = _local_changes(differences, (truth - base) * hidden[..., None], hidden)
+    weights = (overall[:, None, None] + changes).clip(0.0)
+    weights /= weights.sum(0)
+    pixels = base + _sum(weights[..., None], differences)
+    spread = _sum(weights, [np.square(each - pixels).mean(2) for each in candidates])
     spread = _smoothed(spread, hidden | missing)
     error = _expected_error(np.square(pixels - truth).mean(2)[hidden], spread, hidden)
-    return Mixture(pixels, tuple(shares[:, missing].mean(1).tolist()), error)
+    return Mixture(pixels, tuple(weights[:, missing].mean(1).tolist()), error)
 
 
-def _sum(shares: NDArray[np.float64], parts: Sequence[Pixels]) -> Pixels:
-    return np.asarray(sum(share * part for share, part in zip(shares, parts, strict=True)))
+def _sum(weights: NDArray[np.float64], parts: Sequence[Pixels]) -> Pixels:
+    return np.asarray(sum(weight * part for weight, part in zip(weights, parts, strict=True)))
 
 
-def _shares(candidates: Sequence[Pixels], truth: Pixels, hidden: Bools) -> NDArray[np.float64]:
-    """Return non-negative shares that sum to 1 and fit all hidden pixels best."""
+def _fit_weights(candidates: Sequence[Pixels], truth: Pixels, hidden: Bools) -> NDArray[np.float64]:
+    """Return non-negative weights that sum to 1 and fit all hidden pixels best."""
     from scipy.optimize import nnls
 
     values = np.stack([candidate[hidden].ravel() for candidate in candidates], axis=1)
-    # A row that outweighs all others asks for the sum.
+    # A row that outweighs all others constrains the sum to 1.
     heavy = 1e3 * np.sqrt(len(values))
     rows = np.vstack([values, np.full((1, values.shape[1]), heavy)])
-    shares, _ = nnls(rows, np.append(truth[hidden].ravel(), heavy))
-    return np.asarray(shares / shares.sum())
+    weights, _ = nnls(rows, np.append(truth[hidden].ravel(), heavy))
+    return np.asarray(weights / weights.sum())
 
 
-def _moves(differences: Sequence[Pixels], wanted: Pixels, hidden: Bools) -> NDArray[np.float64]:
-    """Return how shares differ from the whole picture's, shape (n, h, w).
+def _local_changes(differences: Sequence[Pixels], wanted: Pixels, hidden: Bools) -> NDArray[np.float64]:
+    """Return the local changes of the weights, shape (n, h, w).
 
     Args:
-        differences: Of the candidates from the whole picture's mixture.
-        wanted: What is missing to the truth, 0 where not hidden.
+        differences: Candidates minus the mixture with the weights of the whole image, shape (h, w, c) each.
+        wanted: Truth minus that mixture, 0 where not hidden.
         hidden: Shape (h, w).
     """
     from scipy.ndimage import gaussian_filter
 
     def nearby(product: Pixels) -> Pixels:
-        peak = 2 * np.pi * _REACH_PX**2  # so that a hidden pixel counts for one where it is
+        peak = 2 * np.pi * _REACH_PX**2  # so that a hidden pixel has the weight 1 at its own position
         return np.asarray(peak * gaussian_filter(product.sum(2), _REACH_PX, mode="constant"))
 
     count = len(differences)
-    there = [difference * hidden[..., None] for difference in differences]
+    hidden_differences = [difference * hidden[..., None] for difference in differences]
     A = np.empty((*hidden.shape, count, count))
     b = np.empty((*hidden.shape, count))
     for i in range(count):
-        b[..., i] = nearby(there[i] * wanted)
+        b[..., i] = nearby(hidden_differences[i] * wanted)
         for j in range(i, count):
-            A[..., i, j] = A[..., j, i] = nearby(there[i] * there[j])
-    typical = np.mean([np.square(each).sum() for each in there]) / hidden.sum()
+            A[..., i, j] = A[..., j, i] = nearby(hidden_differences[i] * hidden_differences[j])
+    typical = np.mean([np.square(each).sum() for each in hidden_differences]) / hidden.sum()
     A += (_INERTIA * typical + _TINY) * np.eye(count)
     return np.asarray(np.moveaxis(np.linalg.solve(A, b[..., None])[..., 0], 2, 0))
 
 
 def _smoothed(values: Pixels, where: Bools) -> Pixels:
-    """Return means of the values nearby, of those at the places alone."""
+    """Return local means of the values where ``where`` is True."""
     from scipy.ndimage import gaussian_filter
 
     total, count = (gaussian_filter(part * 1.0, _SMOOTH_PX) for part in (values * where, where))
@@ -111,10 +112,10 @@ def _smoothed(values: Pixels, where: Bools) -> Pixels:
 
 
 def _expected_error(squares: Pixels, spread: Pixels, hidden: Bools) -> Pixels:
-    """Return the root of a + b times the spread of the candidates, a, b >= 0 as fits the hidden pixels."""
+    """Return sqrt(a + b * spread), with a, b >= 0 fitted to the hidden pixels."""
     from scipy.optimize import nnls
 
-    # Squares of errors scatter with their size: relative to what is expected, all count alike.
+    # The scatter of squared errors grows with their size, so the fit is relative to the expected size.
     size = spread[hidden] + squares.mean() + _TINY
     rows = np.stack([np.ones_like(size), spread[hidden]], axis=1) / size[:, None]
     (constant, slope), _ = nnls(rows, squares / size)

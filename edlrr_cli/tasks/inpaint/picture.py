@@ -1,4 +1,4 @@
-"""A picture with missing pixels, what is told while it is restored, and what comes of it."""
+"""Inpainting problem, progress and result."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Pixels = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
 
 WINDOWS = "windows"
-"""The stage of a large picture, whose steps are its windows."""
+"""Stage of an image that is restored in windows; its steps are windows."""
 
 _TINY = 1e-12
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a callback is told, every ten steps and at the end.
+    """Progress of a restoration, reported every ten steps and at the end.
 
     Attributes:
         step: Steps done.
-        num_steps: Steps at most.
-        loss: The objective, of the current scale and emphasis.
+        num_steps: Maximum number of steps.
+        loss: The objective at the current scale and whitening.
         held_out_rmse: Root mean square error on the held-out known pixels, on the [0, 1] scale.
-        current: Returns the image as it stands, shape (h, w, c), float64.
-        stage: The prior at work, ``"polish"``, or `WINDOWS`.
+        current: Returns the current image, shape (h, w, c), float64.
+        stage: The current prior, ``"polish"``, or `WINDOWS`.
     """
 
     step: int
@@ -48,15 +48,15 @@ Callback = Callable[[Progress], None]
 
 @dataclass(frozen=True, eq=False)
 class Damaged:
-    """A picture with missing pixels.
+    """An image with missing pixels.
 
     Attributes:
-        image: Shape (h, w, c), h and w at least 2, values in [0, 1]; missing pixels are not looked at.
+        image: Shape (h, w, c), h and w at least 2, values in [0, 1]; missing pixels are ignored.
         known: Shape (h, w), True = known pixel.
         noise: Standard deviation of the noise of the known pixels, on [0, 1].
-        callback: Told of the progress.
-        visible: Shape (h, w), False = transparent pixel, whose color is not looked at and stays as it is,
-            unless the pixel is missing; None: all pixels are visible.
+        callback: Called with the progress.
+        visible: Shape (h, w), False = transparent pixel, whose color is ignored and kept unless the pixel is
+            missing; None: all pixels are visible.
     """
 
     image: Pixels
@@ -71,49 +71,50 @@ class Damaged:
         return seen_of(self.known, self.visible)
 
     def window(self, rows: slice, columns: slice) -> Damaged:
-        """Return a part of it."""
+        """Return the problem restricted to a window."""
         visible = None if self.visible is None else self.visible[rows, columns]
         return replace(
             self, image=self.image[rows, columns], known=self.known[rows, columns], visible=visible
         )
 
     def with_reflections(self) -> Damaged:
-        """Return it with visible colors in the place of those of known transparent pixels."""
+        """Return the problem with visible colors substituted at known transparent pixels."""
         hidden = self.known & ~self.seen
         return replace(self, image=reflected(self.image, self.seen, hidden)) if hidden.any() else self
 
     def with_own_colors(self, pixels: Pixels) -> Pixels:
-        """Return restored pixels (h, w, c) with the stored colors at known transparent pixels."""
+        """Return restored pixels (h, w, c) with the original colors at known transparent pixels."""
         hidden = self.known & ~self.seen
         return np.where(hidden[..., None], self.image, pixels) if hidden.any() else pixels
 
 
 @dataclass(frozen=True)
 class Result:
-    """A restored image and what can be said about it without knowing the truth.
+    """A restored image and its statistics, which need no ground truth.
 
     Attributes:
         restored: Shape (h, w, c), float64 in [0, 1].
         start: Shape (h, w, c), the first fill.
         iterations: Adam steps done.
         stop: ``"steps"``, ``"stagnation"``, ``"held-out"`` or ``"time budget"``.
-        seconds: Wall time; of several pictures that are one batch, an equal share of it.
-        device: Where it ran.
+        seconds: Wall time; for an image of a batch, the time of the batch over its size.
+        device: Device of the computation.
         lam: Final weight lambda; None where known pixels are kept exactly.
-        scale: Final unit of the singular values, mean over the channels.
+        scale: Final scale of the singular values, mean over the channels.
         data_term: ||P(X) - P(Y)||_F^2 of the result, summed over the channels.
         penalty: R(g(X)) of the result, summed over the channels.
         effective_rank_before: exp of the entropy of sigma / sum(sigma) of the damaged channels without
             their means (Roy and Vetterli 2007), averaged over the channels.
-        effective_rank_after: The same of the result.
-        weight: Share of the minimiser in the result, in [0, 1]; the rest is the start. Both are known up
-            to here without the held-out pixels, which decide; 1 without any, and with noise.
-        held_out_psnr: PSNR on known pixels that were hidden so far, in dB.
+        effective_rank_after: The same for the result.
+        weight: Weight of the minimizer in its mixture with the start, in [0, 1], fitted to the held-out
+            pixels; 1 without any, and with noise.
+        held_out_psnr: PSNR on the held-out known pixels, in dB.
         history: (step, loss, held-out RMSE), every ten steps and at the end.
-        noise: Standard deviation that the known pixels were taken to have, on [0, 1].
-        shares: What was mixed, by name, and its mean share over the missing pixels; of the prior ``auto``.
-        error: Expected root mean square error of each pixel, shape (h, w), on [0, 1]; of ``auto``.
-        notes: What the user should know about the result, one phrase each.
+        noise: Noise level of the known pixels that was used, a standard deviation on [0, 1].
+        quality: The quality that was used, one of `QUALITIES` except ``"auto"``; None for ``global``.
+        shares: (name, mean weight over the missing pixels) of each mixed restoration; ``auto`` only.
+        error: Expected root mean square error of each pixel, shape (h, w), on [0, 1]; ``auto`` only.
+        notes: Remarks for the user about the result, one phrase each.
     """
 
     restored: Pixels
@@ -139,17 +140,17 @@ class Result:
 
     @property
     def expected_psnr(self) -> float | None:
-        """PSNR of the whole image if the expected errors are right, in dB."""
+        """Expected PSNR of the whole image in dB, from the expected errors."""
         return None if self.error is None else psnr_of(math.sqrt(float(np.square(self.error).mean())))
 
 
 def seen_of(known: Bools, visible: Bools | None) -> Bools:
-    """Return the pixels that are known and visible, shape (h, w); without transparency all known ones."""
+    """Return the pixels that are known and visible, shape (h, w)."""
     return known if visible is None else known & visible
 
 
 def check_input(image: Pixels, known: Bools, visible: Bools | None = None) -> None:
-    """Refuse what cannot be restored.
+    """Validate the arrays of a problem.
 
     Args:
         image: Shape (h, w, c), h and w at least 2, values in [0, 1] where known and visible.
@@ -176,5 +177,5 @@ def check_input(image: Pixels, known: Bools, visible: Bools | None = None) -> No
 
 
 def psnr_of(rmse: float) -> float:
-    """Return the peak signal-to-noise ratio that a root mean square error on [0, 1] stands for, in dB."""
+    """Convert a root mean square error on [0, 1] to a peak signal-to-noise ratio in dB."""
     return -20 * math.log10(max(rmse, _TINY))

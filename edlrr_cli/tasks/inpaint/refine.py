@@ -1,4 +1,4 @@
-"""A prior run on pictures, from good guesses of what is missing."""
+"""Refinement of estimated missing pixels by a prior."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.picture import Damaged, Pixels, Progress
 from edlrr_cli.tasks.inpaint.priors import local_windows, similar_patches
 from edlrr_cli.tasks.inpaint.priors.local_windows import lower_window_ranks
-from edlrr_cli.tasks.inpaint.priors.network import denoise_holes
+from edlrr_cli.tasks.inpaint.priors.network import inpaint_plug_and_play
 from edlrr_cli.tasks.inpaint.priors.similar_patches import lower_group_ranks
 
 _log = logging.getLogger(__name__)
 
-#: How much each prior does, by quality. Measured: see docs/decisions.md.
+#: Effort of each prior, by quality. Measured: see docs/decisions.md.
 _LOCAL = {
     "draft": local_windows.Effort(num_rounds=3, num_steps=4, wide=local_windows.Size(16, 6, 10)),
     "fast": local_windows.Effort(num_rounds=4, num_steps=6, wide=local_windows.Size(20, 8, 8)),
@@ -54,16 +54,16 @@ class _Prior(Protocol):
 
 
 class Refiner:
-    """Priors that all start from pictures without holes, with the settings of one restoration.
+    """Runs priors on filled images, with the settings of one restoration.
 
     Args:
-        config: The settings.
-        denoiser: Of the prior ``network``.
-        deadline: On the clock of `time.perf_counter`; None for none.
+        config: Settings.
+        denoiser: Denoiser of the prior ``network``.
+        deadline: On the clock of `time.perf_counter`; None for no deadline.
 
     Attributes:
-        device: Where they run.
-        in_time: Whether nothing was cut short by the deadline.
+        device: Device of the computation.
+        in_time: False once a round was skipped because of the deadline.
     """
 
     def __init__(
@@ -78,21 +78,21 @@ class Refiner:
             "nonlocal": partial(lower_group_ranks, effort=nonlocal_),
         }
         if denoiser is not None:
-            self._priors["network"] = partial(denoise_holes, denoiser=denoiser.to(self.device))
+            self._priors["network"] = partial(inpaint_plug_and_play, denoiser=denoiser.to(self.device))
 
     def __call__(self, prior: str, starts: Sequence[Damaged]) -> list[Pixels]:
-        """Return the pictures with their missing pixels improved.
+        """Return the images with their missing pixels improved.
 
         Args:
             prior: ``"local"``, ``"nonlocal"`` or ``"network"``.
-            starts: Of one shape, their missing pixels good guesses; the known ones keep their values, and
-                what is smaller than their noise is no structure. Not modified.
+            starts: Problems of one shape, with good estimates at the missing pixels. Known pixels keep their
+                values; details smaller than their noise are not structure. Not modified.
 
         Raises:
             UsageError: The prior is ``network``, and there is no denoiser.
         """
         if prior not in self._priors:
-            raise UsageError(f"the prior {prior} needs a denoiser", "load one, or take another prior")
+            raise UsageError(f"the prior {prior} needs a denoiser", "load one, or use another prior")
         started = time.perf_counter()
         refined = self._run(prior, self._priors[prior], starts)
         seconds = (time.perf_counter() - started) / max(len(starts), 1)
@@ -100,11 +100,11 @@ class Refiner:
         return refined
 
     def polish(self, starts: Sequence[Damaged], errors: Sequence[float]) -> list[Pixels]:
-        """Return nearly finished pictures a little improved, by a short run of ``local``.
+        """Return nearly finished images improved by a short run of ``local``.
 
         Args:
-            starts: As in a call.
-            errors: Of the missing pixels of each, on [0, 1], expected; what is smaller is not smoothed away.
+            starts: As in `__call__`.
+            errors: Expected errors of the missing pixels, on [0, 1]; smaller details are not smoothed.
         """
         most = torch.tensor(errors, dtype=torch.float32, device=self.device)
         return self._run("polish", partial(lower_window_ranks, effort=_POLISH, most_error=most), starts)
@@ -117,24 +117,24 @@ class Refiner:
             start = starts[index]
             return np.where(start.known[..., None], start.image, to_pixels(X).clip(0.0, 1.0))
 
-        def told(index: int, number: int, count: int, penalty: float, X: Tensor) -> None:
+        def report(index: int, number: int, count: int, penalty: float, X: Tensor) -> None:
             callback = starts[index].callback
             if callback is not None:
                 callback(Progress(number, count, penalty, None, partial(pixels, index, X), stage))
 
         images = [as_channels(start.image, device=self.device, dtype=torch.float32) for start in starts]
-        # Stacked, masks keep their memory order; patches are runs of a row.
+        # Stacking keeps the memory order of the masks, but runs of pixels need contiguous rows.
         masks = np.ascontiguousarray(np.stack([start.known for start in starts]))
         known = torch.from_numpy(masks).to(self.device)
         levels = [start.noise for start in starts]
         noise = torch.tensor(levels, dtype=torch.float32, device=self.device)
         refined = prior(
-            torch.stack(images), known, least_error=noise, progress=told, time_left=self.time_left
+            torch.stack(images), known, least_error=noise, progress=report, time_left=self.time_left
         )
         return [pixels(index, X) for index, X in enumerate(refined)]
 
     def time_left(self) -> bool:
-        """Whether another round may begin."""
+        """Whether there is time for another round."""
         if self._deadline is not None and time.perf_counter() >= self._deadline:
             self.in_time = False
         return self.in_time

@@ -1,4 +1,4 @@
-"""Smaller pictures, and back: wide holes are narrow there."""
+"""Downscaling and upscaling of images and masks: at a coarser scale, wide holes are narrow."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ def shrunk(X: Tensor, factor: int) -> Tensor:
 
 
 def wholly_known(known: Tensor, factor: int) -> Tensor:
-    """Return which pixels of the smaller pictures are made of known pixels (b, h, w) alone."""
+    """Downscale masks (b, h, w): a pixel is known if all pixels that it averages are."""
     return functional.avg_pool2d(known.float(), factor) == 1
 
 
 def is_enough_left(known: Tensor, factor: int) -> bool:
-    """Whether a smaller picture has two pixels a side, and half of the share of known ones (h, w)."""
+    """Whether the downscaled image has two pixels a side, and half the fraction of known pixels of (h, w)."""
     if min(known.shape) < 2 * factor:
         return False
     return float(wholly_known(known[None], factor).float().mean()) >= _LEFT * float(known.float().mean())
 
 
 def enlarged(X: Tensor, factor: int, shape: torch.Size) -> Tensor:
-    """Return them in the size (h, w) of the whole pictures, 0 at sides that are not in the smaller ones."""
+    """Upscale images to the shape (h, w), with zeros at sides that the downscaled images do not cover."""
     large = functional.interpolate(X, scale_factor=factor, mode="bicubic")
     height, width = shape
     return functional.pad(large, (0, width - large.shape[3], 0, height - large.shape[2]))

@@ -1,4 +1,4 @@
-"""The parameters of a compared method, chosen without the truth: on known pixels that are hidden from it."""
+"""Tuning of the parameters of a baseline method on held-out known pixels, without ground truth."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from edlrr_cli.errors import NumericsError
 from edlrr_cli.tasks.inpaint.holdout import held_out
 
 SHARE = 0.05
-"""Of the known pixels, hidden to compare the settings by."""
+"""Fraction of the known pixels that is held out to compare settings."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """One setting that was tried.
+    """Error of one setting of the grid.
 
     Attributes:
-        params: What sets it apart from the others.
-        rmse: Root mean square error on the hidden pixels, on the [0, 1] scale; None if it broke down.
+        params: Parameters of the setting that are in the grid.
+        rmse: Root mean square error on the hidden pixels, on the [0, 1] scale; None if the method failed.
     """
 
     params: Params
@@ -33,11 +33,11 @@ class Score:
 
 @dataclass(frozen=True)
 class Tuning:
-    """The choice, and what it was made from.
+    """Result of a tuning.
 
     Attributes:
-        params: Every parameter of the method, chosen, fixed or published.
-        scores: One for each setting that was tried; none where there was nothing to choose.
+        params: All parameters of the method, whether tuned, fixed or published.
+        scores: Score of each setting; empty if there was no choice.
     """
 
     params: Params
@@ -45,7 +45,7 @@ class Tuning:
 
     @property
     def rmse(self) -> float | None:
-        """Return the error of the choice, which the choice makes a little too small."""
+        """Return the error of the best setting, which is slightly optimistic."""
         return min((score.rmse for score in self.scores if score.rmse is not None), default=None)
 
 
@@ -57,34 +57,34 @@ def tune(
     device: torch.device,
     dtype: torch.dtype,
     seed: int = 0,
-    share: float = SHARE,
+    fraction: float = SHARE,
     fixed: Params | None = None,
     callback: Callback | None = None,
     visible: Bools | None = None,
 ) -> Tuning:
-    """Run a method with each setting of its grid on fewer known pixels; the least error on the hidden wins.
+    """Run a method with each setting of its grid and return the one with the least error on held-out pixels.
 
     Args:
         name: One of `edlrr_cli.baselines.registry.METHOD_NAMES`.
-        image: Shape (h, w, c), values in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), values in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: To compute on, where the method uses torch.
-        dtype: Of the computation, where the method uses torch.
-        seed: Of the hidden pixels.
-        share: Of the known pixels to hide, in the shape of the holes.
-        fixed: Parameters that are not chosen but given.
-        callback: Told of each step of each run.
+        device: Device of methods that use torch.
+        dtype: Precision of methods that use torch.
+        seed: Seed of the choice of hidden pixels.
+        fraction: Fraction of the known pixels to hide, in the shape of the holes.
+        fixed: Parameters that are given instead of tuned.
+        callback: Called after each step of each run.
         visible: Shape (h, w), False = transparent pixel, which is not hidden; None: all pixels are visible.
 
     Returns:
-        The published parameters where the grid leaves no choice, or there are too few pixels to hide any.
+        The published parameters if the grid leaves no choice, or too few pixels are known to hide any.
 
     Raises:
         UsageError: Unknown method or parameter.
-        NumericsError: Every setting broke down.
+        NumericsError: The method failed with every setting.
     """
     fixed = fixed or {}
-    hidden = held_out(known, share, np.random.default_rng(seed), visible)
+    hidden = held_out(known, fraction, np.random.default_rng(seed), visible)
     settings = list(_settings(name, fixed)) if hidden.any() else []
     given = {**default_params(name), **fixed}
     if len(settings) < 2:
@@ -109,12 +109,12 @@ def tune(
             scores.append(Score(setting, float(np.sqrt(np.square(error).mean()))))
     best = min(scores, key=lambda score: np.inf if score.rmse is None else score.rmse)
     if best.rmse is None:
-        raise NumericsError(f"method {name}: every setting of its grid broke down", "give its parameters")
+        raise NumericsError(f"method {name}: every setting of its grid failed", "give its parameters")
     return Tuning({**given, **best.params}, tuple(scores))
 
 
 def _settings(name: str, fixed: Params) -> Iterator[Params]:
-    """Yield the product of the grid, without the parameters that are given."""
+    """Yield the settings of the grid, without the fixed parameters."""
     grid = {key: values for key, values in METHODS[name].grid.items() if key not in fixed}
     for values in product(*grid.values()):
         yield dict(zip(grid, values, strict=True))

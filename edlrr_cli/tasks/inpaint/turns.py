@@ -1,4 +1,4 @@
-"""The progress of runs that go on at the same time, reported as if they had run one after another."""
+"""Progress of parallel runs, reported in order as if they ran one after another."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from edlrr_cli.tasks.inpaint.picture import Callback, Progress
 
 
 class Turns:
-    """Passes the progress of the first run on, and then, from its start, that of the next.
+    """Forwards the progress of the first run, and then, from its start, that of the next.
 
     Args:
-        num_runs: How many there are.
+        num_runs: Number of runs.
 
     Attributes:
         stop: If set, the next report of a run raises `CancelledError` in it.
@@ -28,7 +28,7 @@ class Turns:
         self._waiting: list[list[Callable[[], None]]] = [[] for _ in range(num_runs)]
 
     def callback(self, run: int, then: Callback | None) -> Callback:
-        """Return what takes the progress of a run, in any thread, and passes it on in its turn."""
+        """Return a callback for a run in any thread, which forwards its progress in its turn."""
 
         def report(progress: Progress) -> None:
             if self.stop.is_set():
@@ -44,7 +44,7 @@ class Turns:
         return report
 
     def finish(self, run: int) -> None:
-        """Let the next one report, if it is the turn of this one, which is done."""
+        """Mark a run as done, and if it was its turn, forward the progress of the next."""
         with self._lock:
             self._is_finished[run] = True
             while self._turn < len(self._is_finished) and self._is_finished[self._turn]:

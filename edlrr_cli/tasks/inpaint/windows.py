@@ -1,4 +1,4 @@
-"""Large pictures, restored in windows around their holes."""
+"""Restoration of large images in windows around their holes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from edlrr_cli.tasks.inpaint.picture import Bools, Pixels, Result, seen_of
 
 _log = logging.getLogger(__name__)
 
-# Pictures up to this side are restored whole; of larger ones the holes in each cell of about this side, with
-# a margin around them that is seen, and blended with the neighbour's.
+# Images up to the first side are restored whole. Larger ones are divided into cells of about the second side;
+# the window of a cell is the bounding box of its holes with a margin, where windows are blended.
 _WHOLE_PX, _CELL_PX, _MARGIN_PX = 512, 320, 48
-# What is seen grows until this share of it is known, or half of the whole picture's.
+# A window grows until this fraction of it is known, or half the known fraction of the whole image.
 _MIN_KNOWN = 0.25
 
 _NOTHING = np.empty((0, 0, 0))
@@ -29,17 +29,17 @@ Window = tuple[slice, slice]
 
 
 def is_small(known: Bools) -> bool:
-    """Whether a picture (h, w) is restored whole."""
+    """Whether an image (h, w) is restored whole."""
     return bool(max(known.shape) <= _WHOLE_PX)
 
 
 def windows_of(known: Bools, factor: int = 1, *, visible: Bools | None = None) -> list[Window]:
-    """Return the parts of a picture that are restored by themselves: all of a small one, or around its holes.
+    """Return the windows of an image: all of a small one, otherwise one around the holes of each cell.
 
     Args:
         known: Shape (h, w), True = known pixel; at least one, and at least one missing.
-        factor: By which the parts will be made smaller, and for which they are larger.
-        visible: Shape (h, w), False = transparent pixel, which does not count as known here; None: none is.
+        factor: Factor by which the windows will be downscaled; they are larger accordingly.
+        visible: Shape (h, w), False = transparent pixel, which does not count as known; None: all visible.
     """
     if is_small(known):
         return [(slice(0, known.shape[0]), slice(0, known.shape[1]))]
@@ -47,7 +47,7 @@ def windows_of(known: Bools, factor: int = 1, *, visible: Bools | None = None) -
 
 
 def num_px(windows: Sequence[Window]) -> int:
-    """Return how many pixels windows have, those in several counted for each."""
+    """Return the total number of pixels of windows; overlaps are counted repeatedly."""
     return sum((rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in windows)
 
 
@@ -61,20 +61,20 @@ def restore_in_windows(
     stop: Event | None = None,
     finished: Callable[[int, Result], None] | None = None,
 ) -> Result:
-    """Restore a picture in windows; where there is no hole nothing is done.
+    """Restore an image in windows and blend them.
 
     Args:
         image: Shape (h, w, c). Not modified.
         known: Shape (h, w), True = known pixel.
-        windows: As `windows_of` returns them.
-        restore: Restores one window whole.
-        num_threads: Windows at a time.
-        stop: Set when an error ends the work, for the windows at work to look at.
-        finished: Told how many windows are done, and what the last came to.
+        windows: Windows from `windows_of`.
+        restore: Restores one window.
+        num_threads: Number of windows in parallel.
+        stop: Set on an error, to cancel the windows in progress.
+        finished: Called with the number of finished windows and the result of the last one.
 
     Returns:
-        Of several windows: penalty and data term are sums, steps and stop of the one that took most, shares,
-        scale and the like means, weighted by the missing pixels.
+        For several windows, penalty and data term are sums, steps and stop are those of the window with the
+        most steps, and the other statistics are means weighted by the missing pixels.
     """
     if len(windows) == 1 and known[windows[0]].size == known.size:
         return restore(windows[0])
@@ -92,21 +92,21 @@ def restore_in_windows(
 
 
 class _Canvas:
-    """Overlapping windows, blended; of the missing pixels alone, since of the others nothing is kept."""
+    """Blends the missing pixels of overlapping windows."""
 
     def __init__(self, known: Bools, num_channels: int) -> None:
         self._hole = ~known
-        self._places = np.flatnonzero(self._hole)
-        self._total = np.zeros((len(self._places), num_channels))
-        self._squares = np.zeros(len(self._places))
-        self._weight = np.full(len(self._places), np.finfo(float).tiny)
+        self._missing = np.flatnonzero(self._hole)
+        self._total = np.zeros((len(self._missing), num_channels))
+        self._squares = np.zeros(len(self._missing))
+        self._weight = np.full(len(self._missing), np.finfo(float).tiny)
         self._has_error = False
 
     def add(self, window: Window, result: Result) -> None:
         hole, shape = self._hole[window], self._hole.shape
         rows, columns = np.nonzero(hole)
-        places = (rows + window[0].start) * shape[1] + columns + window[1].start
-        at, ramp = np.searchsorted(self._places, places), _ramp(window, shape)[hole]
+        indices = (rows + window[0].start) * shape[1] + columns + window[1].start
+        at, ramp = np.searchsorted(self._missing, indices), _ramp(window, shape)[hole]
         self._total[at] += ramp[:, None] * result.restored[hole]
         self._weight[at] += ramp
         if result.error is not None:
@@ -128,9 +128,9 @@ class _Canvas:
 
 
 def _windows(missing: Bools, seen: Bools, factor: int) -> Iterator[Window]:
-    """Yield a window for the holes in each cell of a grid, with enough pixels around them that are seen."""
+    """Yield a window around the holes of each cell of a grid, with enough seen pixels in it."""
     enough = min(_MIN_KNOWN, seen.mean() / 2)
-    # A smaller picture may be half as large as another one is.
+    # A downscaled window may have half the side of one at full scale.
     cell_px, least_margin = max(_CELL_PX, _CELL_PX * factor // 2), max(_MARGIN_PX, _MARGIN_PX * factor // 2)
     for rows in _cells(missing.shape[0], cell_px):
         for columns in _cells(missing.shape[1], cell_px):
@@ -152,8 +152,8 @@ def _corners(window: Window) -> str:
 
 
 def _extent(hole: Bools, axis: int, start: int) -> slice:
-    places = np.flatnonzero(hole.any(1 - axis))
-    return slice(start + int(places[0]), start + int(places[-1]) + 1)
+    indices = np.flatnonzero(hole.any(1 - axis))
+    return slice(start + int(indices[0]), start + int(indices[-1]) + 1)
 
 
 def _cells(size: int, cell_px: int) -> list[slice]:
@@ -170,17 +170,17 @@ def _grown(box: Window, margin: int, shape: tuple[int, ...]) -> Window:
 
 
 def _ramp(window: Window, shape: tuple[int, ...]) -> Pixels:
-    """Return weights that fall towards sides of the window within the picture, shape of the window."""
+    """Return blending weights, shape of the window, that decrease towards its sides inside the image."""
     down, across = (_ramp_along(side, size) for side, size in zip(window, shape, strict=True))
     return np.asarray(np.outer(down, across))
 
 
 def _ramp_along(side: slice, size: int) -> Pixels:
-    places = np.arange(side.start, side.stop)
-    before = np.inf if side.start == 0 else places - side.start + 1
-    after = np.inf if side.stop == size else side.stop - places
+    indices = np.arange(side.start, side.stop)
+    before = np.inf if side.start == 0 else indices - side.start + 1
+    after = np.inf if side.stop == size else side.stop - indices
     ramp = np.minimum(np.minimum(before, after), _MARGIN_PX) / _MARGIN_PX
-    return np.asarray(np.broadcast_to(ramp, len(places)))
+    return np.asarray(np.broadcast_to(ramp, len(indices)))
 
 
 def _joined(results: list[Result], counts: list[float]) -> Result:

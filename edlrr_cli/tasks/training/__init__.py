@@ -1,1 +1,1 @@
-"""Training of denoising networks with the low-rank term."""
+"""Training of denoising networks with a low-rank term."""

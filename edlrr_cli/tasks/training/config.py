@@ -1,4 +1,4 @@
-"""The settings of one training run: frozen, validated when made, importable without torch."""
+"""Settings of a training run: frozen, validated when created, importable without torch."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ class Config:
 
     Attributes:
         arch: One of `edlrr_cli.networks.names.ARCHS`.
-        depth: Convolutions; None: as published.
-        width: Channels; None: as published.
+        depth: Number of convolutions; None: as published.
+        width: Number of channels; None: as published.
         sigma: Noise levels of the patches, drawn uniformly.
         reg: The penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
         gamma: Shape of the penalty; None for its default.
         lam: Weight lambda of the low-rank term, in units of the noise power; 0 leaves it out.
-        lrr_target: What is penalised: ``"clean"``, the estimated image X - f(X), or ``"error"``, f(X) - N.
+        lrr_target: What is penalized: ``"clean"``, the estimated image X - f(X), or ``"error"``, f(X) - N.
         lrr_sigma: Noise levels of the full images of that term; None: those of the patches.
-        lrr_every: Steps between two evaluations of that term, which weighs as much more then.
-        lrr_images: Full images in each of them.
+        lrr_every: Steps between two evaluations of that term; its weight is multiplied by it.
+        lrr_images: Full images per evaluation.
         patch_px: Side of the patches.
-        batch: Patches a step, and process.
-        lr: Largest learning rate of the one-cycle schedule.
-        steps: Steps in all; None: as many as the time allows.
-        time_budget: Seconds in all; None: as many as the steps need.
-        held_out: Images of the training set kept for validation, evenly spaced.
-        precision: Of the convolutions: one of `PRECISIONS`.
+        batch: Patches per step and process.
+        lr: Maximum learning rate of the one-cycle schedule.
+        steps: Number of steps; None: limited by the time budget.
+        time_budget: Duration in seconds; None: limited by the steps.
+        held_out: Number of images of the training set used for validation, evenly spaced.
+        precision: Precision of the convolutions, one of `PRECISIONS`.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
-        seed: Of the weights, patches and noise.
+        seed: Seed of the weights, patches and noise.
 
     Raises:
-        UsageError: A value is outside its domain, or does not go with the others.
+        UsageError: A value is outside its domain, or conflicts with another one.
     """
 
     arch: str = "light"

@@ -1,4 +1,4 @@
-"""Training data: all images on the device, and patches and noise drawn from them step by step."""
+"""Training data: all images on the device, from which patches and noise are drawn in each step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from edlrr_cli.errors import UsageError
 
-#: Sizes at which every image is seen, as in the training set of DnCNN.
+#: Scales of every image, as in the training set of DnCNN.
 SCALES = (1.0, 0.9, 0.8, 0.7)
 
 _MAX_FULL_PX = 256
@@ -25,7 +25,7 @@ class Noisy:
     Attributes:
         images: X = S + N, shape (b, 1, h, w), float32, not clipped.
         noise: N, same shape.
-        sigma: Noise level of each, shape (b,), on [0, 1].
+        sigma: Noise level of each image, shape (b,), on [0, 1].
     """
 
     images: Tensor
@@ -34,12 +34,12 @@ class Noisy:
 
 
 class Dataset:
-    """Images of any sizes in one flat buffer, so that a batch of patches is a single gather.
+    """Images of any sizes in one flat buffer, so that a batch of patches takes a single gather.
 
     Args:
-        images: Gray, each of shape (h, w), uint8.
-        patch_px: Side of the patches; images with a smaller side are left out.
-        device: Where they are kept and drawn.
+        images: Gray images, each of shape (h, w), uint8.
+        patch_px: Side of the patches; images with a smaller side are excluded.
+        device: Device that stores the images and draws the patches.
 
     Raises:
         UsageError: No image is large enough.
@@ -48,7 +48,7 @@ class Dataset:
     def __init__(self, images: Sequence[Tensor], *, patch_px: int, device: torch.device) -> None:
         self._full = [image.to(device) for image in images if min(image.shape) >= patch_px]
         if not self._full:
-            raise UsageError(f"no image is as large as a patch of {patch_px} pixels", "take smaller patches")
+            raise UsageError(f"no image is as large as a patch of {patch_px} pixels", "use smaller patches")
         scaled = [_rescale(image, scale) for scale in SCALES for image in self._full]
         kept = [image for image in scaled if min(image.shape) >= patch_px]
         sizes = torch.tensor([image.shape for image in kept])
@@ -58,7 +58,7 @@ class Dataset:
         self._patch_px, self._device = patch_px, device
 
     def patches(self, count: int, sigma: tuple[float, float], generator: torch.Generator) -> Noisy:
-        """Draw patches, each turned and mirrored at random, with noise of a level drawn from a range."""
+        """Draw patches, randomly rotated and flipped, with noise of a level drawn from a range."""
         corner = torch.arange(self._patch_px, device=self._device)
         draws = torch.rand(6, count, device=self._device, generator=generator)
         which = (draws[0] * len(self._starts)).long()
@@ -67,13 +67,13 @@ class Dataset:
         mirrored = [torch.where(draw[:, None] < 0.5, corner, corner.flip(0)) for draw in draws[3:5]]
         rows, columns = top[:, None] + mirrored[0], left[:, None] + mirrored[1]
         width = self._sizes[which, 1][:, None, None]
-        at = self._starts[which][:, None, None] + rows[:, :, None] * width + columns[:, None, :]
-        values = self._values[at].float() / 255
+        indices = self._starts[which][:, None, None] + rows[:, :, None] * width + columns[:, None, :]
+        values = self._values[indices].float() / 255
         clean = torch.where(draws[5][:, None, None] < 0.5, values, values.mT)
         return _add_noise(clean[:, None], sigma, generator)
 
     def full_image(self, sigma: tuple[float, float], generator: torch.Generator) -> Noisy:
-        """Draw one whole image, or 256 x 256 pixels of a larger one, with noise of a level from a range."""
+        """Draw a whole image, or 256 x 256 pixels of a larger one, with noise of a level from a range."""
         draws = torch.rand(3, generator=generator, device=self._device).tolist()
         image = self._full[int(draws[0] * len(self._full))]
         height, width = (min(side, _MAX_FULL_PX) // 2 * 2 for side in image.shape)
@@ -84,14 +84,14 @@ class Dataset:
 
 
 def generator_of(seed: int, step: int, rank: int, device: torch.device) -> torch.Generator:
-    """Return the source of all that a step draws, so that a resumed run draws the same."""
-    # torch looks at 32 bits of a seed: these are mixed from all three numbers.
+    """Return the generator for all random numbers of a step, so that a resumed run draws the same."""
+    # torch uses 32 bits of a seed, so they are mixed from all three numbers.
     mixed = int(np.random.SeedSequence([seed, step, rank]).generate_state(1)[0])
     return torch.Generator(device).manual_seed(mixed)
 
 
 def hold_out(count: int, held_out: int) -> list[int]:
-    """Return the indices of the images kept for validation, evenly spaced.
+    """Return evenly spaced indices of the images used for validation.
 
     Raises:
         UsageError: No image would be left to train on.

@@ -1,4 +1,4 @@
-"""Several processes that train one network, as `torchrun` starts them."""
+"""Distributed training by several processes started by `torchrun`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from edlrr_cli.errors import DeviceError
 
 @dataclass(frozen=True)
 class Process:
-    """One of the processes.
+    """One process of a distributed run.
 
     Attributes:
-        rank: Its number; 0 validates and writes.
-        count: How many there are.
-        local_rank: Its number on this machine, which is that of its GPU.
+        rank: Global rank; rank 0 validates and writes.
+        count: Number of processes.
+        local_rank: Rank on this machine, which is the index of the GPU.
     """
 
     rank: int = 0
@@ -29,11 +29,11 @@ class Process:
 
     @property
     def leads(self) -> bool:
-        """Whether this is the process that speaks and writes for all."""
+        """Whether this process logs and writes for all."""
         return self.rank == 0
 
     def agree(self, value: float) -> float:
-        """Return the leader's value."""
+        """Return the value of rank 0."""
         if self.count == 1:
             return value
         shared = torch.tensor([value], dtype=torch.float64)
@@ -45,30 +45,30 @@ class Process:
 
 @contextmanager
 def joined(device: str) -> Iterator[tuple[Process, str]]:
-    """Join the other processes if `torchrun` started this one, and part from them in the end.
+    """Join the process group if `torchrun` started this process, and leave it at the end.
 
     Args:
-        device: The name of a device; ``"auto"`` and ``"cuda"`` become this process's own GPU.
+        device: Name of a device; ``"auto"`` and ``"cuda"`` select the GPU of this process.
 
     Yields:
         This process and the name of its device.
 
     Raises:
-        DeviceError: One GPU is asked for by number, for all processes.
+        DeviceError: One numbered GPU is requested for several processes.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         yield Process(), device
         return
     if device.startswith("cuda:"):
-        raise DeviceError(f"{count} processes cannot share {device}", "take --device cuda")
+        raise DeviceError(f"{count} processes cannot share {device}", "use --device cuda")
     local_rank = int(os.environ["LOCAL_RANK"])
     on_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
     distributed.init_process_group("nccl" if on_gpu else "gloo")
     try:
         process = Process(int(os.environ["RANK"]), count, local_rank)
         yield process, f"cuda:{local_rank}" if on_gpu else "cpu"
-        # The leader is the last to be done; who parts earlier tears connections down that it still holds.
+        # Rank 0 finishes last; a process that leaves earlier would close connections that it still uses.
         distributed.barrier(device_ids=[local_rank] if on_gpu else None)
     finally:
         distributed.destroy_process_group()

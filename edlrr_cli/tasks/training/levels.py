@@ -1,4 +1,4 @@
-"""A range of noise levels, as people write it."""
+"""A range of noise levels and its textual form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Levels:
     """Noise levels from ``least`` to ``largest``, standard deviations on 0..255.
 
     Raises:
-        UsageError: They are not in order, or not within 0..255, or all 0.
+        UsageError: The levels are not in order, not within 0..255, or all 0.
 
     Example:
         >>> Levels.parse("0-75"), str(Levels(25, 25))
@@ -25,26 +25,26 @@ class Levels:
 
     def __post_init__(self) -> None:
         if not (0 <= self.least <= self.largest <= 255 and self.largest > 0):
-            raise UsageError(f"noise levels {self} are not a range within 0..255", "say 25 or 0-75")
+            raise UsageError(f"noise levels {self} are not a range within 0..255", "use 25 or 0-75")
 
     @classmethod
     def parse(cls, text: str) -> Levels:
-        """Read ``25`` or ``0-75``.
+        """Parse ``25`` or ``0-75``.
 
         Raises:
-            UsageError: It is neither.
+            UsageError: The text is neither a number nor a range.
         """
         found = re.fullmatch(r"(\d*\.?\d+)(?:-(\d*\.?\d+))?", text)
         if found is None:
-            raise UsageError(f"noise level {text!r} is neither a number nor a range", "say 25 or 0-75")
+            raise UsageError(f"noise level {text!r} is neither a number nor a range", "use 25 or 0-75")
         least = float(found[1])
         return cls(least, least if found[2] is None else float(found[2]))
 
     @property
-    def unit(self) -> tuple[float, float]:
-        """Return both on the [0, 1] scale."""
+    def normalized(self) -> tuple[float, float]:
+        """Return both levels on the [0, 1] scale."""
         return self.least / 255, self.largest / 255
 
     def __str__(self) -> str:
-        """Write it as `parse` reads it."""
+        """Return the text that `parse` accepts."""
         return f"{self.least:g}" if self.least == self.largest else f"{self.least:g}-{self.largest:g}"

@@ -1,4 +1,4 @@
-"""The loss: how well the noise of patches is predicted, and how low the rank of full images becomes."""
+"""Training loss: error of the predicted noise on patches plus a low-rank penalty on full images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edlrr_cli.networks.bias_free import BiasFreeNorm
 from edlrr_cli.tasks.training.config import Config
 from edlrr_cli.tasks.training.data import Noisy
 
-# Weaker noise weighs no more than this level, or the error on clean patches would be all that counts.
+# Lower bound of the noise level in the weights, or the error on nearly clean patches would dominate.
 _FLOOR = 2 / 255
 
 
@@ -27,16 +27,16 @@ class Objective(nn.Module):
         data = |f(X) - N|^2 / (n m sigma sigma_max),
         low rank = t s R(S / s) / (n m sigma sigma_max),  S = X - f(X) less its mean, or f(X) - N,
 
-    where s is the unit of the singular values that the penalty takes for itself. A lambda of 1 pulls on
-    vanishing singular values with the strength at which the nuclear norm would remove all noise.
+    where s is the default scale of the penalty. With lambda = 1, the slope at vanishing singular values is
+    that at which the nuclear norm would remove all noise.
 
     Args:
-        network: Takes images and noise levels, returns the noise.
+        network: Maps images and noise levels to the noise.
         config: Settings of the loss.
 
     Source: section 4.3, "Regularizing DNN-based denoising models". Deviations: the penalty acts on the
-        estimated clean image, as its text says, or on f(X) - N, as its formula says (``lrr_target``); the
-        units, since no lambda is printed; no batch statistics are taken of the full images.
+        estimated clean image, as in its text, or on f(X) - N, as in its formula (``lrr_target``); the units,
+        since no lambda is published; no batch statistics are computed from the full images.
     """
 
     def __init__(self, network: nn.Module, config: Config) -> None:
@@ -63,7 +63,7 @@ class Objective(nn.Module):
 
     def _data_term(self, patches: Noisy) -> Tensor:
         errors = (self._noise(patches) - patches.noise).square().mean((1, 2, 3))
-        return (errors / self._power(patches.sigma, self._config.sigma.unit[1])).mean()
+        return (errors / self._power(patches.sigma, self._config.sigma.normalized[1])).mean()
 
     def _rank_term(self, noisy: Noisy) -> Tensor:
         predicted = self._noise(noisy)
@@ -71,12 +71,12 @@ class Objective(nn.Module):
             :, 0
         ]
         S = S - S.mean()
-        unit = resolve_scale(self._h, largest_singular_value(S.detach()).double(), None).to(S.dtype)
+        scale = resolve_scale(self._h, largest_singular_value(S.detach()).double(), None).to(S.dtype)
         height, width = S.shape[-2:]
         edge = noisy.sigma * (height**0.5 + width**0.5)
-        power = self._power(noisy.sigma, self._config.rank_levels.unit[1])
+        power = self._power(noisy.sigma, self._config.rank_levels.normalized[1])
         rank: Tensor = self._penalty(S)
-        scaled: Tensor = edge * unit * rank / (height * width * power)
+        scaled: Tensor = edge * scale * rank / (height * width * power)
         return scaled.mean()
 
     @staticmethod
@@ -86,7 +86,7 @@ class Objective(nn.Module):
 
 @contextmanager
 def running_statistics(network: nn.Module) -> Iterator[None]:
-    """Let normalisations use their running statistics and leave them as they are, in a block of code."""
+    """Make normalization layers use their running statistics, without updating them, in a block of code."""
     norms = [
         module
         for module in network.modules()

@@ -1,4 +1,4 @@
-"""Training, step by step: everything that decides the next step is in the state."""
+"""Training step by step; the state contains everything that determines the next step."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _MAX_GRADIENT = 1.0
 
 @dataclass(frozen=True)
 class Step:
-    """What a step did.
+    """Record of a training step.
 
     Attributes:
-        count: Its number, from 1.
-        progress: How much of the run was over before it, 0 .. 1.
-        lr: Its learning rate.
-        data: The data term.
-        rank: The low-rank term, without lambda; None where it was left out.
+        count: Number of the step, from 1.
+        progress: Fraction of the run done before the step, in [0, 1].
+        lr: Learning rate.
+        data: Data term.
+        rank: Low-rank term, without lambda; None if it was not evaluated.
     """
 
     count: int
@@ -47,16 +47,16 @@ class Step:
 
 
 class Trainer:
-    """A network in training.
+    """Trains a network.
 
     Args:
         images: Clean gray images, each of shape (h, w), uint8; some are held out for validation.
-        config: The settings.
-        process: Which of several processes this is; their batches differ and their gradients are averaged.
+        config: Settings.
+        process: This process of a distributed run, in which batches differ and gradients are averaged.
 
     Raises:
-        UsageError: Too few images, or none as large as a patch.
-        DeviceError: The device is not here.
+        UsageError: There are too few images, or none is as large as a patch.
+        DeviceError: The device is not available.
     """
 
     def __init__(self, images: Sequence[Tensor], config: Config, process: Process | None = None) -> None:
@@ -81,12 +81,12 @@ class Trainer:
 
     @property
     def elapsed_s(self) -> float:
-        """Return the seconds of training so far, those before a resumption included."""
+        """Return the seconds of training so far, including those before a resumption."""
         return self._elapsed_s + time.perf_counter() - self._since
 
     @property
     def progress(self) -> float:
-        """Return how much of the run is over, 0 .. 1; the same in all processes."""
+        """Return the fraction of the run that is done, in [0, 1]; the same in all processes."""
         if self.config.steps is not None:
             return self.count / self.config.steps
         assert self.config.time_budget is not None
@@ -96,7 +96,7 @@ class Trainer:
         """Take one step.
 
         Args:
-            progress: That of now, which decides the learning rate.
+            progress: Current progress, which determines the learning rate.
 
         Raises:
             NumericsError: The loss is NaN or Inf.
@@ -106,15 +106,15 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = lr
         generator = generator_of(config.seed, self.count, self.process.rank, self._device)
-        patches = self._dataset.patches(config.batch, config.sigma.unit, generator)
+        patches = self._dataset.patches(config.batch, config.sigma.normalized, generator)
         full = []
         if config.lam > 0 and self.count % config.lrr_every == 0:
-            levels = config.rank_levels.unit
+            levels = config.rank_levels.normalized
             full = [self._dataset.full_image(levels, generator) for _ in range(config.lrr_images)]
         self._network.train()
         try:
             data, rank = self._objective(patches, full)
-        except NumericsError as error:  # the network's output is no number
+        except NumericsError as error:  # the network's output is NaN or Inf
             raise self._diverged() from error
         self._descend(data + config.lam * config.lrr_every * rank)
         self.count += 1
@@ -142,7 +142,7 @@ class Trainer:
         return {name: value.detach().float().cpu().contiguous() for name, value in state.items()}
 
     def about(self) -> dict[str, Any]:
-        """Return what a user of the weights must know of them, as a JSON object."""
+        """Return the metadata of the weights, as a JSON object."""
         config = self.config
         levels = {"sigma": str(config.sigma), "lrr_sigma": config.lrr_sigma and str(config.lrr_sigma)}
         return {
@@ -158,7 +158,7 @@ class Trainer:
         }
 
     def state(self) -> dict[str, Any]:
-        """Return all that the next step depends on, for `torch.save`."""
+        """Return everything that the next step depends on, for `torch.save`."""
         return {
             "settings": self._identity(),
             "count": self.count,
@@ -169,18 +169,18 @@ class Trainer:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from a state.
+        """Resume from a state.
 
         Raises:
-            UsageError: It is of a run with other settings or images.
+            UsageError: The state is from a run with other settings or images.
         """
-        mine, its = self._identity(), state["settings"]
-        differing = [name for name in mine if mine[name] != its.get(name)]
+        current, stored = self._identity(), state["settings"]
+        differing = [name for name in current if current[name] != stored.get(name)]
         if differing:
             name = differing[0]
             raise UsageError(
-                f"the checkpoint was made with {name} {its.get(name)}, not {mine[name]}",
-                "give the same settings, or start anew without --resume",
+                f"the checkpoint was made with {name} {stored.get(name)}, not {current[name]}",
+                "give the same settings, or start again without --resume",
             )
         self._network.load_state_dict(state["network"])
         self._averaged.load_state_dict(state["averaged"])
@@ -201,8 +201,8 @@ def _fresh_network(config: Config) -> torch.nn.Module:
 
 
 def _average(averaged: Tensor, current: Tensor, num_averaged: Tensor | int) -> Tensor:
-    """Average exponentially, over fewer steps while there are few."""
-    if not averaged.is_floating_point():  # the batches that a normalisation has counted
+    """Return an exponential moving average, over fewer steps at the beginning."""
+    if not averaged.is_floating_point():  # the batch counter of a normalization layer
         return current
     count = float(num_averaged)
     return torch.lerp(averaged, current, 1 - min(_EMA_DECAY, (1 + count) / (10 + count)))

@@ -1,4 +1,4 @@
-"""How good a network is on images that it is not trained on."""
+"""Validation of a network on images that it is not trained on."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ LEVELS = (15, 25, 50)
 
 
 class Validation:
-    """Held-out images with noise that is the same every time.
+    """Held-out images with fixed noise.
 
     Args:
-        images: Gray, each of shape (h, w), uint8.
-        trained: The levels trained for; of `LEVELS`, those within it are measured, and its end if there are
+        images: Gray images, each of shape (h, w), uint8.
+        trained: Range of levels trained for. The `LEVELS` within it are measured, or its end if there are
             none.
-        device: Where to compute.
+        device: Device of the computation.
     """
 
     def __init__(self, images: Sequence[Tensor], trained: Levels, device: torch.device) -> None:

@@ -157,7 +157,7 @@ def files(pictures, name):
 def test_a_batch_comes_to_what_single_commands_come_to(
     run, monkeypatch, pictures, as_on_a_gpu, command, quick
 ):
-    module, name = (restore, "_restored_together") if command == "inpaint" else (denoising, "denoise_each")
+    module, name = (restore, "_restored_batch") if command == "inpaint" else (denoising, "denoise_each")
     counts = counted(monkeypatch, module, name)
     result = run(*folder_of(pictures, command, *quick))
     assert sorted(counts) == [1, 4]
@@ -187,16 +187,16 @@ def test_a_page_has_the_curves_of_each(run, pictures, as_on_a_gpu):
 
 
 def test_a_gpu_with_room_for_two_takes_two_and_says_so(run, monkeypatch, pictures, as_on_a_gpu):
-    counts = counted(monkeypatch, restore, "_restored_together", most=2)
+    counts = counted(monkeypatch, restore, "_restored_batch", most=2)
     result = run(*folder_of(pictures, "inpaint", *QUICK))
     assert sorted(counts) == [1, 2, 2, 4]
-    warning = "edlrr: warning: 4 pictures: the memory of the GPU is too small for 4 pictures at once: 2\n"
+    warning = "edlrr: warning: 4 pictures: GPU memory is too small for a batch of 4 images; the batch size is"
     assert warning in result.stderr
     assert len(files(pictures, "out")) == 5
 
 
 def test_a_gpu_with_room_for_none_leaves_them_to_the_cpu(run, monkeypatch, pictures, as_on_a_gpu):
-    whole = restore._restored_together
+    whole = restore._restored_batch
     asked = []
 
     def full(of, config, denoiser):
@@ -205,7 +205,7 @@ def test_a_gpu_with_room_for_none_leaves_them_to_the_cpu(run, monkeypatch, pictu
             raise FULL
         return whole(of, config, denoiser)
 
-    monkeypatch.setattr(restore, "_restored_together", full)
+    monkeypatch.setattr(restore, "_restored_batch", full)
     result = run(*folder_of(pictures, "inpaint", *QUICK))
     assert len(files(pictures, "out")) == 5
     assert [of for of in asked if of[0] > 1] == [(4, "auto"), (2, "auto")]

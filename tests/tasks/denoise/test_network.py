@@ -60,17 +60,17 @@ def test_networks_without_constants_need_no_scaling():
     [
         ({**ABOUT, "arch": "resnet"}, "unknown arch 'resnet'"),
         ({**ABOUT, "width": 2}, "size mismatch"),
-        ({**ABOUT, "width": 8}, "have not depth 4 and width 8"),
-        ({**ABOUT, "depth": 10**9}, "have not depth"),
+        ({**ABOUT, "width": 8}, "do not have depth 4 and width 8"),
+        ({**ABOUT, "depth": 10**9}, "do not have depth"),
         ({**ABOUT, "depth": float("inf")}, "infinity"),
-        ({**ABOUT, "depth": 0}, "have not depth 0"),
+        ({**ABOUT, "depth": 0}, "do not have depth 0"),
         ({**ABOUT, "sigma": [0, float("nan")]}, "sigma ends at nan"),
         ({**ABOUT, "sigma": [0, 0]}, "sigma ends at 0"),
         ({**ABOUT, "depth": 5}, "Missing key"),
         ({**ABOUT, "depth": "many"}, "invalid literal"),
         ({**ABOUT, "depth": 3}, "Missing key"),
         ({**ABOUT, "sigma": []}, "index"),
-        ({"arch": "dncnn"}, "'depth' is not said"),
+        ({"arch": "dncnn"}, "'depth' is missing"),
     ],
 )
 def test_weights_that_fit_no_network_are_refused_in_one_line(about, told):

@@ -13,9 +13,9 @@ from edlrr_cli.lrr.names import REG_NAMES
 from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.fill import fill
+from edlrr_cli.tasks.inpaint.global_lowrank.completion import inpaint
+from edlrr_cli.tasks.inpaint.global_lowrank.whitening import Whitening
 from edlrr_cli.tasks.inpaint.holdout import held_out
-from edlrr_cli.tasks.inpaint.whole.completion import inpaint
-from edlrr_cli.tasks.inpaint.whole.emphasis import Emphasis
 
 REGS = [name.replace("schatten-P", "schatten-0.5") for name in REG_NAMES]
 
@@ -236,7 +236,7 @@ def test_held_out_pixels_have_the_shape_of_the_holes():
 
 def test_emphasis_is_the_stated_map():
     X = torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    emphasis = Emphasis(5, 7, center=True, dtype=torch.float64, device=torch.device("cpu"))
+    emphasis = Whitening(5, 7, center=True, dtype=torch.float64, device=torch.device("cpu"))
     centred = X - X.mean(-1, keepdim=True) - X.mean(-2, keepdim=True) + X.mean((-2, -1), keepdim=True)
     torch.testing.assert_close(emphasis(X), centred)
     emphasis.set_strength(3.0)
@@ -284,12 +284,12 @@ def test_settings_outside_their_domain(settings, message):
 def test_missing_device_and_range():
     image = windows(8, 8)
     known = dropped(image)
-    with pytest.raises(DeviceError, match="take auto"):
+    with pytest.raises(DeviceError, match="use auto"):
         inpaint(image, known, Config(device="tpu"))
     if not torch.cuda.is_available():
         with pytest.raises(DeviceError, match="0 CUDA devices"):
             inpaint(image, known, Config(device="cuda"))
-    with pytest.raises(NumericsError, match="take a scale of"):
+    with pytest.raises(NumericsError, match="use a scale of"):
         inpaint(image, known, Config(scale=1e-6))
 
 

@@ -26,11 +26,11 @@ def error_of(pixels, truth):
     return float(np.sqrt(np.square(pixels - truth).mean()))
 
 
-def test_shares_are_by_inverse_variance(truth, hidden):
+def test_weights_are_by_inverse_variance(truth, hidden):
     candidates = [noisy(truth, deviation, seed) for seed, deviation in enumerate((0.05, 0.1))]
     mixture = mix(candidates, truth, hidden, ~hidden)
-    assert mixture.shares == pytest.approx((0.8, 0.2), abs=0.08)
-    assert sum(mixture.shares) == pytest.approx(1)
+    assert mixture.weights == pytest.approx((0.8, 0.2), abs=0.08)
+    assert sum(mixture.weights) == pytest.approx(1)
     assert error_of(mixture.pixels, truth) < 0.048
 
 
@@ -47,18 +47,18 @@ def test_each_region_has_the_better_one(truth):
     assert np.abs(mixture.pixels - truth)[:, -10:].mean() < 0.06
 
 
-def test_a_hopeless_candidate_has_no_share(truth, hidden):
+def test_a_hopeless_candidate_has_no_weight(truth, hidden):
     mixture = mix([noisy(truth, 0.02, 0), np.zeros(SHAPE)], truth, hidden, ~hidden)
-    assert mixture.shares[1] < 0.01
+    assert mixture.weights[1] < 0.01
 
 
 def test_equal_candidates_are_no_obstacle(truth, hidden):
     one = noisy(truth, 0.1, 0)
     mixture = mix([one, one, one], truth, hidden, ~hidden)
     assert np.allclose(mixture.pixels, one)
-    alone = mix([one], truth, hidden, ~hidden)
-    assert alone.shares == (1.0,)
-    assert np.allclose(alone.pixels, one)
+    single = mix([one], truth, hidden, ~hidden)
+    assert single.weights == (1.0,)
+    assert np.allclose(single.pixels, one)
 
 
 def test_one_hidden_pixel_will_do(truth):

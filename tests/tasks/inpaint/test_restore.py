@@ -9,8 +9,8 @@ import edlrr_cli
 from edlrr_cli.errors import UsageError
 from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.global_lowrank.completion import inpaint
 from edlrr_cli.tasks.inpaint.restore import restore
-from edlrr_cli.tasks.inpaint.whole.completion import inpaint
 
 
 @pytest.fixture(scope="module")
@@ -116,5 +116,5 @@ def test_in_one_call():
 def test_unfit_input_is_refused_first():
     with pytest.raises(UsageError, match="no pixel is missing"):
         restore(np.zeros((4, 4, 1)), np.ones((4, 4), bool))
-    with pytest.raises(UsageError, match="held_out 0 leaves the prior auto nothing to judge by"):
+    with pytest.raises(UsageError, match="the prior auto needs held-out pixels, got held_out 0"):
         restore(np.zeros((4, 4, 1)), np.arange(16).reshape(4, 4) > 3, Config(held_out=0))

@@ -15,9 +15,9 @@ from edlrr_cli.tasks import memory
 from edlrr_cli.tasks.denoise.config import Config as Denoising
 from edlrr_cli.tasks.denoise.run import denoise, denoise_each
 from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.global_lowrank.completion import inpaint_each
 from edlrr_cli.tasks.inpaint.picture import Damaged
 from edlrr_cli.tasks.inpaint.restore import restore, restore_each
-from edlrr_cli.tasks.inpaint.whole.completion import inpaint_each
 
 
 @pytest.fixture(autouse=True)

@@ -1,1 +1,1 @@
-"""What a picture is taken to be like, beside the channels as a `whole`: one idea a file."""
+"""Image priors other than global low-rank completion, one per file."""

@@ -1,7 +1,7 @@
-"""Local windows: each a matrix with every patch of the window, channel by channel, in a row of its own.
+"""Low-rank prior on local windows: the rows of a window's matrix are all its patches, channel by channel.
 
-Such a matrix, of Hankel structure, has the rank of the number of waves, edges and shades in the window, so it
-continues them into the hole.
+The rank of this matrix, of Hankel structure, is the number of waves, edges and shades in the window, so a low
+rank continues them into the hole.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from torch.nn import functional
 
 from edlrr_cli.tasks.inpaint.priors.majorizer import Progress, errors_of, lower_penalty
 from edlrr_cli.tasks.inpaint.shrink import enlarged, is_enough_left, shrunk, wholly_known
-from edlrr_cli.tasks.places import add_at, runs_of
+from edlrr_cli.tasks.pixel_indices import add_at, runs_of
 
 
 @dataclass(frozen=True)
 class Size:
-    """Sides of windows and of the patches in them, and the stride from window to window, in pixels."""
+    """Side of the windows, side of the patches in them, and stride between windows, in pixels."""
 
     side_px: int
     patch_px: int
@@ -31,15 +31,15 @@ class Size:
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is done. Measured: see docs/decisions.md.
+    """Computational effort. Measured: see docs/decisions.md.
 
     Attributes:
-        num_rounds: In which tau shrinks.
-        num_steps: Of conjugate gradients in each.
-        error_start: The error of the estimate that tau stands for at the start, on [0, 1].
-        error_end: The same at the end.
-        coarse: Whether wide holes are filled in smaller pictures first.
-        wide: Size of the windows where there are wide holes.
+        num_rounds: Rounds, over which tau shrinks.
+        num_steps: Conjugate gradient steps in each round.
+        error_start: Error of the estimate that tau corresponds to in the first round, on [0, 1].
+        error_end: The same in the last round.
+        coarse: Whether wide holes are first filled in downscaled images.
+        wide: Sizes used for images with wide holes.
     """
 
     num_rounds: int = 5
@@ -51,10 +51,10 @@ class Effort:
 
 
 _SIZE = Size(16, 6, 10)
-# A picture smaller by a factor helps with holes that hold squares of so many times the factor, if such are
-# so much of all holes, and if enough is known in it.
+# An image is downscaled by a factor if at least the fraction _WIDE of its missing pixels lies in missing
+# squares of more than _WIDTH * factor pixels a side, and enough pixels are known at that scale.
 _FACTORS, _WIDTH, _WIDE = (8, 4, 2), 3, 0.25
-# Windows handled at once: on a CPU as many as its cache holds, on a GPU what takes 0.3 GB at most.
+# Windows per batch: on a CPU as many as fit in its cache, on a GPU at most 0.3 GB.
 _CHUNK = {"cpu": 32, "cuda": 1024}
 
 
@@ -72,16 +72,16 @@ def lower_window_ranks(
 
     Args:
         images: Shape (b, c, h, w), floating; the missing pixels are the start. Not modified.
-        known: Shape (b, h, w), bool, True = known pixel; they keep their values.
-        effort: None for the usual one.
-        least_error: Of the known pixels, on [0, 1], shape (b,): what is smaller is no structure. None: 0.
-        most_error: Of the missing pixels, on [0, 1], shape (b,): what is smaller than that at the start is
-            not smoothed away. None: no bound.
-        progress: Told of each round, but of those in smaller pictures.
-        time_left: Asked before each round; the rounds end where it says False.
+        known: Shape (b, h, w), bool, True = known pixel, whose value is kept.
+        effort: None for the default.
+        least_error: Error of the known pixels, on [0, 1], shape (b,); smaller details are ignored. None: 0.
+        most_error: Error of the missing pixels at the start, on [0, 1], shape (b,); smaller details are not
+            smoothed. None: no bound.
+        progress: Called after each round at full scale.
+        time_left: Called before each round; the rounds end when it returns False.
 
     Returns:
-        Shape and dtype of the images, not clipped; of each what it comes to alone, but for rounding.
+        Shape and dtype of the images, not clipped; up to rounding independent of the batch.
 
     Source: Jin, Ye, "Annihilating filter-based low-rank Hankel matrix approach for image inpainting", 2015.
     """
@@ -89,23 +89,23 @@ def lower_window_ranks(
     least = images.new_zeros(len(images)) if least_error is None else least_error
     errors = errors_of(effort.error_start, effort.error_end, effort.num_rounds, least=least, most=most_error)
     result = torch.empty_like(images)
-    for factors, alike in _alike(known, coarse=effort.coarse).items():
-        result[alike] = _coarse_to_fine(
-            images[alike],
-            known[alike],
+    for factors, indices in _indices_by_factors(known, coarse=effort.coarse).items():
+        result[indices] = _coarse_to_fine(
+            images[indices],
+            known[indices],
             factors,
             wide=effort.wide,
-            errors=errors[:, alike],
+            errors=errors[:, indices],
             num_steps=effort.num_steps,
-            progress=None if progress is None else partial(_tell_as, alike, progress),
+            progress=None if progress is None else partial(_report_index, indices, progress),
             time_left=time_left,
         )
     return result
 
 
-def _tell_as(indices: Sequence[int], progress: Progress, index: int, *told: Any) -> None:
-    """Tell of one of some images by its index among all."""
-    progress(indices[index], *told)
+def _report_index(indices: Sequence[int], progress: Progress, index: int, *values: Any) -> None:
+    """Report the progress of an image of a subset by its index in the whole batch."""
+    progress(indices[index], *values)
 
 
 def _coarse_to_fine(
@@ -119,7 +119,7 @@ def _coarse_to_fine(
     progress: Progress | None,
     time_left: Callable[[], bool] | None,
 ) -> Tensor:
-    """Lower the penalty in pictures smaller by the factors, one after another, and then in those given."""
+    """Lower the penalty in the images downscaled by each factor in turn, and then at full scale."""
     size = wide if factors else _SIZE
 
     def lower(X: Tensor, known: Tensor, progress: Progress | None = None) -> Tensor:
@@ -141,26 +141,26 @@ def _coarse_to_fine(
     return lower(X, known, progress)
 
 
-def _alike(known: Tensor, *, coarse: bool) -> dict[tuple[int, ...], list[int]]:
-    """Return which images have wide holes that are filled in the same smaller pictures, by the factors."""
-    alike: dict[tuple[int, ...], list[int]] = {}
-    for index, of in enumerate(known):
-        alike.setdefault(tuple(_factors(of)) if coarse else (), []).append(index)
-    return alike
+def _indices_by_factors(known: Tensor, *, coarse: bool) -> dict[tuple[int, ...], list[int]]:
+    """Return the indices of the images by the factors by which they are downscaled."""
+    indices: dict[tuple[int, ...], list[int]] = {}
+    for index, mask in enumerate(known):
+        indices.setdefault(tuple(_factors(mask)) if coarse else (), []).append(index)
+    return indices
 
 
 def _factors(known: Tensor) -> Iterator[int]:
-    """Yield by how much smaller the pictures are in which wide holes (h, w) are filled first."""
+    """Yield the factors by which an image (h, w) is downscaled to fill its wide holes first."""
     for factor in _FACTORS:
         square = _WIDTH * factor + 1
-        if min(known.shape) < square or _share_of_squares(~known, square) < _WIDE:
+        if min(known.shape) < square or _fraction_in_squares(~known, square) < _WIDE:
             continue
         if is_enough_left(known, factor):
             yield factor
 
 
-def _share_of_squares(hole: Tensor, side_px: int) -> float:
-    """Return the share of the missing pixels that lie in squares without a known one."""
+def _fraction_in_squares(hole: Tensor, side_px: int) -> float:
+    """Return the fraction of the missing pixels that lie in wholly missing squares."""
     corners = 1 - functional.max_pool2d(1 - hole[None].float(), side_px, 1)
     squares = functional.max_pool2d(functional.pad(corners, [side_px - 1] * 4), side_px, 1)
     return float(squares.sum() / hole.sum().clamp_min(1))
@@ -168,31 +168,31 @@ def _share_of_squares(hole: Tensor, side_px: int) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Windows:
-    """Some windows of one size.
+    """A batch of windows of one size.
 
     Attributes:
-        places: Upper left pixels, shape (g,), int64; see `edlrr_cli.tasks.places`.
-        side_px: Of the windows, (height, width).
+        indices: Upper left pixels, shape (g,), int64; see `edlrr_cli.tasks.pixel_indices`.
+        side_px: (height, width) of the windows.
         patch_px: Side of the patches.
-        width_px: Of the images.
+        width_px: Width of the images.
     """
 
-    places: Tensor
+    indices: Tensor
     side_px: tuple[int, int]
     patch_px: int
     width_px: int
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.indices)
 
     def gather(self, images: Tensor) -> Tensor:
-        """Return the matrices, shape (g, c k, patch_px^2), k patches in a window."""
+        """Return the matrices, shape (g, c k, patch_px^2), with k patches in a window."""
         height, width = self.side_px
-        down = torch.arange(height, device=self.places.device) * self.width_px
-        runs = runs_of(images, self.places[:, None] + down, width)
+        down = torch.arange(height, device=self.indices.device) * self.width_px
+        runs = runs_of(images, self.indices[:, None] + down, width)
         windows = torch.unflatten(runs, 2, (width, -1)).permute(0, 3, 1, 2).contiguous()
         patches = windows.unfold(2, self.patch_px, 1).unfold(3, self.patch_px, 1)
-        # Copied by runs of patches beside one another, which are longer than those within a patch.
+        # Runs of adjacent patches are longer than those within a patch, and so faster to copy.
         return patches.permute(0, 4, 5, 1, 2, 3).reshape(len(self), self.patch_px**2, -1).mT
 
     def add_patches(self, total: Tensor, matrices: Tensor) -> None:
@@ -201,24 +201,24 @@ class _Windows:
         windows = functional.fold(patches.flatten(1, 2), self.side_px, self.patch_px)
         add_at(total, self._pixels(), windows.permute(0, 2, 3, 1))
 
-    def add_trust(self, weight: Tensor, trust: Tensor) -> None:
-        """Add to each pixel the trust of every entry that is made of it; in place."""
+    def add_weights(self, weight_sum: Tensor, weights: Tensor) -> None:
+        """Add to each pixel the weight of every matrix entry taken from it; in place."""
         height, width = (side - self.patch_px + 1 for side in self.side_px)
-        self.add_patches(weight, trust[:, None, None].expand(-1, height * width, self.patch_px**2))
+        self.add_patches(weight_sum, weights[:, None, None].expand(-1, height * width, self.patch_px**2))
 
     def _pixels(self) -> Tensor:
-        """Return the places of all pixels, shape (g, side_px^2)."""
-        down, across = (torch.arange(side, device=self.places.device) for side in self.side_px)
-        return self.places[:, None] + (down[:, None] * self.width_px + across).flatten()
+        """Return the indices of all pixels, shape (g, side_px^2)."""
+        down, across = (torch.arange(side, device=self.indices.device) for side in self.side_px)
+        return self.indices[:, None] + (down[:, None] * self.width_px + across).flatten()
 
 
 def _windows_at(hole: Tensor, size: Size, number: int) -> list[_Windows]:
-    """Return the windows that have a missing pixel; every second grid lies between the others' windows.
+    """Return the windows with at least one missing pixel, in batches.
 
     Args:
         hole: Shape (b, h, w), True = missing pixel.
-        size: Of the windows, which are smaller in smaller images.
-        number: Of the grid.
+        size: Sizes of windows and patches, reduced in images that are smaller.
+        number: Number of the grid; odd grids are shifted by half a stride.
     """
     height, width = hole.shape[1:]
     sides = min(size.side_px, height), min(size.side_px, width)
@@ -229,10 +229,10 @@ def _windows_at(hole: Tensor, size: Size, number: int) -> list[_Windows]:
     )
     touched = functional.max_pool2d(hole.float(), sides, 1)[:, rows][:, :, columns] > 0
     firsts = torch.arange(len(hole), device=hole.device)[:, None, None] * (height * width)
-    places = (firsts + rows[:, None] * width + columns)[touched]
+    indices = (firsts + rows[:, None] * width + columns)[touched]
     patch_px = min(size.patch_px, *(max(side // 2, 1) for side in sides))
     return [
-        _Windows(some, sides, patch_px, width)
-        for some in torch.split(places, _CHUNK[hole.device.type])
-        if len(some)
+        _Windows(chunk, sides, patch_px, width)
+        for chunk in torch.split(indices, _CHUNK[hole.device.type])
+        if len(chunk)
     ]

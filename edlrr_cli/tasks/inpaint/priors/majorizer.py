@@ -1,9 +1,9 @@
-"""The penalty on many small matrices taken out of an image, lowered over its missing pixels.
+"""Minimization of a penalty on many small matrices of an image over its missing pixels.
 
     min_X  sum_g c_g R(P_g X),   R(S) = sum_i log(sigma_i(S)^2 + tau^2)
 
-P_g takes matrix g out of the image, and the mean of its rows off. Images of one size are one batch; here
-their channels come last, shape (b, h, w, c).
+P_g extracts matrix g from the image and subtracts the mean of its rows. Images of one size form a batch, with
+channels last, shape (b, h, w, c).
 """
 
 from __future__ import annotations
@@ -17,50 +17,47 @@ import torch
 from torch import Tensor
 
 _TINY = 1e-12
-# Of a matrix' squared Frobenius norm: less than this, its Gram matrix in float32 cannot tell from 0.
+# Smallest eigenvalue that a Gram matrix in float32 resolves, relative to the squared Frobenius norm.
 _RESOLUTION = 1e-6
-# Of the weights, which are 1 at most but for rounding.
+# Bound of the weights, which are at most 1 up to rounding.
 _LARGEST = 1.01
 
-#: Called after each round for each image: with its index, how many rounds are done, how many there are, its
-#: penalty, and it, shape (c, h, w).
+#: Called after each round for each image with its index, the number of rounds done, the number of all rounds,
+#: the penalty, and the image, shape (c, h, w).
 Progress = Callable[[int, int, int, float, Tensor], None]
 
 
 class Matrices(Protocol):
-    """Some matrices of one size, made of the pixels of images of shape (b, h, w, c), each of one of them."""
+    """A batch of g matrices of one size, each made of the pixels of one of b images (b, h, w, c)."""
 
     @property
-    def places(self) -> Tensor:
-        """Return a pixel of each, by its place (see `edlrr_cli.tasks.places`), shape (g,)."""
+    def indices(self) -> Tensor:
+        """Return the index of a pixel of each (see `edlrr_cli.tasks.pixel_indices`), shape (g,)."""
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of matrices."""
 
     def gather(self, images: Tensor) -> Tensor:
-        """Return them, shape (g, k, m); linear in the images."""
+        """Return the matrices, shape (g, k, m); linear in the images."""
 
     def add_patches(self, total: Tensor, matrices: Tensor) -> None:
         """Add the adjoint of `gather` to images; in place."""
 
-    def add_trust(self, weight: Tensor, trust: Tensor) -> None:
-        """Add to each pixel, shape (b, h, w, 1), the trust of every matrix that it is in; in place.
-
-        A pixel that several entries are made of has it as often.
-        """
+    def add_weights(self, weight_sum: Tensor, weights: Tensor) -> None:
+        """Add to each pixel, shape (b, h, w, 1), the weight of every matrix entry taken from it; in place."""
 
 
 def errors_of(
     start: float, end: float, num_rounds: int, *, least: Tensor, most: Tensor | None = None
 ) -> Tensor:
-    """Return errors that shrink from round to round by the same share.
+    """Return errors that decay geometrically from round to round.
 
     Args:
-        start: The first.
-        end: The last.
+        start: Error of the first round.
+        end: Error of the last round.
         num_rounds: At least 1.
-        least: None of an image is smaller, shape (b,).
-        most: Where the first would be larger than this, shape (b,), all are smaller by as much.
+        least: Lower bound for each image, shape (b,).
+        most: Upper bound of the first error, shape (b,); if it applies, all errors are scaled by it.
 
     Returns:
         Shape (num_rounds, b), dtype and device of ``least``.
@@ -83,21 +80,21 @@ def lower_penalty(
 ) -> Tensor:
     """Lower the penalty by changing the missing pixels.
 
-    Every round puts a quadratic majorizer in the place of the penalty, of weights
-    W_g = (S_g^T S_g + tau^2)^-1 by Cholesky, S_g = P_g X, and takes some steps of conjugate gradients on it;
-    tau shrinks from round to round. A matrix of low rank counts more: c_g = 1 / (1 + rank).
+    Each round replaces the penalty by a quadratic majorizer with the weights W_g = (S_g^T S_g + tau^2)^-1,
+    S_g = P_g X, computed by Cholesky, and takes conjugate gradient steps on it; tau shrinks from round to
+    round. Matrices of low rank have more weight: c_g = 1 / (1 + rank).
 
     Args:
         images: Shape (b, c, h, w), floating; the missing pixels are the start. Not modified.
-        known: Shape (b, h, w), bool, True = known pixel; they keep their values.
+        known: Shape (b, h, w), bool, True = known pixel, whose value is kept.
         matrices_of: Returns the matrices for images (b, h, w, c) and the number of the round, from 0.
-        errors: Shape (num_rounds, b): the errors of the images, on [0, 1], that tau stands for.
-        num_steps: Of conjugate gradients in a round.
-        progress: Told of each round.
-        time_left: Asked before each round; the rounds end where it says False.
+        errors: Errors of the images, on [0, 1], that tau corresponds to, shape (num_rounds, b).
+        num_steps: Conjugate gradient steps in a round.
+        progress: Called after each round.
+        time_left: Called before each round; the rounds end when it returns False.
 
     Returns:
-        Shape and dtype of the images, not clipped; of each what it comes to alone, but for rounding.
+        Shape and dtype of the images, not clipped; up to rounding independent of the batch.
 
     Source: Mohan, Fazel, "Iterative reweighted algorithms for matrix rank minimization", 2012.
     """
@@ -107,7 +104,7 @@ def lower_penalty(
         if time_left is not None and not time_left():
             break
         majorizer = Majorizer(X, matrices_of(X, number), error)
-        X = majorizer.minimised(X, hole, num_steps)
+        X = majorizer.minimized(X, hole, num_steps)
         if progress is not None:
             for index, penalty in enumerate(majorizer.penalty.tolist()):
                 progress(index, number + 1, len(errors), penalty, X[index].permute(2, 0, 1))
@@ -116,7 +113,7 @@ def lower_penalty(
 
 @dataclass(frozen=True, eq=False)
 class _Weighted:
-    """Matrices with c_g tau^2 W_g, of their smaller side, shape (g, n, n)."""
+    """Matrices and their weights c_g tau^2 W_g on the smaller side, shape (g, n, n)."""
 
     matrices: Matrices
     weights: Tensor
@@ -125,47 +122,47 @@ class _Weighted:
     def product(self, X: Tensor) -> Tensor:
         """Return c_g tau^2 W_g P_g X or P_g X c_g tau^2 W_g, whichever fits, less its mean row."""
         S = self.matrices.gather(X)
-        if self.among_rows:  # these weights take the mean off themselves
+        if self.among_rows:  # these weights subtract the mean themselves
             return self.weights @ S
-        return _centred((self.weights @ S.mT).mT)
+        return _centered((self.weights @ S.mT).mT)
 
 
 class Majorizer:
-    """sum_g c_g tau^2 tr(S_g^T W_g S_g), which has the gradient of the penalty at X, but for a factor.
+    """sum_g c_g tau^2 tr(S_g^T W_g S_g), whose gradient at X is proportional to that of the penalty.
 
     Args:
         X: Images, shape (b, h, w, c), contiguous.
-        matrices: Their matrices.
-        error: Of each image, on [0, 1], that tau stands for, shape (b,).
+        matrices: Matrices of the images.
+        error: Error of each image, on [0, 1], that tau corresponds to, shape (b,).
 
     Attributes:
-        penalty: sum_g c_g R(P_g X) of each image, up to a constant, shape (b,).
+        penalty: sum_g c_g R(P_g X) for each image, up to a constant, shape (b,).
     """
 
     def __init__(self, X: Tensor, matrices: Sequence[Matrices], error: Tensor) -> None:
         self.penalty = X.new_zeros(len(X))
-        self._cover = torch.zeros_like(X[..., :1])
-        self._parts = [self._weighted(X, some, error) for some in matrices]
+        self._weight_sum = torch.zeros_like(X[..., :1])
+        self._parts = [self._weighted(X, part, error) for part in matrices]
 
     def _weighted(self, X: Tensor, matrices: Matrices, error: Tensor) -> _Weighted:
-        S = _centred(matrices.gather(X))
-        image = matrices.places // X[0, ..., 0].numel()
-        # As large as the largest singular value of so much noise, nearly.
+        S = _centered(matrices.gather(X))
+        image = matrices.indices // X[0, ..., 0].numel()
+        # About the largest singular value of noise of that level.
         tau = error[image] * (S.shape[1] ** 0.5 + S.shape[2] ** 0.5)
         tau2 = (_RESOLUTION * S.square().sum((1, 2))).clamp_min(tau**2)[:, None]
         among_rows = S.shape[1] <= S.shape[2]
         weights, logs = _weights_of(S if among_rows else S.mT, tau2)
         rank = (1 - weights.diagonal(dim1=1, dim2=2)).sum(1)
-        trust = 1 / (1 + rank)
-        self.penalty.index_add_(0, image, trust * logs)
-        matrices.add_trust(self._cover, trust)
+        coefficients = 1 / (1 + rank)
+        self.penalty.index_add_(0, image, coefficients * logs)
+        matrices.add_weights(self._weight_sum, coefficients)
         if among_rows:
-            weights = _centred(_centred(weights).mT)
-        return _Weighted(matrices, trust[:, None, None] * weights, among_rows)
+            weights = _centered(_centered(weights).mT)
+        return _Weighted(matrices, coefficients[:, None, None] * weights, among_rows)
 
-    def minimised(self, X: Tensor, hole: Tensor, num_steps: int) -> Tensor:
-        """Take steps of conjugate gradients from X on the missing pixels, preconditioned by the cover."""
-        inverse = hole / self._cover.clamp_min(_TINY)
+    def minimized(self, X: Tensor, hole: Tensor, num_steps: int) -> Tensor:
+        """Take conjugate gradient steps from X on the missing pixels, preconditioned by the weight sum."""
+        inverse = hole / self._weight_sum.clamp_min(_TINY)
         gradient = self._gradient(X) * hole
         step = -inverse * gradient
         power = -_product(gradient, step)
@@ -188,10 +185,10 @@ class Majorizer:
 
 
 def _weights_of(S: Tensor, tau2: Tensor) -> tuple[Tensor, Tensor]:
-    """Return tau^2 (S S^T + tau^2)^-1, shape (g, n, n), and the logarithm of the determinant of the inverse.
+    """Return tau^2 (S S^T + tau^2)^-1, shape (g, n, n), and log det(S S^T + tau^2), shape (g,).
 
-    The eigenvalues of the first are at most 1. Where rounding in the Gram matrix, of a rank far below n,
-    leaves something else, it is computed anew in float64.
+    The eigenvalues of the weights are at most 1. Where rounding of a Gram matrix of a rank far below n
+    violates that, they are recomputed in float64.
     """
     gram = S @ S.mT
     gram.diagonal(dim1=1, dim2=2).add_(tau2)
@@ -213,5 +210,5 @@ def _product(X: Tensor, Y: Tensor) -> Tensor:
     return (X * Y).sum((1, 2, 3), keepdim=True)
 
 
-def _centred(S: Tensor) -> Tensor:
+def _centered(S: Tensor) -> Tensor:
     return S - S.mean(1, keepdim=True)

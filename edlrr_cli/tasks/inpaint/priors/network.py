@@ -1,4 +1,4 @@
-"""A denoiser as a prior: what is missing should look like what it calls clean."""
+"""Plug-and-play prior: a denoiser restores the missing pixels."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.denoise.run import denoise_by_network
 from edlrr_cli.tasks.inpaint.priors.majorizer import Progress, errors_of
 
-# The noise level given to the denoiser, on [0, 1], first and last. Measured: see docs/decisions.md.
+# Noise levels of the first and the last round, on [0, 1]. Measured: see docs/decisions.md.
 _SIGMA_START, _SIGMA_END, _NUM_ROUNDS = 0.05, 0.005, 10
 
 
-def denoise_holes(
+def inpaint_plug_and_play(
     images: Tensor,
     known: Tensor,
     denoiser: Denoiser,
@@ -24,15 +24,15 @@ def denoise_holes(
     progress: Progress | None = None,
     time_left: Callable[[], bool] | None = None,
 ) -> Tensor:
-    """Denoise again and again for less and less noise, each time with the known pixels put back.
+    """Denoise repeatedly at decreasing noise levels, restoring the known pixels after each round.
 
     Args:
         images: Shape (b, 1 or 3, h, w), floating; the missing pixels are the start. Not modified.
-        known: Shape (b, h, w), bool, True = known pixel; they keep their values.
-        denoiser: On the device of the images.
-        least_error: Of the known pixels, on [0, 1], shape (b,); None: 0.
-        progress: Told of each round; the penalty is the noise told of.
-        time_left: Asked before each round; the rounds end where it says False.
+        known: Shape (b, h, w), bool, True = known pixel, whose value is kept.
+        denoiser: A denoiser on the device of the images.
+        least_error: Error of the known pixels, on [0, 1], shape (b,); None: 0.
+        progress: Called after each round; the noise level is reported as the penalty.
+        time_left: Called before each round; the rounds end when it returns False.
 
     Returns:
         Shape of the images, float32, not clipped.
@@ -46,6 +46,6 @@ def denoise_holes(
             break
         X = torch.where(here, images, denoise_by_network(X, sigma, denoiser))
         if progress is not None:
-            for index, told in enumerate(sigma.tolist()):
-                progress(index, number + 1, _NUM_ROUNDS, told, X[index])
+            for index, level in enumerate(sigma.tolist()):
+                progress(index, number + 1, _NUM_ROUNDS, level, X[index])
     return X

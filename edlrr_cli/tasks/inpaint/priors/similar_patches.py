@@ -1,4 +1,4 @@
-"""Groups of similar patches: each a matrix with a patch, all channels together, in each row."""
+"""Nonlocal low-rank prior on groups of similar patches: each row of a group's matrix is one patch."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from edlrr_cli.tasks.patch_groups import Groups, find_groups
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is done. Measured: see docs/decisions.md.
+    """Computational effort. Measured: see docs/decisions.md.
 
     Attributes:
         patch_px: Side of the patches.
-        search_px: How far to look for similar ones.
+        search_px: Search radius for similar patches.
         num_similar: Patches in a group.
-        num_rounds: In which tau shrinks.
-        rounds_matched: Rounds before similar patches are looked for anew.
+        num_rounds: Rounds, over which tau shrinks.
+        rounds_matched: Rounds between two searches for similar patches.
     """
 
     patch_px: int = 7
@@ -31,9 +31,9 @@ class Effort:
 
 
 _STRIDE_PX, _NUM_STEPS = 4, 3
-# The error of the estimate that tau stands for, on [0, 1], at the start and at the end.
+# Error of the estimate that tau corresponds to, on [0, 1], in the first and the last round.
 _ERROR_START, _ERROR_END = 0.01, 0.002
-# Groups handled at once: on a CPU as many as its cache holds.
+# Groups per batch: on a CPU as many as fit in its cache.
 _CHUNK = {"cpu": 512, "cuda": 2048}
 
 
@@ -49,16 +49,16 @@ def lower_group_ranks(
     """Lower the penalty of groups of similar patches by changing the missing pixels.
 
     Args:
-        images: Shape (b, c, h, w), floating; the missing pixels are the start, which must be a good guess:
-            it decides which patches are similar. Not modified.
-        known: Shape (b, h, w), bool, True = known pixel; they keep their values.
-        effort: None for the usual one.
-        least_error: Of the known pixels, on [0, 1], shape (b,): what is smaller is no structure. None: 0.
-        progress: Told of each round.
-        time_left: Asked before each round; the rounds end where it says False.
+        images: Shape (b, c, h, w), floating; the missing pixels are the start, which must be a good estimate
+            because it decides which patches are similar. Not modified.
+        known: Shape (b, h, w), bool, True = known pixel, whose value is kept.
+        effort: None for the default.
+        least_error: Error of the known pixels, on [0, 1], shape (b,); smaller details are ignored. None: 0.
+        progress: Called after each round.
+        time_left: Called before each round; the rounds end when it returns False.
 
     Returns:
-        Shape and dtype of the images, not clipped; of each what it comes to alone, but for rounding.
+        Shape and dtype of the images, not clipped; up to rounding independent of the batch.
 
     Source: Dong et al., "Compressive sensing via nonlocal low-rank regularization", 2014.
     """
@@ -83,16 +83,16 @@ def lower_group_ranks(
 
 
 def _groups_at(X: Tensor, hole: Tensor, matching: int, effort: Effort) -> list[Groups]:
-    """Return the groups that have a missing pixel; every second grid lies between the others' patches.
+    """Return the groups with at least one missing pixel, in batches.
 
     Args:
         X: Shape (b, h, w, c).
         hole: Shape (b, h, w), True = missing pixel.
-        matching: Number of the grid.
-        effort: Which groups.
+        matching: Number of the grid of reference patches; odd grids are shifted by half a stride.
+        effort: Sizes of patches and groups, and the search radius.
     """
     return [
-        _behind(groups, index * hole[0].numel())
+        _shifted(groups, index * hole[0].numel())
         for index in range(len(hole))
         for groups in _groups_of_one(X[index], hole[index], matching, effort)
     ]
@@ -116,6 +116,6 @@ def _groups_of_one(X: Tensor, hole: Tensor, matching: int, effort: Effort) -> It
             yield Groups(groups.corners[touched], groups.patch_px, groups.width_px)
 
 
-def _behind(groups: Groups, num_px: int) -> Groups:
-    """Return the groups of an image that has so many pixels before it."""
+def _shifted(groups: Groups, num_px: int) -> Groups:
+    """Return the groups with ``num_px`` added to their pixel indices."""
     return Groups(groups.corners + num_px, groups.patch_px, groups.width_px)

@@ -102,7 +102,7 @@ def test_windows_cover_every_hole_and_no_others():
         cover = torch.zeros(2, 70, 90, 1)
         windows = _windows_at(hole, local_windows._SIZE, number)
         for some in windows:
-            some.add_trust(cover, torch.ones(len(some)))
+            some.add_weights(cover, torch.ones(len(some)))
             assert (some.gather(hole.float()[..., None]).amax((1, 2)) > 0).all()
         assert (cover[hole] > 0).all()
         assert (cover == 0).any(2).any(1).all()

@@ -9,7 +9,7 @@ from edlrr_cli.errors import UsageError
 from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.fill import fill
-from edlrr_cli.tasks.inpaint.priors.network import denoise_holes
+from edlrr_cli.tasks.inpaint.priors.network import inpaint_plug_and_play
 from edlrr_cli.tasks.inpaint.restore import restore
 
 
@@ -25,7 +25,7 @@ def case():
 def test_edges_become_clean(case, channels):
     image, known, start = (part[..., :channels] if part.ndim == 3 else part for part in case)
     X = torch.from_numpy(start).permute(2, 0, 1).float()
-    result = denoise_holes(X[None], torch.from_numpy(known)[None], load_denoiser())[0]
+    result = inpaint_plug_and_play(X[None], torch.from_numpy(known)[None], load_denoiser())[0]
     pixels = result.permute(1, 2, 0).numpy()
     assert psnr(pixels, image, data_range=1) > psnr(start, image, data_range=1) + 0.5
     assert torch.equal(result[:, torch.from_numpy(known)], X[:, torch.from_numpy(known)])
@@ -37,10 +37,10 @@ def test_a_batch_comes_to_what_each_comes_to_alone(case):
     images = torch.stack([X, 1 - X.flip(1)])
     holes = torch.from_numpy(np.stack([known, known[::-1]]))
     least = torch.tensor([0.0, 0.02])
-    together = denoise_holes(images, holes, load_denoiser(), least_error=least)
+    together = inpaint_plug_and_play(images, holes, load_denoiser(), least_error=least)
     for index in range(2):
         some = slice(index, index + 1)
-        one = denoise_holes(images[some], holes[some], load_denoiser(), least_error=least[some])
+        one = inpaint_plug_and_play(images[some], holes[some], load_denoiser(), least_error=least[some])
         torch.testing.assert_close(together[some], one, rtol=0, atol=1e-4)
 
 

@@ -116,7 +116,7 @@ def test_the_majorizer_is_of_the_penalty(channels):
     )
     assert slope == pytest.approx((ahead - behind) / (2 * by), rel=1e-2)
     # What minimises the majorizer lowers the penalty.
-    assert penalty(majorizer.minimised(start, hole[..., None], 3), groups, trusts, error) < exact
+    assert penalty(majorizer.minimized(start, hole[..., None], 3), groups, trusts, error) < exact
 
 
 @pytest.mark.parametrize("content", ["edges", "noise"])

@@ -1,4 +1,4 @@
-"""The key frames of a window: as they were read, converted only where and when they are looked at."""
+"""Keyframes of a window, stored as integers and converted to float on access."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-# Pixels looked at together, and frames looked at together: enough to keep a processor busy, few enough to
-# bound the memory.
+# Pixels per chunk and frames per batch: enough to keep a processor busy, few enough to bound the memory.
 _CHUNK, _BATCH = 2**12, 8
 
 
 @dataclass(frozen=True, eq=False)
-class Keys:
-    """Some frames of a window.
+class Keyframes:
+    """Keyframes of a window.
 
     Attributes:
         pixels: Shape (k, n), n = h * w * c, on 0..peak.
-        peak: Largest value of a pixel.
+        peak: Largest possible value of a pixel.
         size_px: (h, w).
     """
 
@@ -32,17 +31,17 @@ class Keys:
         height, width = self.size_px
         return self.pixels.shape[1] // (height * width)
 
-    def values(self, places: Tensor | slice) -> Tensor:
-        """Return the values at some places of all frames, on [0, 1], float32."""
-        return self.pixels[:, places].float() / self.peak
+    def values(self, indices: Tensor | slice) -> Tensor:
+        """Return the values at given indices in all frames, on [0, 1], float32."""
+        return self.pixels[:, indices].float() / self.peak
 
     def chunks(self) -> Iterator[slice]:
-        """Yield the places, some whole pixels at a time."""
+        """Yield slices of the indices in chunks of whole pixels."""
         step = _CHUNK * self.num_channels
         return (slice(start, start + step) for start in range(0, self.pixels.shape[1], step))
 
     def batches(self) -> Iterator[tuple[slice, Tensor]]:
-        """Yield some frames at a time: their places, and all their values, shape (b, n), float32."""
+        """Yield batches of frames: the slice of their indices and their values, shape (b, n), float32."""
         for start in range(0, len(self.pixels), _BATCH):
-            places = slice(start, min(start + _BATCH, len(self.pixels)))
-            yield places, self.pixels[places].float() / self.peak
+            indices = slice(start, min(start + _BATCH, len(self.pixels)))
+            yield indices, self.pixels[indices].float() / self.peak

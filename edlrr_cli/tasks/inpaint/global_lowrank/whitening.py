@@ -1,4 +1,4 @@
-"""The linear map from a channel X to the matrix S = g(X) that is penalised: centring and whitening."""
+"""Centering and whitening: the linear map from a channel X to the penalized matrix S = g(X)."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import torch
 from torch import Tensor
 
 
-class Emphasis:
+class Whitening:
     """S = A (X - row means - column means + mean) B, A = (I + strength L)^(1/2), B likewise.
 
-    The means are a part of rank 2 that carries most of the energy and deserves no penalty: without
-    them sigma_1 of a photograph falls from about 150 to about 20. L is the second difference along an
-    axis (mirrored at the border), so that A and B lift the high frequencies, which natural
-    images lack: an error of any frequency then costs alike, not only one of low frequency.
+    The means are a component of rank 2 that has most of the energy and should not be penalized: without them
+    sigma_1 of a photograph falls from about 150 to about 20. L is the second difference along an axis
+    (mirrored at the border), so that A and B amplify the high frequencies, which are weak in natural images:
+    errors of all frequencies then have similar cost.
 
     Args:
         height: Rows of X.
         width: Columns of X.
-        center: Take the means out.
-        dtype: Of X.
-        device: Of X.
+        center: Whether to subtract the means.
+        dtype: Dtype of X.
+        device: Device of X.
 
     Attributes:
         filters: A and B, shapes (h, h) and (w, w), or None twice for the identity.
@@ -35,7 +35,7 @@ class Emphasis:
         self.filters: tuple[Tensor, Tensor] | tuple[None, None] = (None, None)
 
     def set_strength(self, strength: float) -> None:
-        """Set the emphasis of high frequencies: 0 for none."""
+        """Set the strength of the whitening, 0 for none."""
         self.filters = (None, None)
         if strength > 0:
             A, B = ((D.mT * (1 + strength * mu).sqrt()) @ D for D, mu in self._modes)

@@ -1,4 +1,4 @@
-"""What is minimised: the data term and the penalty, whose scale and emphasis move from easy to final."""
+"""Objective: the data term and the penalty, with a continuation in its scale and whitening."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from edlrr_cli.lrr.regularizer import lowrank_penalty
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import Scale, factor, largest_singular_value, resolve_scale
 from edlrr_cli.tasks.inpaint.config import Config
-from edlrr_cli.tasks.inpaint.whole.emphasis import Emphasis
-from edlrr_cli.tasks.inpaint.whole.problem import Problem
+from edlrr_cli.tasks.inpaint.global_lowrank.batch import Batch
+from edlrr_cli.tasks.inpaint.global_lowrank.whitening import Whitening
 
 # The continuation: sigma_1 / scale starts here, where every penalty is nearly linear, hence nearly convex.
 _X_START = 0.3
-# Of the majorizer, relative to sigma_1, for each step that it is kept: it must cover what the steps change.
+# Smoothing of the majorizer per step until its update, relative to sigma_1; it covers what a step changes.
 _SMOOTHING = 1e-3
 _MAX_LAMBDA_STEP = 4.0
 _TINY = 1e-12
 
 
 class Objective:
-    """The objective of each of b pictures.
+    """Objectives of a batch of b images.
 
     Attributes:
-        lam: Weight lambda of the penalty where pictures have noise, shape (b,).
+        lam: Weight lambda of the penalty for noisy images, shape (b,).
     """
 
-    def __init__(self, problem: Problem, config: Config) -> None:
-        self._problem, self._config = problem, config
+    def __init__(self, batch: Batch, config: Config) -> None:
+        self._batch, self._config = batch, config
         self._h = make_function(config.reg, config.gamma)
-        self._generator = torch.Generator(problem.device).manual_seed(config.seed)
-        height, width = problem.Y.shape[-2:]
-        self._emphasis = Emphasis(
-            height, width, center=config.center, dtype=torch.float32, device=problem.device
+        self._generator = torch.Generator(batch.device).manual_seed(config.seed)
+        height, width = batch.Y.shape[-2:]
+        self._whitening = Whitening(
+            height, width, center=config.center, dtype=torch.float32, device=batch.device
         )
-        self._unit: Scale = None
+        self._scale: Scale = None
         self._penalty: Callable[[Tensor], Tensor] = self._exact
-        self._adaptive = config.lam is None and not problem.all_exact
+        self._adaptive = config.lam is None and not batch.all_exact
         self._pull: Tensor | None = None
-        self.lam = torch.full_like(problem.noise, config.lam or 0.0)
+        self.lam = torch.full_like(batch.noise, config.lam or 0.0)
 
     def move(self, fraction: float, X: Tensor, refresh: int) -> None:
-        """Set scale, emphasis and lambda for a fraction in [0, 1] of the way, at X, for ``refresh`` steps."""
+        """Set scale, whitening and lambda at X for ``refresh`` steps, at a fraction of the continuation."""
         config = self._config
-        self._emphasis.set_strength(config.whiten * min(max((fraction - 0.3) / 0.7, 0.0), 1.0))
-        self._unit = self._scale_at(fraction)
+        self._whitening.set_strength(config.whiten * min(max((fraction - 0.3) / 0.7, 0.0), 1.0))
+        self._scale = self._scale_at(fraction)
         if config.refresh > 1 and not config.probes:
             self._penalty = self._majorized(X, smoothing=_SMOOTHING * refresh)
         if self._adaptive and refresh == config.refresh:
@@ -58,45 +58,45 @@ class Objective:
     def __call__(self, X: Tensor) -> Tensor:
         """Return the objectives, shape (b,)."""
         penalty = self._penalty(X).sum(-1)
-        if self._problem.all_exact:
+        if self._batch.all_exact:
             return penalty
-        whole = self._problem.data_term(X) + self.lam * penalty
-        return torch.where(self._problem.is_exact, penalty, whole)
+        whole = self._batch.data_term(X) + self.lam * penalty
+        return torch.where(self._batch.is_exact, penalty, whole)
 
     def measure(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Return the exact penalties of X, summed over the channels, and the mean scales, shape (b,) each."""
-        route = factor(self._emphasis(X), self._h, self._config.backend)
-        unit = resolve_scale(self._h, route.sigma_max, self._unit)
-        value, _ = route.evaluate(self._h, unit)
-        return value.sum(-1), unit.mean(-1)
+        route = factor(self._whitening(X), self._h, self._config.backend)
+        scale = resolve_scale(self._h, route.sigma_max, self._scale)
+        value, _ = route.evaluate(self._h, scale)
+        return value.sum(-1), scale.mean(-1)
 
     def _majorized(self, start: Tensor, *, smoothing: float) -> Callable[[Tensor], Tensor]:
-        left, right = self._emphasis.filters
+        left, right = self._whitening.filters
         majorizer = Majorizer(
-            self._emphasis.centered(start),
+            self._whitening.centered(start),
             self._h,
-            scale=self._unit,
+            scale=self._scale,
             smoothing=smoothing,
             backend=self._config.backend,
             left=left,
             right=right,
         )
-        return lambda X: majorizer(self._emphasis.centered(X))
+        return lambda X: majorizer(self._whitening.centered(X))
 
     def _exact(self, X: Tensor) -> Tensor:
         config = self._config
         return lowrank_penalty(
-            self._emphasis(X),
+            self._whitening(X),
             config.reg,
             gamma=config.gamma,
-            scale=self._unit,
+            scale=self._scale,
             num_probes=config.probes,
             generator=self._generator if config.probes else None,
             backend=config.backend,
         )
 
     def _scale_at(self, fraction: float) -> Scale:
-        """Shrink the unit geometrically until the penalty bends within the spectrum."""
+        """Return the scale, which shrinks geometrically until the penalty bends within the spectrum."""
         x_fit, final = self._h.x_fit, self._config.scale
         if x_fit is None:
             return final
@@ -106,17 +106,17 @@ class Objective:
         return lambda sigma_max: sigma_max / x_fit * growth
 
     def _adapt_lambda(self, X: Tensor) -> None:
-        """Weigh the penalty so that the known pixels are missed by the noise, no more and no less.
+        """Adapt lambda such that the residual at the known pixels equals the noise.
 
-        What is adapted is the pull lambda / scale on a vanishing singular value, which alone stays
-        comparable while the scale shrinks. It starts where the nuclear norm would remove the noise.
+        The adapted quantity is the slope lambda / scale of the penalty at 0, which is comparable across
+        scales. Its start is the value at which the nuclear norm removes the noise.
         """
-        noise, count = self._problem.noise, self._problem.num_observed
-        S = self._emphasis(X)
-        unit = resolve_scale(self._h, largest_singular_value(S), self._unit).mean(-1)
+        noise, count = self._batch.noise, self._batch.num_observed
+        S = self._whitening(X)
+        scale = resolve_scale(self._h, largest_singular_value(S), self._scale).mean(-1)
         if self._pull is None:
             self._pull = 2 * noise.double() * (math.sqrt(S.shape[-1]) + math.sqrt(S.shape[-2]))
         else:
-            excess = self._problem.data_term(X) / (count * noise**2).clamp_min(_TINY)
+            excess = self._batch.data_term(X) / (count * noise**2).clamp_min(_TINY)
             self._pull = self._pull / excess.clamp(1 / _MAX_LAMBDA_STEP, _MAX_LAMBDA_STEP)
-        self.lam = (self._pull * unit).to(X.dtype)
+        self.lam = (self._pull * scale).to(X.dtype)

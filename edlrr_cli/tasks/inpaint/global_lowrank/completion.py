@@ -1,8 +1,8 @@
-"""Inpainting by matrix completion: one low-rank penalty per channel, minimised by Adam.
+"""Inpainting by matrix completion: one low-rank penalty per channel, minimized by Adam.
 
-    min_X  ||P(X) - P(Y)||_F^2 + lambda R(g(X)),   P keeps the known pixels, g is `Emphasis`
+    min_X  ||P(X) - P(Y)||_F^2 + lambda R(g(X)),   P keeps the known pixels, g is `Whitening`
 
-Without noise the known pixels are kept exactly, and only R remains to be minimised over the others.
+Without noise the known pixels are kept exactly, and R is minimized over the missing ones.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from edlrr_cli.adam import Adam
 from edlrr_cli.errors import NumericsError
 from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
 from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.global_lowrank.batch import Batch
+from edlrr_cli.tasks.inpaint.global_lowrank.objective import Objective
 from edlrr_cli.tasks.inpaint.picture import (
     Bools,
     Callback,
@@ -30,15 +32,13 @@ from edlrr_cli.tasks.inpaint.picture import (
     check_input,
     psnr_of,
 )
-from edlrr_cli.tasks.inpaint.whole.objective import Objective
-from edlrr_cli.tasks.inpaint.whole.problem import Problem
 
 _log = logging.getLogger(__name__)
 
-# The continuation ends after this share of the steps; from then on objectives compare and the best iterate
-# is kept.
+# The continuation ends after this fraction of the steps. In the final phase after it, objectives compare
+# and the best iterate is kept.
 _CONTINUATION = 0.8
-# There the majorizer is renewed more often, which decides how low the objective gets.
+# In the final phase the majorizer is updated more often by this factor, which lowers the final objective.
 _FINAL_RENEWALS = 5
 _LR_DECAY = 25.0
 _CHECK_EVERY = 10
@@ -52,74 +52,74 @@ def inpaint(
     """Restore the missing pixels of an image.
 
     Args:
-        image: Shape (h, w, c), h and w at least 2, values in [0, 1]; missing pixels are not looked at,
-            but for the effective rank before. Not modified.
+        image: Shape (h, w, c), h and w at least 2, values in [0, 1]; missing pixels are ignored, except in
+            the effective rank before the restoration. Not modified.
         known: Shape (h, w), True = known pixel.
         config: Settings; None for the defaults.
-        callback: Told of the progress.
+        callback: Called with the progress.
 
     Raises:
         UsageError: Shapes that do not fit, values outside [0, 1], nothing known or nothing missing.
-        DeviceError: The device is not here.
-        NumericsError: The penalty left the range of its series, or the optimisation diverged.
+        DeviceError: The device is not available.
+        NumericsError: The penalty left the range of its series, or the optimization diverged.
     """
     config = config or Config()
     check_input(image, known)
     return inpaint_each([Damaged(image, known, noise_of(image, known, config), callback)], config)[0]
 
 
-def inpaint_each(pictures: Sequence[Damaged], config: Config) -> list[Result]:
-    """Restore the missing pixels of pictures as one batch.
+def inpaint_each(problems: Sequence[Damaged], config: Config) -> list[Result]:
+    """Restore the missing pixels of images as one batch.
 
-    Each comes to what it comes to alone, but for rounding; with probes for what is drawn for it, too.
+    Up to rounding, the results do not depend on the batch; with probes they do, since each image has its own.
 
     Args:
-        pictures: At least one, all of one shape. Not modified.
-        config: Settings; the noise is the pictures' own, the time budget is of all together.
+        problems: At least one, all of one shape. Not modified.
+        config: Settings, except the noise, which is that of each problem; the time budget is for the batch.
 
     Raises:
-        EdlrrError: As `inpaint`, of all if of one.
+        EdlrrError: As `inpaint`, if any of the images raises it.
     """
     started = time.perf_counter()
-    problem = Problem(pictures, config)
-    objective = Objective(problem, config)
-    runs = _minimise(problem, objective, pictures, config, started)
+    batch = Batch(problems, config)
+    objective = Objective(batch, config)
+    runs = _minimize(batch, objective, problems, config, started)
     best = torch.stack([run.best for run in runs])
-    weights = problem.held_out_weight(best)
-    blended = problem.start + weights[:, None, None, None] * (best - problem.start)
-    restored = [problem.restored(index, X) for index, X in enumerate(blended)]
-    final = problem.tensor(restored)
+    weights = batch.held_out_weight(best)
+    blended = batch.start + weights[:, None, None, None] * (best - batch.start)
+    restored = [batch.restored(index, X) for index, X in enumerate(blended)]
+    final = batch.tensor(restored)
     penalties, scales = objective.measure(final)
-    misfits, rmses = problem.data_term(final), problem.held_out_rmse(blended)
-    before, after = effective_ranks(problem.Y), effective_ranks(final)
-    seconds = (time.perf_counter() - started) / len(pictures)
+    misfits, rmses = batch.data_term(final), batch.held_out_rmse(blended)
+    before, after = effective_ranks(batch.Y), effective_ranks(final)
+    seconds = (time.perf_counter() - started) / len(problems)
     for run in runs:
-        _log.info("prior global: %.2f s on %s, %d steps (%s)", seconds, problem.device, run.step, run.stop)
+        _log.info("prior global: %.2f s on %s, %d steps (%s)", seconds, batch.device, run.step, run.stop)
     return [
         Result(
             restored=restored[index],
-            start=problem.filled[index],
+            start=batch.filled[index],
             iterations=run.step,
             stop=run.stop,
             seconds=seconds,
-            device=str(problem.device),
-            lam=float(objective.lam[index]) if picture.noise else None,
+            device=str(batch.device),
+            lam=float(objective.lam[index]) if problem.noise else None,
             scale=float(scales[index]),
-            data_term=float(misfits[index]) if picture.noise else 0.0,
+            data_term=float(misfits[index]) if problem.noise else 0.0,
             penalty=float(penalties[index]),
             effective_rank_before=before[index],
             effective_rank_after=after[index],
             weight=float(weights[index]),
             held_out_psnr=None if (rmse := rmses[index]) is None else psnr_of(rmse),
             history=tuple(run.history),
-            noise=picture.noise,
+            noise=problem.noise,
         )
-        for index, (picture, run) in enumerate(zip(pictures, runs, strict=True))
+        for index, (problem, run) in enumerate(zip(problems, runs, strict=True))
     ]
 
 
 class _Run:
-    """The minimisation of one picture so far: where it stands, the best image, and why it stopped."""
+    """State of the minimization for one image: steps done, best iterate, history and reason to stop."""
 
     def __init__(self, start: Tensor) -> None:
         self.step = 0
@@ -131,7 +131,7 @@ class _Run:
         self._misses = 0
 
     def check(self, step: int, X: Tensor, loss: float, rmse: float | None, *, final: bool) -> None:
-        """Record a checkpoint; in the final phase, where objectives compare, keep the best."""
+        """Record a checkpoint; in the final phase, keep the best iterate."""
         self.step = step
         self.history.append((step, _finite(loss, step), rmse))
         score = loss if rmse is None else rmse
@@ -146,36 +146,36 @@ class _Run:
             self.stop = "held-out" if score > self._best_score * (1 + _RTOL) else "stagnation"
 
 
-def _minimise(
-    problem: Problem, objective: Objective, pictures: Sequence[Damaged], config: Config, started: float
+def _minimize(
+    batch: Batch, objective: Objective, problems: Sequence[Damaged], config: Config, started: float
 ) -> list[_Run]:
-    Z = problem.start.clone().requires_grad_()
+    Z = batch.start.clone().requires_grad_()
     optimizer = Adam(Z, beta2=0.99, eps=1e-12)
-    runs = [_Run(start) for start in problem.start]
+    runs = [_Run(start) for start in batch.start]
     final_from = _CONTINUATION * config.steps
     for step in range(config.steps):
         final = step >= final_from
         refresh = max(config.refresh // _FINAL_RENEWALS, 1) if final else config.refresh
         if step % refresh == 0:
-            objective.move(min(step / final_from, 1.0), problem.compose(Z).detach(), refresh)
-        losses = objective(problem.compose(Z))
-        # No picture's objective knows another picture: the gradient of the sum is each one's own.
+            objective.move(min(step / final_from, 1.0), batch.compose(Z).detach(), refresh)
+        losses = objective(batch.compose(Z))
+        # The objectives of different images are independent, so the gradient of the sum is that of each.
         (gradient,) = torch.autograd.grad(losses.sum(), Z)
         optimizer.step(gradient, lr=config.lr * _LR_DECAY ** (-step / config.steps))
         done = step + 1
         timed_out = config.time_budget is not None and time.perf_counter() - started > config.time_budget
         if done % _CHECK_EVERY and done < config.steps and not timed_out:
             continue
-        X = problem.compose(Z).detach().clone()
-        values, rmses = losses.detach().tolist(), problem.held_out_rmse(X)
-        for index, (run, picture) in enumerate(zip(runs, pictures, strict=True)):
+        X = batch.compose(Z).detach().clone()
+        values, rmses = losses.detach().tolist(), batch.held_out_rmse(X)
+        for index, (run, problem) in enumerate(zip(runs, problems, strict=True)):
             if run.stop != "steps":
                 continue
             value, rmse = values[index], rmses[index]
             run.check(done, X[index], value, rmse, final=final)
-            if picture.callback is not None:
-                current = partial(problem.restored, index, X[index])
-                picture.callback(Progress(done, config.steps, value, rmse, current))
+            if problem.callback is not None:
+                current = partial(batch.restored, index, X[index])
+                problem.callback(Progress(done, config.steps, value, rmse, current))
             if timed_out:
                 run.stop = "time budget"
         if all(run.stop != "steps" for run in runs):
@@ -184,7 +184,7 @@ def _minimise(
 
 
 def noise_of(image: Pixels, known: Bools, config: Config) -> float:
-    """Return the noise of the known pixels, said or estimated, on the [0, 1] scale."""
+    """Return the noise level of the known pixels, given or estimated, on the [0, 1] scale."""
     if config.noise is not None:
         return config.noise
     noise = estimate_noise_level(image, known)
@@ -199,20 +199,20 @@ def _finite(loss: float, step: int) -> float:
 
 
 def effective_ranks(X: Tensor) -> list[float]:
-    """Return exp of the entropy of the normalised singular values of channels without their means.
+    """Return exp of the entropy of the normalized singular values of channels without their means.
 
     Args:
         X: Shape (b, c, h, w); NaN counts as 0.
 
     Returns:
-        Of each picture the mean over the channels.
+        The mean over the channels of each image.
 
     Source: Roy, Vetterli, "The effective rank", 2007.
     """
-    # Of a GPU it would be the slowest step: singular values are found one matrix after another there.
+    # On a GPU it would be the slowest step: it decomposes one matrix after another.
     S = torch.nan_to_num(X.double().cpu())
     S = S - S.mean((-2, -1), keepdim=True)
     sigma = torch.linalg.svdvals(S)
-    share = sigma / sigma.sum(-1, keepdim=True).clamp_min(1e-12)
-    ranks: list[float] = torch.exp(torch.special.entr(share).sum(-1)).mean(-1).tolist()
+    fraction = sigma / sigma.sum(-1, keepdim=True).clamp_min(1e-12)
+    ranks: list[float] = torch.exp(torch.special.entr(fraction).sum(-1)).mean(-1).tolist()
     return ranks

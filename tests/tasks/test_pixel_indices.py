@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edlrr_cli.tasks.places import add_at, runs_of
+from edlrr_cli.tasks.pixel_indices import add_at, runs_of
 
 
 @pytest.mark.parametrize("shape", [(9, 7, 1), (9, 7, 3), (2, 5, 6, 4), (1, 4, 1)])
@@ -12,10 +12,10 @@ def test_runs_are_the_pixels_one_by_one(shape):
     pixels = images.view(-1, shape[-1])
     length = min(3, shape[-2])
     last = len(pixels) - length
-    places = torch.tensor([[0, last], [last // 2, 1], [last, last]])
-    runs = runs_of(images, places, length)
+    indices = torch.tensor([[0, last], [last // 2, 1], [last, last]])
+    runs = runs_of(images, indices, length)
     assert runs.shape == (3, 2, length * shape[-1])
-    for run, place in zip(runs.flatten(0, 1), places.flatten().tolist(), strict=True):
+    for run, place in zip(runs.flatten(0, 1), indices.flatten().tolist(), strict=True):
         assert torch.equal(run.view(length, -1), pixels[place : place + length])
 
 
@@ -32,10 +32,10 @@ def test_images_that_are_not_laid_out_so_are_refused():
 @pytest.mark.parametrize("num_channels", [1, 3])
 def test_what_is_added_at_one_place_adds_up(num_channels):
     total = torch.ones(2, 3, 4, num_channels, dtype=torch.float64)
-    places = torch.tensor([[5, 5], [23, 0]])
+    indices = torch.tensor([[5, 5], [23, 0]])
     values = torch.rand(2, 2, num_channels, dtype=torch.float64)
     expected = total.clone().view(-1, num_channels)
-    for place, value in zip(places.flatten().tolist(), values.flatten(0, 1), strict=True):
+    for place, value in zip(indices.flatten().tolist(), values.flatten(0, 1), strict=True):
         expected[place] += value
-    add_at(total, places, values)
+    add_at(total, indices, values)
     torch.testing.assert_close(total.view(-1, num_channels), expected)
