@@ -1,1 +1,1 @@
-"""The methods that ours is compared with: one paper a file, one table of them all (`registry`)."""
+"""Baseline methods: one paper per file, all listed in `registry`."""

@@ -1,4 +1,4 @@
-"""Biharmonic interpolation, by scikit-image: the smooth fill that is hardest to beat."""
+"""Biharmonic interpolation, by scikit-image."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def biharmonic(
     dtype: torch.dtype | None = None,
     callback: Callback | None = None,
 ) -> Result:
-    """Solve the biharmonic equation in the holes, the known pixels as boundary values.
+    """Solve the biharmonic equation in the holes, with the known pixels as boundary values.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: Not used.
-        dtype: Not used.
+        device: Unused.
+        dtype: Unused.
         callback: Not called.
 
     Source: Damelin, Hoang, "On surface completion and image inpainting by biharmonic functions", 2018;

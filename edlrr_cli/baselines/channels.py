@@ -1,4 +1,4 @@
-"""Between images as arrays and their channels as a batch of matrices."""
+"""Conversion between images as arrays and their channels as a batch of matrices."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def to_channels(
     """Return P(M), shape (c, h, w) with zeros in the holes, and the known pixels, shape (h, w), bool.
 
     Args:
-        image: Shape (h, w, c), values in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), values in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: Of the tensors.
-        dtype: Of P(M).
+        device: Device of the tensors.
+        dtype: Dtype of P(M).
     """
     P = as_channels(np.where(known[..., None], image, 0.0), device=device, dtype=dtype)
     return P, torch.from_numpy(known).to(device)
@@ -30,5 +30,5 @@ def as_channels(image: Pixels, *, device: torch.device, dtype: torch.dtype) -> T
 
 
 def to_pixels(X: Tensor) -> Pixels:
-    """Return the image of channels (c, h, w): shape (h, w, c), float64."""
+    """Return the image (h, w, c), float64, of channels (c, h, w)."""
     return X.detach().permute(1, 2, 0).double().cpu().numpy()

@@ -1,4 +1,4 @@
-"""Denoisers of other libraries, told the noise level: scikit-image's, and BM3D by its authors.
+"""Denoisers of other libraries for a given noise level: scikit-image's, and BM3D by its authors.
 
 Importable without numpy.
 """
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 # Weight of the total variation per sigma: the best mean on Set12 at 15, 25 and 50 among 0.6, 0.7 .. 1.2.
 _TV_WEIGHT = 0.8
-# Strength of the non-local means per sigma, its patches and how far it looks: as scikit-image recommends.
+# Strength of the non-local means per sigma, patch side and search radius, as scikit-image recommends.
 _NLM_STRENGTH, _NLM_PATCH_PX, _NLM_DISTANCE_PX = 0.8, 5, 6
-# At smaller pictures the library crashes.
+# The library crashes on smaller images.
 _BM3D_MIN_SIDE_PX = 12
 
 
 def denoise_tv(pixels: Pixels, sigma: float) -> Pixels:
-    """Minimise the total variation.
+    """Minimize the total variation.
 
     Args:
         pixels: Shape (h, w, c), nominally in [0, 1]. Not modified.
@@ -37,15 +37,15 @@ def denoise_tv(pixels: Pixels, sigma: float) -> Pixels:
     Source: Chambolle, "An algorithm for total variation minimization and applications", 2004, by
         `skimage.restoration.denoise_tv_chambolle`.
     """
-    from skimage.restoration import denoise_tv_chambolle as minimise
+    from skimage.restoration import denoise_tv_chambolle as minimize
 
-    return _array(minimise(pixels, weight=_TV_WEIGHT * sigma, channel_axis=-1))  # type: ignore[no-untyped-call]
+    return _array(minimize(pixels, weight=_TV_WEIGHT * sigma, channel_axis=-1))  # type: ignore[no-untyped-call]
 
 
 def denoise_nlm(pixels: Pixels, sigma: float) -> Pixels:
-    """Average pixels whose surroundings are alike; a picture smaller than these is returned as it is.
+    """Average pixels with similar neighborhoods; an image smaller than a patch is returned unchanged.
 
-    Args and returns: as of `denoise_tv`.
+    Args and returns: as in `denoise_tv`.
 
     Source: Buades, Coll, Morel, "A non-local algorithm for image denoising", 2005, by
         `skimage.restoration.denoise_nl_means`, in its fast form.
@@ -69,7 +69,7 @@ def denoise_nlm(pixels: Pixels, sigma: float) -> Pixels:
 def denoise_wavelet(pixels: Pixels, sigma: float) -> Pixels:
     """Shrink wavelet coefficients.
 
-    Args and returns: as of `denoise_tv`.
+    Args and returns: as in `denoise_tv`.
 
     Source: Chang, Yu, Vetterli, "Adaptive wavelet thresholding for image denoising and compression", 2000, by
         `skimage.restoration.denoise_wavelet`.
@@ -81,15 +81,15 @@ def denoise_wavelet(pixels: Pixels, sigma: float) -> Pixels:
 
 
 def denoise_bm3d(pixels: Pixels, sigma: float) -> Pixels:
-    """Shrink groups of similar patches in a transform of three dimensions.
+    """Shrink groups of similar patches in a 3-D transform.
 
-    Args and returns: as of `denoise_tv`; a picture so small that the library crashes is returned as it is.
+    Args and returns: as in `denoise_tv`; images too small for the library are returned unchanged.
 
     Raises:
         UsageError: The library is not installed.
 
     Source: Dabov et al., "Image denoising by sparse 3-D transform-domain collaborative filtering", 2007, by
-        the package ``bm3d`` of its authors, which is free for non-commercial use alone.
+        the package ``bm3d`` of its authors, which is free for non-commercial use only.
     """
     try:
         import bm3d
@@ -97,8 +97,8 @@ def denoise_bm3d(pixels: Pixels, sigma: float) -> Pixels:
         raise UsageError("bm3d is not installed", "pip install 'edlrr[bm3d]'") from error
     if min(pixels.shape[:2]) < _BM3D_MIN_SIDE_PX:
         return pixels.copy()
-    many = bm3d.bm3d_rgb if pixels.shape[2] == 3 else bm3d.bm3d
-    return _array(many(pixels, sigma)).reshape(pixels.shape)
+    denoise = bm3d.bm3d_rgb if pixels.shape[2] == 3 else bm3d.bm3d
+    return _array(denoise(pixels, sigma)).reshape(pixels.shape)
 
 
 #: Name -> denoiser of pixels, shape (h, w, c), and noise level.

@@ -1,4 +1,4 @@
-"""Differentiable low-rank learning (DLRL): a product of factors, trained by back-propagation."""
+"""Differentiable low-rank learning (DLRL): a product of factors trained by back-propagation."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from torch import Tensor
 from edlrr_cli.baselines.channels import to_channels, to_pixels
 from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
 
-# Of the largest diagonal entry of a Gram matrix; added to it before its power is taken.
+# Shift added to a Gram matrix before its power, relative to its largest diagonal entry.
 _SHIFT = 0.002
-# Smaller spectral norms than this count as this, and smaller eta (released as 0, which divides by zero).
+# Lower bounds of spectral norms and of eta (released as 0, which divides by zero).
 _MIN_NORM, _MIN_ETA = 1e-4, 1e-3
 _BETA_MEAN, _BETA_SQUARE, _EPS = 0.90, 0.92, 1e-8
-# Eigenvalues nearer than this, relative to their mean, count as one.
+# Eigenvalues closer than this, relative to their mean, count as equal.
 _GAP = 1e-7
-# When its loss has not improved by this share for more than so many steps, the rate of a channel falls;
-# after the last fall its training ends.
+# If its loss has not improved by the relative tolerance for more than _PATIENCE steps, the rate of a channel
+# decays; after the last decay its training ends.
 _LR_DECAY, _RTOL, _PATIENCE, _MAX_FALLS = 0.1, 1e-4, 10, 4
 
 
@@ -49,30 +49,30 @@ def dlrl(
         X^_i = relu(W_i pinv((Y_i^T Y_i + s)^((p_i - 2) / 2))),   the power taken entry by entry
         loss = ||P(M - X^_1 ... X^_I)||_F^2 / 2
 
-    X_i is fixed, L and R are the products of the X_j left and right of it, and s is 0.002 of the largest
-    diagonal entry. Adam learns W_i and eta; nothing is proven. -D_i is the direction of the gradient, so
-    Y_i ascends; the right sign leaves negative entries in Y_i^T Y_i, whose power is not a number.
+    X_i is fixed, L and R are the products of the X_j to its left and right, and s is 0.002 of the largest
+    diagonal entry. Adam learns W_i and eta; convergence is not proven. -D_i is the direction of the gradient,
+    so Y_i ascends; the right sign leaves negative entries in Y_i^T Y_i, whose power is not a number.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: To compute on.
-        dtype: Not used: always float64, as the squares of the first gradients exceed float32.
-        callback: Told the loss of each step.
-        rank: Columns of X_1; no rank can be larger.
+        device: Device of the computation.
+        dtype: Unused; always float64, as the squares of the first gradients exceed float32.
+        callback: Called with the loss after each step.
+        rank: Columns of X_1, an upper bound of the rank.
         num_factors: I, at least 2.
         factor_p: p_i of each factor, below 2; that of the product is p_i / I.
         scale: X_1 and X_I are uniform on [0, scale], the other X_i are I.
-        eta: Where its training begins; it is used within [0.001, 1].
-        lr: Rate of Adam, a tenth whenever the loss of a channel stagnates.
-        weight_decay: Times W_i and eta, it adds to their gradients.
-        max_iterations: Steps at most.
-        seed: Of X_i and W_i.
+        eta: Initial value of eta, which is clipped to [0.001, 1].
+        lr: Learning rate of Adam, divided by ten whenever the loss of a channel stagnates.
+        weight_decay: Factor of W_i and eta that is added to their gradients.
+        max_iterations: Maximum number of steps.
+        seed: Seed of X_i and W_i.
 
     Source: Chen, Yao, Xiao, Wang, "Efficient and differentiable low-rank matrix completion with back
-        propagation", IEEE TMM 2021; defaults of its code, which are for ratings: on pictures they start at
+        propagation", IEEE TMM 2021; defaults of its code, which are for ratings: on images they start at
         losses of 1e20, and 300 steps are not enough. Each channel is a matrix.
-        An inverse stands for the pseudo-inverse, whose cutoff 1e-15 is below rounding.
+        The pseudo-inverse is replaced by an inverse, since its cutoff 1e-15 is below rounding.
     """
     settings = _Settings(rank, num_factors, factor_p, scale, eta, lr, weight_decay, max_iterations, seed)
     return _train(image, known, device, callback, settings, name="dlrl", sign=-1.0, gain=_entrywise_gain)
@@ -95,31 +95,31 @@ def dlrl_principled(
     max_iterations: int = 600,
     seed: int = 0,
 ) -> Result:
-    """Train the network of `dlrl` with what its derivation says.
+    """Train the network of `dlrl` as its derivation defines it.
 
         Y_i = X_i + D_i / eta,   X^_i = relu(W_i (Y_i^T Y_i + s I)^((2 - p_i) / 2))
 
     The step descends, and the power is that of a matrix, by its eigenvalues. With p_i = 2 it is I, and the
-    factors are the rectified weights, their norms in the weight decay. Smaller p_i start so far off on [0, 1]
-    pixels that thousands of steps are spent on the scale alone.
+    factors are the rectified weights, whose norms are in the weight decay. Smaller p_i start so far off on
+    [0, 1] pixels that thousands of steps are spent on the scale.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: To compute on.
-        dtype: Not used: always float64, as the squares of the first gradients exceed float32.
-        callback: Told the loss of each step.
-        rank: Columns of X_1; no rank can be larger.
+        device: Device of the computation.
+        dtype: Unused; always float64, as the squares of the first gradients exceed float32.
+        callback: Called with the loss after each step.
+        rank: Columns of X_1, an upper bound of the rank.
         num_factors: I, at least 2.
         factor_p: p_i of each factor; that of the product is p_i / I.
         scale: X_1 and X_I are uniform on [0, scale], the other X_i are I.
-        eta: Where its training begins; it is used within [0.001, 1], without effect at p_i = 2.
-        lr: Rate of Adam, a tenth whenever the loss of a channel stagnates.
-        weight_decay: Times W_i and eta, it adds to their gradients.
-        max_iterations: Steps at most.
-        seed: Of X_i and W_i.
+        eta: Initial value of eta, which is clipped to [0.001, 1]; without effect at p_i = 2.
+        lr: Learning rate of Adam, divided by ten whenever the loss of a channel stagnates.
+        weight_decay: Factor of W_i and eta that is added to their gradients.
+        max_iterations: Maximum number of steps.
+        seed: Seed of X_i and W_i.
 
-    Source: As of `dlrl`; sign, power and defaults are ours, the settings for pictures not being published.
+    Source: As `dlrl`; sign, power and defaults are ours, as settings for images are not published.
     """
     settings = _Settings(rank, num_factors, factor_p, scale, eta, lr, weight_decay, max_iterations, seed)
     return _train(
@@ -140,7 +140,7 @@ class _Settings:
     seed: int
 
 
-# A Gram matrix, its shift s, and (2 - p_i) / 2: what the weights are multiplied by.
+# Maps a Gram matrix, its shift s and (2 - p_i) / 2 to the matrix that multiplies the weights.
 _Gain = Callable[[Tensor, Tensor, float], Tensor]
 
 
@@ -170,7 +170,7 @@ def _train(
 
 
 class _Network:
-    """The product of all factors, and its loss."""
+    """Product of all factors and its loss."""
 
     def __init__(self, P: Tensor, observed: Tensor, settings: _Settings, sign: float, gain: _Gain) -> None:
         self._P, self._observed, self._gain = P, observed, gain
@@ -211,9 +211,9 @@ class _Network:
 
 
 class _Block:
-    """Factors of one shape, with their weights (c, number, r, k) and their common Y(eta) = X + D / eta.
+    """Factors of one shape, with weights (c, number, r, k) and a common Y(eta) = X + D / eta.
 
-    Only Y^T Y is needed, for which three products are enough at any eta; of Y^T if that is not wider.
+    Only Y^T Y is needed, which three precomputed products give at any eta; Y is transposed unless it is tall.
     """
 
     def __init__(self, weights: Tensor, X: Tensor, D: Tensor) -> None:
@@ -233,13 +233,13 @@ class _Block:
 
 
 def _squared_norm(X: Tensor) -> Tensor:
-    """Return ||X||_2^2 of each matrix (c, r, k), from its Gram matrix, shape (c, 1, 1)."""
+    """Return ||X||_2^2 for each matrix (c, r, k), from its Gram matrix, shape (c, 1, 1)."""
     squares: Tensor = torch.linalg.eigvalsh(X.mT @ X)[:, -1:, None]
     return squares.clamp_min(_MIN_NORM**2)
 
 
 def _entrywise_gain(gram: Tensor, shift: Tensor, exponent: float) -> Tensor:
-    """Return the inverse of (gram + s)^(-exponent), all entry by entry; not finite where there is none."""
+    """Return the inverse of (gram + s)^(-exponent), an entrywise power; not finite where there is none."""
     inverse: Tensor = torch.linalg.inv_ex((gram + shift) ** -exponent).inverse
     return inverse
 
@@ -254,7 +254,7 @@ def _matrix_gain(gram: Tensor, shift: Tensor, exponent: float) -> Tensor:
 
 
 class _MatrixPower(torch.autograd.Function):
-    """A^exponent of symmetric positive definite A, differentiable where eigenvalues coincide, too."""
+    """A^exponent for symmetric positive definite A, also differentiable where eigenvalues coincide."""
 
     @staticmethod
     def forward(ctx: Any, A: Tensor, exponent: float) -> Tensor:
@@ -279,7 +279,7 @@ class _MatrixPower(torch.autograd.Function):
 
 
 class _Rate:
-    """The rate of each channel, which falls where the loss stagnates (torch's ReduceLROnPlateau)."""
+    """Learning rate of each channel, which decays when its loss stagnates (as torch's ReduceLROnPlateau)."""
 
     def __init__(self, channels: int, lr: float, device: torch.device) -> None:
         self.lr = torch.full((channels,), lr, dtype=torch.float64, device=device)
@@ -288,11 +288,11 @@ class _Rate:
 
     @property
     def ended(self) -> bool:
-        """Whether all channels have come to their last fall."""
+        """Whether all channels have reached their last decay."""
         return bool((self._falls >= _MAX_FALLS).all())
 
     def step(self, loss: Tensor) -> None:
-        """Count the loss of each channel, shape (c,)."""
+        """Update the rates by the loss of each channel, shape (c,)."""
         better = loss < self._best * (1 - _RTOL)
         self._best = torch.where(better, loss, self._best)
         self._misses = torch.where(better, 0.0, self._misses + 1)
@@ -305,7 +305,7 @@ class _Rate:
 
 
 class _Adam:
-    """Adam with a rate for each channel, the leading dimension of all parameters."""
+    """Adam with a learning rate per channel, the leading dimension of all parameters."""
 
     def __init__(self, parameters: list[Tensor], weight_decay: float) -> None:
         self._parameters, self._weight_decay = parameters, weight_decay
@@ -317,7 +317,7 @@ class _Adam:
         """Move the parameters against the gradient of the loss, at rates of shape (c,)."""
         gradients = torch.autograd.grad(loss, self._parameters, materialize_grads=True)
         self._count += 1
-        mean_share, square_share = 1 - _BETA_MEAN**self._count, 1 - _BETA_SQUARE**self._count
+        mean_correction, square_correction = 1 - _BETA_MEAN**self._count, 1 - _BETA_SQUARE**self._count
         with torch.no_grad():
             for X, gradient, mean, square in zip(
                 self._parameters, gradients, self._means, self._squares, strict=True
@@ -325,5 +325,5 @@ class _Adam:
                 decayed = gradient.add(X, alpha=self._weight_decay)
                 mean.lerp_(decayed, 1 - _BETA_MEAN)
                 square.mul_(_BETA_SQUARE).addcmul_(decayed, decayed, value=1 - _BETA_SQUARE)
-                width = (square / square_share).sqrt_().add_(_EPS)
-                X -= lr.view(-1, *[1] * (X.ndim - 1)) / mean_share * mean / width
+                width = (square / square_correction).sqrt_().add_(_EPS)
+                X -= lr.view(-1, *[1] * (X.ndim - 1)) / mean_correction * mean / width

@@ -1,10 +1,10 @@
-"""EDLRR as its authors released it: the penalty that their program descends, which is not the paper's.
+"""EDLRR as its authors released it: the penalty that their program minimizes, which differs from the paper's.
 
-Three things set the program apart. Its square root is a binomial series cut off after n terms, which cannot
-tell singular values below about sigma_1 sqrt(1.1 / (pi n)) apart: they all come out as that value. Its
-projection onto the range is one step from a ridge inverse, however many are asked for. Its known pixels
-are frozen, so that lambda has no effect. All of it is a function of the singular values, and so is the
-gradient, which is computed here exactly, without the random probes of the program.
+The program differs in three respects. Its square root is a binomial series truncated after n terms, which
+maps all singular values below about sigma_1 sqrt(1.1 / (pi n)) to that value. Its projection onto the range
+is one step from a ridge inverse, whatever number is set. Its known pixels are frozen, so that lambda has no
+effect. All of it is a function of the singular values, and so is the gradient, which is computed here
+exactly, without the random probes of the program.
 """
 
 from __future__ import annotations
@@ -39,24 +39,24 @@ def edlrr_released(
     lr: float = 0.1,
     max_iterations: int = 500,
 ) -> Result:
-    """Descend sum p(sigma_i) h(q(sigma_i)) over the missing pixels by Adam, from black holes.
+    """Minimize sum p(sigma_i) h(q(sigma_i)) over the missing pixels by Adam, from black holes.
 
-    q is the cut-off square root and p the projection of the program, see `effective_weights`.
+    q is the truncated square root and p the projection of the program, see `effective_weights`.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: To compute on.
-        dtype: Of the computation.
-        callback: Told the nuclear norm of each step, summed over the channels.
+        device: Device of the computation.
+        dtype: Precision of the computation.
+        callback: Called with the nuclear norm, summed over the channels, after each step.
         penalty: ``"nuclear"`` or ``"laplace"``.
-        gamma: Of the Laplace penalty, for singular values of pixels on [0, 1].
-        terms: n, of the binomial series.
-        lr: Of the first hundred steps; it falls by a fifth after every hundred.
-        max_iterations: Steps.
+        gamma: Shape of the Laplace penalty, for singular values of pixels on [0, 1].
+        terms: n, the number of terms of the binomial series.
+        lr: Learning rate of the first hundred steps; it decreases by a fifth after every hundred.
+        max_iterations: Number of steps.
 
     Raises:
-        UsageError: An unknown penalty.
+        UsageError: Unknown penalty.
 
     Source: the program of Li et al., "Efficient differentiable approximation of generalized low-rank
         regularization", 2025. Its probes are replaced by the exact trace, which they estimate.
@@ -88,13 +88,13 @@ def effective_weights(sigma: Tensor, *, penalty: str, gamma: float, terms: int) 
         q(sigma) = sqrt(k) (1 - sum c_i (1 - u)^i),      q'(sigma) = I_u(1/2, n)
         p(sigma) = a (2 - a),   a = sigma^2 / (sigma^2 + 0.1)
 
-    I is the regularised incomplete beta function: the derivative of the cut-off series is the distribution
+    I is the regularized incomplete beta function: the derivative of the truncated series is the distribution
     function of a negative binomial variable.
 
     Args:
         sigma: Shape (..., k), descending, float64.
         penalty: ``"nuclear"`` or ``"laplace"``.
-        gamma: Of the Laplace penalty.
+        gamma: Shape of the Laplace penalty.
         terms: n.
     """
     from scipy.special import betainc
@@ -102,7 +102,7 @@ def effective_weights(sigma: Tensor, *, penalty: str, gamma: float, terms: int) 
     largest = sigma[..., :1].clamp_min(torch.finfo(sigma.dtype).tiny)
     u = (sigma / largest).square() / _MARGIN
     slope = torch.from_numpy(betainc(0.5, terms, u.cpu().numpy())).to(sigma)
-    root = largest * math.sqrt(_MARGIN) * _cut_off_root(u, slope, terms)
+    root = largest * math.sqrt(_MARGIN) * _truncated_root(u, slope, terms)
     a = sigma.square() / (sigma.square() + _RIDGE)
     a_slope = 2 * sigma * _RIDGE / (sigma.square() + _RIDGE).square()
     h, h_slope = root, torch.ones_like(root)
@@ -111,7 +111,7 @@ def effective_weights(sigma: Tensor, *, penalty: str, gamma: float, terms: int) 
     return 2 * (1 - a) * a_slope * h + a * (2 - a) * h_slope * slope
 
 
-def _cut_off_root(u: Tensor, slope: Tensor, terms: int) -> Tensor:
+def _truncated_root(u: Tensor, slope: Tensor, terms: int) -> Tensor:
     """Return 1 - sum_{i<=n} c_i (1 - u)^i = sqrt(u) I_u(1/2, n) + binomial(2n, n) / 4^n (1 - u)^n."""
     log_rest = math.lgamma(2 * terms + 1) - 2 * math.lgamma(terms + 1) - 2 * terms * math.log(2)
     return u.sqrt() * slope + math.exp(log_rest) * (1 - u).pow(terms)

@@ -1,4 +1,4 @@
-"""Matrix completion with FGSR: the known pixels exact, the rest of low rank."""
+"""Matrix completion with FGSR, with exact known pixels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from edlrr_cli.baselines.channels import to_channels, to_pixels
-from edlrr_cli.baselines.fgsr import Factors, Half, Regulariser, TwoThirds, prune, settled, step_A
+from edlrr_cli.baselines.fgsr import Factors, Half, Regularizer, TwoThirds, prune, settled, step_A
 from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
 
 _SAFETY_A, _SAFETY_B = 1.0, 3.0
@@ -25,21 +25,21 @@ def fgsr_two_thirds(
     rtol: float = 1e-4,
     max_iterations: int = 1000,
 ) -> Result:
-    """Minimise FGSR-2/3(A, B) subject to A B = X, P(X) = P(M): the sum of the singular values' 2/3 powers.
+    """Minimize FGSR-2/3(A, B) subject to A B = X, P(X) = P(M): the sum of the singular values' 2/3 powers.
 
-    See `fgsr_half` for the steps and all else.
+    See `fgsr_half` for the steps and further details.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: To compute on.
-        dtype: Of the computation.
-        callback: Told the regulariser of each step.
+        device: Device of the computation.
+        dtype: Precision of the computation.
+        callback: Called with the regularizer after each step.
         penalty: u, for pixels on [0, 1].
-        rtol: Of the relative changes, see `fgsr.settled`; all channels must meet it in the same step.
-        max_iterations: Steps at most.
+        rtol: Tolerance on relative changes, see `fgsr.settled`; all channels must meet it in the same step.
+        max_iterations: Maximum number of steps.
 
-    Source: As of `fgsr_half`.
+    Source: As `fgsr_half`.
     """
     monitor = Monitor("fgsr-two-thirds", max_iterations, callback)
     P, observed = to_channels(image, known, device=device, dtype=dtype)
@@ -57,31 +57,31 @@ def fgsr_half(
     rtol: float = 1e-4,
     max_iterations: int = 1000,
 ) -> Result:
-    """Minimise FGSR-1/2(A, B) subject to A B = X, P(X) = P(M): the sum of the singular values' square roots.
+    """Minimize FGSR-1/2(A, B) subject to A B = X, P(X) = P(M): the sum of the singular values' square roots.
 
         A, B <- a step each on the FGSR and penalty / 2 ||X + Y - A B||_F^2, A first
         X <- P(M) + the complement of P(A B - Y),   Y <- Y + X - A B
 
-    then negligible pairs of a column of A and a row of B are dropped, which makes the steps cheaper. Starts
-    from the leading singular triplets of P(M) / share, the share of known pixels; as many as half that share
-    of the shorter side. Nothing is proved about the convergence of these steps.
+    then negligible pairs of a column of A and a row of B are removed, which makes the steps cheaper. The
+    start is the leading singular triplets of P(M) / f, with the fraction f of known pixels; their number is
+    f / 2 times the shorter side. Convergence of these steps is not proven.
 
-    The penalty depends on the data scale: entries s times as large want s^(p - 2) times the penalty, p the
-    power of the singular values. The authors' 1e-3 (2/3) and 1e-4 (1/2) are for entries around 50. On pixels
-    these drop columns in the first steps that the picture needs, and none comes back.
+    The penalty depends on the data scale: for entries s times as large it must be s^(p - 2) times as large, p
+    the power of the singular values. The authors' 1e-3 (2/3) and 1e-4 (1/2) are for entries around 50. On
+    pixels these remove columns in the first steps that the image needs, and removed columns do not return.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: To compute on.
-        dtype: Of the computation.
-        callback: Told the regulariser of each step.
+        device: Device of the computation.
+        dtype: Precision of the computation.
+        callback: Called with the regularizer after each step.
         penalty: u, for pixels on [0, 1].
-        rtol: Of the relative changes, see `fgsr.settled`; all channels must meet it in the same step.
-        max_iterations: Steps at most.
+        rtol: Tolerance on relative changes, see `fgsr.settled`; all channels must meet it in the same step.
+        max_iterations: Maximum number of steps.
 
     Source: Fan, Ding, Chen, Udell, "Factor group-sparse regularization for efficient low-rank matrix
-        recovery", 2019; the authors' settings but for the penalty, which is theirs on the scale of pixels.
+        recovery", 2019; the authors' settings, except the penalty, which is theirs on the scale of pixels.
     """
     monitor = Monitor("fgsr-half", max_iterations, callback)
     P, observed = to_channels(image, known, device=device, dtype=dtype)
@@ -89,7 +89,7 @@ def fgsr_half(
 
 
 def _complete(
-    fgsr: Regulariser,
+    fgsr: Regularizer,
     P: Tensor,
     observed: Tensor,
     penalty: float,
@@ -97,9 +97,9 @@ def _complete(
     max_iterations: int,
     monitor: Monitor,
 ) -> Result:
-    """Return the outcome of the steps that `fgsr_half` describes."""
-    share = max(float(observed.double().mean()), 1 / observed.numel())
-    A, B = fgsr.factorise(P / share, math.ceil(share * min(P.shape[-2:]) / 2))
+    """Run the steps that `fgsr_half` describes."""
+    fraction = max(float(observed.double().mean()), 1 / observed.numel())
+    A, B = fgsr.factorize(P / fraction, math.ceil(fraction * min(P.shape[-2:]) / 2))
     X, Y = P, torch.zeros_like(P)
     converged = False
     while not converged and len(monitor.history) < max_iterations:

@@ -1,16 +1,16 @@
-"""Robust PCA with FGSR: holes as gross errors that nobody points out."""
+"""Robust PCA with FGSR: holes are gross errors at unknown positions."""
 
 from __future__ import annotations
 
 import torch
 
 from edlrr_cli.baselines.channels import to_channels, to_pixels
-from edlrr_cli.baselines.fgsr import Factors, Half, Regulariser, TwoThirds, prune, settled, step_A
+from edlrr_cli.baselines.fgsr import Factors, Half, Regularizer, TwoThirds, prune, settled, step_A
 from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
 from edlrr_cli.baselines.shrinkage import soft
 from edlrr_cli.errors import UsageError
 
-_REGULARISERS: dict[str, Regulariser] = {"two-thirds": TwoThirds(), "half": Half()}
+_REGULARIZERS: dict[str, Regularizer] = {"two-thirds": TwoThirds(), "half": Half()}
 _SAFETY = 1.01
 
 
@@ -28,30 +28,30 @@ def fgsr_rpca(
     rtol: float = 1e-4,
     max_iterations: int = 1000,
 ) -> Result:
-    """Minimise FGSR(A, B) + weight ||E||_1 subject to D = A B + E, D each channel with its holes black.
+    """Minimize FGSR(A, B) + weight ||E||_1 subject to D = A B + E, D each channel with its holes black.
 
         A, B <- a step each on the FGSR and penalty / 2 ||D - E + Y - A B||_F^2, B first
         E <- soft(D - A B + Y, weight / penalty),   Y <- Y + D - A B - E
 
-    then negligible columns of A are dropped with their rows of B. The penalty stays as it is. Nothing is
-    proved about convergence of these steps.
+    then negligible columns of A are removed with their rows of B. The penalty is constant. Convergence of
+    these steps is not proven.
 
-    The method is never told which pixels are missing. It can work while black pixels look rare and scattered,
-    breaks down towards one half of them (then black is what the rank explains and the picture is the error),
-    and takes a block or thick text for a part of the picture. At penalty 1, D - E and A B agree.
+    The method does not know which pixels are missing. It can work while black pixels are rare and scattered,
+    fails towards one half of them (where the low-rank part is black and the image is the error), and treats a
+    block or thick text as part of the image. At penalty 1, D - E and A B agree.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
-        known: Shape (h, w), True = known pixel. Used only to blacken the others.
-        device: To compute on.
-        dtype: Of the computation.
-        callback: Told the objective of each step.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
+        known: Shape (h, w), True = known pixel; used only to blacken the others.
+        device: Device of the computation.
+        dtype: Precision of the computation.
+        callback: Called with the objective after each step.
         regulariser: ``"two-thirds"`` or ``"half"``, the power of the singular values.
-        weight: Of the errors' sum, in pixel values; small = low rank.
-        penalty: Of the constraint.
+        weight: Weight of ||E||_1, in pixel values; small = low rank.
+        penalty: Penalty parameter of the constraint.
         max_rank: Number of columns of A at the start.
-        rtol: Of the relative changes, see `fgsr.settled`; all channels must meet it in the same step.
-        max_iterations: Steps at most.
+        rtol: Tolerance on relative changes, see `fgsr.settled`; all channels must meet it in the same step.
+        max_iterations: Maximum number of steps.
 
     Returns:
         D - E.
@@ -63,11 +63,11 @@ def fgsr_rpca(
         recovery", 2019; settings of the authors' image demo, where the weight is 0.02, 0.03 or 0.04; its 1500
         steps are the 1000 of their solver here.
     """
-    if regulariser not in _REGULARISERS:
-        raise UsageError(f"unknown regulariser {regulariser!r}", "use " + " or ".join(_REGULARISERS))
-    fgsr = _REGULARISERS[regulariser]
+    if regulariser not in _REGULARIZERS:
+        raise UsageError(f"unknown regulariser {regulariser!r}", "use " + " or ".join(_REGULARIZERS))
+    fgsr = _REGULARIZERS[regulariser]
     D, _ = to_channels(image, known, device=device, dtype=dtype)
-    A, B = fgsr.factorise(D, max_rank)
+    A, B = fgsr.factorize(D, max_rank)
     E, Y = torch.zeros_like(D), torch.zeros_like(D)
     monitor = Monitor("fgsr-rpca", max_iterations, callback)
     converged = False

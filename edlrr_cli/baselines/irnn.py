@@ -16,10 +16,10 @@ from edlrr_cli.lrr.penalties import Penalty, Schatten, make_penalty
 
 # Inverse step of the proximal gradient; above 1, the Lipschitz constant of the data term.
 _MU = 1.1
-# A channel is done when its known pixels are met to this Frobenius norm, for pixels on [0, scale].
+# A channel is done when the residual at its known pixels has this Frobenius norm, for pixels on [0, scale].
 _FIT_ATOL = 1e-5
 
-# The published shape of each penalty: for images those of the authors, for the last two of Wang et al.
+# Published shapes of the penalties for images: by the authors, the last two by Wang et al.
 _SHAPES = {"lp": 0.35, "scad": 10.0, "log": 0.1, "mcp": 0.1, "etp": 0.001, "geman": 10.0, "laplace": 10.0}
 
 
@@ -41,7 +41,7 @@ class _Weighted:
 
 @dataclass
 class _Iterate:
-    """Channels (c, h, w), their singular values (c, k), and what the inner loop watches (c,)."""
+    """Channels (c, h, w), their singular values (c, k), and the value that stops the inner loop (c,)."""
 
     X: Tensor
     sigma: Tensor
@@ -65,36 +65,36 @@ def irnn(
     inner_iterations: int = 200,
     max_iterations: int = 1000,
 ) -> Result:
-    """Minimise sum_i g(sigma_i(X)) + 1/2 ||P(X - M)||_F^2 per channel, while the weight lambda of g falls.
+    """Minimize sum_i g(sigma_i(X)) + 1/2 ||P(X - M)||_F^2 per channel, for decreasing weights lambda of g.
 
         Y = X + P(M - X) / mu = U diag(s) V^T,   X <- U diag(max(s - g'(s) / mu, 0)) V^T
 
-    until the watched value ||P(X - M)||_F + lambda sum_ij |X_ij| stalls; then lambda <- decay * lambda.
+    until ||P(X - M)||_F + lambda sum_ij |X_ij| stagnates; then lambda <- decay * lambda.
 
-    The gains g'(s) grow as s falls, so the step is the exact proximal map of sum_i g'(s_i) sigma_i. As in the
-    authors' program, g' is taken at the singular values of Y; the paper takes it at those of X, for which the
-    objective descends, but there a singular value of lp that is 0 stays 0. With those of Y the objective may
-    rise for a step in which singular values leave 0, and fixed points are only nearly stationary.
+    The gains g'(s) decrease with s, so the step is the exact proximal map of sum_i g'(s_i) sigma_i. As in the
+    authors' program, g' is evaluated at the singular values of Y. The paper evaluates it at those of X, for
+    which the objective descends, but with lp a singular value of 0 stays 0. With those of Y the objective may
+    rise in a step in which singular values leave 0, and fixed points are only nearly stationary.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: To compute on.
-        dtype: Of the computation.
-        callback: Told the objective, summed over the channels, at the end of each lambda.
+        device: Device of the computation.
+        dtype: Precision of the computation.
+        callback: Called with the objective, summed over the channels, after each lambda.
         penalty: lp, scad, log, mcp, etp, geman or laplace.
         shape: p of lp, gamma of the others; None: the published one for images.
-        scale: Pixels are on [0, scale] inside: except for p = 1 the penalties are not homogeneous, and the
-            settings are for 0..255.
-        first_weight: The first lambda, over the largest known pixel of the channel.
-        last_weight: Where lambda ends, over the first.
+        scale: Pixels are internally on [0, scale]: except for p = 1 the penalties are not homogeneous, and
+            the settings are for 0..255.
+        first_weight: First lambda, relative to the largest known pixel of the channel.
+        last_weight: Last lambda, relative to the first.
         decay: Factor of lambda; 1/2 gives 17 values.
-        rtol: Of the watched value.
-        inner_iterations: Steps at most for a lambda.
-        max_iterations: Values of lambda at most.
+        rtol: Tolerance on the change of the value above.
+        inner_iterations: Maximum number of steps per lambda.
+        max_iterations: Maximum number of values of lambda.
 
     Raises:
-        UsageError: Unknown penalty, or a shape outside of its domain.
+        UsageError: Unknown penalty, or a shape outside its domain.
 
     Source: Lu, Tang, Yan, Lin, "Nonconvex nonsmooth low rank minimization via iteratively reweighted nuclear
         norm", TIP 2016, and its image demo. Log and etp have the authors' gamma.
@@ -106,9 +106,9 @@ def irnn(
     zero = torch.zeros_like(P)
     now = _Iterate(zero, zero.new_zeros(len(P), min(P.shape[1:]), dtype=torch.float64), _norm(P))
     monitor = Monitor("irnn", max_iterations, callback)
-    share, fitted = 1.0, _norm(P) < _FIT_ATOL
-    while share > last_weight and not fitted.all() and len(monitor.history) < max_iterations:
-        weight = share * first
+    factor, fitted = 1.0, _norm(P) < _FIT_ATOL
+    while factor > last_weight and not fitted.all() and len(monitor.history) < max_iterations:
+        weight = factor * first
         moving = ~fitted
         for _ in range(inner_iterations):
             moving = _step(now, P, observed, g, weight, moving, rtol)
@@ -117,18 +117,18 @@ def irnn(
         misfit = _norm(P - now.X * observed)
         penalties = g.value(now.sigma, weight[:, None]).sum(1).where(weight > 0, 0.0)
         monitor.note(float((penalties + misfit**2 / 2).sum()))
-        fitted, share = misfit < _FIT_ATOL, decay * share
-    return monitor.result(to_pixels(now.X / scale), converged=share <= last_weight or bool(fitted.all()))
+        fitted, factor = misfit < _FIT_ATOL, decay * factor
+    return monitor.result(to_pixels(now.X / scale), converged=factor <= last_weight or bool(fitted.all()))
 
 
 def _step(
     now: _Iterate, P: Tensor, observed: Tensor, g: _Weighted, weight: Tensor, moving: Tensor, rtol: float
 ) -> Tensor:
-    """Step the moving channels once, in place; return which of them have not stalled."""
-    lam, mine, before = weight[moving], P[moving], now.watched[moving]
-    Y = now.X[moving] + (mine - now.X[moving] * observed) / _MU
+    """Update the moving channels by one step, in place; return which of them have not stagnated."""
+    lam, target, before = weight[moving], P[moving], now.watched[moving]
+    Y = now.X[moving] + (target - now.X[moving] * observed) / _MU
     X, sigma = shrink_singular_values(Y, lambda s: _shrink(s, g.derivative(s, lam[:, None])))
-    watched = _norm(mine - X * observed) + lam * X.abs().sum((1, 2)).double()
+    watched = _norm(target - X * observed) + lam * X.abs().sum((1, 2)).double()
     now.X[moving], now.sigma[moving], now.watched[moving] = X, sigma, watched
     return moving.masked_scatter(moving, (watched - before).abs() >= rtol * (watched + before))
 
@@ -144,7 +144,7 @@ def _norm(X: Tensor) -> Tensor:
 
 
 def _weighted(penalty: str, shape: float | None) -> _Weighted:
-    """Return the penalty of a name, with the authors' meaning of its shape."""
+    """Return the penalty with a given name, with the authors' definition of its shape."""
     if penalty not in _SHAPES:
         raise UsageError(f"irnn: unknown penalty {penalty!r}", nearest(penalty, tuple(_SHAPES)))
     given = _SHAPES[penalty] if shape is None else shape

@@ -1,4 +1,4 @@
-"""Tucker completion of a delay-embedded image: its windows span few rows and few columns."""
+"""Completion by low Tucker rank in delay-embedded space: the tensor of all windows of an image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
 
 _log = logging.getLogger(__name__)
 
-# The published code grows no rank before this step.
+# The published code increases no rank before this step.
 _FIRST_GROWTH = 4
 
 
@@ -31,39 +31,40 @@ def mdt_tucker(
     max_iterations: int = 10000,
     seed: int = 0,
 ) -> Result:
-    """Fit the windows of an image that agrees with P(M) by a tensor of low Tucker rank.
+    """Fit the windows of a completed image by a tensor of low Tucker rank.
 
         Z <- P(M) + Pc(X),   F_n <- the leading eigenvectors of G_n,
         X <- H^+[ H(Z) x_1 F_1 F_1^T x_2 F_2 F_2^T ]
 
-    H(Z)[a, i] = Z[i + a] holds the windows, a = 0..window - 1 down and across, i over all pixels, the image
-    wrapped around. G_n is the Gram matrix of H(Z) x_m F_m^T, m the other direction, unfolded along a_n.
-    H is never formed: G_n is Toeplitz, its entries sums over the autocorrelation of Z, and X is a filtered
-    Z, so that a step costs a few FFTs of the image. The channels share F_1 and F_2; no rank couples them.
+    H(Z)[a, i] = Z[i + a] contains the windows, a = 0..window - 1 vertically and horizontally, i over all
+    pixels of the periodic image. G_n is the Gram matrix of H(Z) x_m F_m^T, m the other direction, unfolded
+    along a_n. H is never formed: G_n is Toeplitz, its entries are sums over the autocorrelation of Z, and X
+    is a filtered Z, so that a step costs a few FFTs of the image. F_1 and F_2 are common to the channels; no
+    rank couples them.
 
-    With the ranks fixed this is alternating least squares, in which the distance of H(Z) from its projection
-    descends; the cost, the part of it that known pixels see, need not. The ranks start at 1 x 1. Where a
-    step changes the cost by less than atol, that of the direction with the larger ||H(P(M - X)) x_m F_m^T||
-    grows by 1. At full ranks X = Z: the cost is 0 and the known pixels are exact, so that the holes are
-    filled by the path to there, not by a minimum. The ranks and the cost at the stop are logged.
+    With fixed ranks this is alternating least squares, in which the distance of H(Z) from its projection
+    descends; the cost, its part at known pixels, may not. The ranks start at 1 x 1. If a step changes the
+    cost by less than atol, the rank of the direction with the larger ||H(P(M - X)) x_m F_m^T|| increases by
+    1. At full ranks X = Z: the cost is 0 and the known pixels are exact, so that the holes are determined by
+    the path of the iteration, not by a minimum. The final ranks and cost are logged.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: To compute on.
-        dtype: Of the images; the small Gram matrices are float64.
-        callback: Told the cost of each step: the mean of (M - X)^2 over the known pixels.
+        device: Device of the computation.
+        dtype: Precision of the images; the small Gram matrices are float64.
+        callback: Called with the cost, the mean of (M - X)^2 over the known pixels, after each step.
         window_px: Side of the windows.
-        max_rank: Ranks at most; None: up to the window, the published rank list.
-        atol: Of the change of the cost, absolute: squared pixel values on [0, 1]. For 0..255 it would be 6.5.
-        target: The cost to stop at.
-        max_iterations: Steps at most.
-        seed: Of the X and F to start from.
+        max_rank: Upper bound of the ranks; None: the side of the window, as published.
+        atol: Absolute tolerance on the change of the cost, in squared pixel values on [0, 1]; 6.5 for 0..255.
+        target: Cost at which the iteration stops.
+        max_iterations: Maximum number of steps.
+        seed: Seed of the initial X and F.
 
     Source: Yamamoto, Hontani, Imakura, Yokota, "Fast algorithm for low-rank tensor completion in
-        delay-embedded space", 2022; settings of its image demonstration. A direction at its largest rank
-        is not chosen to grow, and the loop also ends where no rank can grow and the cost has settled.
-        Windows are no larger than the image.
+        delay-embedded space", 2022; settings of its image demonstration. Deviations: a direction at its
+        largest rank is not increased, the loop also ends if no rank can increase and the cost has settled,
+        and windows are no larger than the image.
     """
     P, observed = to_channels(image, known, device=device, dtype=dtype)
     W, sizes = observed.to(P), (P.shape[1], P.shape[2])
@@ -133,6 +134,6 @@ def _gain(F: list[Tensor], sizes: tuple[int, int]) -> Tensor:
 
 
 def _direction_to_grow(residual: Tensor, F: list[Tensor], ranks: list[int], caps: list[int]) -> int:
-    """Return the direction whose G_n of the residual has the larger trace, of those below their cap."""
+    """Return the direction, of those below their cap, whose G_n of the residual has the larger trace."""
     growing = [n for n in (0, 1) if ranks[n] < caps[n]]
     return max(growing, key=lambda n: float(_gram(residual, F[1 - n], n).trace()))

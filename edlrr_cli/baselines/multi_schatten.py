@@ -1,4 +1,4 @@
-"""Completion with a multi-Schatten-p norm: factors whose own Schatten norms bound that of their product."""
+"""Completion with a multi-Schatten-p norm: Schatten norms of factors that bound that of their product."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
 from edlrr_cli.baselines.shrinkage import svt
 from edlrr_cli.errors import UsageError
 
-# Squares of spectral norms below this count as this: a factor that vanished must not divide.
+# Lower bound of squared spectral norms, which are denominators.
 _TINY = 1e-12
 
 
@@ -32,37 +32,38 @@ def multi_schatten(
     max_iterations: int = 200,
     seed: int = 0,
 ) -> Result:
-    """Minimise lam sum_i ||X_i||_{p_i}^{p_i} / p_i + ||P(M - X_1 ... X_I)||_F^2 / 2 over the factors.
+    """Minimize lam sum_i ||X_i||_{p_i}^{p_i} / p_i + ||P(M - X_1 ... X_I)||_F^2 / 2 over the factors.
 
-    The least sum over all factors of one X is ||X||_p^p / p, 1 / p = sum_i 1 / p_i. In turn, with L and R
-    the products left and right of X_i and Z its extrapolation along its last step,
+    The minimal sum over all factors of X is ||X||_p^p / p, 1 / p = sum_i 1 / p_i. In turn, with L and R the
+    products to the left and right of X_i and Z its extrapolation along its last step,
 
         Y = Z + L^T P(M - L Z R) R^T / t,   t = ||L||_2^2 ||R||_2^2
         X_i <- argmin_X  (lam / t) ||X||_{p_i}^{p_i} / p_i + ||X - Y||_F^2 / 2
 
-    1 / t is the largest safe step, and a sweep that raises the objective is done again without
-    extrapolation: it descends. The problem is not convex, and ends in a stationary point at best.
+    1 / t is the largest safe step, and a sweep that raises the objective is repeated without extrapolation,
+    so that the objective descends. The problem is not convex, so the limit is a stationary point at best.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: To compute on.
-        dtype: Of the computation.
-        callback: Told the objective after each sweep over the factors, summed over the channels.
-        lam: Weight of the norms, for pixels on [0, 1]; published 200 is for ratings and blackens pictures.
+        device: Device of the computation.
+        dtype: Precision of the computation.
+        callback: Called with the objective, summed over the channels, after each sweep over the factors.
+        lam: Weight of the norms, for pixels on [0, 1]; published 200 is for ratings and blackens images.
         rank: Columns of X_1; published 10 is for ratings.
         num_factors: I, at least 2.
         factor_p: p_i of each factor, 1 or 2; that of the product is p_i / I.
-        rtol: Of the objective of the slowest channel, over one sweep; published 1e-7, with 2000 sweeps.
-        max_iterations: Sweeps at most.
-        seed: Of X_1 and X_I, uniform on [0, 1]; the other X_i start as I.
+        rtol: Tolerance on the objective of the slowest channel in one sweep; published 1e-7, with 2000
+            sweeps.
+        max_iterations: Maximum number of sweeps.
+        seed: Seed of X_1 and X_I, uniform on [0, 1]; the other X_i start as I.
 
     Raises:
-        UsageError: A p_i whose proximal map is not here.
+        UsageError: The proximal map for p_i is not implemented.
 
     Source: Xu, Lin, Zha, "A unified convex surrogate for the Schatten-p norm", AAAI 2017: each channel a
-        matrix; every factor in every sweep, where the code skips some by a rule of its own; t is
-        not shrunk to its tenth, which would lose the descent.
+        matrix; every factor is updated in every sweep, where the code skips some; t is not reduced to a
+        tenth, which would lose the descent.
     """
     if factor_p not in (1.0, 2.0) or num_factors < 2:
         raise UsageError(f"factor_p: expected 1 or 2, got {factor_p}", "the product has p = factor_p / I")
@@ -88,7 +89,7 @@ def multi_schatten(
 
 
 class _Problem:
-    """The data and the weights of the objective, and how a sweep lowers it."""
+    """Data and weights of the objective, with the sweep that lowers it."""
 
     def __init__(self, P: Tensor, observed: Tensor, lam: float, factor_p: float) -> None:
         self._P, self._observed, self._lam, self._factor_p = P, observed, lam, factor_p
@@ -96,7 +97,7 @@ class _Problem:
     def sweep(
         self, factors: list[Tensor], before: list[Tensor], extrapolation: Tensor
     ) -> tuple[list[Tensor], Tensor]:
-        """Return all factors, each updated given those updated already, and the objective, (c, 1, 1)."""
+        """Update all factors in turn, and return them and the objective, shape (c, 1, 1)."""
         factors, norms = list(factors), torch.zeros_like(extrapolation)
         for i, (X, earlier) in enumerate(zip(factors, before, strict=True)):
             factors[i], norm = self._update(X + extrapolation * (X - earlier), factors[:i], factors[i + 1 :])
@@ -118,7 +119,7 @@ class _Problem:
 
 
 def prox_schatten(Y: Tensor, weight: Tensor, p: float) -> tuple[Tensor, Tensor]:
-    """Return argmin_X  weight ||X||_p^p / p + ||X - Y||_F^2 / 2, and its ||X||_p^p / p, shape (c, 1, 1).
+    """Return argmin_X  weight ||X||_p^p / p + ||X - Y||_F^2 / 2, and ||X||_p^p / p there, shape (c, 1, 1).
 
     Args:
         Y: Shape (c, m, n). Not modified.
@@ -149,7 +150,7 @@ def _product(factors: list[Tensor]) -> Tensor:
 
 
 def _squared_norm(X: Tensor) -> Tensor:
-    """Return ||X||_2^2 of each matrix, from its smaller Gram matrix, shape (c, 1, 1)."""
+    """Return ||X||_2^2 for each matrix, from its smaller Gram matrix, shape (c, 1, 1)."""
     tall = X if X.shape[-2] >= X.shape[-1] else X.mT
     squares: Tensor = torch.linalg.eigvalsh(tall.mT @ tall)[:, -1:, None]
     return squares.clamp_min(_TINY)

@@ -1,4 +1,4 @@
-"""Exact nuclear-norm completion by ADMM: what the nuclear penalty alone can do, without approximation."""
+"""Nuclear-norm completion by ADMM, without approximation."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ def nuclear_admm(
     rtol: float = 1e-5,
     max_iterations: int = 500,
 ) -> Result:
-    """Minimise ||X||_* subject to P(X) = P(M), each channel a matrix.
+    """Minimize ||X||_* subject to P(X) = P(M), each channel a matrix.
 
         X <- svt(P(M) - E + L / mu, 1 / mu),   E <- the complement of P(M) - X + L / mu,
         L <- L + mu (P(M) - X - E),   mu <- growth * mu
 
-    Converges for a bounded mu; the growing one is the usual heuristic, and stops the objective short of
-    its minimum if it grows fast.
+    Converges for bounded mu. Increasing mu is the usual heuristic; if it increases fast, the iteration stops
+    above the minimum.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: To compute on.
-        dtype: Of the computation.
-        callback: Told the objective of each step.
+        device: Device of the computation.
+        dtype: Precision of the computation.
+        callback: Called with the objective after each step.
         penalty: The first mu, for pixels on [0, 1].
         growth: Factor of mu per step.
-        rtol: Of the largest entry of ``P(M) - X - E`` and of the changes of X and E, in pixel values.
-        max_iterations: Steps at most.
+        rtol: Tolerance on the entries of ``P(M) - X - E`` and of the changes of X and E, in pixel values.
+        max_iterations: Maximum number of steps.
 
     Source: Lin, Chen, Ma, "The augmented Lagrange multiplier method for exact recovery of corrupted low-rank
-        matrices", 2010; settings of the LibADMM toolbox (its 1e-8 is 1e-5 here, which no pixel shows).
+        matrices", 2010; settings of the LibADMM toolbox (its 1e-8 is 1e-5 here, invisible in pixels).
     """
 
     def prox(Y: Tensor, threshold: float) -> tuple[Tensor, Tensor]:

@@ -27,25 +27,25 @@ def telea(
     callback: Callback | None = None,
     radius_px: int = 3,
 ) -> Result:
-    """March from the border of a hole inwards, each pixel a weighted mean of first-order predictions.
+    """Fill from the border of a hole inwards, each pixel by a weighted mean of first-order predictions.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: Not used.
-        dtype: Not used.
+        device: Unused.
+        dtype: Unused.
         callback: Not called.
-        radius_px: Of the neighbourhood that predicts a pixel, 1..100.
+        radius_px: Radius of the neighborhood that predicts a pixel, 1..100.
 
     Raises:
-        UsageError: OpenCV is not installed, or a radius outside its range.
+        UsageError: OpenCV is not installed, or the radius is outside its range.
 
     Note:
         OpenCV's float32 route fails on [0, 1] (image 1 of the paper's Table 1, half the pixels lost:
-        8.8 dB instead of 34.2); it wants 0..255. The 16-bit route has no such trap and hardly rounds.
+        8.8 dB instead of 34.2); it expects 0..255. The 16-bit route has no such trap and little rounding.
 
     Source: Telea, "An image inpainting technique based on the fast marching method", 2004; ``cv2.inpaint``,
-        channel by channel, which is all that it takes at 16 bits.
+        channel by channel, since it supports single channels only at 16 bits.
     """
     cv2 = _opencv("telea")
     return _marched(image, known, cv2, cv2.INPAINT_TELEA, radius_px)
@@ -60,18 +60,18 @@ def navier_stokes(
     callback: Callback | None = None,
     radius_px: int = 3,
 ) -> Result:
-    """March inwards, each pixel continuing the isophotes: the smoothness is carried along them.
+    """Fill from the border of a hole inwards, transporting the smoothness along isophotes.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: Not used.
-        dtype: Not used.
+        device: Unused.
+        dtype: Unused.
         callback: Not called.
-        radius_px: Of the neighbourhood that predicts a pixel, 1..100.
+        radius_px: Radius of the neighborhood that predicts a pixel, 1..100.
 
     Raises:
-        UsageError: OpenCV is not installed, or a radius outside its range.
+        UsageError: OpenCV is not installed, or the radius is outside its range.
 
     Source: Bertalmio, Bertozzi, Sapiro, "Navier-Stokes, fluid dynamics, and image and video inpainting",
         2001; ``cv2.inpaint``, which marches once instead of iterating the flow, channel by channel.
@@ -92,23 +92,23 @@ def fsr(
     """Model each block by a sparse sum of Fourier functions, fitted to the known pixels around it.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: Not used.
-        dtype: Not used.
+        device: Unused.
+        dtype: Unused.
         callback: Not called.
         quality: ``"fast"`` or ``"best"``, which takes several times as long.
 
     Raises:
-        UsageError: OpenCV is not installed without its contributed modules, or an unknown quality.
+        UsageError: OpenCV is not installed with its contributed modules, or the quality is unknown.
 
     Note:
-        Fills at 8 bits: OpenCV's 16-bit and float routes return no picture. Its mask is the opposite of the
-        other two methods', non-zero = known. Where a side is no multiple of its blocks it may leave a strip
-        black: the picture is mirrored beyond its border first.
+        Fills at 8 bits: OpenCV's 16-bit and float routes return no image. Its mask is the opposite of the
+        other two methods', non-zero = known. Where a side is not a multiple of its blocks it may leave a
+        black strip, so the image is first mirrored beyond its border.
 
     Source: Genser, Seiler, Schilling, Kaup, "Signal and loss geometry aware frequency selective
-        extrapolation for error concealment", 2018; ``cv2.xphoto.inpaint``, channel by channel: its colour
+        extrapolation for error concealment", 2018; ``cv2.xphoto.inpaint``, channel by channel: its color
         route converts to 8-bit YCbCr and back, and alters known pixels.
     """
     xphoto = getattr(_opencv("fsr"), "xphoto", None)
@@ -149,7 +149,7 @@ def _marched(image: Pixels, known: Bools, cv2: ModuleType, algorithm: int, radiu
 def _filled(
     image: Pixels, known: Bools, depth: type[np.unsignedinteger[Any]], fill: Callable[..., NDArray[Any]]
 ) -> Result:
-    """Fill each channel at an integer depth; known pixels do not pass through it, and stay as they are."""
+    """Fill each channel at an integer depth; known pixels are kept without rounding."""
     observed = np.where(known[..., None], image, 0.0).astype(np.float64)
     peak = np.iinfo(depth).max
     levels = np.ascontiguousarray(np.rint(observed.clip(0.0, 1.0) * peak).transpose(2, 0, 1)).astype(depth)

@@ -1,4 +1,4 @@
-"""Principal component pursuit by the inexact augmented Lagrangian: the exact answer of the convex problem."""
+"""Principal component pursuit by the inexact augmented Lagrangian method."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch import Tensor
 from edlrr_cli.baselines.result import Callback, Monitor
 from edlrr_cli.baselines.shrinkage import soft, svt
 
-# The largest penalty, over the first one.
+# Largest penalty relative to the first one.
 _MAX_GROWTH = 1e7
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """V = L + S.
+    """Decomposition V = L + S.
 
     Attributes:
         low_rank: L, shape (m, n).
         sparse: S, shape (m, n).
-        singular_values: Of L, descending, float64; those that the thresholding removed are 0.
+        singular_values: Singular values of L, descending, float64; those removed by the thresholding are 0.
         objective: ||L||_* + weight ||V - L||_1, in float64.
         gap: Upper bound of objective / minimum - 1, from a feasible point of the dual problem.
         iterations: Steps done.
@@ -46,23 +46,23 @@ def pcp(
     max_iterations: int = 1000,
     callback: Callback | None = None,
 ) -> Split:
-    """Minimise ||L||_* + weight ||S||_1 subject to L + S = V.
+    """Minimize ||L||_* + weight ||S||_1 subject to L + S = V.
 
         L <- svt(V - S + Y / mu, 1 / mu),   S <- soft(V - L + Y / mu, weight / mu),
         Y <- Y + mu (V - L - S),   mu <- min(growth * mu, 1e7 mu_0),   mu_0 = 1.25 / ||V||_2
 
-    The same minimum as sum |V - X| + ||X||_* / weight, at X = L. A growth nearer to 1 takes more steps and
-    comes closer to it; ``gap`` tells how close. Singular values come from the Gram matrix of the shorter
-    side, so that a step costs two products of V's size.
+    The minimizer is that of sum |V - X| + ||X||_* / weight, at X = L. A growth closer to 1 takes more steps
+    and gets closer to it; ``gap`` bounds the distance. Singular values are computed from the Gram matrix of
+    the shorter side, so that a step costs two products of V's size.
 
     Args:
         V: Shape (m, n), floating. Not modified.
-        weight: Of the sparse part; None: 1 / sqrt(max(m, n)), with which both parts are recovered exactly
-            under the conditions of Candes et al.
+        weight: Weight of the sparse part; None: 1 / sqrt(max(m, n)), with which both parts are recovered
+            exactly under the conditions of Candes et al.
         growth: Factor of mu per step, above 1.
-        rtol: Of ||V - L - S||_F / ||V||_F.
-        max_iterations: Steps at most.
-        callback: Told this ratio after each step.
+        rtol: Tolerance on ||V - L - S||_F / ||V||_F.
+        max_iterations: Maximum number of steps.
+        callback: Called with this ratio after each step.
 
     Source: Lin, Chen, Ma, "The augmented Lagrange multiplier method for exact recovery of corrupted low-rank
         matrices", 2010, inexact ALM; Candes, Li, Ma, Wright, "Robust principal component analysis?", 2011.
@@ -88,11 +88,11 @@ def pcp(
 
 
 def _lower_bound(V: Tensor, Y: Tensor, weight: float) -> float:
-    """Return <Y, V>, with Y scaled until no singular value exceeds 1 and no entry the weight."""
+    """Return <Y, V>, with Y scaled such that no singular value exceeds 1 and no entry exceeds the weight."""
     return float((Y * V).sum(dtype=torch.float64)) / max(_spectral_norm(Y), float(Y.abs().max()) / weight)
 
 
 def _spectral_norm(V: Tensor) -> float:
-    """Return the largest singular value; the least positive number for zero."""
+    """Return the largest singular value, at least the smallest positive number."""
     _, sigma = svt(V, 0.0)
     return max(float(sigma[0]), torch.finfo(V.dtype).tiny)

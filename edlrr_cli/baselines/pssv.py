@@ -1,4 +1,4 @@
-"""Partial sum minimisation of singular values: the N largest are free, the others are penalised."""
+"""Partial sum minimization of singular values: all but the N largest are penalized."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from edlrr_cli.baselines.nuclear_admm import complete
 from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
 from edlrr_cli.baselines.shrinkage import shrink_singular_values, soft
 
-# The largest penalty of the robust variant, over its first one.
+# Largest penalty of the robust variant relative to its first one.
 _MAX_GROWTH = 1e7
 
 
 def psvt(Y: Tensor, threshold: float | Tensor, rank: int) -> tuple[Tensor, Tensor]:
     """Threshold all singular values but the ``rank`` largest.
 
-    The proximal map of threshold * sum_{i > rank} sigma_i; the largest are kept whatever their size.
+    The proximal map of threshold * sum_{i > rank} sigma_i; the largest are always kept.
 
     Returns:
         The matrices and their singular values, descending in both parts.
 
-    Source: Oh et al. 2016, PSVT. Their program drops those of the first N that are below the threshold,
-        which is not the minimiser; here they are kept.
+    Source: Oh et al. 2016, PSVT. Their program removes those of the first N that are below the threshold,
+        which does not give the minimizer; here they are kept.
 
     Example:
         >>> psvt(torch.diag(torch.tensor([3.0, 2.0, 1.5])), 1.0, rank=1)[1].tolist()
@@ -49,26 +49,26 @@ def pssv(
     rtol: float = 1e-5,
     max_iterations: int = 500,
 ) -> Result:
-    """Minimise sum_{i > rank} sigma_i(X) subject to P(X) = P(M), each channel a matrix.
+    """Minimize sum_{i > rank} sigma_i(X) subject to P(X) = P(M), each channel a matrix.
 
     The steps of `nuclear_admm` with `psvt` for the thresholding; rank 0 is that method. Not convex: the
-    growing penalty makes it stop, at a point that depends on it. Where singular values number rank and rank +
-    1 are close, the early steps amplify rounding errors, so that machines may end at different points.
+    increasing penalty stops the iteration, at a point that depends on it. If singular values rank and rank +
+    1 are close, the early steps amplify rounding errors, so that results may differ between machines.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: To compute on.
-        dtype: Of the computation.
-        callback: Told the objective of each step.
-        rank: How many singular values of each channel are free.
+        device: Device of the computation.
+        dtype: Precision of the computation.
+        callback: Called with the objective after each step.
+        rank: Number of singular values of each channel that are not penalized.
         penalty: The first mu, for pixels on [0, 1].
         growth: Factor of mu per step.
         rtol: As in `nuclear_admm`.
-        max_iterations: Steps at most.
+        max_iterations: Maximum number of steps.
 
     Source: Oh, Tai, Bazin, Kim, Kweon, "Partial sum minimization of singular values in robust PCA", TPAMI
-        2016, which has no mask: its functional under the constraint of completion, settings of LibADMM.
+        2016, which has no mask; here its functional with the completion constraint, settings of LibADMM.
     """
 
     def prox(Y: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
@@ -102,27 +102,27 @@ def pssv_rpca(
     rtol: float = 1e-7,
     max_iterations: int = 1000,
 ) -> Result:
-    """Minimise sum_{i > rank} sigma_i(A) + lambda ||E||_1 subject to A + E = D, holes black in D, no mask.
+    """Minimize sum_{i > rank} sigma_i(A) + lambda ||E||_1 subject to A + E = D, holes black in D, no mask.
 
         E <- soft(D - A + L / mu, lambda / mu),   A <- psvt(D - E + L / mu, 1 / mu, rank),
         L <- L + mu (D - A - E),   mu <- min(growth * mu, 1e7 mu_0),   mu_0 = 1.25 / ||D||_2
 
-    As published, for the comparison: where pixels miss it must find the holes as outliers, and past some
-    share it takes the picture for the outlier.
+    As published: the method must detect the holes as outliers, and beyond some fraction of missing pixels it
+    treats the image as the outlier.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
-        known: Shape (h, w), True = known pixel; only says what is black.
-        device: To compute on.
-        dtype: Of the computation.
-        callback: Told the largest ||D - A - E||_F / ||D||_F of the channels.
-        rank: How many singular values of each channel are free.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
+        known: Shape (h, w), True = known pixel; used only to blacken the others.
+        device: Device of the computation.
+        dtype: Precision of the computation.
+        callback: Called with the largest ||D - A - E||_F / ||D||_F of the channels after each step.
+        rank: Number of singular values of each channel that are not penalized.
         sparsity: lambda sqrt(max(h, w)).
         growth: Factor of mu per step.
-        rtol: Of what the callback is told.
-        max_iterations: Steps at most.
+        rtol: Tolerance on the value passed to the callback.
+        max_iterations: Maximum number of steps.
 
-    Source: as `pssv`; settings of the inexact augmented Lagrangian that its program is built on.
+    Source: as `pssv`; settings of the inexact augmented Lagrangian method that its program is based on.
     """
     D, _ = to_channels(image, known, device=device, dtype=dtype)
     lam = sparsity / max(D.shape[1:]) ** 0.5

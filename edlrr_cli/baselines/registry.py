@@ -1,4 +1,4 @@
-"""All methods in one table, importable without torch: the source of every choice, list and table row."""
+"""Registry of all methods, importable without torch; the source of every choice, list and table row."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _GIVEN = ("image", "known", "device", "dtype", "callback")
 
 @dataclass(frozen=True)
 class Method:
-    """A method under its name.
+    """A registered method.
 
     Attributes:
         solver: ``"module:function"`` in this package.
-        title: As in a table.
+        title: Title in tables.
         source: Authors and year.
-        grid: The one or two parameters worth choosing on held-out pixels, each with its candidates.
-        printed: The column of the paper's Table 1 that it stands for; None for a control.
-        requires: A module beyond the dependencies of the package.
+        grid: The one or two parameters to tune on held-out pixels, each with its candidates.
+        printed: Corresponding column of the paper's Table 1; None for a control.
+        requires: Required module that is not a dependency of the package.
     """
 
     solver: str
@@ -44,12 +44,12 @@ class Method:
 
     @property
     def installed(self) -> bool:
-        """Tell whether what it requires is here."""
+        """Whether the required module is installed."""
         if self.requires is None:
             return True
         try:
             return find_spec(self.requires) is not None
-        except ModuleNotFoundError:  # of the package around it
+        except ModuleNotFoundError:  # its parent package is missing
             return False
 
 
@@ -142,10 +142,10 @@ METHOD_NAMES = tuple(METHODS)
 
 
 def find(name: str) -> Method:
-    """Return the method of a name.
+    """Return the method with a given name.
 
     Raises:
-        UsageError: There is none; the message offers the nearest.
+        UsageError: Unknown name; the message suggests the nearest.
     """
     if name not in METHODS:
         raise UsageError(f"unknown method {name!r}", nearest(name, METHOD_NAMES))
@@ -171,10 +171,10 @@ def param_types(name: str) -> dict[str, type]:
 
 
 def check_params(name: str, params: Iterable[str]) -> None:
-    """Refuse what is no parameter of a method; imports torch.
+    """Reject unknown parameters of a method; imports torch.
 
     Raises:
-        UsageError: The method or a parameter is unknown; the message offers the nearest.
+        UsageError: The method or a parameter is unknown; the message suggests the nearest.
     """
     choices = tuple(default_params(name))
     for key in params:
@@ -193,34 +193,34 @@ def run(
     callback: Callback | None = None,
     **params: Any,
 ) -> Result:
-    """Run a method by its name.
+    """Run a method by name.
 
     Args:
         name: One of `METHOD_NAMES`.
-        image: Shape (h, w, c), values in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), values in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: To compute on, where the method uses torch.
-        dtype: Of the computation, where the method uses torch.
-        callback: Told of each step.
-        **params: Of the method, see `default_params`.
+        device: Device of methods that use torch.
+        dtype: Precision of methods that use torch.
+        callback: Called after each step.
+        **params: Parameters of the method, see `default_params`.
 
     Raises:
         UsageError: Unknown method or parameter, or a library of the method is not installed.
-        NumericsError: The iteration left the finite numbers, or a factorisation or division broke down.
+        NumericsError: The iteration produced NaN or Inf, or a factorization or division failed.
     """
     check_params(name, params)
     solve = solver(name)
     try:
         result: Result = solve(image, known, device=device, dtype=dtype, callback=callback, **params)
-    except NumericsError:  # says itself what went wrong
+    except NumericsError:  # already has a clear message
         raise
     except _breakdowns() as error:
-        raise NumericsError(f"method {name} broke down ({error})", "change its parameters") from error
+        raise NumericsError(f"method {name} failed ({error})", "change its parameters") from error
     return result
 
 
 def _breakdowns() -> tuple[type[Exception], ...]:
-    """Return what the libraries raise where numbers break down; imports torch."""
+    """Return the exceptions that libraries raise on numerical failures; imports torch."""
     import numpy as np
     import torch
 

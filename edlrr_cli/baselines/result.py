@@ -1,4 +1,4 @@
-"""What every method is told, and what it returns."""
+"""Progress, result and monitoring of the baseline methods."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Progress:
-    """What a callback is told after each step.
+    """Progress of a method, reported after each step.
 
     Attributes:
         step: Steps done.
-        num_steps: Steps at most.
-        loss: What the method watches: its objective, or the change that it stops by.
-        stage: The method.
+        num_steps: Maximum number of steps.
+        loss: The method's objective, or the change that stops it.
+        stage: Name of the method.
     """
 
     step: int
@@ -38,12 +38,12 @@ Callback = Callable[[Progress], None]
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """Outcome of a method.
+    """Result of a method.
 
     Attributes:
-        raw: The image as the method leaves it, shape (h, w, c), float64: neither clipped nor with the
-            known pixels put back. Methods that keep those return them as they came.
-        iterations: Steps done; 0 for a method without any.
+        raw: Image computed by the method, shape (h, w, c), float64, neither clipped nor with the known pixels
+            restored; some methods keep them.
+        iterations: Steps done; 0 for a direct method.
         stop: ``"tolerance"``, ``"iterations"`` or ``"direct"`` (no iteration).
         history: (step, loss), after each step.
     """
@@ -54,17 +54,17 @@ class Result:
     history: tuple[tuple[int, float], ...] = ()
 
     def restored(self, image: Pixels, known: Bools) -> Pixels:
-        """Return the image clipped to [0, 1], the known pixels put back bit by bit."""
+        """Return the image clipped to [0, 1], with the exact known pixels."""
         return np.where(known[..., None], image, self.raw.clip(0.0, 1.0))
 
 
 class Monitor:
-    """Keeps the history of a loop, tells the callback, and refuses what is not finite.
+    """Records the history of an iteration, calls the callback, and rejects NaN and Inf.
 
     Args:
-        method: Named in the error.
-        num_steps: Steps at most.
-        callback: Told after each step.
+        method: Name of the method, for the error.
+        num_steps: Maximum number of steps.
+        callback: Called after each step.
     """
 
     def __init__(self, method: str, num_steps: int, callback: Callback | None) -> None:
@@ -72,7 +72,7 @@ class Monitor:
         self.history: list[tuple[int, float]] = []
 
     def note(self, loss: float) -> None:
-        """Count one step.
+        """Record one step.
 
         Raises:
             NumericsError: The loss is NaN or infinite.
@@ -85,6 +85,6 @@ class Monitor:
             self._callback(Progress(step, self._num_steps, loss, self._method))
 
     def result(self, raw: Pixels, *, converged: bool) -> Result:
-        """Return the outcome of the loop."""
+        """Return the result of the iteration."""
         stop = "tolerance" if converged else "iterations"
         return Result(raw, len(self.history), stop, tuple(self.history))

@@ -1,4 +1,4 @@
-"""Shrinkage operators: the proximal maps that most of the methods are made of."""
+"""Shrinkage operators: the proximal maps that most of the methods use."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from torch import Tensor
 
 Rule = Callable[[Tensor], Tensor]
 
-# Below this share of the largest, a singular value from a float64 Gram matrix has no correct digit.
+# Below this fraction of the largest, a singular value from a float64 Gram matrix has no correct digit.
 _NOISE_FLOOR = 1e-8
 
 
 def soft(X: Tensor, threshold: float | Tensor) -> Tensor:
-    """Return sign(x) max(|x| - threshold, 0), entry by entry."""
+    """Return sign(x) max(|x| - threshold, 0), entrywise."""
     return torch.sign(X) * (X.abs() - threshold).clamp_min(0.0)
 
 
 def soft_columns(X: Tensor, threshold: float | Tensor) -> Tensor:
-    """Return x_j max(1 - threshold / ||x_j||, 0), column by column: the prox of the sum of column norms.
+    """Return x_j max(1 - threshold / ||x_j||, 0) for each column: the prox of the sum of column norms.
 
     Args:
         X: Shape (..., m, n). Not modified.
-        threshold: Broadcast against the norms, shape (..., 1, n).
+        threshold: Threshold, broadcast against the norms, shape (..., 1, n).
     """
     norms: Tensor = torch.linalg.vector_norm(X, dim=-2, keepdim=True)
     return X * (1 - threshold / norms.clamp_min(torch.finfo(X.dtype).tiny)).clamp_min(0.0)
@@ -32,8 +32,8 @@ def soft_columns(X: Tensor, threshold: float | Tensor) -> Tensor:
 def shrink_singular_values(Y: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
     """Replace the singular values of each matrix, U diag(sigma) V^H -> U diag(rule(sigma)) V^H.
 
-    From the eigenvectors of the smaller Gram matrix, in double precision whatever the input: several times
-    as fast as an SVD, and as exact for all values above 1e-8 of the largest. Those below come out as 0.
+    Uses the eigenvectors of the smaller Gram matrix, in double precision for any input: several times as fast
+    as an SVD, and as accurate for all values above 1e-8 of the largest. Those below become 0.
 
     Args:
         Y: Shape (..., m, n), real or complex. Not modified.

@@ -1,4 +1,4 @@
-"""Background subtraction by mixtures of Gaussians and by nearest neighbours, by OpenCV."""
+"""Background subtraction by Gaussian mixtures and nearest neighbors, by OpenCV."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ class Subtractor:
         self._least = _SHADOW if shadows else _FOREGROUND
 
     def apply(self, pixels: Pixels) -> tuple[Pixels, NDArray[np.bool_]]:
-        """Learn a frame, and return the background so far and the foreground.
+        """Update the background by a frame, and return the background and the foreground.
 
         Args:
-            pixels: Shape (h, w, c), c = 1 or 3, uint8, or uint16, of which the upper 8 bits count.
+            pixels: Shape (h, w, c), c = 1 or 3, uint8, or uint16, of which the upper 8 bits are used.
 
         Returns:
-            Pixels like those of the frame, and a mask of shape (h, w), True = foreground.
+            Background in shape and dtype of the pixels, and a mask of shape (h, w), True = foreground.
         """
         deep = pixels.dtype == np.uint16
         found = self._learner.apply(np.ascontiguousarray(pixels >> 8 if deep else pixels).astype(np.uint8))
-        learnt = self._learner.getBackgroundImage().reshape(pixels.shape)
-        return learnt.astype(pixels.dtype) * (257 if deep else 1), found >= self._least
+        learned = self._learner.getBackgroundImage().reshape(pixels.shape)
+        return learned.astype(pixels.dtype) * (257 if deep else 1), found >= self._least

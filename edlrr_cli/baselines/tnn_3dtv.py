@@ -1,4 +1,4 @@
-"""Low tubal rank with total variation: the image as one tensor, its channels the frontal slices."""
+"""Low tubal rank with total variation: the image is one tensor, whose frontal slices are the channels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tnn_3dtv(
     rtol: float = 1e-5,
     max_iterations: int = 100,
 ) -> Result:
-    """Minimise ||X||_TNN + sum_k mu_k ||D_k X||_1 subject to P(X) = P(M), the image one tensor h x w x c.
+    """Minimize ||X||_TNN + sum_k mu_k ||D_k X||_1 subject to P(X) = P(M), the image one tensor h x w x c.
 
         Y <- prox_TNN(X + K / beta, 1 / beta),   Z_k <- soft(D_k X + L_k / lam, mu_k / lam),
         V <- P(M) + Pc(X + N / beta),
@@ -36,30 +36,30 @@ def tnn_3dtv(
         K <- K + beta (X - Y),   L_k <- L_k + lam (D_k X - Z_k),   N <- N + beta (X - V),
         beta <- growth * beta,   lam <- growth * lam
 
-    ||X||_TNN is the mean over the c frontal slices of the Fourier transform along the channels of their
-    nuclear norms, D_k the forward difference along mode k, wrapped around, so that the FFT solves for X.
+    ||X||_TNN is the mean of the nuclear norms of the c frontal slices of the Fourier transform along the
+    channels, D_k the periodic forward difference along mode k, so that the FFT solves for X.
 
-    Converges where growth = 1: ADMM with (Y, Z, V) and X as its two blocks. The published growth freezes the
-    iterate instead, and X is returned, which meets the known pixels only up to the gap that is left.
+    Converges for growth = 1: ADMM with (Y, Z, V) and X as its two blocks. The published growth freezes the
+    iterate instead, and X is returned, which fits the known pixels only up to the remaining gap.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: To compute on.
-        dtype: Of the computation.
-        callback: Told the objective of each step, that of Y and Z.
-        smoothness: mu_k down and across.
-        colour_smoothness: mu_k along the channels.
+        device: Device of the computation.
+        dtype: Precision of the computation.
+        callback: Called with the objective of Y and Z after each step.
+        smoothness: mu_k along rows and columns.
+        color_smoothness: mu_k along the channels.
         penalty: The first beta, for pixels on [0, 1].
         smooth_penalty: The first lam, for pixels on [0, 1].
         growth: Factor of both per step.
-        rtol: Of the change of X, relative to X.
-        max_iterations: Steps at most.
+        rtol: Tolerance on the change of X, relative to X.
+        max_iterations: Maximum number of steps.
 
     Source: Jiang, Liu, Lu, Shen, "Anisotropic total variation regularized low-rank tensor completion based
         on tensor nuclear norm for color image inpainting", 2018, as re-implemented by Zhao et al., "Deep
         plug-and-play prior for low-rank tensor completion", 2020, for its comparison; settings of its
-        demonstration of colour images. Only half of the slices are decomposed: the others are conjugates.
+        demonstration of color images. Only half of the slices are decomposed, as the others are conjugates.
     """
     P, observed = to_channels(image, known, device=device, dtype=dtype)
     weights = torch.tensor([colour_smoothness, smoothness, smoothness], dtype=dtype, device=device)
@@ -85,12 +85,12 @@ def tnn_3dtv(
 
 
 def _tubal_svt(A: Tensor, threshold: float) -> tuple[Tensor, float]:
-    """Return the Y, shape (c, h, w), least in threshold ||Y||_TNN + ||Y - A||_F^2 / 2, and ||Y||_TNN."""
+    """Return argmin_Y threshold ||Y||_TNN + ||Y - A||_F^2 / 2, shape (c, h, w), and ||Y||_TNN there."""
     num_channels = len(A)
     slices = torch.fft.rfft(A, dim=0)
     mean, mean_sigma = svt(slices[0].real, threshold)
     others, sigma = svt(slices[1:], threshold)
-    # Each slice but the first and, if c is even, the last stands for its conjugate too.
+    # Each slice counts twice, for its conjugate, except the first and, if c is even, the last.
     copies = torch.full((len(others), 1), 2.0, dtype=sigma.dtype, device=sigma.device)
     if num_channels % 2 == 0:
         copies[-1] = 1.0
@@ -100,7 +100,7 @@ def _tubal_svt(A: Tensor, threshold: float) -> tuple[Tensor, float]:
 
 
 def _differences(X: Tensor) -> Tensor:
-    """Return the forward differences along the channels, down and across, wrapped, shape (3, c, h, w)."""
+    """Return the periodic forward differences along the channels, rows and columns, shape (3, c, h, w)."""
     return torch.stack([X.roll(-1, dim) - X for dim in range(3)])
 
 
@@ -117,6 +117,6 @@ def _curvature(P: Tensor) -> Tensor:
 
 
 def _filter(C: Tensor, gain: Tensor) -> Tensor:
-    """Return C with its Fourier coefficients multiplied."""
+    """Return C with its Fourier coefficients multiplied by a gain."""
     filtered: Tensor = torch.fft.irfftn(torch.fft.rfftn(C) * gain, s=C.shape)
     return filtered

@@ -1,4 +1,4 @@
-"""TNNR: truncated nuclear norm regularisation, the partial sum of `pssv` by a two-level loop."""
+"""TNNR: truncated nuclear norm regularization, the partial sum of `pssv` minimized by two nested loops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edlrr_cli.baselines.shrinkage import shrink_singular_values, svt
 
 @dataclass
 class _Iterate:
-    """The inner loop, (c, h, w) each: X, its copy W that keeps the known pixels, the multiplier L."""
+    """State of the inner loop, (c, h, w) each: X, its copy W with the known pixels, and the multiplier L."""
 
     X: Tensor
     W: Tensor
@@ -36,33 +36,33 @@ def tnnr(
     rtol: float = 3e-4,
     max_iterations: int = 100,
 ) -> Result:
-    """Minimise ||X||_* - sum_{i <= rank} sigma_i(X) subject to P(X) = P(M), each channel a matrix.
+    """Minimize ||X||_* - sum_{i <= rank} sigma_i(X) subject to P(X) = P(M), each channel a matrix.
 
-    The outer loop takes the leading singular vectors U, V of X, at which the subtracted sum is tr(U^T X V)
-    and for all other X at least that; so it majorises, and the true objective descends as far as the inner
-    minimum is exact. The inner loop minimises ||X||_* - tr(U^T W V) subject to X = W and P(W) = P(M):
+    The outer loop takes the leading singular vectors U, V of X, at which the subtracted sum is tr(U^T X V);
+    for all other X it is at least that. So this majorizes, and the true objective descends as far as the
+    inner minimum is exact. The inner loop minimizes ||X||_* - tr(U^T W V) subject to X = W and P(W) = P(M):
 
-        X <- svt(W - L / mu, 1 / mu),   W <- X + (U V^T + L) / mu with P(M) put back,   L <- L + mu (X - W)
+        X <- svt(W - L / mu, 1 / mu),   W <- X + (U V^T + L) / mu with P(M) restored,   L <- L + mu (X - W)
 
-    which converges for every mu; each begins with W = L = X, and stops after ``inner_iterations``.
+    which converges for every mu; it starts with W = L = X and stops after at most ``inner_iterations`` steps.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: To compute on.
-        dtype: Of the computation.
-        callback: Told the largest change of X over ||P(M)||_F of the channels, at the end of each outer step.
-        rank: How many singular values of each channel are free.
+        device: Device of the computation.
+        dtype: Precision of the computation.
+        callback: Called with the largest change of X over ||P(M)||_F of the channels after each outer step.
+        rank: Number of singular values of each channel that are not penalized.
         penalty: mu, for pixels on [0, scale].
-        scale: Pixels are on [0, scale] inside: mu and the first multiplier are for 0..255.
-        inner_rtol: Of the change of X, over ||P(M)||_F.
-        inner_iterations: Inner steps at most.
-        rtol: Of what the callback is told.
-        max_iterations: Outer steps at most.
+        scale: Pixels are internally on [0, scale]; mu and the first multiplier are for 0..255.
+        inner_rtol: Tolerance on the change of X in an inner step, relative to ||P(M)||_F.
+        inner_iterations: Maximum number of inner steps.
+        rtol: Tolerance on the value passed to the callback.
+        max_iterations: Maximum number of outer steps.
 
     Source: Hu, Zhang, Ye, Li, He, "Fast and accurate matrix completion via truncated nuclear norm
-        regularization", TPAMI 2013, TNNR-ADMM; settings of Xue's program. That divides by the norm of the
-        true image, which is not known here, and tries ranks 1 to 20 against it.
+        regularization", TPAMI 2013, TNNR-ADMM; settings of Xue's program, which divides by the norm of the
+        true image, unknown here, and selects ranks 1 to 20 by it.
     """
     P, observed = to_channels(image, known, device=device, dtype=dtype)
     P = scale * P
@@ -85,7 +85,7 @@ def tnnr(
 def _inner(
     X: Tensor, P: Tensor, observed: Tensor, rank: int, mu: float, atol: Tensor, inner_iterations: int
 ) -> Tensor:
-    """Minimise ||X||_* minus the linear part at X, each channel until it stalls."""
+    """Minimize ||X||_* minus the linear part at X, each channel until it stagnates."""
     top = torch.arange(min(X.shape[1:]), device=X.device) < rank
     UV, _ = shrink_singular_values(X, lambda sigma: top.to(sigma).expand_as(sigma))
     now = _Iterate(X.clone(), X.clone(), X.clone())

@@ -1,4 +1,4 @@
-"""Inpainting by total variation: the shortest level lines that agree with the known pixels."""
+"""Inpainting by total variation."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ def total_variation(
     rtol: float = 1e-3,
     max_iterations: int = 1000,
 ) -> Result:
-    """Minimise TV(X) = sum over pixels ||grad X||_2 subject to P(X) = P(M), 0 <= X <= 1.
+    """Minimize TV(X) = sum over pixels ||grad X||_2 subject to P(X) = P(M), 0 <= X <= 1.
 
         p <- (p + sigma grad(2 X - X')) / max(1, |.|),   X <- clip(X + tau div p), then P(X) = P(M)
 
-    X' is the X before, tau the primal step, tau sigma = 1/8. |.| runs over both directions and all channels,
-    which makes edges of the channels meet (vectorial TV). The bounds do not change the minimum: clipping an
-    image lowers its TV. They make the duality gap finite, and it bounds TV(X) - min TV from above.
+    X' is the previous X, tau the primal step, tau sigma = 1/8. |.| is taken over both directions and all
+    channels, which aligns the edges of the channels (vectorial TV). The bounds do not change the minimum, as
+    clipping an image lowers its TV. They make the duality gap finite, which bounds TV(X) - min TV from above.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: To compute on.
-        dtype: Of the computation.
-        callback: Told TV(X) of each step.
+        device: Device of the computation.
+        dtype: Precision of the computation.
+        callback: Called with TV(X) after each step.
         primal_step: tau, in pixel values.
-        rtol: Of the duality gap, relative to TV(X).
-        max_iterations: Steps at most.
+        rtol: Tolerance on the duality gap, relative to TV(X).
+        max_iterations: Maximum number of steps.
 
     Source: Chan, Shen, "Mathematical models for local nontexture inpaintings", 2002, without its data term;
         Blomgren, Chan, "Color TV", 1998, coupled as by Bresson, Chan 2008; solved by Chambolle, Pock, "A
-        first-order primal-dual algorithm for convex problems with applications to imaging", 2011. An own
-        solver, since neither scikit-image nor OpenCV inpaints by TV.
+        first-order primal-dual algorithm for convex problems with applications to imaging", 2011. The solver
+        is our own, since neither scikit-image nor OpenCV inpaints by TV.
     """
     P, observed = to_channels(image, known, device=device, dtype=dtype)
     missing = ~observed
@@ -61,7 +61,7 @@ def total_variation(
         X = torch.where(observed, P, (X + primal_step * slope).clamp(0.0, 1.0))
         before, G = G, _gradient(X)
         variation = float(G.square().sum((0, 1)).sqrt().sum())
-        # min over X of -<div p, X>: the known pixels are given, a missing one takes the better bound.
+        # min over X of -<div p, X>, with the known pixels fixed and each missing one at its better bound.
         bound = -float((slope * P).sum() + (slope * missing).clamp_min(0.0).sum())
         monitor.note(variation)
         converged = variation - bound <= rtol * variation
@@ -69,7 +69,7 @@ def total_variation(
 
 
 def _gradient(X: Tensor) -> Tensor:
-    """Return the forward differences down and across, shape (2, c, h, w), 0 at the far border."""
+    """Return the forward differences along rows and columns, shape (2, c, h, w), 0 at the far border."""
     G = torch.zeros(2, *X.shape, dtype=X.dtype, device=X.device)
     torch.sub(X[:, 1:], X[:, :-1], out=G[0, :, :-1])
     torch.sub(X[:, :, 1:], X[:, :, :-1], out=G[1, :, :, :-1])

@@ -1,4 +1,4 @@
-"""The control that every number must be read against: the holes left as they are, black."""
+"""The control: holes are left black."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def untouched(
     """Return the image with black holes.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are not looked at. Not modified.
+        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: Not used.
-        dtype: Not used.
+        device: Unused.
+        dtype: Unused.
         callback: Not called.
     """
     return Result(np.where(known[..., None], image, 0.0), 0, "direct")

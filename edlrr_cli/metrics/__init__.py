@@ -1,4 +1,4 @@
-"""How good a result is: restored pictures, foreground masks, background images."""
+"""Quality metrics for restored images, foreground masks and background images."""
 
 from edlrr_cli.metrics.fidelity import psnr, ssim
 

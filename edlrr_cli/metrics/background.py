@@ -1,4 +1,4 @@
-"""How close a background image is to the true one, as the SBI and SBMnet benchmarks measure."""
+"""Metrics of background images, as in the SBI and SBMnet benchmarks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edlrr_cli.errors import UsageError
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.floating[Any]]
 
-# Gray levels by which a pixel may be off, and the PSNR of identical images.
+# Tolerance of a pixel in gray levels, and the PSNR of identical images.
 _TOLERANCE, _BEST_PSNR = 20, 99.0
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _WINDOW_SIGMA_PX, _WINDOW_PX, _SMALL_SIDE_PX = 1.5, 11, 176
@@ -27,17 +27,17 @@ def background_scores(image: Bytes, truth: Bytes) -> dict[str, float | None]:
         truth: Same shape.
 
     Returns:
-        By name: ``age``, the mean absolute difference in gray levels of 255; ``peps``, the share of pixels
-        that are off by more than 20 levels; ``pceps``, the share whose four neighbours are off too;
+        Values by name: ``age``, the mean absolute difference in gray levels of 255; ``peps``, the fraction of
+        pixels that are off by more than 20 levels; ``pceps``, the fraction whose four neighbors are off, too;
         ``psnr`` in dB, 99 for identical images; ``ms_ssim``, None for images too small for five scales;
-        ``cqm`` in dB, None for gray. All but the last of the luminance, 16..235 for colour.
+        ``cqm`` in dB, None for gray. All except the last use the luminance, 16..235 for color.
 
     Raises:
-        UsageError: Shapes differ or are none of the above.
+        UsageError: The shapes differ or are unsupported.
 
     Source: Maddalena, Petrosino, "Towards benchmarking scene background initialization", 2015, and their
         program; Yalman, Erturk, "A new color image quality measure based on YUV transformation and PSNR for
-        human vision system", 2013, with differences of colours cut off at 0 as in their 8-bit arithmetic.
+        human vision system", 2013, with color differences clipped at 0 as in their 8-bit arithmetic.
     """
     if image.shape != truth.shape or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
         raise UsageError(f"image: expected the shape of the truth, (h, w) or (h, w, 3), got {image.shape}")
@@ -76,10 +76,10 @@ def ms_ssim(image: Floats, truth: Floats) -> float | None:
         truth: Same shape.
 
     Returns:
-        At most 1; None where the smallest scale has no room for the window.
+        At most 1; None if the window does not fit in the smallest scale.
 
     Source: Wang, Simoncelli, Bovik, "Multiscale structural similarity for image quality assessment", 2003,
-        by the product; images with a side below 176 take a window of a sixteenth of it, as in SBMnet.
+        in product form; images with a side below 176 use a window of a sixteenth of it, as in SBMnet.
     """
     shortest = min(image.shape)
     window = _WINDOW_PX if shortest >= _SMALL_SIDE_PX else shortest // 16
@@ -95,11 +95,11 @@ def ms_ssim(image: Floats, truth: Floats) -> float | None:
 
 
 def _similarity(image: Floats, truth: Floats, window: int) -> tuple[float, float]:
-    """Return the means of SSIM and of its part without luminance."""
+    """Return the means of SSIM and of its contrast-structure term."""
     from scipy.signal import convolve2d
 
-    place = np.arange(window) - (window - 1) / 2
-    bell = np.exp(-(place**2) / (2 * _WINDOW_SIGMA_PX**2))
+    offset = np.arange(window) - (window - 1) / 2
+    bell = np.exp(-(offset**2) / (2 * _WINDOW_SIGMA_PX**2))
     kernel = np.outer(bell, bell) / bell.sum() ** 2
 
     def mean(values: Floats) -> Floats:
@@ -115,14 +115,14 @@ def _similarity(image: Floats, truth: Floats, window: int) -> tuple[float, float
 
 
 def _halved(image: Floats) -> Floats:
-    """Return the means of blocks of 2 x 2; an odd last row or column is repeated."""
+    """Return the means of 2 x 2 blocks; an odd last row or column is repeated."""
     padded = np.pad(image, ((0, 1), (0, 1)), mode="symmetric")
     means = (padded[:-1, :-1] + padded[1:, :-1] + padded[:-1, 1:] + padded[1:, 1:]) / 4
     return means[::2, ::2]
 
 
 def _clustered(wrong: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the True pixels whose four neighbours are True; beyond the border all are."""
+    """Return the True pixels whose four neighbors are True; pixels beyond the border count as True."""
     from scipy import ndimage
 
     kept: NDArray[np.bool_] = ndimage.binary_erosion(wrong, border_value=1)

@@ -1,4 +1,4 @@
-"""How well foreground masks agree with the truth, as changedetection.net counts."""
+"""Metrics of foreground masks, as in changedetection.net."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 
 from edlrr_cli.errors import UsageError
 
-#: The labels of a true mask: shadow counts as background, the last two do not count at all.
+#: Labels of a ground-truth mask: shadow counts as background; outside and unknown are ignored.
 STATIC, SHADOW, OUTSIDE, UNKNOWN, MOVING = 0, 50, 85, 170, 255
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Pixels by what was found and what is true; sums over frames by ``+``.
+    """Confusion matrix in pixels; ``+`` sums over frames.
 
     Attributes:
-        true_positive: Moving, and found.
-        false_positive: Found, but not moving; shadows that were found included.
-        false_negative: Moving, but not found.
-        true_negative: Neither.
-        shadow_errors: Shadows that were found.
+        true_positive: Moving and detected.
+        false_positive: Detected but not moving, including shadows.
+        false_negative: Moving but not detected.
+        true_negative: Neither moving nor detected.
+        shadow_errors: Shadows that were detected.
     """
 
     true_positive: int = 0
@@ -42,10 +42,10 @@ class Counts:
         )
 
     def scores(self) -> dict[str, float | None]:
-        """Return the seven measures by name; None where there is nothing to divide by.
+        """Return the seven measures by name; None where the denominator is 0.
 
         recall, specificity, false_positive_rate, false_negative_rate, precision and f_measure are in
-        [0, 1]; percent_wrong is in percent of all pixels that count.
+        [0, 1]; percent_wrong is in percent of all evaluated pixels.
         """
         tp, fp, fn, tn = self.true_positive, self.false_positive, self.false_negative, self.true_negative
         wrong = _ratio(fp + fn, tp + fp + fn + tn)
@@ -68,14 +68,14 @@ def count(
     Args:
         found: Shape (h, w), True = foreground.
         truth: Shape (h, w), labels 0 (static), 50 (shadow), 85 (outside), 170 (unknown) and 255 (moving);
-            50 is background, 85 and 170 do not count. Other values are background.
-        region: Shape (h, w), True = counts; None: all.
+            50 is background, 85 and 170 are ignored. Other values are background.
+        region: Shape (h, w), True = evaluated; None: all.
 
     Raises:
-        UsageError: Shapes differ.
+        UsageError: The shapes differ.
 
     Source: Goyette et al., "changedetection.net: a new change detection benchmark dataset", 2012, and its
-        tools, which tell 85 by the region of interest instead of the label.
+        tools, which determine 85 by the region of interest instead of the label.
 
     Example:
         >>> count(np.array([[True, False, True]]), np.array([[255, 255, 50]])).scores()["f_measure"]
@@ -97,7 +97,7 @@ def count(
 
 
 def counted(truth: NDArray[np.integer[Any]], region: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    """Return the pixels that count, shape (h, w); the arguments are those of `count`."""
+    """Return the evaluated pixels, shape (h, w); arguments as in `count`."""
     counts: NDArray[np.bool_] = (truth != UNKNOWN) & (truth != OUTSIDE)
     return counts if region is None else counts & region
 

@@ -1,4 +1,4 @@
-"""How close a restored picture is to its reference: PSNR and SSIM, with the data range always said."""
+"""Full-reference image quality: PSNR and SSIM, with an explicit data range."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def psnr(
         image: Shape (h, w) or (h, w, c); not modified.
         reference: Same shape.
         data_range: Largest minus smallest possible value: 1 for pixels in [0, 1].
-        where: Bool (h, w); only pixels that are True count (all their channels). None: all.
+        where: Bool, shape (h, w), True = pixel to compare; None: all.
 
     Returns:
-        Decibels; ``math.inf`` if the pixels compared are identical.
+        PSNR in dB; ``math.inf`` if the compared pixels are identical.
 
     Raises:
         UsageError: Shapes differ, ``where`` selects nothing, or ``data_range`` is not positive.
-        NumericsError: NaN or Inf in either picture.
+        NumericsError: NaN or Inf in either image.
 
     Example:
         >>> round(psnr(np.full((4, 4), 0.6), np.full((4, 4), 0.5), data_range=1.0), 6)
@@ -59,7 +59,7 @@ def ssim(
 ) -> float | None:
     """Compute the mean structural similarity over a uniform 7 x 7 window, averaged over the channels.
 
-    Pictures smaller than 7 pixels are compared with the largest odd window that fits.
+    Images smaller than 7 pixels are compared with the largest odd window that fits.
 
     Args:
         image: Shape (h, w) or (h, w, c); not modified.
@@ -71,7 +71,7 @@ def ssim(
 
     Raises:
         UsageError: Shapes differ or ``data_range`` is not positive.
-        NumericsError: NaN or Inf in either picture.
+        NumericsError: NaN or Inf in either image.
 
     Source: Wang et al., "Image quality assessment: from error visibility to structural
         similarity", IEEE TIP 13(4), 2004, as in scikit-image (uniform window, sample covariance).
@@ -83,13 +83,13 @@ def ssim(
         return None
     bands = list(_bands(image.shape[0], window))
     means = [_mean_ssim(image[rows], reference[rows], window, data_range) for rows in bands]
-    # As many rows of windows as each band has.
+    # Number of rows of windows in each band.
     weights = [rows.stop - rows.start - window + 1 for rows in bands]
     return float(np.average(means, weights=weights))
 
 
 def _bands(height: int, window: int) -> Iterator[slice]:
-    """Yield rows that overlap so that every window lies in one band; memory is that of one."""
+    """Yield bands of rows that overlap such that every window is in exactly one; this bounds memory."""
     last = height - window + 1
     for first in range(0, last, _BAND_PX):
         yield slice(first, min(first + _BAND_PX, last) + window - 1)

@@ -1,4 +1,4 @@
-"""What every threshold on a difference would find, counted in one pass over the frames."""
+"""F-measures of all thresholds on a difference, from one pass over the frames."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _STEPS, _PEAK = 4, 255
 
 
 class Best(NamedTuple):
-    """The threshold with the largest F, chosen with the truth: a bound, not a result."""
+    """The threshold with the largest F-measure, chosen with the ground truth: a bound, not a result."""
 
     f_measure: float
     threshold: float
 
 
 class Sweep:
-    """Histograms of differences, of what moves and of what does not.
+    """Histograms of the differences at moving and at static pixels.
 
     Example:
         >>> sweep = Sweep()
@@ -43,15 +43,15 @@ class Sweep:
         *,
         region: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Take in one frame.
+        """Add one frame.
 
         Args:
-            difference: From the background, in gray levels of 255, shape (h, w).
+            difference: Difference from the background, in gray levels of 255, shape (h, w).
             truth: As in `edlrr_cli.metrics.detection.count`.
             region: As there.
 
         Raises:
-            UsageError: Shapes differ.
+            UsageError: The shapes differ.
         """
         if difference.shape != truth.shape:
             raise UsageError(f"difference: expected the truth's shape {truth.shape}, got {difference.shape}")
@@ -61,13 +61,13 @@ class Sweep:
         self._still += np.bincount(steps[counts & (truth != MOVING)], minlength=len(self._still))
 
     def best(self, thresholds: Sequence[float] | None = None) -> Best | None:
-        """Return the best of some thresholds, the smallest of equals.
+        """Return the best threshold, the smallest among equals.
 
         Args:
             thresholds: Multiples of a quarter of a gray level, beyond which a pixel is foreground; None: all.
 
         Returns:
-            None if nothing moved in any frame.
+            None if no pixel is moving in any frame.
         """
         num_moving = int(self._moving.sum())
         if num_moving == 0:
@@ -79,5 +79,5 @@ class Sweep:
             values.sum() - values.cumsum()[steps] for values in (self._moving, self._still)
         )
         f_measure = 2 * true_positive / (true_positive + false_positive + num_moving)
-        place = int(f_measure.argmax())
-        return Best(float(f_measure[place]), float(steps[place] / _STEPS))
+        index = int(f_measure.argmax())
+        return Best(float(f_measure[index]), float(steps[index] / _STEPS))

@@ -136,7 +136,7 @@ def failing(picture, hole, complete, monkeypatch):
 def test_a_breakdown_is_told_in_one_line(failing, kind):
     with pytest.raises(NumericsError) as told:
         failing(kind("singular"))
-    assert str(told.value) == "method untouched broke down (singular); change its parameters"
+    assert str(told.value) == "method untouched failed (singular); change its parameters"
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def uneven(picture):
 @pytest.mark.parametrize(("fgsr", "power", "factor"), REGULARISERS)
 def test_the_start_attains_the_schatten_quasi_norm(fgsr, power, factor):
     Y = randn(2, 9, 12)
-    factors = fgsr.factorise(Y, 9)
+    factors = fgsr.factorize(Y, 9)
     torch.testing.assert_close(factors.A @ factors.B, Y)
     wanted = factor * torch.linalg.svdvals(Y).pow(power).sum()
     torch.testing.assert_close(fgsr.cost(factors), wanted)
@@ -89,8 +89,8 @@ def test_the_start_attains_the_schatten_quasi_norm(fgsr, power, factor):
 @pytest.mark.parametrize(("fgsr", "power", "factor"), REGULARISERS)
 def test_no_other_factors_of_the_same_product_cost_less(fgsr, power, factor):
     Y = randn(1, 7, 8)
-    least = fgsr.cost(fgsr.factorise(Y, 7))
-    A, B = fgsr.factorise(Y, 7)
+    least = fgsr.cost(fgsr.factorize(Y, 7))
+    A, B = fgsr.factorize(Y, 7)
     for seed in range(40):
         for size in (1e-3, 0.1, 1.0):
             M = torch.eye(7, dtype=torch.float64) + size * randn(7, 7, seed=seed)
