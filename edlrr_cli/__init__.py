@@ -1,6 +1,6 @@
 """edlrr: low-rank image restoration with a differentiable, SVD-free penalty.
 
-Names are resolved when first used, so that importing the package imports no torch.
+Names are resolved on first use, so that importing the package does not import torch.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _HOMES = {
 }
 
 
-if not TYPE_CHECKING:  # type checkers see the imports above, and refuse names that do not exist
+if not TYPE_CHECKING:  # type checkers see the imports above, and reject unknown names
 
     def __getattr__(name: str) -> Any:
         if name not in _HOMES:

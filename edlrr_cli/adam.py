@@ -1,4 +1,4 @@
-"""Adam by torch's function: its class imports a compiler at the first step, which takes a second."""
+"""Adam by torch's function; torch's class imports a compiler in its first step, which takes a second."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ _TINY = 1e-30
 
 
 class Adam:
-    """Adam for one tensor, moved in place.
+    """Adam for one tensor, which is updated in place.
 
     Args:
         Z: The variable.
-        beta2: Memory of the squared gradient.
-        eps: Added to its root.
+        beta2: Decay rate of the mean squared gradient.
+        eps: Constant added to its root.
 
     Source: Kingma, Ba, "Adam: a method for stochastic optimization", 2015; `torch.optim.adam.adam`.
     """
 
     def __init__(self, Z: Tensor, *, beta2: float, eps: float) -> None:
         self._Z, self._beta2, self._eps = Z, beta2, eps
-        # The root of 0 takes ten times as long as another; this one is far below any ``eps``.
+        # The root of 0 is ten times as slow as others; this value is far below any ``eps``.
         self._mean, self._square = torch.zeros_like(Z), torch.full_like(Z, _TINY)
         self._count = torch.tensor(0.0, dtype=torch.float32, device="cpu")
 
     @torch.no_grad()
     def step(self, gradient: Tensor, *, lr: float) -> None:
-        """Move the variable against a gradient of its shape.
+        """Update the variable by a gradient of its shape.
 
         Example:
             >>> Z = torch.zeros(2)

@@ -1,7 +1,7 @@
-"""Everything that can go wrong on purpose: one tree, each class with its exit code.
+"""The exceptions of the package: one tree, each class with its exit code.
 
-Imports nothing, so that every room can raise these. A message names what is at fault,
-what was expected and what was got; ``remedy`` is the one thing the user can do about it.
+Imports nothing, so that every module can raise them. A message names the faulty file or argument, the
+expected and the actual value; ``remedy`` is the one action that fixes it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ EXIT_INTERRUPTED = 130
 
 
 class EdlrrError(Exception):
-    """A fault the user can understand; ends the command with ``exit_code`` and one line.
+    """An error that the user can understand; ends the command with ``exit_code`` and one line.
 
     Args:
-        message: What is wrong, naming the file or argument.
-        remedy: What mends it; one phrase, may be empty.
+        message: Description of the error, naming the file or argument.
+        remedy: One phrase that describes the fix; may be empty.
     """
 
     exit_code = EXIT_FAILURE
@@ -36,13 +36,13 @@ class EdlrrError(Exception):
 
 
 class UsageError(EdlrrError, ValueError):
-    """An option, setting or argument that makes no sense (exit code 2)."""
+    """An invalid option, setting or argument (exit code 2)."""
 
     exit_code = EXIT_USAGE
 
 
 class InputError(EdlrrError):
-    """An input file that is missing, unreadable or unfit (exit code 3)."""
+    """An input file that is missing, unreadable or unsuitable (exit code 3)."""
 
     exit_code = EXIT_INPUT
 
@@ -54,7 +54,7 @@ class OutputError(EdlrrError):
 
 
 class DeviceError(EdlrrError):
-    """A device that was asked for and is not there (exit code 5)."""
+    """A requested device that is not available (exit code 5)."""
 
     exit_code = EXIT_DEVICE
 

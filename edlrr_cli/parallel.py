@@ -1,4 +1,4 @@
-"""Work spread over the cores, one torch thread per call, so that no thread waits for another by spinning."""
+"""Parallel calls with one torch thread each, so that no thread spins while it waits for another."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _pool: ThreadPoolExecutor | None = None
 
 
 def num_workers() -> int:
-    """Return how many calls may run at a time: what the caller allows torch, at most the cores."""
+    """Return the number of parallel calls: the threads that the caller allows torch, at most the cores."""
     allowed: int | None = getattr(_allowed, "num_workers", None)
     return min(torch.get_num_threads(), available_cores()) if allowed is None else allowed
 
 
 @contextmanager
 def single_threaded_calls() -> Iterator[None]:
-    """Limit torch to one thread in this thread; `num_workers` calls may still run in others."""
+    """Limit torch to one thread in this thread; `num_workers` calls can still run in other threads."""
     before = torch.get_num_threads()
     if before == 1:
         yield
@@ -48,12 +48,12 @@ def single_threaded_calls() -> Iterator[None]:
 
 
 def run_single_threaded(calls: Sequence[Callable[[], R]]) -> list[R]:
-    """Run short calls on the cores, each with one torch thread, and return their results in order.
+    """Run short calls in parallel, each with one torch thread, and return their results in order.
 
-    The settings of the calling thread stay as they are. Where they allow one thread, the calls run in it.
+    The settings of the calling thread do not change. If they allow a single thread, the calls run in it.
 
     Args:
-        calls: Functions without arguments, that need none of the caller's thread-local state, such as its
+        calls: Functions without arguments that do not depend on the caller's thread-local state, such as its
             grad mode.
     """
     if torch.get_num_threads() == num_workers() == 1:
@@ -62,18 +62,18 @@ def run_single_threaded(calls: Sequence[Callable[[], R]]) -> list[R]:
 
 
 def _short_calls() -> ThreadPoolExecutor:
-    """Return the pool of this process, which is started once."""
+    """Return the pool of this process, which is created once."""
     global _pool
     with _lock:
         if _pool is None:
             _pool = ThreadPoolExecutor(available_cores(), "lowrank", _limit_to_one)
-            everyone = threading.Barrier(available_cores())  # no thread starts later, beside the caller's
-            list(_pool.map(lambda _: everyone.wait(), range(available_cores())))
+            barrier = threading.Barrier(available_cores())  # starts all threads now, none during later calls
+            list(_pool.map(lambda _: barrier.wait(), range(available_cores())))
         return _pool
 
 
 def _forget_pool() -> None:
-    """Start anew in a forked process, which has none of the threads."""
+    """Reset the state in a forked process, which has none of the threads."""
     global _pool, _lock, _starting
     _pool, _lock, _starting = None, threading.Lock(), threading.Lock()
 
@@ -83,11 +83,11 @@ if hasattr(os, "register_at_fork"):
 
 
 def _limit_to_one() -> None:
-    """Limit torch to one thread in the current thread, and nowhere else."""
+    """Limit torch to one thread in the current thread only."""
     with _starting:
         before = torch.get_num_threads()
         torch.set_num_threads(1)
-        # That is also the default of threads to come; one that ends at once restores it.
+        # This also changes the default of new threads; a thread that ends immediately restores it.
         restoring = Thread(target=torch.set_num_threads, args=(before,))
         restoring.start()
         restoring.join()
@@ -96,16 +96,16 @@ def _limit_to_one() -> None:
 def map_in_threads(
     call: Callable[[T], R], items: Sequence[T], *, num_threads: int, stop: Event | None = None
 ) -> Iterator[R]:
-    """Yield what a call returns for each item, in their order.
+    """Yield the result of a call for each item, in order.
 
-    Many small products leave most threads within a product idle, so each call has one thread.
+    Threads within a small matrix product are mostly idle, so each call has one thread.
 
     Args:
-        call: Is run in another thread if there are several.
-        items: Its arguments.
-        num_threads: Calls at a time.
-        stop: Set before the calls at work are waited for, when the caller ends or one of them fails. After
-            Ctrl-C nobody waits for them.
+        call: Function that is run in another thread if ``num_threads`` exceeds 1.
+        items: Arguments of the calls.
+        num_threads: Number of parallel calls.
+        stop: Set when the caller ends or a call fails, before waiting for the running calls. After Ctrl-C
+            they are not awaited.
     """
     if num_threads == 1:
         yield from map(call, items)

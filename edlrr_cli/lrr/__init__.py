@@ -1,6 +1,6 @@
-"""The mathematics: tensors in, tensors out; knows no file, no task and no command line.
+"""The mathematics: tensors in, tensors out, independent of files, tasks and the command line.
 
-Names are resolved when first used, so that importing the package imports no torch.
+Names are resolved on first use, so that importing the package does not import torch.
 """
 
 from __future__ import annotations

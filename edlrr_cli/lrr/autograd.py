@@ -14,17 +14,17 @@ from edlrr_cli.lrr import operators
 def spectral_penalty(
     S: Tensor, *, scale: Tensor | None, reg: str, gamma: float | None, backend: str
 ) -> Tensor:
-    """Return R(S), shape (...); value and gradient are computed at once.
+    """Return R(S), shape (...); the gradient is computed with the value.
 
     Args:
         S: Shape (..., m, n), float32 or float64.
-        scale: Unit of the singular values, broadcast to shape (...); constant in every derivative. None for
+        scale: Scale of the singular values, broadcast to shape (...); constant in every derivative. None for
             the default.
-        reg: As in `edlrr_cli.lrr.regularizer.lowrank_penalty`, as are the rest.
-        gamma: Shape of the penalty.
-        backend: How it is computed; the second derivative takes an SVD in float64.
+        reg: As in `edlrr_cli.lrr.regularizer.lowrank_penalty`.
+        gamma: As there.
+        backend: As there; the second derivative always takes an SVD in float64.
     """
-    # torch.compile traces no function with a jvp.
+    # torch.compile does not trace functions with a jvp.
     function = _Penalty if torch.compiler.is_compiling() else _PenaltyWithJvp
     value: Tensor
     value, _, _ = _apply(function, S, scale, reg, gamma, backend)
@@ -44,7 +44,7 @@ def _apply(function: type[torch.autograd.Function], *inputs: Any) -> Any:
 
 
 class _Penalty(torch.autograd.Function):
-    """R, with dR/dS and the unit of the singular values as outputs that are not differentiable."""
+    """R, with dR/dS and the scale of the singular values as non-differentiable outputs."""
 
     @staticmethod
     def forward(
@@ -55,10 +55,10 @@ class _Penalty(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
         S, _, ctx.reg, ctx.gamma, _ = inputs
-        _, gradient, unit = output
-        ctx.mark_non_differentiable(gradient, unit)
-        ctx.save_for_backward(S, gradient, unit)
-        ctx.save_for_forward(S, gradient, unit)
+        _, gradient, scale = output
+        ctx.mark_non_differentiable(gradient, scale)
+        ctx.save_for_backward(S, gradient, scale)
+        ctx.save_for_forward(S, gradient, scale)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor, *_: Any) -> tuple[Tensor, None, None, None, None]:
@@ -84,35 +84,35 @@ class _PenaltyWithJvp(_Penalty):
 
 
 def _gradient(ctx: Any) -> Tensor:
-    S, gradient, unit = ctx.saved_tensors
+    S, gradient, scale = ctx.saved_tensors
     known: Tensor = gradient
     if not torch.is_grad_enabled() or torch.compiler.is_compiling():
         return known
-    differentiable: Tensor = _apply(_Gradient, S, gradient, unit, ctx.reg, ctx.gamma)
+    differentiable: Tensor = _apply(_Gradient, S, gradient, scale, ctx.reg, ctx.gamma)
     return differentiable
 
 
 class _Gradient(torch.autograd.Function):
-    """dR/dS, known already, as a function of S."""
+    """The already computed dR/dS as a function of S."""
 
     @staticmethod
-    def forward(S: Tensor, gradient: Tensor, unit: Tensor, reg: str, gamma: float | None) -> Tensor:
+    def forward(S: Tensor, gradient: Tensor, scale: Tensor, reg: str, gamma: float | None) -> Tensor:
         return gradient.clone()
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        S, _, unit, ctx.reg, ctx.gamma = inputs
-        ctx.save_for_backward(S, unit)
-        ctx.save_for_forward(S, unit)
+        S, _, scale, ctx.reg, ctx.gamma = inputs
+        ctx.save_for_backward(S, scale)
+        ctx.save_for_forward(S, scale)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None, None, None]:
-        return _Gradient.jvp(ctx, upstream), None, None, None, None  # it is symmetric
+        return _Gradient.jvp(ctx, upstream), None, None, None, None  # the second derivative is symmetric
 
     @staticmethod
     def jvp(ctx: Any, direction: Tensor, *_: Any) -> Tensor:
-        S, unit = ctx.saved_tensors
-        derivative: Tensor = _apply(_Curvature, S, direction, unit, ctx.reg, ctx.gamma)
+        S, scale = ctx.saved_tensors
+        derivative: Tensor = _apply(_Curvature, S, direction, scale, ctx.reg, ctx.gamma)
         return derivative
 
     @staticmethod
@@ -122,31 +122,31 @@ class _Gradient(torch.autograd.Function):
 
 
 class _Curvature(torch.autograd.Function):
-    """The derivative of dR/dS in a direction; linear in the direction, and not differentiable in S."""
+    """The derivative of dR/dS in a direction; linear in the direction, not differentiable in S."""
 
     @staticmethod
-    def forward(S: Tensor, direction: Tensor, unit: Tensor, reg: str, gamma: float | None) -> Tensor:
-        return operators.curvature(S, direction, unit, reg, gamma)
+    def forward(S: Tensor, direction: Tensor, scale: Tensor, reg: str, gamma: float | None) -> Tensor:
+        return operators.curvature(S, direction, scale, reg, gamma)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        S, _, unit, ctx.reg, ctx.gamma = inputs
-        ctx.save_for_backward(S, unit)
-        ctx.save_for_forward(S, unit)
+        S, _, scale, ctx.reg, ctx.gamma = inputs
+        ctx.save_for_backward(S, scale)
+        ctx.save_for_forward(S, scale)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Any, Any, None, None, None]:
         if ctx.needs_input_grad[0]:
-            raise UsageError(*_THIRD)
-        S, unit = ctx.saved_tensors
-        return None, _apply(_Curvature, S, upstream, unit, ctx.reg, ctx.gamma), None, None, None
+            raise UsageError(*_NO_THIRD)
+        S, scale = ctx.saved_tensors
+        return None, _apply(_Curvature, S, upstream, scale, ctx.reg, ctx.gamma), None, None, None
 
     @staticmethod
-    def jvp(ctx: Any, of_S: Tensor | None, direction: Tensor | None, *_: Any) -> Tensor:
-        if of_S is not None:
-            raise UsageError(*_THIRD)
-        S, unit = ctx.saved_tensors
-        derivative: Tensor = _apply(_Curvature, S, direction, unit, ctx.reg, ctx.gamma)
+    def jvp(ctx: Any, dS: Tensor | None, direction: Tensor | None, *_: Any) -> Tensor:
+        if dS is not None:
+            raise UsageError(*_NO_THIRD)
+        S, scale = ctx.saved_tensors
+        derivative: Tensor = _apply(_Curvature, S, direction, scale, ctx.reg, ctx.gamma)
         return derivative
 
     @staticmethod
@@ -155,7 +155,7 @@ class _Curvature(torch.autograd.Function):
         return _apply(_Curvature, *tensors, *inputs[3:]), 0
 
 
-_THIRD = ("lowrank_penalty is differentiable twice, not three times", "detach the second derivative")
+_NO_THIRD = ("lowrank_penalty is differentiable twice, not three times", "detach the second derivative")
 
 
 class _SigmaMax(torch.autograd.Function):
@@ -185,5 +185,5 @@ def _all_batched(info: Any, in_dims: tuple[Any, ...], tensors: tuple[Tensor, ...
 
 
 def _batched(x: Tensor, dim: int | None, batch_size: int) -> Tensor:
-    """Return it with the dimension of vmap in front."""
+    """Return a tensor with the vmap dimension first."""
     return x.expand(batch_size, *x.shape) if dim is None else x.movedim(dim, 0)

@@ -1,4 +1,4 @@
-"""Chebyshev polynomials: of numbers by Clenshaw's recurrence, of matrices by products alone."""
+"""Chebyshev polynomials: of numbers by Clenshaw's recurrence, of matrices by products only."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def clenshaw(polynomial: Chebyshev, x: Tensor) -> Tensor:
 
 
 def fit(f: Callable[[Tensor], Tensor], x_max: float, rtol: float = 1e-13) -> Chebyshev:
-    """Interpolate a smooth f on [0, x_max], doubling the degree until the coefficients have died out.
+    """Interpolate a smooth f on [0, x_max], doubling the degree until the last coefficients are negligible.
 
     Args:
         f: Entrywise function of a float64 tensor.
         x_max: End of the interval, > 0.
-        rtol: Size of the last coefficients, relative to the largest one.
+        rtol: Bound of the last coefficients, relative to the largest one.
 
     Raises:
-        NumericsError: Degree 512 does not suffice: f has a singularity too near the interval.
+        NumericsError: Degree 512 does not suffice, since f has a singularity too close to the interval.
 
     Example:
         >>> fit(torch.exp, 1.0)(0.5) - np.exp(0.5) < 1e-14
@@ -65,7 +65,7 @@ def fit(f: Callable[[Tensor], Tensor], x_max: float, rtol: float = 1e-13) -> Che
         degree *= 2
     raise NumericsError(
         f"no polynomial of degree {_MAX_DEGREE} follows the penalty on [0, {x_max:.3g}]",
-        "raise gamma or scale, or take backend='gram'",
+        "raise gamma or scale, or use backend='gram'",
     )
 
 
@@ -80,7 +80,7 @@ def chebyshev_of_matrix(Q: Tensor, traced: Chebyshev, applied: Chebyshev) -> tup
         applied: q, on the same domain.
 
     Returns:
-        tr p(Q), shape (...), and q(Q), shape (..., m, m): one product of m^3 multiplications a degree.
+        tr p(Q), shape (...), and q(Q), shape (..., m, m), by one product of m^3 multiplications per degree.
 
     Example:
         >>> Q = torch.diag(torch.tensor([1.0, 2.0], dtype=torch.float64))

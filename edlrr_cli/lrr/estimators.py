@@ -1,6 +1,6 @@
 """Stochastic traces of functions of (S S^T)^(1/2): Propositions 3 and 4, Theorems 1 to 3, Algorithm 1.
 
-All of them estimate sum_i f(sigma_i(S)) as the mean over N probes g of a quadratic form g^T f(Q) g, with
+They estimate sum_i f(sigma_i(S)) as the mean over N probes g of a quadratic form g^T f(Q) g, with
 Q = (S S^T)^(1/2), and apply matrices to the probe block only. For symmetric A the mean over Gaussian probes
 is tr A and its variance 2 ||A||_F^2 / N.
 """
@@ -33,7 +33,7 @@ def project_columns(S: Tensor, probes: Tensor, *, num_steps_pinv: int | None = N
         Shape (..., m, N). Differentiable through the iteration.
 
     Raises:
-        UsageError: S is no matrix, or the probes do not fit it.
+        UsageError: S is not a matrix, or the probes do not fit it.
         NumericsError: NaN or Inf.
 
     Source:
@@ -80,7 +80,7 @@ def trace_rank(
 
     Note:
         Differentiable through the iteration, but the rank is piecewise constant: the gradient tends to
-        zero as k1 grows. A relaxation is what one optimises.
+        zero as k1 grows. Optimize a relaxation instead.
 
     Source:
         Proposition 3. Deviation: works with S^T if m > n (the rank is the same).
@@ -170,14 +170,14 @@ def trace_schatten(
 
     Raises:
         UsageError: p < 1, otherwise as `trace_rank`.
-        NumericsError: NaN or Inf; sigma_1^p overflows easily, and it is for the caller to scale S.
+        NumericsError: NaN or Inf; sigma_1^p overflows easily, so the caller should scale S.
 
     Note:
         Differentiable through the iteration. Float32: as `trace_nuclear` for odd p; even powers form no
         Gram matrix.
 
     Source:
-        Theorem 1, Algorithm 1. Deviation: P_S[g] is left out, being idle for p >= 1; hence k1 has no part.
+        Theorem 1, Algorithm 1. Deviation: P_S[g] and hence k1 are omitted, as they have no effect for p >= 1.
 
     Example:
         >>> from edlrr_cli.lrr.probes import sign_probes_all
@@ -218,7 +218,7 @@ def trace_series(
 
     Args:
         S: Shape (..., m, n), float32 or float64. Not modified.
-        coefficients: c_0, c_1, ...: of the monomials, for the spectrum of S as it is given.
+        coefficients: Coefficients c_0, c_1, ... of the monomials, for the unscaled spectrum of S.
         num_probes: N, drawn from ``generator`` on the smaller side of S.
         generator: Source of the probes; required with ``num_probes``.
         probes: Instead of both: a block (..., m, N), or (..., n, N) to work with S^T. Not modified.
@@ -234,11 +234,12 @@ def trace_series(
 
     Note:
         Differentiable through the iterations. sigma_1^p overflows, and a series cancels, when sigma_1 is
-        large: callers scale S, and the coefficients with it. For a polynomial that vanishes at 0 the
-        projection is idle; c_0 counts nonzero singular values, and its gradient is that of `trace_rank`.
+        large: callers should scale S, and the coefficients with it. For a polynomial that vanishes at 0 the
+        projection has no effect; c_0 counts nonzero singular values, and its gradient is that of
+        `trace_rank`.
 
     Source:
-        Theorems 2 and 3 with the coefficients gathered by power (for Laguerre sum_k c_k a_{k,p}).
+        Theorems 2 and 3 with the coefficients collected by power (for Laguerre sum_k c_k a_{k,p}).
         Deviation: P_S[g] only for p = 0.
 
     Example:
@@ -283,7 +284,7 @@ class _Root:
 
 
 def _needs_next(j: int, nonzero: list[int]) -> bool:
-    """Tell whether u_{j+1} is used: by this odd power, or by any higher one."""
+    """Whether u_{j+1} is used by this odd power or any higher power."""
     return nonzero[-1] > 2 * j + 1 or (j % 2 == 1 and nonzero[-1] == 2 * j + 1)
 
 
@@ -313,7 +314,7 @@ def _mean_product(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _finite(value: Tensor, name: str) -> Tensor:
-    """Refuse NaN and Inf."""
+    """Reject NaN and Inf."""
     if not bool(torch.isfinite(value.detach()).all()):
         raise NumericsError(f"{name}: NaN or Inf in the estimate", "scale S so that sigma_1 is near 1")
     return value

@@ -1,4 +1,4 @@
-"""The record that every matrix iteration returns: value, status, steps and a recomputed residual."""
+"""The result of every matrix iteration: value, status, steps and a recomputed residual."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Status(str, Enum):
-    """How an iteration ended."""
+    """Status of an iteration."""
 
     CONVERGED = "converged"
     MAX_STEPS = "max_steps"
@@ -17,12 +17,12 @@ class Status(str, Enum):
 
 @dataclass(frozen=True)
 class Iterate:
-    """What an iteration returns.
+    """Result of an iteration.
 
     Attributes:
-        value: The result, shape and dtype as the function says.
+        value: The result, with shape and dtype as documented by the function.
         status: ``CONVERGED`` if every matrix of the batch met the tolerance.
-        num_steps: Iterations actually run.
+        num_steps: Number of steps run.
         residual: Relative residual of ``value``, recomputed from the definition after the last
             step, one scalar per matrix of the batch.
     """

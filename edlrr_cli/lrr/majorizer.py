@@ -1,4 +1,4 @@
-"""A quadratic that lies above the penalty: its gradient stays useful for many optimiser steps."""
+"""Quadratic majorizer of the penalty, whose gradient is valid for many optimizer steps."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ class Majorizer:
         dq/dX = (A^T M A) X (B B^T).
 
     Every h of this package is concave and non-decreasing, so h(sqrt(a)) is concave in a, and q >= R
-    everywhere with q(S_0) = R(S_0) (for a truncated series: up to its error). A step that lowers q lowers R,
-    and M need not be recomputed until S has moved far. One product
-    gives value and gradient, two with A and B, and none is needed in the backward pass.
+    everywhere with q(S_0) = R(S_0) (for a truncated series, up to its error). A step that lowers q lowers R,
+    and M need not be recomputed until S has moved far. Value and gradient take one product, two with A and B;
+    the backward pass takes none.
 
     sigma is replaced by sqrt(sigma^2 + smoothing^2 sigma_1^2), since M is unbounded where sigma vanishes.
 
     Args:
         X: X_0, shape (..., m, n), float32 or float64, or 16 bits, which become float32. Not modified.
         h: The function; see `edlrr_cli.lrr.series.make_function`.
-        scale: Unit of the singular values, as in `lowrank_penalty`.
-        smoothing: Relative to sigma_1, more than 0.
+        scale: Scale of the singular values, as in `lowrank_penalty`.
+        smoothing: Smoothing relative to sigma_1, more than 0.
         backend: One of `edlrr_cli.lrr.names.BACKENDS`.
         left: A, shape (m, m); None for the identity.
         right: B, shape (n, n); None for the identity.
 
     Attributes:
-        scale: The unit used, shape (...).
+        scale: The resolved scale, shape (...).
         value: R(S_0) of the smoothed spectrum, shape (...).
 
     Raises:

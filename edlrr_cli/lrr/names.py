@@ -1,4 +1,4 @@
-"""The names behind ``--reg``: plain strings, importable without torch, the single source of every list."""
+"""The names of ``--reg``: plain strings, importable without torch, the single source of every list."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from edlrr_cli.errors import UsageError
 
 #: Penalties with a Taylor and a Laguerre series: their ``X`` in ``taylor-X``, ``laguerre-X`` and ``exact-X``.
 SERIES_PENALTIES = ("gamma", "laplace", "lnn", "log", "etp", "geman")
-#: Piecewise penalties: no power series at 0, so ``exact-X`` alone.
+#: Piecewise penalties, which have no power series at 0, so ``exact-X`` only.
 PIECEWISE_PENALTIES = ("scad", "mcp", "capped-l1")
 EXPANSIONS = ("taylor", "laguerre", "exact")
 BACKENDS = ("auto", "gram", "svd", "polar")
 
-#: Every name ``--reg`` takes; ``schatten-P`` stands for any 0 < P <= 1, such as ``schatten-0.5``.
+#: All names that ``--reg`` accepts; ``schatten-P`` represents any 0 < P <= 1, such as ``schatten-0.5``.
 REG_NAMES = (
     "nuclear",
     "schatten-P",
@@ -46,7 +46,7 @@ def parse_reg(name: str) -> RegName:
         name: One of ``REG_NAMES``; ``schatten-P`` with a number for P, 0 < P <= 1.
 
     Raises:
-        UsageError: The name is unknown; the message offers the nearest one.
+        UsageError: The name is unknown; the message suggests the nearest one.
 
     Example:
         >>> parse_reg("laguerre-gamma")
@@ -68,6 +68,6 @@ def parse_reg(name: str) -> RegName:
 
 
 def nearest(word: str, choices: tuple[str, ...]) -> str:
-    """Return the remedy for a mistyped word: the nearest choice, or all of them."""
+    """Return the remedy for an unknown word: the nearest choice, or all choices."""
     close = difflib.get_close_matches(word, choices, n=1)
     return f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(choices)}"

@@ -1,7 +1,7 @@
-"""The exact penalty, its gradient and its second derivative as operators that torch takes as they are.
+"""The exact penalty, its gradient and its second derivative as custom torch operators.
 
-Registered with torch, they are opaque to its tracers (`torch.compile`, `torch.export`, fake tensors), which
-emulate NumPy wrongly and cannot follow what depends on the values.
+They are opaque to torch's tracers (`torch.compile`, `torch.export`, fake tensors), which emulate NumPy
+wrongly and cannot follow control flow that depends on values.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from edlrr_cli.parallel import run_single_threaded
 def penalty(
     S: Tensor, scale: Tensor | None, reg: str, gamma: float | None, backend: str
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return R, shape (...), dR/dS, and the unit of the singular values, shape (...), float64."""
+    """Return R, shape (...), dR/dS, and the scale of the singular values, shape (...), float64."""
     compute = torch.ops.edlrr.penalty if _is_traced(S) else _penalty
-    value, gradient, unit = compute(S, scale, reg, gamma, backend)
-    return value, gradient, unit
+    value, gradient, resolved = compute(S, scale, reg, gamma, backend)
+    return value, gradient, resolved
 
 
-def curvature(S: Tensor, D: Tensor, unit: Tensor, reg: str, gamma: float | None) -> Tensor:
+def curvature(S: Tensor, D: Tensor, scale: Tensor, reg: str, gamma: float | None) -> Tensor:
     """Return the derivative of dR/dS in the direction D, shape and dtype of S."""
     compute = torch.ops.edlrr.curvature if _is_traced(S) else _curvature
-    derivative: Tensor = compute(S, D, unit, reg, gamma)
+    derivative: Tensor = compute(S, D, scale, reg, gamma)
     return derivative
 
 
@@ -44,7 +44,7 @@ def sigma_max(S: Tensor) -> Tensor:
 
 
 def _is_traced(S: Tensor) -> bool:
-    """Whether the operator is recorded, by its shapes, rather than computed."""
+    """Whether the operator is traced by its shapes instead of computed."""
     return torch.compiler.is_compiling() or S.is_meta or type(S) not in (Tensor, nn.Parameter)
 
 
@@ -56,16 +56,16 @@ def _penalty(
     if 0 in S.shape:
         return _penalty_like(S)
     compute = partial(_computed, S, scale, h, backend)
-    # What takes about as long as to start threads is one call for one of them.
+    # A computation that takes about as long as starting threads is a single call in one thread.
     return run_single_threaded([compute])[0] if backend != "polar" and is_quick(S) else compute()
 
 
 def _computed(S: Tensor, scale: Tensor | None, h: Function, backend: str) -> tuple[Tensor, Tensor, Tensor]:
     with without_autocast(S):
         factored = factor(S, h, backend)
-        unit = resolve_scale(h, factored.sigma_max, scale)
-        value, gradient = factored.evaluate(h, unit)
-    return value.to(S.dtype), gradient.contiguous(), unit.contiguous()
+        resolved = resolve_scale(h, factored.sigma_max, scale)
+        value, gradient = factored.evaluate(h, resolved)
+    return value.to(S.dtype), gradient.contiguous(), resolved.contiguous()
 
 
 def _penalty_like(S: Tensor, *_: object) -> tuple[Tensor, Tensor, Tensor]:
@@ -73,11 +73,11 @@ def _penalty_like(S: Tensor, *_: object) -> tuple[Tensor, Tensor, Tensor]:
     return S.new_empty(batch), S.new_empty(S.shape), S.new_empty(batch, dtype=torch.float64)
 
 
-def _curvature(S: Tensor, D: Tensor, unit: Tensor, reg: str, gamma: float | None) -> Tensor:
+def _curvature(S: Tensor, D: Tensor, scale: Tensor, reg: str, gamma: float | None) -> Tensor:
     if 0 in S.shape:
         return torch.empty_like(S)
     with without_autocast(S):
-        return second_derivative(S, D, make_function(reg, gamma), unit)
+        return second_derivative(S, D, make_function(reg, gamma), scale)
 
 
 def _first_like(S: Tensor, *_: object) -> Tensor:
@@ -108,6 +108,6 @@ _register(
     _penalty_like,
 )
 _register(
-    "curvature(Tensor S, Tensor D, Tensor unit, str reg, float? gamma) -> Tensor", _curvature, _first_like
+    "curvature(Tensor S, Tensor D, Tensor scale, str reg, float? gamma) -> Tensor", _curvature, _first_like
 )
 _register("sigma_max(Tensor S) -> Tensor", _sigma_max, _sigma_max_like)

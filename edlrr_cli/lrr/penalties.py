@@ -1,7 +1,7 @@
 """The penalties h of R(S) = sum_i h(sigma_i(S)): one frozen dataclass each, scalars only.
 
-Every h is concave and non-decreasing on [0, inf) with h(0) = 0, so that large singular values,
-which carry the picture, are penalised less than small ones. The weight lambda stays outside.
+Every h is concave and non-decreasing on [0, inf) with h(0) = 0, so that large singular values, which
+represent the structure of an image, are penalized less than small ones. The weight lambda is not included.
 ``x`` is a singular value after scaling; any shape, any float dtype, entrywise, not modified.
 
 Source: Lu et al., "Nonconvex nonsmooth low rank minimization via iteratively reweighted nuclear
@@ -28,8 +28,8 @@ class Penalty(ABC):
 
     Attributes:
         smooth: h is analytic on [0, inf), so matrix polynomials approximate it geometrically fast.
-        x_fit: Where the largest scaled singular value is put when no scale is given; None for a
-            homogeneous h, whose bend lies nowhere and which needs no scale.
+        x_fit: The largest scaled singular value if no scale is given; None for a homogeneous h, which has no
+            bend and needs no scale.
         x_max: The largest x at which h may be evaluated.
     """
 
@@ -90,7 +90,7 @@ class Shaped(Penalty):
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.gamma) and self.gamma > 0):
-            raise UsageError(f"gamma must be positive and finite, got {self.gamma}", "leave it out for 1")
+            raise UsageError(f"gamma must be positive and finite, got {self.gamma}", "omit it for 1")
 
 
 @dataclass(frozen=True)
@@ -244,14 +244,14 @@ _SHAPED: dict[str, type[Shaped]] = {
 
 
 def make_penalty(reg: RegName, gamma: float | None = None) -> Penalty:
-    """Build the penalty a ``--reg`` name stands for.
+    """Return the penalty of a ``--reg`` name.
 
     Args:
         reg: The parsed name.
-        gamma: Shape, in units of the scaled singular value; None for the penalty's default.
+        gamma: Shape of the penalty, in units of the scaled singular value; None for its default.
 
     Raises:
-        UsageError: gamma is out of its domain, or the penalty has no shape parameter.
+        UsageError: gamma is outside its domain, or the penalty has no shape parameter.
     """
     if reg.p is not None:
         penalty: Penalty = Schatten(reg.p)
@@ -261,5 +261,5 @@ def make_penalty(reg: RegName, gamma: float | None = None) -> Penalty:
     else:
         penalty = {"nuclear": Nuclear, "lnn": LNN}[reg.penalty]()
     if gamma is not None:
-        raise UsageError(f"{reg.penalty} has no shape parameter, got gamma={gamma}", "leave gamma out")
+        raise UsageError(f"{reg.penalty} has no shape parameter, got gamma={gamma}", "omit gamma")
     return penalty

@@ -1,6 +1,6 @@
-"""A batch of matrices in pieces, each of which one thread works on, so that no thread waits within LAPACK.
+"""Division of a batch of matrices into pieces, one thread each, so that no thread waits within LAPACK.
 
-The pieces depend on the shape alone, and so do the results: not on the number of threads.
+The pieces, and hence the results, depend only on the shape, not on the number of threads.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ R = TypeVar("R")
 
 # Up to this smaller side LAPACK gains nothing from a second thread (two cores, MKL); see docs/decisions.md.
 _SMALL_SIDE = 400
-# Multiplications that are worth a thread: of a group of matrices, with about 8 k^3 for a decomposition, and
-# of a block of columns in a product.
+# Multiplications that are worth a thread: for a group of matrices, with about 8 k^3 for a decomposition, and
+# for a block of columns in a product.
 _GROUP, _BLOCK = 2_000_000, 10_000_000
 _QUICK = 5 * _GROUP
 
 
 def is_quick(S: Tensor) -> bool:
-    """Whether a batch of shape (..., m, n) on a CPU is worth no more than one thread."""
+    """Whether a batch of shape (..., m, n) is on a CPU and too small for several threads."""
     k, n = sorted(S.shape[-2:])
     return S.device.type == "cpu" and S.numel() // (k * n) * _work(k, n) < _QUICK
 
 
 def _work(k: int, n: int) -> int:
-    """Return about how many multiplications the factors of a matrix take."""
+    """Return the approximate number of multiplications to factor a matrix."""
     return k * k * (8 * k + n)
 
 
 class Pieces:
-    """The pieces of a batch of matrices of shape (b, k, n), k <= n.
+    """Pieces of a batch of matrices.
 
-    On a GPU, and where there are fewer large matrices than cores, there is one, with all threads of torch.
+    On a GPU, and for fewer large matrices than cores, there is one piece, with all threads of torch.
 
     Args:
-        S: The batch.
+        S: The batch, shape (b, k, n), k <= n.
     """
 
     def __init__(self, S: Tensor) -> None:
@@ -55,11 +55,11 @@ class Pieces:
         self._num_blocks = len(columns)
 
     def of_groups(self, call: Callable[[slice], R]) -> list[R]:
-        """Return what a function returns for each group of matrices."""
+        """Return the results of a function for each group of matrices."""
         return self._run([partial(call, group) for group in self._groups])
 
     def of_blocks(self, call: Callable[[slice, slice], R]) -> list[list[R]]:
-        """Return what a function returns for each block of columns, by groups of matrices."""
+        """Return the results of a function for each block of columns, by group of matrices."""
         found = self._run([partial(call, *block) for block in self._blocks])
         starts = range(0, len(found), self._num_blocks)
         return [found[start : start + self._num_blocks] for start in starts]

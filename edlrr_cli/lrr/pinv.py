@@ -1,4 +1,4 @@
-"""Pseudo-inverse by matrix products alone (Proposition 1), and the norms the iterations start from."""
+"""Pseudo-inverse by matrix products (Proposition 1), and the norms that initialize the iterations."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from edlrr_cli.lrr.iterate import Iterate, Status
 
 
 def require_matrix(S: Tensor, *, name: str = "S") -> None:
-    """Refuse what is not a finite, non-empty, real matrix (or batch of them).
+    """Require a finite, non-empty, real matrix or batch of matrices.
 
     Args:
-        S: Anything that claims to have shape (..., m, n). Not modified.
-        name: What to call it in the message.
+        S: A tensor of expected shape (..., m, n). Not modified.
+        name: Name of the argument in the message.
 
     Raises:
         UsageError: Fewer than two dimensions, an empty matrix, or a dtype other than float32 or float64.
@@ -31,7 +31,7 @@ def require_matrix(S: Tensor, *, name: str = "S") -> None:
 
 
 def require_shape(S: Tensor, *, name: str = "S") -> None:
-    """Refuse what has not the shape and dtype of a matrix; see `require_matrix`."""
+    """Require the shape and dtype of a matrix; see `require_matrix`."""
     if S.ndim < 2 or 0 in S.shape[-2:]:
         raise UsageError(f"{name}: expected shape (..., m, n) with m, n >= 1, got {tuple(S.shape)}")
     if S.dtype not in (torch.float32, torch.float64):
@@ -39,18 +39,18 @@ def require_shape(S: Tensor, *, name: str = "S") -> None:
 
 
 def require_finite(S: Tensor, *, name: str = "S") -> None:
-    """Refuse a matrix with NaN or Inf; see `require_matrix`."""
+    """Require a matrix without NaN and Inf; see `require_matrix`."""
     S = S.detach()
-    if not torch.isfinite(S.sum()) and not torch.isfinite(S).all():  # the sum is quick, and overflows rarely
+    if not torch.isfinite(S.sum()) and not torch.isfinite(S).all():  # the sum is fast and rarely overflows
         raise NumericsError(f"{name}: expected finite entries, got NaN or Inf", "clean the matrix first")
 
 
 def require_num_steps(num_steps: int | None, max_steps: int) -> None:
-    """Refuse negative step counts.
+    """Reject negative step counts.
 
     Args:
-        num_steps: A fixed count, or None.
-        max_steps: The cap used when ``num_steps`` is None.
+        num_steps: A fixed number of steps, or None.
+        max_steps: Maximum number of steps if ``num_steps`` is None.
 
     Raises:
         UsageError: Either is negative.
@@ -63,7 +63,7 @@ def require_num_steps(num_steps: int | None, max_steps: int) -> None:
 
 
 def frobenius_norm(S: Tensor) -> Tensor:
-    """Return ||S||_F per matrix, without overflow or underflow of the squares.
+    """Return ||S||_F of each matrix, without overflow or underflow of the squares.
 
     Args:
         S: Shape (..., m, n), floating point. Not modified.
@@ -76,8 +76,8 @@ def frobenius_norm(S: Tensor) -> Tensor:
         tensor(5.0000e+30)
     """
     peak = S.detach().abs().amax(dim=(-2, -1))
-    unit = torch.where(peak > 0, peak, torch.ones_like(peak))
-    norm: Tensor = unit * torch.linalg.vector_norm(S / unit[..., None, None], dim=(-2, -1))
+    divisor = torch.where(peak > 0, peak, torch.ones_like(peak))
+    norm: Tensor = divisor * torch.linalg.vector_norm(S / divisor[..., None, None], dim=(-2, -1))
     return norm
 
 
@@ -103,12 +103,12 @@ def sigma_max_bound(S: Tensor) -> Tensor:
     """
     peak = S.detach().abs().amax(dim=(-2, -1))
     is_zero = peak == 0
-    unit = torch.where(is_zero, torch.ones_like(peak), peak)
-    magnitude = (S / unit[..., None, None]).abs()
+    divisor = torch.where(is_zero, torch.ones_like(peak), peak)
+    magnitude = (S / divisor[..., None, None]).abs()
     product = magnitude.sum(dim=-2).amax(dim=-1) * magnitude.sum(dim=-1).amax(dim=-1)
-    # sqrt has no derivative at 0, so zero matrices take another branch before it
+    # sqrt has no derivative at 0, so zero matrices are replaced before it
     row_column = torch.where(is_zero, torch.ones_like(product), product).sqrt()
-    return unit * torch.minimum(torch.linalg.vector_norm(magnitude, dim=(-2, -1)), row_column)
+    return divisor * torch.minimum(torch.linalg.vector_norm(magnitude, dim=(-2, -1)), row_column)
 
 
 def pinv_ben_israel(
@@ -125,18 +125,18 @@ def pinv_ben_israel(
 
     When it does not: a singular value of exactly zero stays at y = 0, as it must, but rounding errors that
     are orthogonal to S on both sides obey E' = 2 E: on a rank-deficient matrix they double with every step,
-    unseen by the residual. So each matrix of a batch is held fixed from the step where it met the
-    tolerance, and steps beyond that are not free: with ``num_steps`` they are run as asked.
+    invisible to the residual. So each matrix of a batch is fixed from the step where it met the tolerance.
+    Further steps are harmful; with ``num_steps`` they are run as requested.
 
     Args:
         S: Shape (..., m, n), any m and n, float32 or float64, any device. Not modified.
         num_steps: Run exactly this many steps (k1 of Algorithm 1). None: until converged.
-        max_steps: The cap when ``num_steps`` is None.
+        max_steps: Maximum number of steps if ``num_steps`` is None.
         rtol: Tolerance on ||S X S - S||_F / ||S||_F; None: max(m, n) eps, as matrix-rank functions use.
-            Singular values below rtol ||S||_F therefore count as zero. Where conditioning puts the
-            tolerance out of reach, the residual standing still at its rounding level, 4 eps ||S||_2 ||X||_2
-            (norms estimated), counts as convergence: that leaves out singular values below about
-            2 sqrt(eps) sigma_1, which the iteration cannot tell from its own rounding errors.
+            Singular values below rtol ||S||_F therefore count as zero. If ill-conditioning makes the
+            tolerance unreachable, a residual that stagnates at its rounding level, 4 eps ||S||_2 ||X||_2
+            (norms estimated), counts as convergence: that excludes singular values below about
+            2 sqrt(eps) sigma_1, which the iteration cannot distinguish from its own rounding errors.
 
     Returns:
         An `Iterate`: value (..., n, m), and the residual above, shape (...), recomputed for ``value`` after
@@ -144,17 +144,17 @@ def pinv_ben_israel(
 
     Raises:
         UsageError: S is not a matrix of a supported dtype, or a count is negative.
-        NumericsError: NaN or Inf in S, or met during the iteration.
+        NumericsError: NaN or Inf in S or during the iteration.
 
     Note:
         Differentiable by autograd through the steps (nothing is written in place; ``residual`` is detached).
-        The derivative is that of the value returned, alpha included. Each step costs two products on the
+        The derivative is that of the returned value, including alpha. Each step costs two products on the
         smaller side, 2 min(m, n) m n multiplications each; checking for convergence adds one. Not promised:
-        accuracy better than eps sigma_1 / sigma_r relative.
+        a relative accuracy better than eps sigma_1 / sigma_r.
 
     Source:
-        Proposition 1 (Ben-Israel and Cohen, 1966). Deviations: S is divided by the bound first, which is
-        the same sequence free of overflow; the stopping rule.
+        Proposition 1 (Ben-Israel and Cohen, 1966). Deviations: S is first divided by the bound, which gives
+        the same sequence without overflow; the stopping rule.
 
     Example:
         >>> pinv_ben_israel(torch.tensor([[3.0, 0.0], [0.0, 0.0], [0.0, 2.0]])).value
@@ -190,7 +190,7 @@ def pinv_ben_israel(
                 )
             at_floor = residual <= 4 * eps * size
             if num_steps is None:
-                at_floor &= residual > previous / 2  # still falling: the next step is worth it
+                at_floor &= residual > previous / 2  # otherwise it still falls, and the next step is useful
             done = done | (residual <= rtol) | at_floor
             previous = residual
             if step == limit or bool(done.all()):

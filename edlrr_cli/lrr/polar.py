@@ -1,4 +1,4 @@
-"""Polar factor of a matrix by matrix products alone: no Gram matrix is inverted or rooted."""
+"""Polar factor of a matrix by matrix products, without an inverse or root of a Gram matrix."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.lrr.iterate import Iterate, Status
 from edlrr_cli.lrr.pinv import require_matrix
 
-# Beyond 1.65 the step squashes the largest singular values (at sqrt(3) to zero) and rounding takes over;
-# below it the growth of small ones, 1.5 times the scaling, is within 5 % of the best possible.
+# Above 1.65 the step shrinks the largest singular values (at sqrt(3) to zero) and rounding errors dominate;
+# below it the growth of small ones, 1.5 times the scaling, is within 5 % of the optimum.
 _MAX_SCALING = 1.65
 _SIGMA_MIN = {torch.float32: 1e-5, torch.float64: 1e-7}
 _RTOL = {torch.float32: 1e-3, torch.float64: 1e-5}
 
 
 def polar_schedule(lower: float, *, tolerance: float, max_steps: int) -> list[float]:
-    """List the scalings that take singular values in [lower, 1] to 1.
+    """Return the scalings that drive singular values in [lower, 1] to 1.
 
-    The step x -> p(a x), p(t) = t (3 - t^2) / 2, maps [l, 1] into [l', 1], l' = min(p(a l), p(a)); the best
-    scaling makes the two ends meet, a = sqrt(3 / (1 + l + l^2)). It is capped at 1.65.
+    The step x -> p(a x), p(t) = t (3 - t^2) / 2, maps [l, 1] into [l', 1], l' = min(p(a l), p(a)); the
+    optimal scaling makes both equal, a = sqrt(3 / (1 + l + l^2)). It is capped at 1.65.
 
     Args:
-        lower: In (0, 1].
-        tolerance: Stop when 1 - l is at most this.
-        max_steps: Stop after this many.
+        lower: Lower bound of the singular values, in (0, 1].
+        tolerance: Bound of 1 - l at which the schedule ends.
+        max_steps: Maximum number of steps.
 
     Returns:
-        One scaling a step.
+        One scaling per step.
 
     Source:
         Chen and Chow, "A stable scaling of Newton-Schulz for improving the sign function computation of a
@@ -60,24 +60,24 @@ def polar_newton_schulz(
     With the singular value decomposition S = U diag(sigma) V^T, W = U_r V_r^T over the nonzero sigma: the
     gradient of the nuclear norm, and Q = S W^T.
 
-    Why it converges: the steps act on each singular value alone and map [l, 1] into [l', 1]; the scalings
-    a_k are those for which l grows fastest, 2.5 times a step at first and quadratically to 1 at the end
-    (`polar_schedule`), so the number of steps is known before the first. bound = ||S S^T||_F^(1/2) or
+    Why it converges: the steps act on each singular value independently and map [l, 1] into [l', 1]; with the
+    scalings a_k, l grows fastest, 2.5 times per step at first and quadratically to 1 at the end
+    (`polar_schedule`), so the number of steps is known in advance. bound = ||S S^T||_F^(1/2) or
     ||S S^T||_inf^(1/2), whichever is less; both are >= sigma_1 and the first is <= min(m, n)^(1/4) sigma_1,
-    which is allowed for. The Gram matrix is the one that the first step needs anyway.
+    which is taken into account. The first step needs this Gram matrix anyway.
 
-    When it does not: singular values below ``sigma_min`` sigma_1 end somewhere between 0 and 1, in proportion
-    to their size; exact zeros stay zero. Rounding errors of a rank-deficient S, eps sigma_1 or so, are among
-    them: with float32's default they reach about 0.1, and the residual shows it.
+    When it does not: singular values below ``sigma_min`` sigma_1 end between 0 and 1, in proportion to their
+    size; exact zeros stay zero. Rounding errors of a rank-deficient S, about eps sigma_1, are among them:
+    with float32's default they reach about 0.1, and the residual shows it.
 
     Args:
         S: Shape (..., m, n), any m and n, float32 or float64, any device. Not modified.
-        sigma_min: The smallest singular value to be resolved, relative to sigma_1; None: 1e-7 for float64,
-            1e-5 for float32. Steps: 24 for 1e-7, 19 for 1e-5, 14 for 1e-3 (300 x 300).
-        max_steps: The cap.
-        rtol: Tolerance on ||W W^T W - W||_F / ||W||_F, for ``status`` alone; None: 1e-5 for float64, 1e-3 for
-            float32, which a rank-deficient or very ill-conditioned S may miss while the directions above
-            sigma_min are right to eps sigma_1 / sigma.
+        sigma_min: The smallest singular value to resolve, relative to sigma_1; None: 1e-7 for float64, 1e-5
+            for float32. Steps: 24 for 1e-7, 19 for 1e-5, 14 for 1e-3 (300 x 300).
+        max_steps: Maximum number of steps.
+        rtol: Tolerance on ||W W^T W - W||_F / ||W||_F, for ``status`` only; None: 1e-5 for float64, 1e-3 for
+            float32. A rank-deficient or very ill-conditioned S may fail it, although the directions above
+            sigma_min are accurate to eps sigma_1 / sigma.
 
     Returns:
         An `Iterate`: value (..., m, n), and the residual above, shape (...), recomputed after the last step.
@@ -85,11 +85,11 @@ def polar_newton_schulz(
 
     Raises:
         UsageError: S is not a matrix of a supported dtype, sigma_min is outside (0, 1], or max_steps < 0.
-        NumericsError: NaN or Inf in S, or met during the iteration.
+        NumericsError: NaN or Inf in S or during the iteration.
 
     Note:
         Not differentiable: runs under ``torch.no_grad``; the gradient of a penalty needs only W itself. Two
-        products of min(m, n) m n multiplications a step, in the dtype of S.
+        products of min(m, n) m n multiplications per step, in the dtype of S.
 
     Source:
         Newton-Schulz as in Proposition 2, applied to S itself; scaling of Chen and Chow (2014). Deviation:
@@ -131,5 +131,5 @@ def polar_newton_schulz(
 
 
 def _positive(x: Tensor) -> Tensor:
-    """Replace zeros by ones: a denominator for which 0 / 0 is 0."""
+    """Replace zeros by ones, for denominators such that 0 / 0 is 0."""
     return torch.where(x > 0, x, torch.ones_like(x))

@@ -1,4 +1,4 @@
-"""The precision of the computation: this package's own, whatever a training loop asks of its network."""
+"""Precision of the computation, independent of the autocast setting of a training loop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def at_least_float32(S: Tensor) -> Tensor:
-    """Return 16-bit floats as float32, in which they are exact; other tensors as they are."""
+    """Convert 16-bit floats to float32, which is exact; return other tensors unchanged."""
     return S.float() if S.dtype in (torch.float16, torch.bfloat16) else S
 
 

@@ -27,9 +27,9 @@ def gaussian_probes(
     Args:
         S_or_shape: A tensor of shape (..., m, n), or that shape.
         num_probes: N >= 1.
-        generator: The only source of randomness. Drawn on its device, then moved.
-        dtype: None: that of S; float32 for a shape.
-        device: None: that of S; the generator's for a shape.
+        generator: Source of randomness; probes are drawn on its device, then moved.
+        dtype: Dtype of the probes; None: that of S, float32 for a shape.
+        device: Device of the probes; None: that of S, that of the generator for a shape.
 
     Returns:
         Shape (..., m, N), independent for each matrix of the batch.
@@ -38,7 +38,7 @@ def gaussian_probes(
         UsageError: num_probes < 1, or fewer than two dimensions.
 
     Source:
-        Algorithm 1, step 3, all N draws at once.
+        Algorithm 1, step 3, with all N probes in one block.
 
     Example:
         >>> gaussian_probes((5, 3, 4), 7, generator=torch.Generator().manual_seed(0)).shape
@@ -64,14 +64,14 @@ def gaussian_probes(
 def sign_probes_all(
     length: int, *, dtype: torch.dtype = torch.float64, device: torch.device | str | None = None
 ) -> Tensor:
-    """List all 2^n sign vectors of length n: the average of g^T A g over them is tr A exactly.
+    """Return all 2^n sign vectors of length n: the average of g^T A g over them is exactly tr A.
 
-    The average of g_i g_j over all sign vectors is 1 if i = j and 0 otherwise, so nothing is left to chance.
+    The average of g_i g_j over all sign vectors is 1 if i = j and 0 otherwise.
 
     Args:
         length: n, from 1 to 20.
-        dtype: Of the result.
-        device: Of the result.
+        dtype: Dtype of the result.
+        device: Device of the result.
 
     Returns:
         Shape (n, 2^n), entries +1 and -1.

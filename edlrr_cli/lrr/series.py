@@ -1,7 +1,7 @@
 """Taylor and Laguerre series of a penalty, with the range on which the truncated sum is accurate.
 
-A truncated series is a polynomial and explodes outside a range: Taylor's beyond the radius of
-convergence, Laguerre's beyond about half its order. The range is therefore computed and enforced.
+A truncated series is a polynomial and diverges outside a range: a Taylor series beyond the radius of
+convergence, a Laguerre series beyond about half its order. The range is therefore computed and enforced.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from edlrr_cli.lrr.names import parse_reg
 from edlrr_cli.lrr.penalties import Analytic, Penalty, make_penalty
 
 ORDER = 20
-#: A series is in range where its error is at most this share of h and its slope is not negative.
+#: A series is in range where its error is at most this fraction of h and its slope is not negative.
 RTOL = 0.01
 _GRID = 4001
 
@@ -34,13 +34,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Series:
-    """A penalty replaced by its truncated series, shifted to be 0 at 0.
+    """The truncated series of a penalty, shifted to be 0 at 0.
 
-    The shift leaves gradients alone and spares the p = 0 term, the rank, of Theorems 2 and 3.
+    The shift does not change gradients and avoids the p = 0 term, the rank, of Theorems 2 and 3.
 
     Attributes:
-        penalty: The h that is expanded.
-        polynomial: The truncated sum, in its own basis (power or Laguerre), constant included.
+        penalty: The expanded h.
+        polynomial: The truncated sum, in its own basis (power or Laguerre), including the constant.
     """
 
     penalty: Penalty
@@ -62,7 +62,7 @@ class Series:
         """The largest x such that |series - h| <= 1 % of h(x) and the slope is >= 0 on [0, x].
 
         Raises:
-            NumericsError: There is no such x.
+            NumericsError: There is no such x > 0.
         """
         x = np.concatenate([[0.0], np.geomspace(1e-3, 4.0 * ORDER, _GRID)])
         exact = self._exact(x)
@@ -72,19 +72,19 @@ class Series:
         if fit[-1] == 0:
             raise NumericsError(
                 f"the series of {self.penalty} to order {self.order} is nowhere accurate to {RTOL:.0%}",
-                "raise gamma, or take the exact- form",
+                "raise gamma, or use the exact- form",
             )
         return float(x[fit[-1]])
 
     @property
     def x_fit(self) -> float:
-        """Where the largest scaled singular value is put when no scale is given: the end of the range."""
+        """The largest scaled singular value if no scale is given: the end of the range."""
         return self.x_max
 
     def error_bound(self, x_max: float) -> float:
         """Bound |series(x) - h(x)| on [0, x_max].
 
-        The largest error on a grid, plus what the steepest error slope allows between its points.
+        The largest error on a grid plus the largest increase between its points that its slope allows.
         """
         x = np.linspace(0.0, x_max, _GRID)
         error = np.abs(self.polynomial(x) - self.polynomial(0.0) - self._exact(x))
@@ -93,7 +93,7 @@ class Series:
 
     @cached_property
     def _chebyshev(self) -> Chebyshev:
-        """The same polynomial in the basis in which it is evaluated without cancellation."""
+        """The polynomial in the Chebyshev basis, which is evaluated without cancellation."""
         fit: Chebyshev = Chebyshev.interpolate(
             lambda x: self.polynomial(x) - self.polynomial(0.0), self.order, domain=[0.0, self.x_max]
         )
@@ -104,7 +104,7 @@ class Series:
         return self._chebyshev.deriv()
 
     def value(self, x: Tensor) -> Tensor:
-        """Return the truncated sum at x, less its value at 0; any shape."""
+        """Return the truncated sum at x minus its value at 0; any shape."""
         return clenshaw(self._chebyshev, x)
 
     def derivative(self, x: Tensor) -> Tensor:
@@ -129,7 +129,7 @@ def taylor_series(penalty: Analytic, order: int = ORDER) -> Series:
 def laguerre_series(penalty: Penalty, order: int = ORDER) -> Series:
     """Expand h in Laguerre polynomials, c_k = int_0^inf L_k(x) e^(-x) h(x) dx (Theorem 3).
 
-    All coefficients by one adaptive quadrature, to 1e-12.
+    All coefficients are computed by one adaptive quadrature, to 1e-12.
 
     Example:
         For h = 1 - e^(-x), c_0 = 1/2 and c_k = -2^(-k-1):
@@ -150,7 +150,7 @@ def laguerre_series(penalty: Penalty, order: int = ORDER) -> Series:
 
 @lru_cache(maxsize=64)
 def make_function(reg: str, gamma: float | None = None) -> Penalty | Series:
-    """Build the scalar function that a ``--reg`` name stands for.
+    """Return the scalar function of a ``--reg`` name.
 
     Args:
         reg: One of `edlrr_cli.lrr.names.REG_NAMES`.

@@ -1,14 +1,14 @@
-"""R(S) = sum_i h(sigma_i / scale) with its gradient, by three exact routes that share one interface.
+"""R(S) = sum_i h(sigma_i / scale) and its gradient, by three exact routes with one interface.
 
 With S = U diag(sigma) V^T, Q = (S S^T)^(1/2) and W the polar factor, S = Q W:
 
     dR/dS = U diag(h'(sigma / scale) / scale) V^T = h'(Q / scale) W / scale = M S,
     M = h'(Q / scale) Q^(-1) / scale.
 
-`Factored` factors S once; afterwards any number of functions may be evaluated. Its routes see S scaled to
-entries of moderate size, so that neither squares nor gradients of a faint matrix under- or overflow. The
-Gram and the polar route work on the smaller side and in float64 (the Gram matrix squares the condition
-number: in float32 it would lose every sigma below 3e-4 sigma_1), the SVD in the dtype of S.
+`Factored` factors S once; then any number of functions can be evaluated. Its routes get S scaled to entries
+of moderate size, so that neither squares nor gradients under- or overflow. The Gram and the polar route work
+on the smaller side in float64 (the Gram matrix squares the condition number: in float32 it would lose every
+sigma below 3e-4 sigma_1), the SVD in the dtype of S.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from edlrr_cli.lrr.series import Series
 from edlrr_cli.lrr.sqrtm import sqrtm_newton_schulz
 
 Function = Penalty | Series
-#: A unit of the singular values: a number, one per matrix, a function of sigma_1, or None for the default.
+#: A scale of the singular values: a number, one per matrix, a function of sigma_1, or None for the default.
 Scale = float | Tensor | Callable[[Tensor], Tensor] | None
 
 _EPS = torch.finfo(torch.float64).eps
-# Relative to sigma_1: float32 products with weights up to its inverse err by 1e-4 at most.
+# Threshold of small singular values relative to sigma_1; above it float32 products are accurate to 1e-4.
 _SMALL = 1e-3
-# Entries whose largest is within these bounds have squares, and their inverses, in the range of float32.
+# If the largest entry is within these bounds, squares and their inverses are in the range of float32.
 _MODERATE = (1e-15, 1e15)
-# Relative to singular values: those nearer to each other are taken for repeated.
+# Relative distance below which singular values are treated as repeated.
 _NEAR = 1e-5
 
 
@@ -47,7 +47,7 @@ class Route(Protocol):
     """A factored batch of matrices, shape (b, m, n).
 
     Attributes:
-        sigma_max: Largest singular value, shape (b,), in the dtype the route works in, as all below.
+        sigma_max: Largest singular value, shape (b,), in the working dtype of the route, as all below.
     """
 
     sigma_max: Tensor
@@ -56,7 +56,7 @@ class Route(Protocol):
         """Factor S, shape (b, k, n), k <= n."""
 
     def evaluate(self, h: Function, scale: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
-        """Return R, shape (b,), and scale times dR/dS times a factor, (b,), in shape and dtype of S.
+        """Return R, shape (b,), and scale times dR/dS times a factor, (b,), shape and dtype of S.
 
         The gradient is 0 in the null space of S.
         """
@@ -64,16 +64,16 @@ class Route(Protocol):
     def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
         """Return R, shape (b,), and scale times M, shape (b, k, k).
 
-        Taken at sqrt(sigma^2 + smoothing^2 sigma_1^2) in place of sigma, so that M stays bounded.
+        Evaluated at sqrt(sigma^2 + smoothing^2 sigma_1^2) instead of sigma, so that M is bounded.
         """
 
 
 class Factored:
-    """A batch of matrices, factored by a route in units in which their entries are of moderate size.
+    """A batch of matrices, factored by a route after scaling their entries to moderate size.
 
     Args:
         S: Shape (..., m, n), float32 or float64. Not modified, not differentiated.
-        route: How.
+        route: Route of the factorization.
 
     Attributes:
         sigma_max: Largest singular value, shape (...), float64.
@@ -88,25 +88,27 @@ class Factored:
         wide = _wide(matrices)
         self._pieces = Pieces(wide)
         largest = self._pieces.of_groups(lambda group: _largest_entry(matrices[group]))
-        self._unit, self._is_moderate = _units(torch.cat(largest))
-        scaled = wide if self._is_moderate else (wide.double() / self._unit[:, None, None]).to(wide.dtype)
+        self._magnitude, self._is_moderate = _magnitudes(torch.cat(largest))
+        scaled = (
+            wide if self._is_moderate else (wide.double() / self._magnitude[:, None, None]).to(wide.dtype)
+        )
         self._route = route(scaled, self._pieces)
-        self.sigma_max = (self._route.sigma_max.double() * self._unit).reshape(self._batch)
+        self.sigma_max = (self._route.sigma_max.double() * self._magnitude).reshape(self._batch)
 
     def evaluate(self, h: Function, scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Return R, shape (...), and dR/dS, in shape and dtype of S.
+        """Return R, shape (...), and dR/dS, shape and dtype of S.
 
         The gradient is 0 in the null space of S, and where it exceeds the range of the dtype.
 
         Args:
             h: The function.
-            scale: Unit of the singular values, shape (...), float64.
+            scale: Scale of the singular values, shape (...), float64.
         """
         scale = scale.reshape(-1)
-        if self._is_moderate and _units(scale)[1]:
+        if self._is_moderate and _magnitudes(scale)[1]:
             value, gradient = self._route.evaluate(h, scale, 1 / scale)
         else:
-            value, gradient = self._route.evaluate(h, scale / self._unit, torch.ones_like(scale))
+            value, gradient = self._route.evaluate(h, scale / self._magnitude, torch.ones_like(scale))
             divided = (gradient / scale[:, None, None]).to(gradient.dtype)
             gradient = torch.where(torch.isfinite(divided), divided, 0.0)
         return value.reshape(self._batch), _like(gradient, self._S).reshape(self._S.shape)
@@ -114,8 +116,8 @@ class Factored:
     def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
         """Return R, shape (...), and M, shape (..., k, k), k = min(m, n), of `Route.weigh`."""
         scale = scale.reshape(-1)
-        value, M = self._route.weigh(h, scale / self._unit, smoothing)
-        M = M / (scale * self._unit)[:, None, None].to(M.dtype)
+        value, M = self._route.weigh(h, scale / self._magnitude, smoothing)
+        M = M / (scale * self._magnitude)[:, None, None].to(M.dtype)
         return value.reshape(self._batch), M.reshape(*self._batch, *M.shape[1:])
 
 
@@ -128,11 +130,11 @@ def _largest_entry(S: Tensor) -> Tensor:
     return largest
 
 
-def _units(largest: Tensor) -> tuple[Tensor, bool]:
-    """Return powers of 2 for matrices of such entries, float64, and whether all are 1: moderate already."""
+def _magnitudes(largest: Tensor) -> tuple[Tensor, bool]:
+    """Return the powers of 2 by which entries are divided, float64, and whether all are 1."""
     moderate = ((largest > _MODERATE[0]) & (largest < _MODERATE[1])) | (largest == 0)
-    unit = torch.where(moderate, 1.0, torch.exp2(torch.log2(_positive(largest)).ceil()))
-    return unit, bool(moderate.all())
+    magnitude = torch.where(moderate, 1.0, torch.exp2(torch.log2(_positive(largest)).ceil()))
+    return magnitude, bool(moderate.all())
 
 
 class SvdRoute:
@@ -148,7 +150,7 @@ class SvdRoute:
         self.sigma_max = self._sigma[:, 0]
 
     def evaluate(self, h: Function, scale: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
-        """Follow the definition."""
+        """Evaluate the definition."""
         slope = _slope(h, self._sigma, scale, cutoff=self._Vh.shape[-1] * torch.finfo(self._Vh.dtype).eps)
         scaled_U = self._U * (factor[:, None] * slope).unsqueeze(-2).to(self._U.dtype)
         gradient = torch.empty_like(self._Vh)
@@ -167,21 +169,21 @@ class SvdRoute:
 class GramRoute:
     """Eigendecomposition of the smaller Gram matrix in float64: the fastest on a CPU.
 
-    Accurate to about eps (sigma_1 / sigma)^2 in the direction of sigma, so for a float32 S, whose own
-    rounding is larger, it is exact; a float64 S with small singular values wants `SvdRoute`.
+    Accurate to about eps (sigma_1 / sigma)^2 in the direction of sigma: exact for a float32 S, whose own
+    rounding is larger; a float64 S with small singular values needs `SvdRoute`.
     """
 
     def __init__(self, S: Tensor, pieces: Pieces) -> None:
         self._S, self._pieces = S, pieces
         grams = pieces.of_blocks(lambda group, columns: _gram(S[group, :, columns]))
-        whole = torch.cat([sum(some[1:], some[0]) for some in grams])
+        whole = torch.cat([sum(blocks[1:], blocks[0]) for blocks in grams])
         factors = pieces.of_groups(lambda group: torch.linalg.eigh(whole[group]))
         eigenvalues, self._U = (torch.cat(parts) for parts in zip(*factors, strict=True))
         self._sigma = eigenvalues.clamp_min(0).sqrt()
         self.sigma_max = self._sigma[:, -1]
 
     def evaluate(self, h: Function, scale: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
-        """Apply M, of the large singular values in the dtype of S, of the small ones in float64."""
+        """Apply M, in the dtype of S for large singular values and in float64 for small ones."""
         slope = _slope(h, self._sigma, scale, cutoff=math.sqrt(self._U.shape[-1] * _EPS))
         weight = (factor[:, None] * slope / _positive(self._sigma)).unsqueeze(-2)
         small = self._num_small()
@@ -207,7 +209,7 @@ class GramRoute:
         return _weights(h, self._U, self._sigma, scale, smoothing, self._pieces)
 
     def _num_small(self) -> int:
-        """Count the singular values whose weight, 1 / sigma, would magnify the rounding of float32."""
+        """Return the number of singular values whose weight, 1 / sigma, would amplify float32 rounding."""
         if self._S.dtype == torch.float64:
             return 0
         return int((self._sigma < _SMALL * self.sigma_max.unsqueeze(-1)).sum(-1).max())
@@ -219,9 +221,9 @@ def _gram(S: Tensor) -> Tensor:
 
 
 class PolarRoute:
-    """Matrix products alone (Newton-Schulz, Chebyshev): no factorisation, made for GPUs.
+    """Matrix products only (Newton-Schulz, Chebyshev): no factorization, suited to GPUs.
 
-    Singular values below 1e-7 sigma_1 get a share of their gradient.
+    Singular values below 1e-7 sigma_1 get a fraction of their gradient.
     """
 
     def __init__(self, S: Tensor, pieces: Pieces) -> None:
@@ -232,12 +234,12 @@ class PolarRoute:
         self.sigma_max = _largest_eigenvalue(self._Q)
 
     def evaluate(self, h: Function, scale: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
-        """Take h and h' of Q as Chebyshev polynomials."""
+        """Evaluate h and h' of Q as Chebyshev polynomials."""
         value, slope = _of_matrix(h, self._Q, scale, self.sigma_max)
         return value, (factor[:, None, None] * (slope @ self._W)).to(self._S.dtype)
 
     def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
-        """Take (Q^2 + ridge I)^(1/2) and its inverse from one coupled iteration (Proposition 2)."""
+        """Compute (Q^2 + ridge I)^(1/2) and its inverse by one coupled iteration (Proposition 2)."""
         ridge = (smoothing * self.sigma_max)[..., None, None] ** 2
         eye = torch.eye(self._Q.shape[-1], dtype=self._Q.dtype, device=self._Q.device)
         root = sqrtm_newton_schulz(self._Q @ self._Q + ridge * eye)
@@ -255,14 +257,14 @@ _ROUTES: dict[str, type[Route]] = {
 
 
 def factor(S: Tensor, h: Function, backend: str = "auto") -> Factored:
-    """Factor a batch of matrices by the route asked for, or by the fastest exact one.
+    """Factor a batch of matrices by the requested route, or by the fastest exact one.
 
-    ``auto`` takes matrix products on a GPU where h is smooth, the decomposition itself for
-    float64 on a CPU, where only it is accurate to rounding, and the float64 Gram matrix otherwise.
+    ``auto`` takes matrix products on a GPU if h is smooth, the SVD for float64 on a CPU, where only it is
+    accurate to rounding, and the float64 Gram matrix otherwise.
 
     Args:
         S: Shape (..., m, n), float32 or float64. Not modified, not differentiated.
-        h: The function to come; decides whether matrix products can serve it.
+        h: The function to be evaluated, which determines whether matrix products are suitable.
         backend: One of `edlrr_cli.lrr.names.BACKENDS`.
 
     Raises:
@@ -273,44 +275,44 @@ def factor(S: Tensor, h: Function, backend: str = "auto") -> Factored:
     if backend not in BACKENDS:
         raise UsageError(f"unknown backend {backend!r}", nearest(backend, BACKENDS))
     if backend == "polar" and not h.smooth:
-        raise UsageError(f"backend 'polar' needs a smooth penalty, got {h}", "take backend 'gram' or 'svd'")
+        raise UsageError(f"backend 'polar' needs a smooth penalty, got {h}", "use backend 'gram' or 'svd'")
     if backend == "auto":
         backend = _fastest(S, h)
     return Factored(S, _ROUTES[backend])
 
 
 def resolve_scale(h: Function, sigma_max: Tensor, scale: Scale) -> Tensor:
-    """Return the unit of the singular values, one per matrix, and refuse one that h cannot bear.
+    """Return the scale of the singular values, one per matrix, after checking the range of h.
 
     Args:
-        h: The function; its ``x_fit`` and ``x_max`` decide.
+        h: The function with its ``x_fit`` and ``x_max``.
         sigma_max: Largest singular values, shape (...).
-        scale: The unit asked for, or a function from sigma_1, shape (...), to it; None: sigma_1 / x_fit, or
-            1 where h has no bend.
+        scale: The requested scale, or a function from sigma_1, shape (...), to it; None: sigma_1 / x_fit, or
+            1 if h has no bend.
 
     Raises:
         UsageError: scale is not positive.
-        NumericsError: sigma_1 / scale lies beyond the range of the series.
+        NumericsError: sigma_1 / scale is beyond the range of the series.
     """
     if scale is None:
         fitted = sigma_max / h.x_fit if h.x_fit is not None else torch.ones_like(sigma_max)
         return torch.where(sigma_max > 0, fitted, 1.0)
     if callable(scale):
         scale = scale(_positive(sigma_max))
-    unit = torch.as_tensor(scale, dtype=sigma_max.dtype, device=sigma_max.device).expand_as(sigma_max)
-    if not bool((unit > 0).all()):
-        raise UsageError(f"scale must be positive, got {scale}", "leave it out to take it from the spectrum")
-    largest = float((sigma_max / unit).max())
+    resolved = torch.as_tensor(scale, dtype=sigma_max.dtype, device=sigma_max.device).expand_as(sigma_max)
+    if not bool((resolved > 0).all()):
+        raise UsageError(f"scale must be positive, got {scale}", "omit it to derive it from the spectrum")
+    largest = float((sigma_max / resolved).max())
     if largest > h.x_max * (1 + 1e-6):
         raise NumericsError(
             f"the series is accurate for sigma / scale up to {h.x_max:.3g}, got {largest:.3g}",
-            f"take a scale of {float(sigma_max.max()) / h.x_max:.3g} or more, or the exact- form",
+            f"use a scale of {float(sigma_max.max()) / h.x_max:.3g} or more, or the exact- form",
         )
-    return unit
+    return resolved
 
 
 def largest_singular_value(S: Tensor) -> Tensor:
-    """Return sigma_1 by matrix products alone, shape (...), float64; not differentiated.
+    """Return sigma_1 by matrix products, shape (...), float64; not differentiated.
 
     Args:
         S: Shape (..., m, n), float32 or float64. Not modified.
@@ -338,11 +340,11 @@ def second_derivative(S: Tensor, D: Tensor, h: Function, scale: Tensor) -> Tenso
         S: Shape (..., m, n), float32 or float64; computed in float64. Not modified.
         D: Shape of S. Not modified.
         h: The function.
-        scale: Unit of the singular values, shape (...), float64.
+        scale: Scale of the singular values, shape (...), float64.
 
     Returns:
-        Shape and dtype of S; finite, though R has no second derivative where a singular value is 0: there f
-        is taken for 0, as in the gradient.
+        Shape and dtype of S; finite, although R has no second derivative where a singular value is 0: there f
+        is set to 0, as in the gradient.
 
     Source:
         Lewis and Sendov, "Nonsmooth analysis of singular values" (2005), section 7, for a diagonal S.
@@ -350,20 +352,20 @@ def second_derivative(S: Tensor, D: Tensor, h: Function, scale: Tensor) -> Tenso
     wide, direction = _wide(S.detach().double()), _wide(D.detach().double())
     largest = _positive(wide.abs().amax((-2, -1)))
     U, sigma, Vh = torch.linalg.svd(wide / largest[..., None, None], full_matrices=False)
-    unit = scale / largest
+    relative_scale = scale / largest
     cutoff = wide.shape[-1] * _EPS
-    f = _slope(h, sigma, unit, cutoff)
+    f = _slope(h, sigma, relative_scale, cutoff)
     over_sigma = torch.where(_is_present(sigma, cutoff), f / _positive(sigma), 0.0)
     rows = U.mT @ direction
     P = rows @ Vh.mT
-    F, G = _divided_differences(h, sigma, unit, cutoff)
+    F, G = _divided_differences(h, sigma, relative_scale, cutoff)
     core = F * (P + P.mT) / 2 + G * (P - P.mT) / 2
     derivative = U @ (core @ Vh + over_sigma.unsqueeze(-1) * (rows - P @ Vh))
     return _like(derivative / (scale * largest)[..., None, None], S)
 
 
 def _divided_differences(h: Function, sigma: Tensor, scale: Tensor, cutoff: float) -> tuple[Tensor, Tensor]:
-    """Return F and G of `second_derivative` for f = h'(sigma / scale), 0 for what is 0 to rounding."""
+    """Return F and G of `second_derivative` for f = h'(sigma / scale), 0 where sigma is 0 up to rounding."""
     f, present = _slope(h, sigma, scale, cutoff), _is_present(sigma, cutoff)
     middle = (sigma.unsqueeze(-1) + sigma.unsqueeze(-2)) / 2
     G = (f.unsqueeze(-1) + f.unsqueeze(-2)) / _positive(2 * middle)
@@ -372,7 +374,7 @@ def _divided_differences(h: Function, sigma: Tensor, scale: Tensor, cutoff: floa
     upper, lower = (h.derivative(_positive(middle + end) / scale[..., None, None]) for end in (half, -half))
     F = (upper - lower) / _positive(2 * half)
     both = present.unsqueeze(-1) & present.unsqueeze(-2)
-    return torch.where(both, F, G), G  # of a pair with one that is 0, F is G
+    return torch.where(both, F, G), G  # F = G for a pair with a singular value of 0
 
 
 def _fastest(S: Tensor, h: Function) -> str:
@@ -382,17 +384,17 @@ def _fastest(S: Tensor, h: Function) -> str:
 
 
 def _wide(S: Tensor) -> Tensor:
-    """Lay the matrix on its longer side: m <= n."""
+    """Transpose a tall matrix, so that m <= n."""
     return S if S.shape[-2] <= S.shape[-1] else S.mT
 
 
 def _like(gradient: Tensor, S: Tensor) -> Tensor:
-    """Undo `_wide`, and return to the dtype of S."""
+    """Invert `_wide`, and convert to the dtype of S."""
     return (gradient if S.shape[-2] <= S.shape[-1] else gradient.mT).to(S.dtype)
 
 
 def _positive(x: Tensor) -> Tensor:
-    """Replace zeros by ones: a denominator for which 0 / 0 is 0."""
+    """Replace zeros by ones, for denominators such that 0 / 0 is 0."""
     return torch.where(x > 0, x, 1.0)
 
 
@@ -401,13 +403,13 @@ def _sum_h(h: Function, sigma: Tensor, scale: Tensor) -> Tensor:
 
 
 def _slope(h: Function, sigma: Tensor, scale: Tensor, cutoff: float) -> Tensor:
-    """Return h'(sigma / scale), and 0 for what is 0 to rounding: the least subgradient there."""
-    unit, present = scale.unsqueeze(-1), _is_present(sigma, cutoff)
-    return torch.where(present, h.derivative(torch.where(present, sigma, 1.0) / unit), 0.0)
+    """Return h'(sigma / scale), or 0, the least subgradient, where sigma is 0 up to rounding."""
+    scale, present = scale.unsqueeze(-1), _is_present(sigma, cutoff)
+    return torch.where(present, h.derivative(torch.where(present, sigma, 1.0) / scale), 0.0)
 
 
 def _is_present(sigma: Tensor, cutoff: float) -> Tensor:
-    """Whether a singular value is more than 0 to rounding."""
+    """Whether a singular value is more than rounding errors of 0."""
     return sigma > cutoff * sigma.amax(-1, keepdim=True)
 
 
@@ -416,28 +418,27 @@ def _weights(
 ) -> tuple[Tensor, Tensor]:
     ridge = smoothing * sigma.amax(-1, keepdim=True)
     smoothed = _positive((sigma**2 + ridge**2).sqrt())
-    unit = scale.unsqueeze(-1)
-    weight = (h.derivative(smoothed / unit) / smoothed).to(U.dtype).unsqueeze(-2)
+    scale = scale.unsqueeze(-1)
+    weight = (h.derivative(smoothed / scale) / smoothed).to(U.dtype).unsqueeze(-2)
     M = pieces.of_groups(lambda group: (U[group] * weight[group]) @ U[group].mT)
-    return h.value(smoothed / unit).sum(-1), torch.cat(M)
+    return h.value(smoothed / scale).sum(-1), torch.cat(M)
 
 
 def _of_matrix(h: Function, Q: Tensor, scale: Tensor, sigma_max: Tensor) -> tuple[Tensor, Tensor]:
     """Return tr h(Q / scale) and h'(Q / scale) by one polynomial for the whole batch."""
-    unit = scale[..., None, None]
     x_max = float((sigma_max / scale).max()) * (1 + 1e-3)
     if x_max == 0:
         return torch.zeros_like(sigma_max), torch.zeros_like(Q)
     if x_max > h.x_max * 1.01:
         x_max = h.x_max
     value, slope = fit(h.value, x_max), fit(h.derivative, x_max)
-    return chebyshev_of_matrix(Q / unit, value, slope)
+    return chebyshev_of_matrix(Q / scale[..., None, None], value, slope)
 
 
 def _largest_eigenvalue(Q: Tensor) -> Tensor:
     """Return the largest eigenvalue of a symmetric positive matrix, by repeated squaring.
 
-    The Rayleigh quotient of the largest column of Q^128: relative error (lambda_2 / lambda_1)^256.
+    It is the Rayleigh quotient of the largest column of Q^128, with relative error (lambda_2 / lambda_1)^256.
     """
     P = Q
     for _ in range(7):

@@ -14,13 +14,13 @@ from edlrr_cli.lrr.pinv import frobenius_norm, require_matrix, require_num_steps
 
 @dataclass(frozen=True)
 class SqrtIterate(Iterate):
-    """An `Iterate` whose ``value`` is A^(1/2), with what the coupled iteration gives besides.
+    """An `Iterate` whose ``value`` is A^(1/2), with the inverse root from the coupled iteration.
 
     Attributes:
         inverse_root: The approximation of A^(-1/2), shape (..., m, m). Finite, but meaningless in the
             directions where A is singular: there it grows as 1.5^steps.
         inverse_residual: ||A^(1/2) A^(-1/2) - I||_F / sqrt(m), recomputed, one scalar per matrix. Near zero
-            if the inverse root can be trusted; sqrt(1 - rank / m) at a singular matrix.
+            if the inverse root is valid; sqrt(1 - rank / m) for a singular matrix.
     """
 
     inverse_root: Tensor
@@ -35,25 +35,25 @@ def sqrtm_newton_schulz(
         Y_0 = A / ||A||_F,  Z_0 = I,  T_k = (3 I - Z_k Y_k) / 2,  Y_{k+1} = Y_k T_k,  Z_{k+1} = T_k Z_k;
         sqrt(||A||_F) Y_k -> A^(1/2)   and   Z_k / sqrt(||A||_F) -> A^(-1/2).
 
-    Why it converges: an eigenvalue a of A / ||A||_F lies in [0, 1], and w = z y, which starts at a, obeys
-    w' = w (3 - w)^2 / 4: it grows 2.25 times a step while small, then converges to 1 quadratically, and y to
+    Why it converges: an eigenvalue a of A / ||A||_F lies in [0, 1], and w = z y, which starts at a, obeys w'
+    = w (3 - w)^2 / 4: it grows 2.25 times per step while small, then converges to 1 quadratically, and y to
     sqrt(a). An eigenvalue needs about log(1 / a) / log(2.25) + 5 steps: 22 for a = 1e-6.
 
-    When it does not: a = 0 keeps y = 0 while z grows as 1.5^k, so A^(1/2) converges at a singular matrix and
-    A^(-1/2) does not exist. Rounding makes such an a a little positive or negative. A negative w runs away:
-    slowly at first, faster than exponentially once it is near -1. In exact arithmetic the gap
-    ||Z Y - I||_F, whose square is the sum of (1 - w)^2, never rises; so a matrix whose squared gap has risen
-    by 1/2 is returned as it was before that. That bounds what can be had from a singular A:
-    eigenvalues below about m eps ||A||_F are not resolved, and A^(1/2) is off by up to
-    sqrt(m eps ||A||_F) in their directions. A nonsingular A of condition c is rooted with residual
-    eps sqrt(c). An indefinite A shows only in its residual.
+    When it does not: a = 0 keeps y = 0 while z grows as 1.5^k, so A^(1/2) converges for a singular matrix and
+    A^(-1/2) does not exist. Rounding makes such an a slightly positive or negative. A negative w diverges:
+    slowly at first, faster than exponentially once it is near -1. In exact arithmetic the gap ||Z Y - I||_F,
+    whose square is the sum of (1 - w)^2, never rises; so if the squared gap of a matrix has risen by 1/2, the
+    iterate before that is returned. That limits the accuracy for a singular A: eigenvalues below about m eps
+    ||A||_F are not resolved, and A^(1/2) is off by up to sqrt(m eps ||A||_F) in their directions. For a
+    nonsingular A of condition number c, the residual is eps sqrt(c). That A is indefinite is visible only in
+    the residual.
 
     Args:
         A: Shape (..., m, m), symmetric positive semi-definite, float32 or float64, any device. Not modified.
         num_steps: Run exactly this many steps (k2 of Algorithm 1). None: until converged or the gap rises.
-        max_steps: The cap when ``num_steps`` is None.
-        rtol: Tolerance on ||Y^2 - A||_F / ||A||_F; None: max(m, 30) eps. A gap
-            ||Z Y - I||_F that has stopped falling at its rounding level also counts as convergence.
+        max_steps: Maximum number of steps if ``num_steps`` is None.
+        rtol: Tolerance on ||Y^2 - A||_F / ||A||_F; None: max(m, 30) eps. A gap ||Z Y - I||_F that stagnates
+            at its rounding level also counts as convergence.
 
     Returns:
         A `SqrtIterate`: ``value`` (..., m, m) and the residual above, shape (...), recomputed for the value
@@ -61,14 +61,14 @@ def sqrtm_newton_schulz(
 
     Raises:
         UsageError: A is not square or not of a supported dtype, or a count is negative.
-        NumericsError: NaN or Inf in A, or met during a fixed number of steps.
+        NumericsError: NaN or Inf in A or during a fixed number of steps.
 
     Note:
-        Differentiable by autograd through the steps, the norm included. Three products of m^3 a step and one
-        more to watch the residual. Float32 trap: a Gram matrix S S^T formed in float32 has lost every
+        Differentiable by autograd through the steps, including the norm. Three products of m^3 per step and
+        one more for the residual. Float32 trap: a Gram matrix S S^T formed in float32 has lost every
         singular value below sqrt(eps) sigma_1, about 3e-4 sigma_1; its square root is wrong there by as
-        much, while its residual is perfect. Form Gram matrices in float64, or use `polar_newton_schulz`,
-        which forms none.
+        much, although its residual is perfect. Form Gram matrices in float64, or use `polar_newton_schulz`,
+        which takes no root of one.
 
     Source:
         Proposition 2. Deviations: the stopping rule.
@@ -109,7 +109,7 @@ def sqrtm_newton_schulz(
             best_gap = torch.minimum(gap, best_gap)
             sound = gap.square() <= best_gap.square() + 0.01  # no w below about -0.005
             sound_Y, sound_Z = _select(sound, Y, sound_Y), _select(sound, Z, sound_Z)
-            # every w is at 1 but for rounding errors when the quadratic fall of the gap ends
+            # when the quadratic decrease of the gap ends, every w is 1 up to rounding errors
             at_floor = at_floor | ((last_gap < 0.3) & (gap > last_gap / 2))
             last_gap = gap
             runaway = gap.square() > best_gap.square() + 0.5
@@ -143,7 +143,7 @@ def sqrtm_newton_schulz(
 
 
 def _select(mask: Tensor, chosen: Tensor, other: Tensor) -> Tensor:
-    """Take ``chosen`` for the matrices where ``mask`` holds; spare the copy when it is all or none."""
+    """Return ``chosen`` where ``mask`` is True, else ``other``, without a copy if the mask is constant."""
     if bool(mask.all()):
         return chosen
     return torch.where(mask[..., None, None], chosen, other) if bool(mask.any()) else other

@@ -146,7 +146,7 @@ def test_float32_gram_trap(matrix_with_spectrum):
 
 def test_a_scale_beyond_the_range_is_refused_with_the_one_that_works(matrix_with_spectrum):
     S = matrix_with_spectrum([200.0, 1.0], 4, 4)
-    with pytest.raises(NumericsError, match=r"got 200.*take a scale of 16\.8 or more"):
+    with pytest.raises(NumericsError, match=r"got 200.*use a scale of 16\.8 or more"):
         lowrank_penalty(S, "laguerre-gamma", scale=1.0)
     assert float(lowrank_penalty(S, "laguerre-gamma", scale=16.9)) > 0
     assert float(lowrank_penalty(S, "exact-gamma", scale=1.0)) > 0
