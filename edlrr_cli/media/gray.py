@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from edlrr_cli.media.cmyk import as_shown
 from edlrr_cli.media.images import read_picture
 
-# Of red, green and blue in the luma of ITU-R BT.601, which is what gray test images were made with.
+# Weights of red, green and blue in the luma of ITU-R BT.601, by which gray test images are made.
 _LUMA = np.array([0.299, 0.587, 0.114])
 
 
 def read_gray(path: Path) -> NDArray[np.uint8]:
-    """Read a picture as gray levels, shape (h, w); colour becomes its luma.
+    """Read an image as gray levels, shape (h, w); color is converted to luma.
 
     Raises:
         InputError: See `edlrr_cli.media.images.read_picture`.

@@ -1,4 +1,4 @@
-"""Which kinds of TIFF pages are read exactly, and by whom; any other is refused in one clear line."""
+"""The kinds of TIFF pages that are read exactly, by this package or Pillow; any other raises an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WHITE_IS_0, PALETTE, SEPARATED, YCBCR = 0, 3, 5, 6
 """Photometric interpretations; further ones are 1 (black is 0) and 2 (RGB)."""
 
 NUM_COLORS = {WHITE_IS_0: 1, 1: 1, 2: 3, SEPARATED: 4}
-"""Channels of color by photometric interpretation, of what is decoded here."""
+"""Number of color channels by photometric interpretation, for pages decoded here."""
 
 PREMULTIPLIED, ALPHA = 1, 2
 """Meanings of an extra channel."""
@@ -35,10 +35,10 @@ _CONVERT = "convert it to RGB or gray"
 
 
 def check_size(page: Any) -> None:
-    """Refuse a page or tile of more pixels than Pillow's limit.
+    """Check that a page and its tiles have no more pixels than Pillow's limit.
 
     Raises:
-        DecompressionBombError: It has more.
+        DecompressionBombError: The limit is exceeded.
     """
     limit = Image.MAX_IMAGE_PIXELS
     sizes = [(page.imagewidth, page.imagelength), (page.tilewidth, page.tilelength)]
@@ -47,20 +47,20 @@ def check_size(page: Any) -> None:
 
 
 def has_segments(page: Any) -> bool:
-    """Whether the strips or tiles of a page can be relied on; those of the oldest JPEG cannot."""
+    """Whether the strips or tiles of a page are reliable; those of old-style JPEG are not."""
     return bool(page.compression != _OLD_JPEG)
 
 
 def is_decoded_here(page: Any) -> bool:
-    """Whether `edlrr_cli.media.tiff_segments` decodes a page, and not Pillow."""
+    """Whether `edlrr_cli.media.tiff_segments` decodes a page instead of Pillow."""
     return page.photometric in NUM_COLORS and page.compression in LOSSLESS
 
 
 def check_kind(path: Path, page: Any) -> None:
-    """Refuse a page that is not read exactly.
+    """Check that a page can be read exactly.
 
     Raises:
-        InputError: It is of such a kind; the message says which and what to do.
+        InputError: It cannot; the message names the reason and a remedy.
     """
     if page.imagedepth > 1 or page.tiledepth > 1:
         raise InputError(f"{path} is a volume of {page.imagedepth} slices", "save the slices as pages")
@@ -80,7 +80,7 @@ def check_kind(path: Path, page: Any) -> None:
 
 
 def _check_samples(path: Path, page: Any) -> None:
-    """Refuse numbers that are not read."""
+    """Check the type of the samples and the predictor."""
     is_float = page.sampleformat == _FLOAT
     tag = page.tags.get(_SAMPLE_FORMAT_TAG)
     formats = set(np.ravel(tag.value).tolist()) if tag is not None else {_UNSIGNED}
@@ -102,7 +102,7 @@ def _check_samples(path: Path, page: Any) -> None:
 
 
 def _check_channels(path: Path, page: Any) -> None:
-    """Refuse channels that are no image of gray, RGB or CMYK."""
+    """Check that the channels form a gray, RGB or CMYK image."""
     num_colors, num_channels = NUM_COLORS[page.photometric], page.samplesperpixel
     is_float = page.sampleformat == _FLOAT
     if is_float and page.photometric not in (1, 2):
@@ -119,7 +119,7 @@ def _check_channels(path: Path, page: Any) -> None:
 
 
 def _check_kind_of_pillow(path: Path, page: Any) -> None:
-    """Refuse what Pillow opens and does not read exactly."""
+    """Reject pages that Pillow opens but does not read exactly."""
     num_colors = _NUM_COLORS_BY_PILLOW[page.photometric]
     alphas = [meaning for meaning in page.extrasamples if meaning in (PREMULTIPLIED, ALPHA)]
     num_kept = num_colors + len(alphas[:1])

@@ -143,7 +143,7 @@ def test_what_is_written_is_what_was_read(tmp_path: Path, suffix: str, num_chann
     low, high = colours.min(), colours.max()
     expected = np.array([high, low, low + 0.25 * (float(high) - float(low)), high])
     np.testing.assert_allclose(stored[5:9, 3, 0], expected, rtol=1e-3)
-    np.testing.assert_array_equal(picture.floats.to_unit(stored), as_written(changed, picture))
+    np.testing.assert_array_equal(picture.floats.normalized(stored), as_written(changed, picture))
     assert again.mode == picture.mode
     if picture.alpha is not None:
         np.testing.assert_array_equal(bits(again.alpha), bits(picture.alpha))

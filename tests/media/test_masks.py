@@ -119,7 +119,7 @@ def test_auto_finds_random_drop_by_the_flat_holes(
     reading = read_mask(mask_file(tmp_path, gray_levels(hole, polarity)), picture)
     assert_hole(reading, hole)
     assert reading.mode == polarity
-    assert "one constant colour" in reading.evidence
+    assert "one constant color" in reading.evidence
     assert f"{100 * hole.mean():.3g} % missing" in reading.evidence
 
 
@@ -255,8 +255,8 @@ def test_dilate_grows_the_hole_by_a_disk(tmp_path: Path) -> None:
         (np.full((SIDE, SIDE), 255, np.uint8), {"mode": "white"}, "no pixel known.*--mask-mode black"),
         (np.full((SIDE, SIDE), 9, np.uint8), {"mode": "white"}, "no pixel known.*--mask-threshold"),
         (np.full((SIDE, SIDE), 9, np.uint8), {"mode": "white", "threshold": 10}, "lower --mask-threshold"),
-        (np.zeros((SIDE, SIDE), np.uint8), {}, "one colour only"),
-        (np.full((SIDE, SIDE), 77, np.uint8), {}, "one colour only"),
+        (np.zeros((SIDE, SIDE), np.uint8), {}, "one color only"),
+        (np.full((SIDE, SIDE), 77, np.uint8), {}, "one color only"),
         (gray_levels(bar(), "white"), {"mode": "alpha"}, "no transparency.*--mask-mode white"),
         (gray_levels(bar(), "white"), {"mode": "white", "dilate": 99}, "after --dilate 99"),
     ],

@@ -322,7 +322,7 @@ def test_a_camera_raw_file_is_refused(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "in.dng") as file:
         file.write(levels(3, "u1", (8, 8)), photometric="rgb", subifds=1, subfiletype=1, metadata=None)
         file.write(levels(1)[..., 0], photometric="minisblack", metadata=None)
-    with pytest.raises(InputError, match="shows a preview alone"):
+    with pytest.raises(InputError, match="has only a preview"):
         read_picture(tmp_path / "in.dng")
 
 
