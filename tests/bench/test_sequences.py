@@ -104,7 +104,7 @@ def test_some_frames_are_a_video(tmp_path):
     assert excerpt.info.num_frames == 3
     assert [frame.pixels[0, 0, 0] for frame in excerpt.frames()] == [5, 1, 3]
     assert [frame.pixels[0, 0, 0] for frame in excerpt.frames(start=1, every=2)] == [1]
-    assert first_frames(video, 8).places == (0, 1, 2, 3, 4, 5, 0, 1)
+    assert first_frames(video, 8).indices == (0, 1, 2, 3, 4, 5, 0, 1)
 
 
 def test_refusals(tmp_path):
