@@ -45,9 +45,9 @@ def check_encoding(suffix: str, codec: str | None, quality: int) -> None:
     """
     if codec is not None and codec not in CONTAINERS[suffix]:
         raise UsageError(
-            f"codec {codec!r} does not go into {suffix}", f"take {', '.join(CONTAINERS[suffix])}"
+            f"codec {codec!r} is not supported in {suffix}", f"use {', '.join(CONTAINERS[suffix])}"
         )
     if not 0 <= quality <= LARGEST_QUALITY:
         raise UsageError(
-            f"quality must be between 0 and {LARGEST_QUALITY}, got {quality}", "18 looks the same"
+            f"quality must be between 0 and {LARGEST_QUALITY}, got {quality}", "18 is visually lossless"
         )

@@ -39,7 +39,8 @@ class Floats:
         num_bad = values.size - int(np.isfinite(values).sum())
         if num_bad:
             raise InputError(
-                f"{num_bad} of its float values are NaN or Inf", "put numbers there, and mark them in a mask"
+                f"{num_bad} of its float values are NaN or Inf",
+                "replace them, and mark them in a mask",
             )
         return cls(values, *_range_of(values))
 
@@ -73,5 +74,5 @@ def _range_of(values: Floating) -> tuple[float, float]:
     if low >= 0.0 and high <= 1.0:
         return 0.0, 1.0
     if not np.isfinite(high - low):
-        raise InputError(f"its float values go from {low:g} to {high:g}", "scale them down first")
+        raise InputError(f"its float values range from {low:g} to {high:g}", "scale them down first")
     return low, high if high > low else low + max(1.0, abs(low))

@@ -435,7 +435,7 @@ def _to_plain_mode(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -
     if image.mode.startswith("I"):
         return _to_gray_16(path, image)
     if image.mode == "F":
-        raise InputError(f"{path} has floats of a kind that is not read", "convert it to a float TIFF or EXR")
+        raise InputError(f"{path} has floats of an unsupported type", "convert it to a float TIFF or EXR")
     if image.mode == "CMYK":
         return image
     transparent = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")

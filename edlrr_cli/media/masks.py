@@ -236,7 +236,7 @@ def _decide(path: Path, mask: Picture, image: Picture, threshold: int | None) ->
         raise InputError(f"mask {path}: {problem} whether white or black marks the hole", _SET_MODE)
     if flat + small < 0 and not others:
         subject = _subject(chosen.mode, mask)
-        raise InputError(f"mask {path}: the part of {subject} looks like the known one", _SET_MODE)
+        raise InputError(f"mask {path}: the area of {subject} looks like the known pixels", _SET_MODE)
     reasons = ["those pixels are one constant color in the image"] * (flat != 0)
     reasons += ["it is the smaller area"] * (small != 0)
     return (chosen if flat + small > 0 else others[0]), " and ".join(reasons)

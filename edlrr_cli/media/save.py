@@ -75,7 +75,7 @@ def check_output(
     limit_px = _MAX_SIDE_PX.get(file_format)
     if limit_px is not None and max(like.size_px) > limit_px:
         raise OutputError(
-            f"output {path}: {file_format} ends at {limit_px} pixels a side", "write a .png file"
+            f"output {path}: {file_format} is limited to {limit_px} pixels per side", "write a .png file"
         )
 
 
@@ -114,7 +114,7 @@ def _check_file(path: Path, encoding: Encoding) -> None:
         known = " ".join(WRITE_FORMATS)
         raise OutputError(f"output {path}: unknown extension {path.suffix!r}", f"use one of {known}")
     if encoding.format is not None and WRITE_FORMATS[f".{encoding.format}"] != file_format:
-        raise UsageError(f"output {path} is no .{encoding.format} file", "leave --format or the name out")
+        raise UsageError(f"output {path} is not a .{encoding.format} file", "leave --format or the name out")
 
 
 def _format_of(path: Path, like: Picture, encoding: Encoding) -> str:

@@ -76,7 +76,7 @@ def _meanings(page: Any, channels: range) -> tuple[dict[int, int], tuple[str, ..
     """Return the meaning of each channel after the colors, and a note if it is an assumption."""
     stated = [ALPHA if meaning == _COREL_ALPHA else meaning for meaning in page.extrasamples]
     if len(channels) == 1 and not stated and page.photometric != SEPARATED:
-        note = f"channel {channels[0] + 1} was taken for transparency, which the file leaves open"
+        note = f"channel {channels[0] + 1} was taken for transparency, which the file does not specify"
         return {channels[0]: ALPHA}, (note,)
     known = [meaning if meaning in (PREMULTIPLIED, ALPHA) else 0 for meaning in stated]
     return dict(zip_longest(channels, known[: len(channels)], fillvalue=0)), ()

@@ -67,11 +67,11 @@ def check_kind(path: Path, page: Any) -> None:
     if page.compression not in _COMPRESSIONS:
         name = getattr(page.compression, "name", page.compression)
         raise InputError(
-            f"{path} is compressed as {name}, which is not read", "save it with LZW, Deflate or ZSTD"
+            f"{path} is compressed as {name}, which is not supported", "save it with LZW, Deflate or ZSTD"
         )
     if page.photometric not in _NUM_COLORS_BY_PILLOW:
         name = getattr(page.photometric, "name", page.photometric)
-        raise InputError(f"{path} has colors of kind {name}, which are not read", _CONVERT)
+        raise InputError(f"{path} has colors of kind {name}, which are not supported", _CONVERT)
     if is_decoded_here(page):
         _check_samples(path, page)
         _check_channels(path, page)
@@ -87,17 +87,18 @@ def _check_samples(path: Path, page: Any) -> None:
     if len(formats) > 1 or isinstance(page.bitspersample, tuple):
         raise InputError(f"{path} has channels of different types", "give them one type")
     if page.sampleformat not in _BITS:
-        raise InputError(f"{path} has samples that are no plain numbers", "convert them to 16 bits")
+        raise InputError(f"{path} has samples of an unsupported type", "convert them to 16 bits")
     if page.bitspersample not in _BITS[page.sampleformat]:
         kind = "floats" if is_float else "integers"
         raise InputError(
-            f"{path} has {kind} of {page.bitspersample} bits, which are not read",
+            f"{path} has {kind} of {page.bitspersample} bits, which are not supported",
             "convert them to 16 or 32 bits",
         )
     is_packed = page.predictor == _HORIZONTAL and page.bitspersample % 8
     if page.predictor not in ((1, 3) if is_float else (1, _HORIZONTAL)) or is_packed:
         raise InputError(
-            f"{path} has the predictor {page.predictor:d}, which is not read", "save it without predictor"
+            f"{path} has the predictor {page.predictor:d}, which is not supported",
+            "save it without predictor",
         )
 
 
@@ -130,10 +131,10 @@ def _check_kind_of_pillow(path: Path, page: Any) -> None:
         )
     if page.bitspersample not in (1, 2, 4, 8) or page.sampleformat != _UNSIGNED:
         raise InputError(
-            f"{path} has {_name_of(page)} of {page.bitspersample} bits, which are not read", _CONVERT
+            f"{path} has {_name_of(page)} of {page.bitspersample} bits, which are not supported", _CONVERT
         )
     if page.photometric == YCBCR and page.compression == 1 and tuple(page.subsampling or (1, 1)) != (1, 1):
-        raise InputError(f"{path} has YCbCr colors of lower resolution, which are not read", _CONVERT)
+        raise InputError(f"{path} has subsampled YCbCr colors, which are not supported", _CONVERT)
 
 
 def _name_of(page: Any) -> str:

@@ -209,7 +209,7 @@ class _Stack:
         with open_images(path) as images:
             if images.is_cut_off:
                 raise InputError(
-                    f"{path} is truncated behind its page {len(images)}",
+                    f"{path} is truncated after its page {len(images)}",
                     "get or export the file again",
                 )
             self._durations_s = images.durations_s()

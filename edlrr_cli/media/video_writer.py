@@ -127,7 +127,7 @@ def write_video(
     codec = codec or CONTAINERS[path.suffix.lower()][0]
     if codec == "h265" and min(size_px) < _MIN_H265_PX:
         raise UsageError(
-            f"codec h265 takes frames of {_MIN_H265_PX} x {_MIN_H265_PX} pixels or more", "take h264"
+            f"codec h265 requires frames of {_MIN_H265_PX} x {_MIN_H265_PX} pixels or more", "use h264"
         )
     with open_container(path) as container:
         added: Any = container.add_stream(CODECS[codec], rate=frame_rate, options=_options(codec, quality))
@@ -162,7 +162,7 @@ def _begin(stream: VideoStream, codec: str) -> None:
         stream.codec_context.open()
     except FFmpegError as error:
         raise UsageError(
-            f"codec {codec} takes no frames of {stream.width} x {stream.height} pixels", "take ffv1"
+            f"codec {codec} does not support frames of {stream.width} x {stream.height} pixels", "use ffv1"
         ) from error
 
 

@@ -45,11 +45,11 @@ def read_weights(path: Path) -> Weights:
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, MemoryError) as error:
         fault = next(iter(str(error).splitlines()), type(error).__name__)  # torch adds its call stack
         raise InputError(
-            f"{path} is no safetensors file, or damaged ({fault})", "get or train it again"
+            f"{path} is not a safetensors file, or damaged ({fault})", "get or train it again"
         ) from error
     about = _about(path, content)
     if unfit:
-        raise InputError(f"{path}: {unfit[0]} holds NaN, Inf or integers", "get or train it again")
+        raise InputError(f"{path}: {unfit[0]} contains NaN, Inf or integers", "get or train it again")
     return Weights({name: values.float() for name, values in stored.items()}, about)
 
 
@@ -75,9 +75,9 @@ def _about(path: Path, content: bytes) -> dict[str, Any]:
         header = json.loads(content[8 : 8 + header_size])
         about = json.loads(header["__metadata__"][_KEY])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{path} holds no model of edlrr", "make one with edlrr train") from error
+        raise InputError(f"{path} contains no edlrr model", "make one with edlrr train") from error
     if not isinstance(about, dict):
-        raise InputError(f"{path} holds no model of edlrr", "make one with edlrr train")
+        raise InputError(f"{path} contains no edlrr model", "make one with edlrr train")
     return about
 
 

@@ -315,7 +315,7 @@ BAD = {
     "end of a TIFF": (lambda: tiff()[:-1], "incomplete"),
     "end of a deflated TIFF": (lambda: tiff(compression="zlib")[:-900], "incomplete"),
     "five channels": (lambda: many_channels(), "5 channels of floats"),
-    "LERC": (lambda: with_tag(tiff(), 259, 34887), "compressed as LERC, which is not read; save it"),
+    "LERC": (lambda: with_tag(tiff(), 259, 34887), "compressed as LERC, which is not supported; save it"),
     "far apart": (lambda: encode_tiff(np.array([[[-1e308], [1e308]]] * 2)), "from -1e"),
     "inf": (lambda: infinite("Y"), "16 of its float values are NaN or Inf"),
     "width of an EXR": (lambda: exr_of(2**26), "million pixels"),

@@ -344,7 +344,7 @@ def test_labels_are_turned_as_images_are(tmp_path: Path) -> None:
 def test_a_polarity_of_labels_is_guessed_as_carefully_as_of_others(tmp_path: Path) -> None:
     picture = picture_of(tmp_path, damaged(photograph(), bar(), (0, 0, 0)))
     path = mask_file(tmp_path, (~bar()).astype(np.uint8))
-    with pytest.raises(InputError, match=r"every label but 0 looks like the known one.*--mask-mode"):
+    with pytest.raises(InputError, match=r"every label but 0 looks like the known pixels.*--mask-mode"):
         read_mask(path, picture)
     reading = read_mask(path, picture, mode="black")
     assert_hole(reading, bar())

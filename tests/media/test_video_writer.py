@@ -79,14 +79,14 @@ def test_a_failure_leaves_what_was_there(tmp_path, fault):
 
 
 def test_refusals(tmp_path):
-    with pytest.raises(UsageError, match=r"codec 'ffv1' does not go into \.mp4; take h264, h265"):
+    with pytest.raises(UsageError, match=r"codec 'ffv1' is not supported in \.mp4; use h264, h265"):
         check_encoding(".mp4", "ffv1", 18)
     with pytest.raises(UsageError, match="quality must be between 0 and 51, got 99"):
         check_encoding(".mp4", None, 99)
-    with pytest.raises(UsageError, match="h265 takes frames of 64 x 64 pixels or more; take h264"):
+    with pytest.raises(UsageError, match="h265 requires frames of 64 x 64 pixels or more; use h264"):
         write(tmp_path / "a.mp4", codec="h265")
     with (
-        pytest.raises(UsageError, match="codec h264 takes no frames of 20000 x 16 pixels; take ffv1"),
+        pytest.raises(UsageError, match="codec h264 does not support frames of 20000 x 16 pixels; use ffv1"),
         write_video(tmp_path / "a.mp4", size_px=(16, 20_000), frame_rate=Fraction(25)),
     ):
         pass
