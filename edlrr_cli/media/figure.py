@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from edlrr_cli.errors import NumericsError, OutputError, UsageError
-from edlrr_cli.media.cmyk import as_shown
+from edlrr_cli.media.cmyk import to_rgb
 from edlrr_cli.media.files import check_target, write_atomic
 from edlrr_cli.media.save import encode_image
 
@@ -217,7 +217,7 @@ def to_image(pixels: _Pixels) -> Image.Image:
     """
     if not np.isfinite(pixels).all():
         raise NumericsError("panel: NaN or Inf cannot be shown")
-    levels = np.rint(as_shown(np.clip(pixels, 0.0, 1.0)) * 255).astype(np.uint8)
+    levels = np.rint(to_rgb(np.clip(pixels, 0.0, 1.0)) * 255).astype(np.uint8)
     return Image.fromarray(levels.squeeze(axis=2) if levels.shape[2:] == (1,) else levels)
 
 

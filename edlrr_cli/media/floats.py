@@ -30,7 +30,7 @@ class Floats:
     high: float
 
     @classmethod
-    def of(cls, values: Floating) -> Floats:
+    def from_values(cls, values: Floating) -> Floats:
         """Return the values with the range of all of them.
 
         Raises:

@@ -344,8 +344,8 @@ def _from_decoded(path: Path, image: DecodedImage) -> Picture:
 
 def _floats_of(path: Path, stored: NDArray[Any], num_colors: int) -> Floats:
     try:
-        Floats.of(stored)  # alpha has to be finite too
-        return Floats.of(stored[..., :num_colors])
+        Floats.from_values(stored)  # alpha has to be finite too
+        return Floats.from_values(stored[..., :num_colors])
     except InputError as error:
         raise InputError(f"{path}: {error.message}", error.remedy) from None
 

@@ -68,7 +68,7 @@ def _read_tiff(path: Path, stream: BinaryIO) -> Bools | None:
         return None
     check_size(page)
     check_tags(path, page, stream)
-    segments = Segments.of(page)
+    segments = Segments.from_page(page)
     check_segments(path, page, segments, stream)
     labels = read_segments(path, page, segments, stream, 0)
     tag = page.tags.get(_ORIENTATION_TAG)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError, UsageError
-from edlrr_cli.media.cmyk import as_shown
+from edlrr_cli.media.cmyk import to_rgb
 from edlrr_cli.media.images import Picture, read_picture
 from edlrr_cli.media.labels import labeled_pixels, read_wide_labels
 
@@ -191,7 +191,7 @@ def _distance(mode: str, mask: Picture) -> NDArray[np.float64]:
     opacity = np.float64(1.0) if mask.alpha is None else mask.alpha / mask.peak
     if mode == "alpha":
         return np.broadcast_to(1.0 - opacity, mask.size_px)
-    colors = as_shown(mask.pixels)
+    colors = to_rgb(mask.pixels)
     paint = colors.max(axis=2) if mode == "white" else 1.0 - colors.min(axis=2)
     distance: NDArray[np.float64] = paint * opacity
     return distance

@@ -84,7 +84,7 @@ def _lost(file_format: str, like: Picture) -> tuple[str, str]:
     if like.extra is not None and file_format != "TIFF":
         return "channels that are neither color nor transparency", ".tif"
     if like.floats is not None:
-        return _lost_of_floats(file_format, like.floats.values.itemsize, like)
+        return _lost_from_floats(file_format, like.floats.values.itemsize, like)
     is_cmyk = like.mode.startswith("CMYK")
     if file_format == "EXR":
         return "whole numbers", ".tif" if is_cmyk else ".png"
@@ -97,7 +97,7 @@ def _lost(file_format: str, like: Picture) -> tuple[str, str]:
     return "", ""
 
 
-def _lost_of_floats(file_format: str, num_bytes: int, like: Picture) -> tuple[str, str]:
+def _lost_from_floats(file_format: str, num_bytes: int, like: Picture) -> tuple[str, str]:
     if file_format not in _KEEPS_FLOATS:
         return "floats", ".tif or .exr"
     if file_format == "EXR" and num_bytes > 4:

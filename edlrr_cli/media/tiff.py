@@ -85,7 +85,7 @@ class TiffImages:
         check_kind(self._path, page)
         if not has_segments(page):
             return None
-        segments = Segments.of(page)
+        segments = Segments.from_page(page)
         check_segments(self._path, page, segments, self._stream)
         if not is_decoded_here(page):
             return None

@@ -30,7 +30,7 @@ def image_of(path: Path, page: Any, samples: NDArray[Any], tags: Image.Exif) -> 
     Raises:
         InputError: Integers exceed the levels of 8 or 16 bits.
     """
-    values, notes = _of_common_type(path, page, samples)
+    values, notes = _to_common_type(path, page, samples)
     num_colors = NUM_COLORS[page.photometric]
     if page.photometric == WHITE_IS_0:
         values[..., 0] = np.iinfo(values.dtype).max - values[..., 0]
@@ -48,7 +48,7 @@ def image_of(path: Path, page: Any, samples: NDArray[Any], tags: Image.Exif) -> 
     return DecodedImage(values[..., shown], mode, "TIFF", tags, notes + meaning_notes, extra)
 
 
-def _of_common_type(path: Path, page: Any, samples: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _to_common_type(path: Path, page: Any, samples: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Return floats with their dtype and integers as 8 or 16 unsigned bits, in native byte order."""
     bits, kind = page.bitspersample, samples.dtype.kind
     if kind == "f" or (kind == "u" and bits in (8, 16)):

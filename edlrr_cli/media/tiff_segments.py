@@ -67,7 +67,7 @@ class Segments:
     dtype: np.dtype[Any]
 
     @classmethod
-    def of(cls, page: Any) -> Segments:
+    def from_page(cls, page: Any) -> Segments:
         """Read the division from the tags of a page, which may contradict each other."""
         height, width, num_channels = page.imagelength, page.imagewidth, page.samplesperpixel
         separate = page.planarconfig == _SEPARATE and num_channels > 1

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError
 from edlrr_cli.media import formats
-from edlrr_cli.media.cmyk import as_shown
+from edlrr_cli.media.cmyk import to_rgb
 from edlrr_cli.media.images import Images, Picture, open_images, read_picture
 from edlrr_cli.media.tags.png import lost_colors
 from edlrr_cli.media.tags.video import (
@@ -232,7 +232,7 @@ class _Stack:
 
 def _info_of(first: Picture, durations_s: Sequence[Fraction]) -> VideoInfo:
     """Return the properties of an image sequence; images without a duration get the default one."""
-    height, width, num_channels = as_shown(first.pixels).shape
+    height, width, num_channels = to_rgb(first.pixels).shape
     total_s = sum((duration_s or 1 / DEFAULT_RATE for duration_s in durations_s), Fraction(0))
     notes = list(first.notes)
     if not any(durations_s):
@@ -255,7 +255,7 @@ def _info_of(first: Picture, durations_s: Sequence[Fraction]) -> VideoInfo:
 def _frame_pixels(image: Picture, info: VideoInfo, name: str, first_name: str) -> Pixels:
     if image.peak > info.peak:
         raise InputError(f"{name} has 16 bits, {first_name} 8", "give images of one depth")
-    pixels = as_shown(image.pixels)
+    pixels = to_rgb(image.pixels)
     if pixels.shape != (*info.size_px, info.num_channels):
         raise InputError(
             f"{name} has {_size(pixels.shape)}, {first_name} {_size((*info.size_px, info.num_channels))}",
@@ -293,7 +293,7 @@ class _File:
             self._bits = _bits(first)
             self._deep = self._bits > 8
             self._gray = _is_gray(first) and not self._has_color()
-            self._orientation = Orientation.of(first)
+            self._orientation = Orientation.from_frame(first)
             pixels = self._pixels(first)
             if min(pixels.shape[:2]) < _MIN_SIDE_PX:
                 raise InputError(f"{path} has frames of {_size(pixels.shape)}", "give a larger video")

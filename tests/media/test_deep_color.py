@@ -132,7 +132,7 @@ def test_gray_with_alpha_is_kept(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("num_channels", [1, 3])
-def test_transparent_colour_becomes_alpha(tmp_path: Path, num_channels: int) -> None:
+def test_transparent_color_becomes_alpha(tmp_path: Path, num_channels: int) -> None:
     values = levels(num_channels)
     values[2, 3] = values[4, 1]
     near = values[0, 0].copy()

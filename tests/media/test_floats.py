@@ -136,11 +136,11 @@ def test_what_is_written_is_what_was_read(tmp_path: Path, suffix: str, num_chann
     again = read_picture(out)
     known = np.ones(SHAPE, bool)
     known[5:9, 3] = False
-    stored, colours = again.floats.values, picture.floats.values
+    stored, colors = again.floats.values, picture.floats.values
     assert stored.dtype == np.dtype(dtype)
-    np.testing.assert_array_equal(bits(stored[known]), bits(colours[known]))
+    np.testing.assert_array_equal(bits(stored[known]), bits(colors[known]))
     # Restored values stay within those of the picture.
-    low, high = colours.min(), colours.max()
+    low, high = colors.min(), colors.max()
     expected = np.array([high, low, low + 0.25 * (float(high) - float(low)), high])
     np.testing.assert_allclose(stored[5:9, 3, 0], expected, rtol=1e-3)
     np.testing.assert_array_equal(picture.floats.normalized(stored), as_written(changed, picture))
@@ -230,8 +230,8 @@ def test_exr_is_read_exactly(tmp_path: Path, dtype: str, names: str) -> None:
     planes = {name: floats(1, dtype, seed)[..., 0] for seed, name in enumerate(names)}
     (tmp_path / "in.exr").write_bytes(plain_exr(planes))
     picture = read_picture(tmp_path / "in.exr")
-    colours = [planes[name] for name in ("RGB" if "R" in names else "Y")]
-    np.testing.assert_array_equal(bits(picture.floats.values), bits(np.stack(colours, axis=2)))
+    colors = [planes[name] for name in ("RGB" if "R" in names else "Y")]
+    np.testing.assert_array_equal(bits(picture.floats.values), bits(np.stack(colors, axis=2)))
     if "A" in names:
         np.testing.assert_array_equal(bits(picture.alpha), bits(planes["A"]))
     assert picture.notes == ()

@@ -96,7 +96,7 @@ def test_refusals(tmp_path):
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265", "vp9"])
-def test_colours_and_shades_are_not_shifted(tmp_path, codec):
+def test_colors_and_shades_are_not_shifted(tmp_path, codec):
     y, x = np.mgrid[:96, :128]
     pixels = np.stack([40 + x, 200 - 0.8 * x, 60 + y], axis=2).astype(np.uint8)
     with write_video(

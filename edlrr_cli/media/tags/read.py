@@ -27,13 +27,13 @@ def read_metadata(image: Image.Image, stream: BinaryIO, *, turned: bool) -> Read
         turned: Whether its orientation was applied, which changes the positions of pixels.
     """
     readers: dict[str, Callable[[], Reading]] = {
-        "PNG": lambda: _of_png(image, stream),
-        "JPEG": lambda: _of_jpeg(image),
-        "MPO": lambda: _of_jpeg(image),  # its further images are handled by the reader of pages
+        "PNG": lambda: _read_png(image, stream),
+        "JPEG": lambda: _read_jpeg(image),
+        "MPO": lambda: _read_jpeg(image),  # its further images are handled by the reader of pages
         "TIFF": lambda: read_tiff_tags(getattr(image, "tag_v2", {}), turned=turned),
-        "WEBP": lambda: _of_webp(image),
+        "WEBP": lambda: _read_webp(image),
         "GIF": lambda: (Metadata(comment=_as_bytes(image.info.get("comment", b""))), ()),
-        "JPEG2000": lambda: _of_jpeg_2000(image, stream),
+        "JPEG2000": lambda: _read_jpeg_2000(image, stream),
     }
     metadata, notes = _unless_corrupt(readers.get(str(image.format), lambda: (Metadata(), ())))
     return metadata, (*notes, *_aspect(image))
@@ -41,7 +41,7 @@ def read_metadata(image: Image.Image, stream: BinaryIO, *, turned: bool) -> Read
 
 def read_tiff_tags(tags: Mapping[int, Any], *, turned: bool) -> Reading:
     """Read the metadata in the directory of a TIFF file; ``turned`` as in `read_metadata`."""
-    return _unless_corrupt(lambda: _of_tiff(tags, turned=turned))
+    return _unless_corrupt(lambda: _read_tiff(tags, turned=turned))
 
 
 def _xmp_of(packet: bytes | str) -> tuple[bytes, tuple[str, ...]]:
@@ -67,7 +67,7 @@ def _aspect(image: Image.Image) -> Iterator[str]:
         yield f"the shape of the pixels ({shape[0]}:{shape[1]}) was left out"
 
 
-def _of_png(image: Image.Image, stream: BinaryIO) -> Reading:
+def _read_png(image: Image.Image, stream: BinaryIO) -> Reading:
     chunks = list(png.read_chunks(stream))
     packet, notes = _xmp_of(image.info.get("xmp", b"") or png.raw_profile(chunks, b"xmp"))
     block = png.raw_profile(chunks, b"iptc") or png.raw_profile(chunks, b"8bim")
@@ -75,12 +75,12 @@ def _of_png(image: Image.Image, stream: BinaryIO) -> Reading:
     return Metadata(packet, iptc, texts=png.texts(chunks), color=png.colors(chunks)), notes
 
 
-def _of_webp(image: Image.Image) -> Reading:
+def _read_webp(image: Image.Image) -> Reading:
     packet, notes = _xmp_of(image.info.get("xmp", b""))
     return Metadata(packet), notes
 
 
-def _of_jpeg(image: Image.Image) -> Reading:
+def _read_jpeg(image: Image.Image) -> Reading:
     segments = [content for _, content in getattr(image, "applist", ())]
     # A block may continue in the next segment.
     block = b"".join(
@@ -92,7 +92,7 @@ def _of_jpeg(image: Image.Image) -> Reading:
     return metadata, (*notes, *_notes_on_segments(segments, block, is_one=image.format == "JPEG"))
 
 
-def _of_jpeg_2000(image: Image.Image, stream: BinaryIO) -> Reading:
+def _read_jpeg_2000(image: Image.Image, stream: BinaryIO) -> Reading:
     blocks = jp2.blocks_of(stream)
     packet, notes = _xmp_of(blocks.get(jp2.XMP, b""))
     comment = _as_bytes(image.info.get("comment", b""))
@@ -115,7 +115,7 @@ def _notes_on_paths(block: bytes) -> Iterator[str]:
         yield "clipping paths were left out"
 
 
-def _of_tiff(tags: Mapping[int, Any], *, turned: bool) -> Reading:
+def _read_tiff(tags: Mapping[int, Any], *, turned: bool) -> Reading:
     block = tiff.bytes_of(tags, tiff.PHOTOSHOP)
     packet, xmp_notes = _xmp_of(tiff.bytes_of(tags, tiff.XMP))
     iptc = tiff.bytes_of(tags, tiff.IPTC) or photoshop.iptc_of(block)

@@ -100,7 +100,7 @@ def matrix_of(frame: VideoFrame) -> int:
 def look_of(frame: VideoFrame, stream: VideoStream) -> Look:
     """Return the display properties of a video, from its first frame."""
     aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
-    turned = Orientation.of(frame).exchanges
+    turned = Orientation.from_frame(frame).exchanges
     matrix = matrix_of(frame)
     return Look(
         matrix=matrix,
@@ -128,7 +128,7 @@ class Orientation:
     is_skewed: bool = False
 
     @classmethod
-    def of(cls, frame: VideoFrame) -> Orientation:
+    def from_frame(cls, frame: VideoFrame) -> Orientation:
         """Read the display matrix: x' = a x + c y, y' = b x + d y, y downwards."""
         from av.sidedata.sidedata import Type
 
@@ -187,7 +187,7 @@ def notes_on(container: InputContainer, stream: VideoStream, first: VideoFrame) 
         notes.append(f"left out: {', '.join(further)}")
     if first.interlaced_frame:
         notes.append("the frames are interlaced; they are written as they are, without the flag")
-    if Orientation.of(first).is_skewed:
+    if Orientation.from_frame(first).is_skewed:
         notes.append("a rotation by other than quarter turns is left out")
     return tuple(notes)
 
