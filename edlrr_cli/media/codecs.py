@@ -41,7 +41,7 @@ def check_encoding(suffix: str, codec: str | None, quality: int) -> None:
         quality: Constant rate factor.
 
     Raises:
-        UsageError: The codec does not go into that container, or the quality is outside its range.
+        UsageError: The container does not support the codec, or the quality is out of range.
     """
     if codec is not None and codec not in CONTAINERS[suffix]:
         raise UsageError(

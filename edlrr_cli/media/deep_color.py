@@ -22,8 +22,8 @@ DeepLevels = NDArray[np.uint16]
 
 _DECODERS = {"PNG": "png", "PPM": "ppm"}  # by Pillow's name of the format
 _LAYOUTS = {2: "ya16", 3: "rgb48", 4: "rgba64"}  # FFmpeg's names by the number of channels
-_PADDING_PX = 128  # FFmpeg counts what it adds to a side into the pixels
-_PNG_HEADER_SIZE = 33  # signature and IHDR, which comes first
+_PADDING_PX = 128  # FFmpeg includes its padding of the sides in the number of pixels
+_PNG_HEADER_SIZE = 33  # signature and IHDR, the first chunk
 
 
 def is_deep_color(image: Image.Image) -> bool:

@@ -1,4 +1,4 @@
-"""OpenEXR through FFmpeg, which skips what it cannot decode without an error: files are checked first."""
+"""OpenEXR through FFmpeg, which silently ignores unsupported content, so that files are checked first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAGIC = b"\x76\x2f\x31\x01"
 
 _TILED, _DEEP, _MULTIPART = 0x200, 0x800, 0x1000
 _COMPRESSIONS = ("NONE", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "B44A")  # read exactly; DWA is not
-_LINES = (1, 1, 1, 16, 32, 16, 32, 32)  # of a chunk, by compression
+_LINES = (1, 1, 1, 16, 32, 16, 32, 32)  # lines per chunk, by compression
 _UINT = 0
 # Attributes that every encoder, FFmpeg included, writes itself.
 _LAYOUT = frozenset(
@@ -42,13 +42,13 @@ _LAYOUT = frozenset(
         ),
     )
 )
-_PADDING_PX = 128  # FFmpeg counts what it adds to a side into the pixels
+_PADDING_PX = 128  # FFmpeg includes its padding of the sides in the number of pixels
 _CORRUPT = "truncated or corrupt"
 
 # FFmpeg's order of the planes of each layout, as indices into the channels R, G, B, A or Y, A.
 _PLANES = {"gray": (0,), "gbrp": (1, 2, 0), "gbrap": (1, 2, 0, 3)}
 _LAYOUTS = {1: "gray", 3: "gbrp", 4: "gbrap"}
-_MODES = {1: "L", 2: "La", 3: "RGB", 4: "RGBa"}  # transparency of EXR is multiplied into the colors
+_MODES = {1: "L", 2: "La", 3: "RGB", 4: "RGBa"}  # colors of EXR are premultiplied with alpha
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ class _Header:
         shown: Width and height of the display window, which FFmpeg decodes.
         stored: Width and height of the data window.
         windows_differ: Whether the two windows differ.
-        tile: Width and height; None of scan lines.
-        size: In bytes.
-        others: Names of attributes that are lost: those that are not about the layout of the file.
+        tile: Width and height of a tile; None for scan lines.
+        size: Size of the header in bytes.
+        others: Names of attributes that are lost, which do not describe the layout of the file.
     """
 
     names: dict[str, int]

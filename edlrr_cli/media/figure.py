@@ -22,7 +22,7 @@ _Pixels = NDArray[np.floating[Any]]
 MAX_FIGURE_PX = 2400
 """Maximum width of a figure."""
 
-_MIN_PANEL_PX = 240  # smaller images are enlarged by a whole factor
+_MIN_PANEL_PX = 240  # smaller images are enlarged by an integer factor
 _MARGIN_PX = 12
 _CAPTION_GAP_PX = 4
 _GAINS = (1, 2, 5, 10, 20, 50, 100)
@@ -68,7 +68,7 @@ def comparison_panels(
         Panels for `write_figure`.
 
     Raises:
-        UsageError: Shapes differ, or a caption names no panel.
+        UsageError: Shapes differ, or a caption has no panel.
     """
     texts = dict(captions or {})
     images = {"damaged": damaged, "restored": restored}

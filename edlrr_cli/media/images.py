@@ -257,7 +257,7 @@ class Images:
         """Return the losses when only the first image is read, one phrase each."""
         try:
             num_images = len(self)
-        except InputError:  # a damaged appendix must not cost the user the image
+        except InputError:  # the image is read even if the following ones are damaged
             return ("what follows the first image is corrupt and was left out",)
         unit = "page" if self._tiff is not None else "image" if self._is_mpo else "frame"
         count = (f"the first of {num_images} {unit}s was read",) if num_images > 1 else ()
@@ -344,7 +344,7 @@ def _from_decoded(path: Path, image: DecodedImage) -> Picture:
 
 def _floats_of(path: Path, stored: NDArray[Any], num_colors: int) -> Floats:
     try:
-        Floats.from_values(stored)  # alpha has to be finite too
+        Floats.from_values(stored)  # alpha must be finite too
         return Floats.from_values(stored[..., :num_colors])
     except InputError as error:
         raise InputError(f"{path}: {error.message}", error.remedy) from None

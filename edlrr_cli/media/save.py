@@ -31,9 +31,7 @@ _KEEPS_FLOATS = frozenset({"TIFF", "EXR"})
 _KEEPS_CMYK = frozenset({"JPEG", "TIFF"})
 _MAX_SIDE_PX = {"JPEG": 65500, "WEBP": 16383}
 _SAVE_SETTINGS: dict[str, dict[str, Any]] = {
-    "PNG": {
-        "compress_level": 4
-    },  # of photographs as small as 6, the usual one, in less than half of the time
+    "PNG": {"compress_level": 4},  # photographs are as small as with level 6, in less than half of the time
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"lossless": True, "exact": True},
     "BMP": {},

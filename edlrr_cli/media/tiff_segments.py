@@ -68,7 +68,7 @@ class Segments:
 
     @classmethod
     def from_page(cls, page: Any) -> Segments:
-        """Read the division from the tags of a page, which may contradict each other."""
+        """Return the division given by the tags of a page, which may be inconsistent."""
         height, width, num_channels = page.imagelength, page.imagewidth, page.samplesperpixel
         separate = page.planarconfig == _SEPARATE and num_channels > 1
         tall, wide = (

@@ -282,9 +282,7 @@ class _File:
         from av.video.reformatter import VideoReformatter
 
         self._path = path
-        self._reformatter = (
-            VideoReformatter()
-        )  # one for all frames: to set it up takes ten times a frame's time
+        self._reformatter = VideoReformatter()  # shared, since its setup takes ten times as long as a frame
         with self._open() as container:
             stream = self._stream(container)
             first = next(self._decode(container, stream), None)

@@ -136,7 +136,7 @@ def write_video(
         stream.pix_fmt = _pixel_format(codec, size_px, deep=deep)
         _tag(stream.codec_context, look, codec)
         stream.codec_context.time_base = TIME_BASE
-        stream.codec_context.thread_count = 1  # the same file from any machine, and no slower
+        stream.codec_context.thread_count = 1  # reproducible on any machine, and no slower
         _begin(stream, codec)
         writer = VideoWriter(container, stream)
         yield writer
@@ -151,7 +151,7 @@ def _tag(context: VideoCodecContext, look: Look, codec: str) -> None:
         context.colorspace = RGB
     else:
         matrix = look.written_matrix((context.height, context.width))
-        context.colorspace = BT601 if codec == "vp9" and matrix == FCC else matrix  # vp9 has no number for it
+        context.colorspace = BT601 if codec == "vp9" and matrix == FCC else matrix  # vp9 has no code for it
         context.color_range = FULL_RANGE if look.full_range else LIMITED_RANGE
 
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
 EXIF = b"JpgTiffExif->JP2"
-_ICC_METHODS = (2, 3)  # of a color specification: a restricted profile, any profile
+_ICC_METHODS = (2, 3)  # methods of a color specification: a restricted profile, any profile
 
 
 def profile_of(stream: BinaryIO) -> bytes:
