@@ -368,7 +368,7 @@ def _load(path: Path, image: Image.Image, stream: BinaryIO) -> Picture:
     image.load()
     if image.format == "JPEG2000":
         image.info["icc_profile"] = jp2.profile_of(stream)
-    still = _to_picture(path, image, raw_modes)
+    still = _to_still(path, image, raw_modes)
     orientation = orientation if loses_tag else _orientation(image.getexif())
     metadata, notes = read_metadata(image, stream, turned=orientation != 1)
     still = replace(
@@ -406,7 +406,7 @@ def _agree(image: Picture, levels: DeepLevels) -> bool:
     return bool(np.abs(difference).max() <= 1)  # Pillow truncates or rounds the lower 8 bits
 
 
-def _to_picture(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> Picture:
+def _to_still(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> Picture:
     _check_sides(path, *image.size)
     exif, notes = descriptive_exif(image.getexif)
     plain = _to_plain_mode(path, image, raw_modes)
