@@ -31,15 +31,8 @@ _UINT = 0
 _LAYOUT = frozenset(
     (
         *("channels", "compression", "dataWindow", "displayWindow", "lineOrder", "pixelAspectRatio", "tiles"),
-        *(
-            "screenWindowCenter",
-            "screenWindowWidth",
-            "writer",
-            "gamma",
-            "framesPerSecond",
-            "type",
-            "chunkCount",
-        ),
+        *("screenWindowCenter", "screenWindowWidth", "writer", "gamma"),
+        *("framesPerSecond", "type", "chunkCount"),
     )
 )
 _PADDING_PX = 128  # FFmpeg includes its padding of the sides in the number of pixels

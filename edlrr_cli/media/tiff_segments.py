@@ -31,15 +31,8 @@ _REMEDY = "get or export the file again"
 # predictor, tiles, extra samples, sample format; offsets and byte counts.
 _LAYOUT_TAGS = {256, 257, 258, 259, 262, 266, 277, 278, 284, 317, 322, 323, 338, 339, 273, 279, 324, 325}
 _NUMBERS = (
-    *(
-        "imagewidth",
-        "imagelength",
-        "imagedepth",
-        "samplesperpixel",
-        "photometric",
-        "compression",
-        "predictor",
-    ),
+    *("imagewidth", "imagelength", "imagedepth", "samplesperpixel"),
+    *("photometric", "compression", "predictor"),
     *("rowsperstrip", "tilewidth", "tilelength", "tiledepth", "planarconfig", "fillorder", "sampleformat"),
 )
 

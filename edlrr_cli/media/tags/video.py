@@ -162,17 +162,9 @@ _SIDE_DATA = {
 }
 # Tags that containers write themselves.
 _TECHNICAL = {
-    *(
-        "major_brand",
-        "minor_version",
-        "compatible_brands",
-        "encoder",
-        "handler_name",
-        "vendor_id",
-        "language",
-    ),
+    *("major_brand", "minor_version", "compatible_brands", "encoder", "handler_name", "vendor_id"),
     *("duration", "software", "alpha_mode", "timecode", "creation_software"),
-    *("number_of_frames", "number_of_bytes", "bps", "rotate"),
+    *("number_of_frames", "number_of_bytes", "bps", "rotate", "language"),
 }
 
 
