@@ -1,1 +1,1 @@
-"""Measurements: every published number comes from here."""
+"""Benchmarks, the source of every published number."""

@@ -1,4 +1,4 @@
-"""How exact the penalty is in every precision, and what Theorem 4 says about the estimator."""
+"""Accuracy of the penalty in every precision, and of the estimator compared with Theorem 4."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PROBE_COUNTS = (16, 64, 256, 1024)
 STEP_COUNTS = (2, 4, 6, 8, 10, 12, 16, 20)
 _BIAS_SIDE = 8
 _VARIANCE_SIDE = 24
-_PROBES_AT_ONCE = 100_000
+_PROBES_PER_BATCH = 100_000
 
 PARAMETERS = {
     "input": f"{SPECTRUM}, the upper half down to sigma_1 / {CONDITION:g}, random singular vectors",
@@ -48,9 +48,9 @@ def run(*, side: int, repetitions: int, seed: int, progress: Callable[[str], Non
 
     Args:
         side: Rows and columns of the matrix.
-        repetitions: Estimates that each variance is taken over.
-        seed: Of the matrices and the probes.
-        progress: Told what comes next.
+        repetitions: Number of estimates per variance.
+        seed: Seed of the matrices and the probes.
+        progress: Called with the name of each step before it runs.
     """
     S = image_like((side, side), seed=seed, condition=CONDITION)
     rows = []
@@ -87,7 +87,7 @@ def _penalty_rows(S: Tensor, reg: str) -> list[Row]:
 
 
 def _bias_rows(seed: int) -> list[Row]:
-    """Compare the bias of a fixed number of steps with that of the scalar recursions it follows."""
+    """Compare the bias of a fixed number of steps with that of the scalar recursions in theory."""
     S = image_like((_BIAS_SIDE, _BIAS_SIDE), seed=seed)
     sigma, signs = image_spectrum(_BIAS_SIDE), sign_probes_all(_BIAS_SIDE)
     rows = []
@@ -114,7 +114,7 @@ def _bias_row(name: str, steps: int, mean: Tensor, expected: Tensor, truth: Tens
 
 
 def root_after(sigma: Tensor, steps: int) -> Tensor:
-    """Return what k2 steps of the square root make of singular values: sigma in the limit.
+    """Return singular values after k2 steps of the square root iteration, which converges to sigma.
 
     y_0 = sigma^2 / ||S S^T||_F, z_0 = 1; y' = y (3 - z y) / 2, z' = z (3 - z y) / 2.
     """
@@ -128,7 +128,7 @@ def root_after(sigma: Tensor, steps: int) -> Tensor:
 
 
 def projection_after(sigma: Tensor, steps: int, bound: Tensor) -> Tensor:
-    """Return what k1 steps of the pseudo-inverse make of a projection: 1 - (1 - (sigma / bound)^2)^(2^k1)."""
+    """Return the projection after k1 pseudo-inverse steps, 1 - (1 - (sigma / bound)^2)^(2^k1)."""
     factor: Tensor = 1 - (1 - (sigma / bound).square()) ** (2**steps)
     return factor
 
@@ -136,13 +136,13 @@ def projection_after(sigma: Tensor, steps: int, bound: Tensor) -> Tensor:
 def _variance_rows(reg: str, repetitions: int, seed: int) -> list[Row]:
     S, h = image_like((_VARIANCE_SIDE, _VARIANCE_SIDE), seed=seed), make_function(reg)
     sigma = image_spectrum(_VARIANCE_SIDE)
-    unit = resolve_scale(h, sigma[0], None)
+    scale = resolve_scale(h, sigma[0], None)
     coefficients = [0.0, *h.coefficients[1:].tolist()] if isinstance(h, Series) else [0.0, 1.0]
     generator = torch.Generator().manual_seed(seed)
-    values = h.value(sigma / unit)
+    values = h.value(sigma / scale)
     rows = []
     for num_probes in PROBE_COUNTS:
-        estimates = _estimates(S / unit, coefficients, num_probes, repetitions, generator)
+        estimates = _estimates(S / scale, coefficients, num_probes, repetitions, generator)
         rows.append(
             {
                 "part": "variance",
@@ -160,16 +160,16 @@ def _variance_rows(reg: str, repetitions: int, seed: int) -> list[Row]:
 def _estimates(
     S: Tensor, coefficients: list[float], num_probes: int, repetitions: int, generator: torch.Generator
 ) -> Tensor:
-    """Return independent estimates, as many at once as fit into memory easily."""
-    at_once = max(_PROBES_AT_ONCE // num_probes, 1)
+    """Return independent estimates, computed in batches that limit the memory."""
+    batch_size = max(_PROBES_PER_BATCH // num_probes, 1)
     estimates = []
-    for start in range(0, repetitions, at_once):
-        shape = (min(at_once, repetitions - start), *S.shape)
+    for start in range(0, repetitions, batch_size):
+        shape = (min(batch_size, repetitions - start), *S.shape)
         probes = gaussian_probes(shape, num_probes, generator=generator, dtype=S.dtype)
         estimates.append(trace_series(S, coefficients, probes=probes))
     return torch.cat(estimates)
 
 
 def _standard_errors(estimates: Tensor, truth: Tensor) -> float:
-    """Return how far the mean is from the truth, in units of its own uncertainty."""
+    """Return the error of the mean in multiples of its standard error."""
     return float((estimates.mean() - truth) / (estimates.std() / len(estimates) ** 0.5))

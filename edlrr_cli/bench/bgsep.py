@@ -1,4 +1,4 @@
-"""Background and foreground of sequences with true masks: every method, measured side by side."""
+"""Benchmark of background and foreground separation on sequences with ground-truth masks."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from edlrr_cli.tasks.bgsep.stream import Separation
 from edlrr_cli.tasks.device import resolve_device
 
 NAME = "bgsep"
-#: Enough to import what a method needs and to let its libraries start.
+#: Number of frames of the warm-up, in which a method imports and initializes its libraries.
 WARM_UP_FRAMES = 3
 
 PARAMETERS = {
     "scored": "frames with a mask within temporalROI.txt, evenly spread; the same for all methods",
-    "truth": "85, 170 and what ROI.bmp blackens do not count; of the other labels 255 alone is foreground",
+    "truth": "labels 85 and 170 and black pixels of ROI.bmp are ignored; of the rest only 255 is foreground",
     "measures": "of the mask that the method returns, pooled over the scored frames; mean over the sequences",
     "f_best": "F at the best threshold on the method's own difference, no clean-up; chosen with the truth",
     "f_plain_best": f"F at the best of {PLAIN_THRESHOLDS} on |gray(frame) - gray(background)|, likewise",
-    "background": "median over the scored frames against background.png",
-    "frames_per_second": "the whole separation, reading the files included, scoring not; after a warm-up",
-    "rank, sparsity": "of the low-rank solutions: the largest rank, the mean sparsity of the windows",
-    "peak_bytes": "memory beyond that before the call, scoring included: up to a background per scored frame",
+    "background": "median over the scored frames compared with background.png",
+    "frames_per_second": "of the whole separation, including reading but not scoring; after a warm-up",
+    "rank, sparsity": "of the low-rank solutions: the largest rank and the mean sparsity of the windows",
+    "peak_bytes": "above the level before the call, scoring included: up to a background per scored frame",
     "lrr:batch": "the whole sequence in one window",
-    "lrr:paper, pcp": "the scored frames alone, in one matrix",
+    "lrr:paper, pcp": "the scored frames only, in one matrix",
     "memory": "rows of this kind: peak of a whole process that splits the first frames, repeated if too few",
 }
 _MEANS = (
@@ -58,36 +58,36 @@ _MEANS = (
 
 
 @dataclass(frozen=True)
-class Rival:
+class Method:
     """One row of the table.
 
     Attributes:
-        settings: Of `Config`, where they are not the defaults.
-        scored_alone: Split the scored frames alone, as a video of their own.
-        one_window: Put all its frames in one window.
+        settings: Fields of `Config` that differ from the defaults.
+        only_scored: Split a video that consists of the scored frames only.
+        one_window: Process all frames in one window.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
-    scored_alone: bool = False
+    only_scored: bool = False
     one_window: bool = False
 
     def config(self, num_frames: int, device: str) -> Config:
-        """Return the settings for a video of so many frames."""
+        """Return the settings for a video of ``num_frames`` frames."""
         window = max(num_frames, 2) if self.one_window else None
         return Config(**self.settings, window=window, device=device)
 
 
 _PAPER = {"fit": "full", "reg": "nuclear", "solver": "adam", "lam": 1.0}
 
-#: The rows of the table. OpenCV's methods tell shadows by themselves, and the truth calls those background.
+#: The rows of the table. OpenCV's methods detect shadows themselves; the ground truth labels them background.
 RIVALS = {
-    "lrr": Rival(),
-    "lrr:batch": Rival(one_window=True),
-    "lrr:paper": Rival(_PAPER, scored_alone=True, one_window=True),
-    "pcp": Rival({**_PAPER, "solver": "ialm"}, scored_alone=True, one_window=True),
-    "median": Rival({"method": "median"}),
-    "mog2": Rival({"method": "mog2", "shadows": False}),
-    "knn": Rival({"method": "knn", "shadows": False}),
+    "lrr": Method(),
+    "lrr:batch": Method(one_window=True),
+    "lrr:paper": Method(_PAPER, only_scored=True, one_window=True),
+    "pcp": Method({**_PAPER, "solver": "ialm"}, only_scored=True, one_window=True),
+    "median": Method({"method": "median"}),
+    "mog2": Method({"method": "mog2", "shadows": False}),
+    "knn": Method({"method": "knn", "shadows": False}),
 }
 _NEED_OPENCV = ("mog2", "knn")
 
@@ -103,11 +103,11 @@ class Case:
     """One method on one sequence.
 
     Attributes:
-        folder: Of the sequence.
-        sequence: Its name.
+        folder: Folder of the sequence.
+        sequence: Name of the sequence.
         method: One of `RIVALS`.
-        num_scored: Frames to be scored at most.
-        device: As in ``edlrr inpaint``.
+        num_scored: Maximum number of scored frames.
+        device: Device name as in ``edlrr inpaint``.
     """
 
     folder: Path
@@ -125,7 +125,7 @@ def make_cases(
     num_scored: int,
     device: str,
 ) -> list[Case]:
-    """Plan the run, and refuse what could not be run.
+    """Return the cases of the run, after checking that each can be run.
 
     Args:
         data: Folder of sequences, or one of them.
@@ -135,9 +135,9 @@ def make_cases(
         device: See `Case`.
 
     Raises:
-        UsageError: An unknown sequence or method; the message offers the nearest.
-        InputError: There is no sequence, or one lacks its masks.
-        DeviceError: There is no such device here.
+        UsageError: A sequence or method is unknown; the message suggests the closest name.
+        InputError: There is no sequence, or a sequence has no masks.
+        DeviceError: The device does not exist.
     """
     resolve_device(device)
     names = methods_here() if methods is None else methods
@@ -155,7 +155,7 @@ def make_cases(
 
 
 def describe(cases: Sequence[Case]) -> dict[str, Any]:
-    """Return what the numbers depend on, beside `PARAMETERS`."""
+    """Return the parameters of this run, in addition to `PARAMETERS`."""
     folders = {case.sequence: case for case in cases}
     return {
         "methods": {case.method: dict(RIVALS[case.method].settings) for case in cases},
@@ -176,10 +176,7 @@ def _facts(case: Case) -> dict[str, Any]:
 
 
 def run(cases: Sequence[Case]) -> Iterator[Row]:
-    """Run cases one at a time with all threads, and yield each row as it comes.
-
-    What goes wrong in one is its row, not the end of the table.
-    """
+    """Run cases one at a time with all threads and yield their rows; a failed case yields an error row."""
     for case, outcome in run_each(run_case, cases, jobs=1, threads=torch.get_num_threads()):
         row = outcome if isinstance(outcome, dict) else {"error": in_one_line(outcome)}
         yield {"kind": "case", "sequence": case.sequence, "method": case.method, **row}
@@ -187,37 +184,37 @@ def run(cases: Sequence[Case]) -> Iterator[Row]:
 
 def run_case(case: Case) -> Row:
     """Run one case in this process."""
-    scene, rival = read_scene(case.folder), RIVALS[case.method]
+    scene, method = read_scene(case.folder), RIVALS[case.method]
     scored = scene.spread(case.num_scored)
-    video: Video = Excerpt(scene.video, tuple(scored)) if rival.scored_alone else scene.video
-    config = rival.config(video.info.num_frames, case.device)
-    places = dict(enumerate(scored)) if rival.scored_alone else {place: place for place in scored}
+    video: Video = Excerpt(scene.video, tuple(scored)) if method.only_scored else scene.video
+    config = method.config(video.info.num_frames, case.device)
+    indices = dict(enumerate(scored)) if method.only_scored else {index: index for index in scored}
     split_all(first_frames(video, WARM_UP_FRAMES), config)
-    return _measure(scene, Separation(video, config), places)
+    return _measure(scene, Separation(video, config), indices)
 
 
 def split_all(video: Video, config: Config) -> None:
-    """Split a video, and keep nothing."""
+    """Split a video and discard the result."""
     deque(Separation(video, config), maxlen=0)
 
 
-def _measure(scene: Scene, separation: Separation, places: Mapping[int, int]) -> Row:
-    """Split all frames and score some: those whose index in the video has a place in the sequence."""
+def _measure(scene: Scene, separation: Separation, indices: Mapping[int, int]) -> Row:
+    """Split all frames and score those in ``indices``: index in the video -> index in the sequence."""
     scorer, watch = Scorer(scene), Stopwatch()
 
     def split() -> int:
         num_frames = 0
         for found in watch.over(separation):
             num_frames += 1
-            if found.index in places:
-                scorer.add(places[found.index], found)
+            if found.index in indices:
+                scorer.add(indices[found.index], found)
         return num_frames
 
     num_frames, peak = measure_peak(split, separation.device)
     notes = separation.notes
     return {
         **scorer.scores(),
-        "num_scored": len(places),
+        "num_scored": len(indices),
         "num_frames": num_frames,
         "seconds": watch.seconds,
         "frames_per_second": num_frames / watch.seconds,
@@ -229,7 +226,7 @@ def _measure(scene: Scene, separation: Separation, places: Mapping[int, int]) ->
 
 
 def means(rows: Sequence[Row]) -> list[Row]:
-    """Return one row per method, ``kind`` "mean"; a measure that is missing somewhere has none."""
+    """Return one row per method, ``kind`` "mean"; the mean of a measure with missing values is None."""
     by_method: dict[str, list[Row]] = {}
     for row in rows:
         by_method.setdefault(row["method"], []).append(row)

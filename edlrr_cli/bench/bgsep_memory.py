@@ -1,4 +1,4 @@
-"""Whether the memory of a streamed separation depends on the length of the video."""
+"""Peak memory of a streamed separation for a short and a long video."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edlrr_cli.media.video import open_video
 from edlrr_cli.tasks.bgsep.config import Config
 from edlrr_cli.tasks.device import resolve_device
 
-#: Frames of the short video, and of the long one at least.
+#: Number of frames of the short video, and minimum of the long one.
 SHORT, LONG = 200, 400
 
 
@@ -22,11 +22,11 @@ def run(folders: Mapping[str, Path], device: str) -> list[Row]:
     """Measure the default method on the longest sequence: its first frames, then all of them.
 
     Args:
-        folders: Of the sequences, by name.
-        device: As in ``edlrr inpaint``.
+        folders: Folders of the sequences, by name.
+        device: Device name as in ``edlrr inpaint``.
 
     Raises:
-        EdlrrError: A measuring process failed.
+        EdlrrError: A process for the measurement failed.
     """
     lengths = {name: open_video(folder / "input").info.num_frames for name, folder in folders.items()}
     name = max(lengths, key=lambda name: lengths[name])
@@ -48,7 +48,7 @@ def _peak_bytes(folder: Path, num_frames: int, device: str) -> int | None:
 
 
 def prepare(folder: str, num_frames: int, device: str) -> tuple[Call, Call]:
-    """Return the warm-up on few frames and the call, for a process in which memory is measured."""
+    """Return the warm-up on a few frames and the call, for a process in which memory is measured."""
     video, config = open_video(Path(folder) / "input"), Config(device=device)
     warm_up, call = (
         partial(split_all, first_frames(video, count), config) for count in (WARM_UP_FRAMES, num_frames)

@@ -1,4 +1,4 @@
-"""How good the separation of a sequence is: masks, differences and the still background."""
+"""Scores of the separation of a sequence: masks, differences and the static background."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GRAY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 class Scorer:
-    """Compares split frames with the truth, one after another, and pools what it counts.
+    """Compares split frames with the ground truth, one at a time, and pools the counts.
 
     Args:
         scene: The sequence.
@@ -33,19 +33,19 @@ class Scorer:
         self._own, self._plain = Sweep(), Sweep()
         self._backgrounds: list[Bytes] = []
 
-    def add(self, place: int, split: Split) -> None:
-        """Take in a frame.
+    def add(self, index: int, split: Split) -> None:
+        """Add a frame to the scores.
 
         Args:
-            place: Of the frame in the sequence.
-            split: What a method makes of it.
+            index: Index of the frame in the sequence.
+            split: Result of a method for the frame.
 
         Raises:
             InputError: The mask cannot be read.
-            UsageError: The mask has another size than the frame.
+            UsageError: The mask and the frame differ in size.
         """
         scene, peak = self._scene, self._scene.video.info.peak
-        truth = scene.truth(place)
+        truth = scene.truth(index)
         self._counts += count(split.mask, truth, region=scene.region)
         if split.difference is not None:
             plain = abs(_gray(split.frame.pixels, peak) - _gray(split.background, peak))
@@ -68,8 +68,8 @@ class Scorer:
         truth = self._scene.background
         if truth is None:
             return None
-        still = np.rint(np.median(self._backgrounds, axis=0)).astype(np.uint8)
-        return background_scores(_flat(still), _flat(truth))
+        background = np.rint(np.median(self._backgrounds, axis=0)).astype(np.uint8)
+        return background_scores(_flat(background), _flat(truth))
 
 
 def _named(name: str, best: Best | None) -> dict[str, float | None]:

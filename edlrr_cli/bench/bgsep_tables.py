@@ -1,4 +1,4 @@
-"""The tables of a record of ``edlrr bench bgsep``: a short one, and all the rest."""
+"""The tables of a record of ``edlrr bench bgsep``: a summary and the details."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _BACKGROUND = {
     "ms_ssim": "MS-SSIM",
     "cqm": "CQM, dB",
 }
-_THE_LESS_THE_BETTER = {"false_positive_rate", "false_negative_rate", "percent_wrong", "age", "peps", "pceps"}
+_LOWER_IS_BETTER = {"false_positive_rate", "false_negative_rate", "percent_wrong", "age", "peps", "pceps"}
 
 
 def summary(rows: list[Row]) -> str:
-    """Return F of the masks, method by sequence, with the mean and the speed."""
+    """Return a table of the F-measure of the masks by method and sequence, with the mean and the speed."""
     cases, means = _cases(rows), _means(rows)
     columns = {name: _column(cases[name], "f_measure") for name in cases}
     columns["mean"] = _column(means, "f_measure")
@@ -44,7 +44,7 @@ def summary(rows: list[Row]) -> str:
 
 
 def details(rows: list[Row]) -> str:
-    """Return all the other measures."""
+    """Return the tables of all other measures."""
     cases, means = _cases(rows), _means(rows)
     best = "F at the best threshold, chosen with the truth"
     parts = [
@@ -78,25 +78,25 @@ def _means(rows: Sequence[Row]) -> dict[str, Row]:
 
 
 def _backgrounds(column: Mapping[str, Row]) -> dict[str, Row]:
-    """Return what was measured of the background, by method; empty where the true one is not known."""
+    """Return the scores of the background by method; empty without a true background."""
     return {method: row["background"] for method, row in column.items() if row.get("background")}
 
 
 def _by_sequence(
     title: str, key: str, cases: Mapping[str, Mapping[str, Row]], means: Mapping[str, Row]
 ) -> str:
-    """Return a table of a measure, method by sequence, with the mean."""
+    """Return a table of a measure by method and sequence, with the mean."""
     columns = {name: _column(column, key) for name, column in cases.items()}
     return _titled(title, list(means), {**columns, "mean": _column(means, key)})
 
 
 def _measures(title: str, rows: Mapping[str, Row], names: Mapping[str, str]) -> str:
-    """Return a table of several measures, method by measure."""
+    """Return a table of several measures by method."""
     return _titled(title, list(rows), {text: _column(rows, key) for key, text in names.items()})
 
 
 def _plain(title: str, key: str, cases: Mapping[str, Mapping[str, Row]], write: Write) -> str:
-    """Return a table without ranks, method by sequence."""
+    """Return a table without ranks by method and sequence."""
     methods = list(next(iter(cases.values())))
     columns = {
         name: [_text(column[method].get(key), write) for method in methods] for name, column in cases.items()
@@ -105,7 +105,7 @@ def _plain(title: str, key: str, cases: Mapping[str, Mapping[str, Row]], write: 
 
 
 def _streaming(rows: Sequence[Row]) -> str:
-    """Say how the peak of memory depends on the length."""
+    """Return a sentence on the peak memory for each length of the video."""
     if not rows:
         return ""
     name = escape(rows[0]["sequence"])
@@ -114,7 +114,7 @@ def _streaming(rows: Sequence[Row]) -> str:
 
 
 def _titled(title: str, methods: Sequence[str], columns: Mapping[str, Sequence[str]]) -> str:
-    """Return a table with its title above; methods of which nothing is known are left out."""
+    """Return a table with a title, without the methods that have no values."""
     known = [not {*line} <= {_NONE, _FAILED} for line in zip(*columns.values(), strict=True)]
     kept = {name: list(compress(column, known)) for name, column in columns.items()}
     return f"**{title}**\n\n{_lay_out('method', list(compress(methods, known)), kept)}" if any(known) else ""
@@ -126,8 +126,8 @@ def _lay_out(corner: str, methods: Sequence[str], columns: Mapping[str, Sequence
 
 
 def _column(rows: Mapping[str, Row], key: str) -> list[str]:
-    """Write a measure of all methods, the two best marked."""
-    sign = -1 if key in _THE_LESS_THE_BETTER else 1
+    """Return the cells of a measure for all methods, with the two best marked."""
+    sign = -1 if key in _LOWER_IS_BETTER else 1
     values = {method: sign * row[key] for method, row in rows.items() if row.get(key) is not None}
     ranks = two_best(values, _write(key))
     return [_cell(row, key, ranks.get(method)) for method, row in rows.items()]

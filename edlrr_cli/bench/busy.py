@@ -1,4 +1,4 @@
-"""Value and gradient of the penalty while other processes compute the same, beside those of an SVD."""
+"""Time of the penalty and its gradient while other processes compute the same, compared with an SVD."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ print((time.perf_counter() - started) / {num_evaluations}, flush=True)
 
 
 def run(*, num_evaluations: int, repeats: int, progress: Callable[[str], None]) -> list[Row]:
-    """Time each method in one process and in several at once, with and without threads of its own.
+    """Time each method in one process and in several concurrent ones, with the default and with 1 thread.
 
     Args:
-        num_evaluations: In each process.
-        repeats: Rounds, in which every case runs once.
+        num_evaluations: Number of evaluations in each process.
+        repeats: Number of rounds, in which every case runs once.
         progress: Receives the name of each case before it runs.
 
     Raises:
@@ -60,7 +60,7 @@ def run(*, num_evaluations: int, repeats: int, progress: Callable[[str], None]) 
         for case in cases:
             method, num_processes, threads = case
             progress(f"{method}, {num_processes} processes, {threads} threads")
-            seconds[case].append(max(_at_once(method, num_processes, threads, num_evaluations)))
+            seconds[case].append(max(_concurrent(method, num_processes, threads, num_evaluations)))
     return [_row(case, seconds) for case in cases]
 
 
@@ -78,8 +78,8 @@ def _row(case: tuple[str, int, str], seconds: dict[tuple[str, int, str], list[fl
     }
 
 
-def _at_once(method: str, num_processes: int, threads: str, num_evaluations: int) -> list[float]:
-    """Return the seconds of an evaluation in each of several processes that start together."""
+def _concurrent(method: str, num_processes: int, threads: str, num_evaluations: int) -> list[float]:
+    """Return the seconds per evaluation in each of several processes that start simultaneously."""
     inherited = {name: value for name, value in os.environ.items() if "OMP_" not in name}
     environment = inherited if threads == "default" else {**inherited, "OMP_NUM_THREADS": threads}
     code = _CODE.format(method=_METHODS[method], num_evaluations=num_evaluations)
@@ -103,7 +103,5 @@ def _at_once(method: str, num_processes: int, threads: str, num_evaluations: int
 def _next_line(process: Popen[str]) -> str:
     line: str = process.stdout.readline()  # type: ignore[union-attr]  # it is a pipe
     if not line:
-        raise EdlrrError(
-            f"a measured process ended with code {process.wait()}", "see what it wrote on stderr"
-        )
+        raise EdlrrError(f"a measured process ended with code {process.wait()}", "see its output on stderr")
     return line

@@ -1,4 +1,4 @@
-"""Pictures and their damage: the folder of the paper's Table 1, or any other folder of pictures."""
+"""Images and their damage: the folder of the paper's Table 1, or any other folder of images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edlrr_cli.bench.pictures import block_hole, read_hole, text_hole
+from edlrr_cli.bench.images import block_hole, read_hole, text_hole
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.lrr.names import nearest
 from edlrr_cli.media.formats import list_images
@@ -29,7 +29,7 @@ _DRAWN = {"block": block_hole, "text": text_hole}
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One picture with one damage.
+    """One image with one kind of damage.
 
     Attributes:
         clean: Shape (h, w, c), in [0, 1].
@@ -41,42 +41,42 @@ class Case:
 
     @property
     def damaged(self) -> NDArray[np.float64]:
-        """Return the picture with the hole black."""
+        """Return the image with a black hole."""
         return np.where(self.known[..., None], self.clean, 0.0)
 
 
 class Data:
-    """A folder of pictures.
+    """A folder of images.
 
-    ``FOLDER/images/`` and ``FOLDER/masks/`` as the paper's data are laid out, or pictures in the folder
-    itself; where it has a ``REGISTRY.toml``, those that it calls pictures. Without the mask files of
-    Table 1 a centred square and lines of text take their place.
+    The layout is ``FOLDER/images/`` and ``FOLDER/masks/``, as of the paper's data, or images in the folder
+    itself. A ``REGISTRY.toml`` selects its files of kind "picture". The mask files of Table 1 are replaced
+    by a centered square and lines of text if they are missing.
 
     Args:
-        folder: Where the pictures are.
-        crop_px: Take the central square of this side only; None for all of a picture.
+        folder: The folder.
+        crop_px: Side of the central square that is used; None for whole images.
 
     Raises:
-        InputError: There is no picture in it.
+        InputError: The folder has no images.
     """
 
     def __init__(self, folder: Path, *, crop_px: int | None = None) -> None:
         self._masks = folder / "masks"
         self._crop_px = crop_px
-        self._paths = {path.stem: path for path in _pictures(folder)}
+        self._paths = {path.stem: path for path in _image_files(folder)}
         if not self._paths:
-            raise InputError(f"data {folder}: no pictures in it", "give a folder of images")
+            raise InputError(f"data {folder} has no images", "give a folder of images")
 
     @property
     def images(self) -> list[str]:
-        """Return the names of the pictures: the files' stems, numbers in their order."""
+        """Return the names of the images, which are the stems of the files, in natural order."""
         return list(self._paths)
 
     def choose(self, names: list[str]) -> list[str]:
-        """Return the names if all of them are here.
+        """Return the names after checking that all of them exist.
 
         Raises:
-            UsageError: One is not; the message offers the nearest.
+            UsageError: A name is unknown; the message suggests the closest one.
         """
         for name in names:
             if name not in self._paths:
@@ -84,22 +84,22 @@ class Data:
         return names
 
     def fingerprints(self, images: Iterable[str]) -> dict[str, str]:
-        """Return a hash of the file of each picture and mask, to tell whether two runs saw the same."""
+        """Return a hash of each image and mask file, by which the data of two runs are compared."""
         masks = {name: path for name in _MASK_FILES.values() if (path := self._masks / name).is_file()}
         files = {**{name: self._paths[name] for name in images}, **masks}
         return {name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for name, path in files.items()}
 
     def case(self, image: str, corruption: str, seed: int) -> Case:
-        """Read a picture and make its damage.
+        """Read an image and generate its damage.
 
         Args:
             image: One of `images`.
             corruption: ``dropNN`` (percent), ``block`` or ``text``.
-            seed: Of the dropped pixels.
+            seed: Seed of the dropped pixels.
 
         Raises:
-            InputError: A file is unfit.
-            UsageError: An unknown corruption.
+            InputError: A file cannot be used.
+            UsageError: The corruption is unknown.
         """
         clean = self._cropped(read_picture(self._paths[image]).pixels)
         height, width = clean.shape[:2]
@@ -118,10 +118,10 @@ class Data:
 
 
 def drop_rate(corruption: str) -> float | None:
-    """Return p of ``dropNN``; None for a damage that a mask describes.
+    """Return the fraction of missing pixels of ``dropNN``; None for damage by a mask.
 
     Raises:
-        UsageError: An unknown corruption.
+        UsageError: The corruption is unknown.
 
     Example:
         >>> drop_rate("drop50")
@@ -137,9 +137,9 @@ def drop_rate(corruption: str) -> float | None:
     return int(drop[1]) / 100
 
 
-def _pictures(folder: Path) -> list[Path]:
-    where = folder / "images" if (folder / "images").is_dir() else folder
-    files, registry = list_images(where), where / "REGISTRY.toml"
+def _image_files(folder: Path) -> list[Path]:
+    images = folder / "images" if (folder / "images").is_dir() else folder
+    files, registry = list_images(images), images / "REGISTRY.toml"
     if not registry.is_file():
         return files
     try:

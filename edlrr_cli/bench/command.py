@@ -1,4 +1,4 @@
-"""Whole commands as processes: what a user waits for."""
+"""Wall time of whole commands, run as processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from edlrr_cli.bench.pictures import PHOTO, photo, save_png, text_hole
+from edlrr_cli.bench.images import PHOTO, photo, save_png, text_hole
 from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.timing import time_side_by_side
 from edlrr_cli.errors import EdlrrError
@@ -28,8 +28,8 @@ PARAMETERS = {
     "image": PHOTO,
     "mask": "lines of text",
     "warm_up_rounds": 1,
-    "seconds": "wall time of a process of its own, interpreter and imports included",
-    "psnr": "of the file written, against the undamaged picture",
+    "seconds": "wall time of a separate process, interpreter and imports included",
+    "psnr": "of the output file, compared with the undamaged image",
 }
 
 _BIHARMONIC_SCRIPT = """
@@ -42,20 +42,20 @@ io.imsave(sys.argv[3], (filled.clip(0, 1) * 255).round().astype("uint8"), check_
 
 
 def run(*, size_px: int, repeats: int, device: str, progress: Callable[[str], None]) -> list[Row]:
-    """Time the commands in turns.
+    """Time the commands alternately.
 
     Args:
-        size_px: Sides of the picture.
-        repeats: Rounds.
-        device: As in ``edlrr inpaint``.
-        progress: Told what comes next.
+        size_px: Side of the square image.
+        repeats: Number of rounds.
+        device: Device name as in ``edlrr inpaint``.
+        progress: Called with the name of each command before it runs.
 
     Raises:
         EdlrrError: A command failed.
     """
     with TemporaryDirectory(prefix="edlrr-bench-") as name:
         folder = Path(name)
-        clean = _write_pictures(folder, size_px)
+        clean = _write_images(folder, size_px)
         commands = _commands(folder, device)
         timings = time_side_by_side(
             {title: partial(_execute, command) for title, command in commands.items()},
@@ -68,7 +68,7 @@ def run(*, size_px: int, repeats: int, device: str, progress: Callable[[str], No
     ]
 
 
-def _write_pictures(folder: Path, size_px: int) -> NDArray[np.float64]:
+def _write_images(folder: Path, size_px: int) -> NDArray[np.float64]:
     clean, hole = photo(size_px), text_hole(size_px, size_px)
     save_png(folder / "damaged.png", np.where(hole[..., None], 1.0, clean))
     save_png(folder / "mask.png", hole.astype(np.float64))
@@ -101,5 +101,5 @@ def _execute(command: list[str]) -> None:
 
 
 def _quality(written: Path, clean: NDArray[np.float64]) -> float | None:
-    """Return the PSNR of what a command wrote; None if it writes nothing."""
+    """Return the PSNR of the output of a command; None if it has none."""
     return psnr(read_picture(written).pixels, clean, data_range=1.0) if written.exists() else None

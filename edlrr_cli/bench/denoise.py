@@ -1,4 +1,4 @@
-"""Denoising networks with and without the low-rank term, at levels they were not trained for (Figure 3)."""
+"""Denoising networks with and without the low-rank term, tested at other noise levels (Figure 3)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from edlrr_cli.bench.denoise_networks import KINDS, MAX_COST_DB, RECIPES, TRAINED, Recipe
-from edlrr_cli.bench.denoise_scores import COMMAND, SHIPPED, Contestant, Pixels, contestants, noise_of, score
+from edlrr_cli.bench.denoise_scores import (
+    COMMAND,
+    SHIPPED,
+    NamedDenoiser,
+    Pixels,
+    noise_of,
+    score,
+    yield_denoisers,
+)
 from edlrr_cli.bench.denoise_training import Trained, Workshop
-from edlrr_cli.bench.pictures import save_png
+from edlrr_cli.bench.images import save_png
 from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.timing import time_side_by_side
 from edlrr_cli.cli.denoisers import load_denoiser
@@ -31,8 +39,8 @@ PARAMETERS = {
     "scores": "mean PSNR, peak 1, outputs clipped to [0, 1]; noise white, not clipped, the same for all",
     "lambda": f"the largest tried that costs at most {MAX_COST_DB} dB on 10 held-out training images, seed 0",
     "gain": "on Set12, paired by seed; spread: standard deviation over the seeds",
-    "time": f"one gray picture of {_TIMED_SIDE_PX} x {_TIMED_SIDE_PX}, median of {_ROUNDS}; imports and "
-    "weights loaded before, but for the whole command",
+    "time": f"one gray image of {_TIMED_SIDE_PX} x {_TIMED_SIDE_PX}, median of {_ROUNDS}; without imports "
+    "and loading of weights, except for the whole command",
 }
 
 
@@ -40,7 +48,7 @@ def find_recipe(name: str) -> Recipe:
     """Return a recipe by name.
 
     Raises:
-        UsageError: Unknown; the message offers the nearest.
+        UsageError: The name is unknown; the message suggests the closest one.
     """
     if name not in RECIPES:
         raise UsageError(f"unknown recipe {name!r}", nearest(name, tuple(RECIPES)))
@@ -48,56 +56,59 @@ def find_recipe(name: str) -> Recipe:
 
 
 def describe(recipe_name: str, num_seeds: int) -> dict[str, Any]:
-    """Return what the numbers depend on."""
+    """Return the parameters of the run."""
     recipe = asdict(find_recipe(recipe_name))
     return {**PARAMETERS, "recipe": recipe_name, **recipe, "trained_at": TRAINED, "num_seeds": num_seeds}
 
 
 def load_shipped() -> Denoiser | None:
-    """Return the network that comes with the program; None before there is one."""
+    """Return the network that is included in the package; None if it is missing."""
     if not DENOISER.exists():
         return None
     return load_denoiser(DENOISER)
 
 
-def enter(trained: Trained, workshop: Workshop, device: str) -> list[Contestant]:
-    """Return all that are compared."""
-    return list(contestants(trained.networks, workshop, load_shipped(), device))
+def enter(trained: Trained, workshop: Workshop, device: str) -> list[NamedDenoiser]:
+    """Return all denoisers of the comparison."""
+    return list(yield_denoisers(trained.networks, workshop, load_shipped(), device))
 
 
 def cases(
-    entered: Sequence[Contestant], sets: Mapping[str, Any], levels: Sequence[int]
-) -> list[tuple[Contestant, str, int]]:
-    """Return who is tested where."""
+    denoisers: Sequence[NamedDenoiser], sets: Mapping[str, Any], levels: Sequence[int]
+) -> list[tuple[NamedDenoiser, str, int]]:
+    """Return the combinations of denoiser, test set and noise level that are tested."""
     return [
-        (contestant, test_set, level)
+        (denoiser, test_set, level)
         for test_set in sets
-        for contestant in entered
+        for denoiser in denoisers
         for level in levels
-        if contestant.enters(test_set, level)
+        if denoiser.is_tested(test_set, level)
     ]
 
 
 def run(
-    todo: Sequence[tuple[Contestant, str, int]], sets: Mapping[str, Sequence[tuple[str, Pixels]]]
+    todo: Sequence[tuple[NamedDenoiser, str, int]], sets: Mapping[str, Sequence[tuple[str, Pixels]]]
 ) -> Iterator[Row]:
-    """Yield the scores, one after the other."""
-    for contestant, test_set, level in todo:
-        yield score(contestant, test_set, sets[test_set], level)
+    """Yield the score of each case."""
+    for denoiser, test_set, level in todo:
+        yield score(denoiser, test_set, sets[test_set], level)
 
 
-def times(entered: Sequence[Contestant], sets: Mapping[str, Sequence[tuple[str, Pixels]]]) -> Iterator[Row]:
-    """Yield the seconds of every denoiser that people can use, for one picture, and of the whole command."""
+def times(
+    denoisers: Sequence[NamedDenoiser], sets: Mapping[str, Sequence[tuple[str, Pixels]]]
+) -> Iterator[Row]:
+    """Yield the seconds of every denoiser available to users, for one image, and of the whole command."""
     side = _TIMED_SIDE_PX
-    large = [(name, of) for pictures in sets.values() for name, of in pictures if min(of.shape[:2]) >= side]
+    images = [pair for test_set in sets.values() for pair in test_set]
+    large = [(name, image) for name, image in images if min(image.shape[:2]) >= side]
     if not large:
         return
     name, clean = large[0][0], large[0][1][:side, :side]
     noisy = clean + noise_of("time", name, _TIMED_LEVEL, clean.shape)
     calls: dict[str, Callable[[], object]] = {
-        contestant.method: partial(contestant.call, noisy, _TIMED_LEVEL / 255)
-        for contestant in entered
-        if contestant.trained_at is None and contestant.method not in (*_UNTIMED, *KINDS)
+        denoiser.method: partial(denoiser.call, noisy, _TIMED_LEVEL / 255)
+        for denoiser in denoisers
+        if denoiser.trained_at is None and denoiser.method not in (*_UNTIMED, *KINDS)
     }
     with TemporaryDirectory(prefix="edlrr-bench-") as folder:
         if SHIPPED in calls:

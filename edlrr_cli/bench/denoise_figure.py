@@ -1,4 +1,4 @@
-"""Figure 3: PSNR over the noise level, with and without the low-rank term."""
+"""Figure 3: PSNR against the noise level, with and without the low-rank term."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from edlrr_cli.bench.record import Row
 @dataclass(frozen=True)
 class _Style:
     label: str
-    colour: str
+    color: str
     line: str
     width: float
 
 
-# Okabe and Ito's colours, which colour-blind people can tell apart.
+# The palette of Okabe and Ito, which is safe for color blindness.
 _STYLES = {
     "plain": _Style("DnCNN", "#000000", "-", 2.2),
     "lrr": _Style("DnCNN + low-rank term", "#d55e00", "-", 2.2),
@@ -34,11 +34,11 @@ _STYLES = {
 
 
 def draw_figure(rows: Sequence[Row], test_set: str) -> bytes:
-    """Return a PNG with a panel for each level trained at; the band is the spread over the seeds.
+    """Return a PNG with a panel for each training level; the band is the spread over the seeds.
 
     Args:
-        rows: Of the record.
-        test_set: Whose scores are drawn.
+        rows: Rows of the record.
+        test_set: Test set whose scores are drawn.
     """
     scores = [row for row in rows if row["kind"] == "score" and row["set"] == test_set]
     trained = list(dict.fromkeys(row["trained_at"] for row in scores if row["method"] == "plain"))
@@ -77,10 +77,10 @@ def _draw_curve(axes: Axes, rows: Sequence[Row], style: _Style) -> None:
         levels,
         means,
         style.line,
-        color=style.colour,
+        color=style.color,
         linewidth=style.width,
         label=style.label,
         marker="." if style.width > 2 else None,
     )
     if spread.any():
-        axes.fill_between(levels, means - spread, means + spread, color=style.colour, alpha=0.2, linewidth=0)
+        axes.fill_between(levels, means - spread, means + spread, color=style.color, alpha=0.2, linewidth=0)

@@ -1,4 +1,4 @@
-"""The networks of Figure 3: what is trained, how lambda is chosen, and the files they are kept in."""
+"""The networks of Figure 3: their training, the choice of lambda, and their file names."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from edlrr_cli.tasks.training.config import Config
 from edlrr_cli.tasks.training.levels import Levels
 
-#: Noise levels that the networks are trained at.
+#: Training noise levels.
 TRAINED = (15, 25, 50)
-#: Kind of network -> what its training differs in from that of ``plain``.
+#: Kind of network -> settings of its training that differ from those of ``plain``.
 KINDS: dict[str, dict[str, Any]] = {
     "plain": {},
     "lrr": {},
@@ -20,29 +20,29 @@ KINDS: dict[str, dict[str, Any]] = {
     "bias-free": {"arch": "dncnn-bf"},
     "blind": {"sigma": Levels(0, 55)},
 }
-#: Kinds with a low-rank term -> the weights lambda that are tried, in rising order.
+#: Kinds with a low-rank term -> the weights lambda to try, in ascending order.
 GRIDS = {
     "lrr": (0.005, 0.01, 0.02, 0.04),
     "wide": (0.005, 0.01, 0.02, 0.04),
     "error": (0.1, 1.0),
 }
-#: What a lambda may cost at the level trained for, in dB on the held-out images.
+#: Maximum cost of lambda at the training level, in dB on the held-out images.
 MAX_COST_DB = 0.3
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How large the networks are, how long they are trained, and how much they are tested.
+    """Size of the networks, length of the training, and extent of the tests.
 
     Attributes:
-        depth: Convolutions.
-        width: Channels.
-        steps: Of training.
-        batch: Patches a step.
-        lr: Largest learning rate.
-        levels: Noise levels tested, on 0..255.
-        every: Test set -> every how many of its images are tested.
-        variants_at: Noise levels that the other readings of the term, ``error`` and ``wide``, are trained at.
+        depth: Number of convolutions.
+        width: Number of channels.
+        steps: Number of training steps.
+        batch: Patches per step.
+        lr: Maximum learning rate.
+        levels: Test noise levels, on 0..255.
+        every: Test set -> step between the images that are tested.
+        variants_at: Training levels of the other variants of the term, ``error`` and ``wide``.
     """
 
     depth: int
@@ -55,7 +55,7 @@ class Recipe:
     variants_at: tuple[int, ...]
 
     def trained_at(self, kind: str) -> tuple[int | None, ...]:
-        """Return the noise levels that a kind of network is trained at."""
+        """Return the training noise levels of a kind of network."""
         if kind == "blind":
             return (None,)
         return self.variants_at if kind in ("error", "wide") else TRAINED
@@ -91,9 +91,9 @@ class Network:
 
     Attributes:
         kind: One of `KINDS`.
-        level: Noise level trained at; None for ``blind``.
+        level: Training noise level; None for ``blind``.
         lam: Weight of the low-rank term; 0 without.
-        seed: Of its training.
+        seed: Seed of the training.
     """
 
     kind: str
@@ -103,13 +103,13 @@ class Network:
 
     @property
     def name(self) -> str:
-        """Return the name of its file, without suffix."""
+        """Return the name of the file, without suffix."""
         level = "" if self.level is None else f"-{self.level}"
         weight = f"-lam{self.lam:g}" if self.lam else ""
         return f"{self.kind}{level}{weight}-seed{self.seed}"
 
     def config(self, recipe: Recipe, device: str) -> Config:
-        """Return the settings of its training."""
+        """Return the settings of the training."""
         level = 0 if self.level is None else self.level
         settings: dict[str, Any] = {
             "arch": "dncnn",

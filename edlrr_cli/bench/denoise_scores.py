@@ -1,4 +1,4 @@
-"""How well every denoiser does at every noise level, on the same noise."""
+"""Scores of every denoiser at every noise level, with the same noise for all."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from edlrr_cli.tasks.denoise.run import denoise
 Pixels = NDArray[np.float64]
 Call = Callable[[Pixels, float], Pixels]
 
-#: Levels of the literature; those of slow methods.
+#: Noise levels of the literature; slow methods are tested at these only.
 PRINTED_LEVELS = (15, 25, 50)
 SHIPPED, SHIPPED_AUTO, COMMAND = "edlrr", "edlrr:auto", "edlrr:command"
 _SLOW = ("lrr-groups", "bm3d")
@@ -37,14 +37,14 @@ _FIRST_SET = "Set12"
 
 
 @dataclass(frozen=True, eq=False)
-class Contestant:
+class NamedDenoiser:
     """A denoiser in the comparison.
 
     Attributes:
-        method: Its name.
-        trained_at: Noise level that its network was trained at; None where there is none.
-        seed: Of that training.
-        call: From noisy pixels, shape (h, w, 1), and the true noise level on [0, 1] to clean ones.
+        method: Name of the method.
+        trained_at: Training noise level of the network; None if not applicable.
+        seed: Seed of the training.
+        call: Maps noisy pixels, shape (h, w, 1), and the true noise level on [0, 1] to clean pixels.
     """
 
     method: str
@@ -52,8 +52,8 @@ class Contestant:
     seed: int
     call: Call
 
-    def enters(self, test_set: str, level: int) -> bool:
-        """Whether it is tested there: slow ones and further seeds only where it matters most."""
+    def is_tested(self, test_set: str, level: int) -> bool:
+        """Whether it is tested on a set at a level; slow methods and further seeds are tested less."""
         if self.method in _SLOW:
             return test_set == _FIRST_SET and level in PRINTED_LEVELS
         if self.method.startswith("rescaled"):
@@ -61,37 +61,37 @@ class Contestant:
         return self.seed == 0 or test_set == _FIRST_SET
 
 
-def contestants(
+def yield_denoisers(
     networks: Sequence[Network], workshop: Workshop, shipped: Denoiser | None, device: str
-) -> Iterator[Contestant]:
-    """Yield all denoisers that are here.
+) -> Iterator[NamedDenoiser]:
+    """Yield all available denoisers.
 
     Args:
-        networks: Of Figure 3.
-        workshop: Which has them.
-        shipped: The network that comes with the program, or None.
-        device: Where networks compute.
+        networks: Networks of Figure 3.
+        workshop: Model cache that contains them.
+        shipped: The network that is included in the package, or None.
+        device: Device of the networks.
     """
-    yield Contestant("noisy", None, 0, lambda pixels, sigma: pixels)
+    yield NamedDenoiser("noisy", None, 0, lambda pixels, sigma: pixels)
     for network in networks:
         module = workshop.load(network)
-        yield Contestant(network.kind, network.level, network.seed, _plainly(module, device))
+        yield NamedDenoiser(network.kind, network.level, network.seed, _unscaled(module, device))
         if network.kind == "plain" and network.seed == 0:
             assert network.level is not None
             scaled = Denoiser(module, network.level / 255, scales=False)
-            yield Contestant("rescaled", network.level, 0, _by(scaled, device))
-            yield Contestant("rescaled:auto", network.level, 0, _estimated(_by(scaled, device)))
+            yield NamedDenoiser("rescaled", network.level, 0, _call_of(scaled, device))
+            yield NamedDenoiser("rescaled:auto", network.level, 0, _estimated(_call_of(scaled, device)))
     if shipped is not None:
-        yield Contestant(SHIPPED, None, 0, _by(shipped, device))
-        yield Contestant(SHIPPED_AUTO, None, 0, _estimated(_by(shipped, device)))
-    yield Contestant("lrr-groups", None, 0, _by_lowrank(device))
+        yield NamedDenoiser(SHIPPED, None, 0, _call_of(shipped, device))
+        yield NamedDenoiser(SHIPPED_AUTO, None, 0, _estimated(_call_of(shipped, device)))
+    yield NamedDenoiser("lrr-groups", None, 0, _lowrank_call(device))
     for name, call in DENOISERS.items():
-        if _is_here(name):
-            yield Contestant(name, None, 0, call)
+        if _is_installed(name):
+            yield NamedDenoiser(name, None, 0, call)
 
 
-def _plainly(module: torch.nn.Module, device: str) -> Call:
-    """Return the network as it is: what Figure 3 compares."""
+def _unscaled(module: torch.nn.Module, device: str) -> Call:
+    """Return a call of the network without rescaling, as compared in Figure 3."""
 
     def call(pixels: Pixels, sigma: float) -> Pixels:
         image = torch.from_numpy(pixels[..., 0]).float().to(device)[None, None]
@@ -101,14 +101,14 @@ def _plainly(module: torch.nn.Module, device: str) -> Call:
     return call
 
 
-def _by(denoiser: Denoiser, device: str) -> Call:
+def _call_of(denoiser: Denoiser, device: str) -> Call:
     def call(pixels: Pixels, sigma: float) -> Pixels:
         return denoise(pixels, Config(sigma=sigma, device=device), denoiser).pixels
 
     return call
 
 
-def _by_lowrank(device: str) -> Call:
+def _lowrank_call(device: str) -> Call:
     def call(pixels: Pixels, sigma: float) -> Pixels:
         return denoise(pixels, Config(method="lrr", sigma=sigma, device=device)).pixels
 
@@ -116,12 +116,12 @@ def _by_lowrank(device: str) -> Call:
 
 
 def _estimated(call: Call) -> Call:
-    """Return a denoiser that is not told the noise level."""
+    """Return a denoiser that ignores the given noise level and estimates it."""
     return lambda pixels, sigma: call(pixels, estimate_noise_level(pixels))
 
 
-def _is_here(name: str) -> bool:
-    """Whether the library of a compared method is installed."""
+def _is_installed(name: str) -> bool:
+    """Whether the library of a baseline is installed."""
     try:
         DENOISERS[name](np.full((2, 2, 1), 0.5), 0.1)
     except UsageError:
@@ -130,10 +130,10 @@ def _is_here(name: str) -> bool:
 
 
 def read_sets(data: Path, recipe: Recipe) -> dict[str, list[tuple[str, Pixels]]]:
-    """Return the test sets: name -> (name of picture, gray pixels in [0, 1], shape (h, w, 1)).
+    """Return the test sets: name -> list of (name of image, gray pixels in [0, 1], shape (h, w, 1)).
 
     Raises:
-        InputError: One of them is missing.
+        InputError: A test set is missing.
     """
     return {
         name: [(path.stem, read_gray(path)[..., None] / 255) for path in require_images(data / name)[::every]]
@@ -141,42 +141,42 @@ def read_sets(data: Path, recipe: Recipe) -> dict[str, list[tuple[str, Pixels]]]
     }
 
 
-def noise_of(test_set: str, picture: str, level: int, shape: tuple[int, ...]) -> Pixels:
-    """Return the noise of a case, on [0, 1]: the same for all denoisers."""
-    seed = zlib.crc32(f"{test_set}/{picture}/{level}".encode())
+def noise_of(test_set: str, image: str, level: int, shape: tuple[int, ...]) -> Pixels:
+    """Return the noise of a case, on [0, 1], which is the same for all denoisers."""
+    seed = zlib.crc32(f"{test_set}/{image}/{level}".encode())
     return level / 255 * np.random.default_rng(seed).standard_normal(shape)
 
 
-def score(contestant: Contestant, test_set: str, pictures: Sequence[tuple[str, Pixels]], level: int) -> Row:
+def score(denoiser: NamedDenoiser, test_set: str, images: Sequence[tuple[str, Pixels]], level: int) -> Row:
     """Return the mean PSNR of a denoiser over a test set, outputs clipped to [0, 1], peak 1."""
     values = []
-    for name, clean in pictures:
+    for name, clean in images:
         noisy = clean + noise_of(test_set, name, level, clean.shape)
-        values.append(psnr(contestant.call(noisy, level / 255).clip(0, 1), clean, data_range=1.0))
+        values.append(psnr(denoiser.call(noisy, level / 255).clip(0, 1), clean, data_range=1.0))
     return {
         "kind": "score",
         "set": test_set,
         "level": level,
-        "method": contestant.method,
-        "trained_at": contestant.trained_at,
-        "seed": contestant.seed,
+        "method": denoiser.method,
+        "trained_at": denoiser.trained_at,
+        "seed": denoiser.seed,
         "psnr": round(float(np.mean(values)), 4),
         "num_pictures": len(values),
     }
 
 
 def verdicts(rows: Sequence[Row], levels: Sequence[int]) -> list[Row]:
-    """Return what the low-rank term gains on Set12, paired by seed, with its spread over the seeds.
+    """Return the gain of the low-rank term on Set12, paired by seed, with its spread over the seeds.
 
     ``spread`` is the standard deviation over the seeds of the difference to the network of the same seed
-    without the term; at the level trained for, ``gain`` is minus the cost.
+    without the term; at the training level, ``gain`` is minus the cost.
     """
     found: dict[tuple[str, Any, int, int], float] = {
         (row["method"], row["trained_at"], row["level"], row["seed"]): row["psnr"]
         for row in rows
         if row["kind"] == "score" and row["set"] == _FIRST_SET
     }
-    made = []
+    result = []
     for trained_at in dict.fromkeys(key[1] for key in found if key[0] == "lrr"):
         for level in levels:
             seeds = [key[3] for key in found if key[:3] == ("lrr", trained_at, level)]
@@ -186,7 +186,7 @@ def verdicts(rows: Sequence[Row], levels: Sequence[int]) -> list[Row]:
             ]
             spread = float(np.std(gains, ddof=1)) if len(gains) > 1 else None
             gain = float(np.mean(gains))
-            made.append(
+            result.append(
                 {
                     "kind": "verdict",
                     "trained_at": trained_at,
@@ -197,4 +197,4 @@ def verdicts(rows: Sequence[Row], levels: Sequence[int]) -> list[Row]:
                     "num_seeds": len(gains),
                 }
             )
-    return made
+    return result

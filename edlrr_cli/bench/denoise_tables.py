@@ -1,4 +1,4 @@
-"""The tables of a record of ``edlrr bench denoise``: the shipped denoiser, Figure 3, and the rest."""
+"""The tables of a record of ``edlrr bench denoise``: the shipped denoiser, Figure 3, and the details."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TITLES = {
     "wavelet": "wavelets",
     "noisy": "noisy",
 }
-# Set12 and BSD68 at 15, 25 and 50, by Zhang et al., 2017, whose networks saw 80,000 batches of 128.
+# Set12 and BSD68 at 15, 25 and 50, by Zhang et al., 2017, with networks trained on 80,000 batches of 128.
 _PRINTED = {
     "*printed: BM3D*": (32.37, 29.97, 26.72, 31.07, 28.57, 25.62),
     "*printed: DnCNN-S, one network a level*": (32.86, 30.44, 27.18, 31.73, 29.23, 26.23),
@@ -41,12 +41,12 @@ _KINDS = {
 
 
 def summary(rows: list[Row]) -> str:
-    """Return the shipped denoiser beside others, and the gain of the low-rank term."""
+    """Return the tables of the shipped denoiser and the baselines, and of the gain of the low-rank term."""
     return f"{_shipped(rows)}\n\n{_gains(rows)}"
 
 
 def details(rows: list[Row]) -> str:
-    """Return all networks at all levels, and the search for lambda."""
+    """Return the tables of all networks at all levels, and of the search for lambda."""
     parts = [_networks(rows, test_set) for test_set in _SETS]
     return "\n\n".join([*parts, _trials(rows)])
 
@@ -120,7 +120,7 @@ def _trials(rows: Sequence[Row]) -> str:
 
 
 def _mean_scores(rows: Sequence[Row]) -> dict[tuple[str, int | None, str, int], float]:
-    """Return the mean over the seeds by method, level trained at, test set and level."""
+    """Return the mean over the seeds by method, training level, test set and test level."""
     values: dict[tuple[str, int | None, str, int], list[float]] = {}
     for row in rows:
         if row["kind"] == "score":

@@ -1,4 +1,4 @@
-"""Training of the networks of Figure 3, each once: what lies in the folder is not trained again."""
+"""Training of the networks of Figure 3, with a cache: existing networks are not trained again."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from edlrr_cli.tasks.training.trainer import Trainer
 
 @dataclass(frozen=True)
 class Trial:
-    """A lambda that was tried.
+    """A trial of a weight lambda.
 
     Attributes:
-        network: With this lambda.
-        psnr: On the held-out images at the level trained for, dB.
-        cost: What that is less than without the term, dB.
+        network: Network with this lambda.
+        psnr: PSNR in dB on the held-out images at the training level.
+        cost: Decrease of this PSNR compared with the network without the term, in dB.
     """
 
     network: Network
@@ -36,13 +36,13 @@ class Trial:
 
 
 class Workshop:
-    """Trains networks on demand and keeps them in a folder.
+    """Model cache: trains networks on demand and stores them in a folder.
 
     Args:
-        data: Folder of the clean training pictures.
-        models: Folder of the networks, made if missing.
-        recipe: How they are trained.
-        device: Where.
+        data: Folder of the clean training images.
+        models: Folder of the networks, created if missing.
+        recipe: Settings of the training.
+        device: Device of the training.
     """
 
     def __init__(self, data: Path, models: Path, recipe: Recipe, device: str) -> None:
@@ -51,10 +51,10 @@ class Workshop:
         models.mkdir(parents=True, exist_ok=True)
 
     def about(self, network: Network) -> dict[str, Any]:
-        """Return what is known of a network, trained now if it never was.
+        """Return the description of a network, which is trained first if it is not in the cache.
 
         Raises:
-            InputError: The folder holds a network of this name that was trained otherwise.
+            InputError: The folder contains a network of this name with another number of steps.
         """
         path = self._path(network)
         if not path.exists():
@@ -71,7 +71,7 @@ class Workshop:
         return about
 
     def load(self, network: Network) -> nn.Module:
-        """Return a network, ready to be used."""
+        """Return a network in evaluation mode."""
         self.about(network)
         weights = read_weights(self._path(network))
         size = Size(weights.about["depth"], weights.about["width"])
@@ -80,7 +80,7 @@ class Workshop:
         return module.to(self._device).eval()
 
     def psnr(self, network: Network) -> float:
-        """Return the PSNR in dB on the held-out images at the level trained for."""
+        """Return the PSNR in dB on the held-out images at the training level."""
         return float(self.about(network)["psnr"][str(network.level)])
 
     def _path(self, network: Network) -> Path:
@@ -93,12 +93,12 @@ class Workshop:
 
 
 def search(kind: str, level: int, psnr: Callable[[Network], float]) -> Iterator[Trial]:
-    """Try one lambda after the other, from the smallest, until one costs too much.
+    """Try the values of lambda in ascending order until the cost exceeds `MAX_COST_DB`.
 
     Args:
         kind: One of `GRIDS`.
-        level: Noise level trained at.
-        psnr: Trains a network and measures it on the held-out images, dB.
+        level: Training noise level.
+        psnr: Trains a network and returns its PSNR on the held-out images in dB.
     """
     without = psnr(Network("plain", level))
     for lam in GRIDS[kind]:
@@ -110,9 +110,9 @@ def search(kind: str, level: int, psnr: Callable[[Network], float]) -> Iterator[
 
 
 def choose(trials: Sequence[Trial]) -> Network:
-    """Return the largest lambda that costs at most `MAX_COST_DB`, or the smallest if all cost more.
+    """Return the network with the largest lambda that costs at most `MAX_COST_DB`, else with the smallest.
 
-    The rule was fixed before any test image was looked at.
+    The rule was fixed before any test image was used.
     """
     affordable = [trial for trial in trials if trial.cost <= MAX_COST_DB]
     return (affordable[-1] if affordable else trials[0]).network
@@ -120,30 +120,32 @@ def choose(trials: Sequence[Trial]) -> Network:
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of the training.
+    """Result of the training.
 
     Attributes:
-        networks: All that are to be tested.
-        trials: All lambdas that were tried.
+        networks: All networks to be tested.
+        trials: All trials of lambda.
     """
 
     networks: list[Network]
     trials: list[Trial]
 
 
-def train_all(workshop: Workshop, recipe: Recipe, num_seeds: int, told: Callable[[Network], None]) -> Trained:
-    """Train what Figure 3 needs: ``plain`` and ``lrr`` with every seed, the others with the first.
+def train_all(
+    workshop: Workshop, recipe: Recipe, num_seeds: int, progress: Callable[[Network], None]
+) -> Trained:
+    """Train the networks of Figure 3: ``plain`` and ``lrr`` with every seed, the others with the first.
 
     Args:
-        workshop: Trains and keeps.
-        recipe: What is trained.
-        num_seeds: How many seeds.
-        told: Called with each network when it is there.
+        workshop: Model cache.
+        recipe: Settings of the training.
+        num_seeds: Number of seeds.
+        progress: Called with each network once it is trained.
     """
 
     def psnr(network: Network) -> float:
         found = workshop.psnr(network)
-        told(network)
+        progress(network)
         return found
 
     networks: list[Network] = []
@@ -159,7 +161,7 @@ def train_all(workshop: Workshop, recipe: Recipe, num_seeds: int, told: Callable
             networks += [replace(chosen, seed=seed) for seed in seeds]
     for network in networks:
         workshop.about(network)
-        told(network)
+        progress(network)
     return Trained(networks, trials)
 
 

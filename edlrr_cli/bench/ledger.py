@@ -1,4 +1,4 @@
-"""The growing record of Table 1: written as it grows, read again to go on where it was stopped."""
+"""The results file of Table 1: saved while the benchmark runs, and read again to resume a stopped run."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _SAME = ("crop_px", "device")
 
 
 class Ledger:
-    """The rows of a plan and their file. A context: however it ends, the file holds all rows so far.
+    """The rows of a plan and their file; as a context manager it saves all rows on exit, also after an error.
 
     Args:
-        path: Of the JSON; its finished cases are taken over if it exists.
-        plan: What is to be run.
+        path: JSON file; its finished cases are reused if it exists.
+        plan: The cases to run.
         command: The exact command line.
-        settings: Of the run, beyond the plan.
-        anew: Take nothing over.
+        settings: Settings of the run, in addition to the plan.
+        anew: Ignore the existing file.
 
     Raises:
-        OutputError: The file is there and is not a stopped run of this plan.
+        OutputError: The file exists and is not a stopped run of this plan.
     """
 
     def __init__(
@@ -42,30 +42,30 @@ class Ledger:
 
     @property
     def rows(self) -> list[Row]:
-        """Return the cases so far, in the order of the plan."""
-        order = {identity(case.as_row()): place for place, case in enumerate(self._plan.cases())}
+        """Return the rows of the finished cases, in the order of the plan."""
+        order = {identity(case.as_row()): index for index, case in enumerate(self._plan.cases())}
         return sorted(self._rows.values(), key=lambda row: order[identity(row)])
 
     @property
     def record(self) -> Record:
-        """Return the record as it stands."""
+        """Return the current record."""
         rows = self.rows
         return {**self._head, "rows": [*rows, *means(self._plan, rows)]}
 
     def cases_left(self) -> list[CaseKey]:
-        """Return what is neither finished nor lacks its thumbnail; what failed is tried again."""
+        """Return the cases that are unfinished, failed, or without their thumbnail."""
         return [case for case in self._plan.cases() if not self._is_done(case)]
 
     def add(self, row: Row) -> None:
-        """Take in a row, under the commit of today; save if the last time is some seconds ago."""
+        """Add a row with the current commit; save if the last save is older than `_SAVE_EVERY_S`."""
         self._rows[identity(row)] = {**row, "commit": self._head["commit"]}
         if time.monotonic() - self._saved > _SAVE_EVERY_S:
             self._save()
 
     def _is_done(self, case: CaseKey) -> bool:
         row = self._rows.get(identity(case.as_row()))
-        picture = case.picture(case.slug)
-        return row is not None and "error" not in row and (picture is None or picture.is_file())
+        thumbnail = case.thumbnail(case.slug)
+        return row is not None and "error" not in row and (thumbnail is None or thumbnail.is_file())
 
     def _read(self) -> dict[tuple[Any, ...], Row]:
         record = read_record(self._path)
@@ -87,8 +87,8 @@ class Ledger:
                 f"{self._path} was made with another {others[0]}", "name another file, or --overwrite it"
             )
         rows = {identity(row): row for row in record["rows"] if row["kind"] == "case"}
-        asked = {identity(case.as_row()) for case in self._plan.cases()}
-        if not rows.keys() <= asked:
+        planned = {identity(case.as_row()) for case in self._plan.cases()}
+        if not rows.keys() <= planned:
             raise OutputError(
                 f"{self._path} holds cases that are not asked for now", "ask for them too, or --overwrite it"
             )

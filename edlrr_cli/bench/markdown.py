@@ -1,4 +1,4 @@
-"""Tables in Markdown."""
+"""Markdown tables."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Lay out a table: the first column to the left, numbers to the right."""
+    """Return a table with the first column aligned to the left and the others to the right."""
     ruler = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ruler, *rows))
 
 
 def ranked(text: str, rank: int | None) -> str:
-    """Make the best bold, and underline the second best.
+    """Mark the best value in bold, and underline the second best.
 
     Example:
         >>> ranked("39.9", 1), ranked("39.8", 2), ranked("39.7", None)
@@ -23,5 +23,5 @@ def ranked(text: str, rank: int | None) -> str:
 
 
 def escape(text: str) -> str:
-    """Make Markdown of plain text, for a cell."""
+    """Escape plain text for a Markdown cell."""
     return re.sub(r"([\\`*_|<>])", r"\\\1", text)

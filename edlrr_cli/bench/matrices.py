@@ -1,4 +1,4 @@
-"""Test matrices with the spectrum of a photograph, and the two SVD routes everything is held against."""
+"""Test matrices with the spectrum of a photograph, and the two SVD references for all methods."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _DECAY = 1.2
 
 
 def image_spectrum(count: int, *, condition: float | None = None) -> Tensor:
-    """Return singular values like those of a centred photograph: sigma_i = 20 / i^1.2, float64.
+    """Return singular values like those of a centered photograph: sigma_i = 20 / i^1.2, float64.
 
     Args:
-        count: How many.
-        condition: The upper half of them goes down to 20 / condition instead, evenly on a log scale.
+        count: Number of values.
+        condition: The smaller half decreases to 20 / condition instead, evenly on a log scale.
 
     Example:
         >>> image_spectrum(2)
@@ -33,11 +33,11 @@ def image_spectrum(count: int, *, condition: float | None = None) -> Tensor:
 
 
 def image_like(shape: tuple[int, ...], *, seed: int, condition: float | None = None) -> Tensor:
-    """Return matrices of that spectrum with random singular vectors, float64, on the CPU.
+    """Return matrices with this spectrum and random singular vectors, float64, on the CPU.
 
     Args:
         shape: (..., m, n).
-        seed: Of the vectors.
+        seed: Seed of the vectors.
         condition: As in `image_spectrum`.
     """
     *batch, m, n = shape
@@ -59,13 +59,13 @@ def definition(S: Tensor, h: Function) -> tuple[Tensor, Tensor]:
         h: The function.
     """
     U, sigma, Vh = torch.linalg.svd(S.detach().double(), full_matrices=False)
-    unit = resolve_scale(h, sigma[..., 0], None).unsqueeze(-1)
-    slope = h.derivative(sigma / unit) / unit
-    return h.value(sigma / unit).sum(-1), (U * slope.unsqueeze(-2)) @ Vh
+    scale = resolve_scale(h, sigma[..., 0], None).unsqueeze(-1)
+    slope = h.derivative(sigma / scale) / scale
+    return h.value(sigma / scale).sum(-1), (U * slope.unsqueeze(-2)) @ Vh
 
 
 def svdvals_penalty(S: Tensor, h: Function, scale: Scale = None) -> Tensor:
-    """Return R(S) as a user of torch would write it: h of `torch.linalg.svdvals`, by autograd.
+    """Return R(S) in plain torch: h of `torch.linalg.svdvals`, differentiated by autograd.
 
     Args:
         S: Shape (..., m, n).
@@ -73,12 +73,12 @@ def svdvals_penalty(S: Tensor, h: Function, scale: Scale = None) -> Tensor:
         scale: As in `edlrr_cli.lrr.regularizer.lowrank_penalty`.
     """
     sigma = torch.linalg.svdvals(S)
-    unit = resolve_scale(h, sigma[..., 0].detach(), scale)
-    return h.value(sigma / unit.unsqueeze(-1)).sum(-1)
+    resolved = resolve_scale(h, sigma[..., 0].detach(), scale)
+    return h.value(sigma / resolved.unsqueeze(-1)).sum(-1)
 
 
 def value_and_gradient(value: Tensor, S: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the values and the gradient of their sum in S."""
+    """Return the values and the gradient of their sum with respect to S."""
     (gradient,) = torch.autograd.grad(value.sum(), S)
     return value.detach(), gradient
 

@@ -1,9 +1,9 @@
-"""Peak memory of a call, beyond what was there before it.
+"""Peak memory of a call, above the level before it.
 
-On a GPU: bytes that torch's allocator held at most (`torch.cuda.max_memory_allocated`). On the CPU:
-resident memory of a fresh process, whose high-water mark Linux lets it reset (``clear_refs``) after
-imports, inputs and a warm-up on a small input; libraries' workspaces count. There every block of 64 KiB or
-more is a mapping of its own, lest memory that was freed before be used again unseen. Elsewhere: not measured.
+On a GPU it is the maximum of torch's allocator (`torch.cuda.max_memory_allocated`). On the CPU it is the
+resident memory of a fresh process, whose high-water mark is reset (``clear_refs`` of Linux) after imports,
+inputs and a warm-up on a small input; workspaces of libraries count. There, every block of 64 KiB or more is
+a separate mapping, so that memory freed before is not reused unnoticed. On other systems it is not measured.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OWN_MAPPINGS = {"MALLOC_MMAP_THRESHOLD_": str(2**16), "MALLOC_TOP_PAD_": "0"}
 
 
 def cuda_peak_bytes(call: Call, device: torch.device) -> int:
-    """Run the call and return the peak of torch's allocator above its level before."""
+    """Run the call and return the peak of torch's allocator above the level before it."""
     torch.cuda.synchronize(device)
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
@@ -44,17 +44,16 @@ def cuda_peak_bytes(call: Call, device: torch.device) -> int:
 def fresh_process_peak_bytes(
     prepare: str, arguments: Mapping[str, Any], *, whole: bool = False
 ) -> int | None:
-    """Measure a call in a process of its own.
+    """Measure a call in a separate process.
 
     Args:
         prepare: ``"module:function"``; the function, called with the arguments, returns the warm-up
             and the call.
         arguments: Plain values, for JSON.
-        whole: Count all that the process holds, imports and memory that was freed but kept included, as its
-            user would see it.
+        whole: Count all resident memory of the process, including imports and freed memory that it retains.
 
     Returns:
-        Bytes; None where the system cannot tell.
+        Bytes; None where the system does not support the measurement.
 
     Raises:
         EdlrrError: The process failed.
@@ -70,7 +69,7 @@ def fresh_process_peak_bytes(
 
 
 def resident_peak_bytes(call: Call, *, whole: bool = False) -> int | None:
-    """Run the call and return the peak of this process's resident memory, above its level before or whole."""
+    """Run the call and return the peak resident memory of the process, in total or above the level before."""
     try:
         (_PROC / "clear_refs").write_text(_RESET_PEAK)
         before = 0 if whole else _status_bytes("VmRSS")
@@ -81,7 +80,7 @@ def resident_peak_bytes(call: Call, *, whole: bool = False) -> int | None:
 
 
 def measure_peak(call: Callable[[], R], device: torch.device) -> tuple[R, int | None]:
-    """Run the call in this process; return its outcome and its peak in bytes, None where not measured."""
+    """Run the call in this process; return its result and its peak in bytes, None if not measured."""
     outcomes: list[R] = []
 
     def keep() -> None:
@@ -90,15 +89,15 @@ def measure_peak(call: Callable[[], R], device: torch.device) -> tuple[R, int | 
     if device.type == "cuda":
         peak: int | None = cuda_peak_bytes(keep, device)
     else:
-        _give_back_freed_memory()
+        _release_freed_memory()
         peak = resident_peak_bytes(keep)
-    if not outcomes:  # the system cannot tell, and nothing was run
+    if not outcomes:  # the system does not support the measurement, and the call was not run
         keep()
     return outcomes[0], peak
 
 
-def _give_back_freed_memory() -> None:
-    """Return what was freed to the system, lest the call use it again unseen; a function of glibc."""
+def _release_freed_memory() -> None:
+    """Return freed memory to the system (glibc only), so that the call does not reuse it unnoticed."""
     with contextlib.suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -111,7 +110,7 @@ def _status_bytes(key: str) -> int:
 
 
 def main(prepare: str, arguments: str, whole: str) -> None:
-    """Warm up, measure, and print the bytes: the other side of `fresh_process_peak_bytes`."""
+    """Warm up, measure, and print the bytes; run by `fresh_process_peak_bytes` in the new process."""
     module, _, function = prepare.partition(":")
     warm_up, call = getattr(importlib.import_module(module), function)(**json.loads(arguments))
     warm_up()

@@ -1,4 +1,4 @@
-"""A whole optimisation: the majorised steps beside an SVD in every step."""
+"""A whole optimization: majorized steps compared with an SVD in every step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edlrr_cli.bench.pictures import PHOTO, photo, text_hole
+from edlrr_cli.bench.images import PHOTO, photo, text_hole
 from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.timing import time_side_by_side
 from edlrr_cli.lrr.series import make_function
@@ -26,14 +26,14 @@ from edlrr_cli.tasks.inpaint.picture import Result
 NAME = "optimization"
 #: The methods by name; ratios refer to the last.
 DEFAULT, EXACT = "majorized", "SVD in every step"
-_START = "start alone"
+_START = "start only"
 
 PARAMETERS = {
     "image": PHOTO,
     "mask": "lines of text",
-    "settings": "the defaults of edlrr inpaint, but no pixel is held out: the result is the minimiser itself",
+    "settings": "the defaults of edlrr inpaint, but no pixel is held out: the result is the minimizer itself",
     "warm_up_rounds": 1,
-    "seconds": "of the Adam steps: the seconds of the whole less those of a run of 0 steps, round by round",
+    "seconds": "of the Adam steps: total seconds minus those of a run of 0 steps, round by round",
     "ratio": f"seconds of {EXACT!r} divided by those of the method, median over the rounds",
     "objective": "exact R of the result, float64 SVD, final emphasis, one scale per channel for all methods",
     "objective_difference": f"relative to {EXACT!r}",
@@ -43,15 +43,15 @@ PARAMETERS = {
 def run(
     *, size_px: int, steps: int, repeats: int, reg: str, device: str, progress: Callable[[str], None]
 ) -> list[Row]:
-    """Inpaint one picture by each method and compare time, objective and PSNR.
+    """Inpaint one image with each method and compare time, objective and PSNR.
 
     Args:
-        size_px: Sides of the picture.
-        steps: Adam steps.
-        repeats: Rounds.
+        size_px: Side of the square image.
+        steps: Number of Adam steps.
+        repeats: Number of rounds.
         reg: The penalty.
-        device: As in ``edlrr inpaint``.
-        progress: Told what comes next.
+        device: Device name as in ``edlrr inpaint``.
+        progress: Called with the name of each method before it runs.
     """
     clean, hole = photo(size_px), text_hole(size_px, size_px)
     configs = _configs(Config(prior="global", reg=reg, steps=steps, held_out=0.0, device=device))
@@ -64,14 +64,14 @@ def run(
         repeats=repeats,
         progress=progress,
     )
-    steps_alone = {name: timings[name].minus(timings[_START]) for name in (DEFAULT, EXACT)}
-    objectives = _objectives({name: results[name].restored for name in steps_alone}, configs[DEFAULT])
+    steps_only = {name: timings[name].minus(timings[_START]) for name in (DEFAULT, EXACT)}
+    objectives = _objectives({name: results[name].restored for name in steps_only}, configs[DEFAULT])
     return [
         {
             "method": name,
             **timing.as_row(),
             "seconds_of_whole": timings[name].as_row()["seconds"],
-            "ratio": timing.times_faster_than(steps_alone[EXACT]),
+            "ratio": timing.times_faster_than(steps_only[EXACT]),
             "iterations": results[name].iterations,
             "objective": objectives[name],
             "objective_difference": objectives[name] / objectives[EXACT] - 1,
@@ -79,7 +79,7 @@ def run(
             "psnr_missing": psnr(results[name].restored, clean, data_range=1.0, where=hole),
             "device": results[name].device,
         }
-        for name, timing in steps_alone.items()
+        for name, timing in steps_only.items()
     ]
 
 
@@ -98,12 +98,12 @@ def _inpaint(
     config: Config,
     results: dict[str, Result],
 ) -> None:
-    """Keep the result; the device is idle when the function returns, for the image is back on the CPU."""
+    """Store the result; the device is idle when the function returns, since the image is on the CPU."""
     results[name] = task.inpaint(image, known, config)
 
 
 def _objectives(restored: Mapping[str, NDArray[Any]], config: Config) -> dict[str, float]:
-    """Return the exact penalty of each image, all in the same units."""
+    """Return the exact penalty of each image, all with the same scale."""
     h = make_function(config.reg, config.gamma)
     height, width = next(iter(restored.values())).shape[:2]
     emphasis = Whitening(height, width, center=config.center, dtype=torch.float64, device=torch.device("cpu"))
@@ -112,11 +112,11 @@ def _objectives(restored: Mapping[str, NDArray[Any]], config: Config) -> dict[st
         name: factor(emphasis(torch.from_numpy(image).double().permute(2, 0, 1)), h, "svd")
         for name, image in restored.items()
     }
-    unit = _common_unit(h, [route.sigma_max for route in routes.values()])
-    return {name: float(route.evaluate(h, unit)[0].sum()) for name, route in routes.items()}
+    scale = _common_scale(h, [route.sigma_max for route in routes.values()])
+    return {name: float(route.evaluate(h, scale)[0].sum()) for name, route in routes.items()}
 
 
-def _common_unit(h: Function, sigma_max: list[Tensor]) -> Tensor:
-    """Return one unit per channel in which every image stays within the range of h."""
+def _common_scale(h: Function, sigma_max: list[Tensor]) -> Tensor:
+    """Return one scale per channel for which every image is within the range of h."""
     largest = torch.stack(sigma_max).amax(0)
     return torch.ones_like(largest) if h.x_fit is None else largest / h.x_fit

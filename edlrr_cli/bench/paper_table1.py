@@ -1,4 +1,4 @@
-"""Table 1 as the paper prints it: Li et al., IJCAI 2025. Facts, not measurements of ours."""
+"""Table 1 as printed in the paper (Li et al., IJCAI 2025); these are not our measurements."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _CORRUPTIONS = ("drop20", "drop30", "drop40", "drop50", "block", "text")
 
 @dataclass(frozen=True)
 class Column:
-    """What the paper prints for one method.
+    """The printed numbers of one method.
 
     Attributes:
-        name: As printed.
+        name: Printed name.
         psnr: Mean over eleven images in dB, by corruption.
-        psnr_sd: Printed behind the sign ±, by corruption; empty where nothing is.
+        psnr_sd: Deviation printed after the sign ±, by corruption; empty if none is printed.
         seconds: "Average processing time per image", on a machine with a 3080 Ti.
     """
 
@@ -29,12 +29,12 @@ class Column:
 
 
 def _column(name: str, seconds: float, psnr: tuple[float, ...], psnr_sd: tuple[float, ...] = ()) -> Column:
-    """Name the numbers; only the authors' own methods have deviations."""
+    """Return a column from its numbers; only the authors' own methods have deviations."""
     means, deviations = (dict(zip(_CORRUPTIONS, numbers, strict=False)) for numbers in (psnr, psnr_sd))
     return Column(name, means, deviations, seconds)
 
 
-#: By the names that records use, in the paper's order.
+#: Columns by their names in records, in the order of the paper.
 COLUMNS: dict[str, Column] = {
     "nuclear": _column(
         "nuclear", 4.35, (37.09, 35.03, 33.09, 31.39, 17.89, 26.73), (0.18, 0.10, 0.05, 0.09, 0.01, 0.02)

@@ -1,4 +1,4 @@
-"""The record of a benchmark: what was run, where, and the numbers, as strict JSON."""
+"""The record of a benchmark as strict JSON: parameters, machine, and results."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ MACHINE_KEYS = ("processor", "num_threads", "device", "torch", "python")
 def make_record(
     benchmark: str, *, command: str, device: str, parameters: Mapping[str, Any], rows: Sequence[Row]
 ) -> Record:
-    """Put the numbers together with what made them.
+    """Return the record of a run: its results with all that is needed to reproduce them.
 
     Args:
         benchmark: Name of the benchmark.
         command: The exact command line.
-        device: Name of the device computed on, as in ``edlrr inpaint --device``.
-        parameters: All that the numbers depend on.
-        rows: The numbers.
+        device: Name of the device, as in ``edlrr inpaint --device``.
+        parameters: Parameters of the run.
+        rows: The results.
     """
     return {
         "benchmark": benchmark,
@@ -47,10 +47,10 @@ def make_record(
 
 
 def machine(device: str) -> dict[str, Any]:
-    """Describe the hardware and the software that decide about speed.
+    """Return the hardware and the software that determine the speed.
 
     Raises:
-        DeviceError: There is no such device here.
+        DeviceError: The device does not exist.
     """
     import torch
 
@@ -68,7 +68,7 @@ def machine(device: str) -> dict[str, Any]:
 
 
 def _processor(cpuinfo: Path) -> str:
-    """Return the model of the processor: Linux tells it in a file, others through Python."""
+    """Return the model of the processor, on Linux from a file, elsewhere from Python."""
     if cpuinfo.exists():
         for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
@@ -78,7 +78,7 @@ def _processor(cpuinfo: Path) -> str:
 
 
 def commit(checkout: Path) -> str | None:
-    """Return the commit of a checkout, ``+dirty`` if tracked files differ from it; None outside of one."""
+    """Return the commit of a checkout, with ``+dirty`` if tracked files differ; None if it is no checkout."""
     if not (checkout / ".git").exists():
         return None
     try:
@@ -97,7 +97,7 @@ def _git(checkout: Path, *arguments: str) -> str:
 
 
 def encode(record: Record) -> bytes:
-    """Return strict JSON; what is not finite becomes null."""
+    """Encode a record as strict JSON; numbers that are not finite become null."""
     text = json.dumps(_finite(record), allow_nan=False, ensure_ascii=False, indent=1)
     return f"{text}\n".encode()
 
@@ -111,13 +111,13 @@ def _finite(value: Any) -> Any:
 
 
 def read_record(path: Path) -> Record:
-    """Read what `encode` made.
+    """Read a record written by `encode`.
 
     Raises:
         InputError: The file is missing, not strict JSON, or not the record of a benchmark.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        record = json.loads(path.read_text(encoding="utf-8"), parse_constant=_reject_constant)
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror})", "check the name") from error
     except (ValueError, RecursionError) as error:  # JSONDecodeError, UnicodeDecodeError
@@ -128,5 +128,5 @@ def read_record(path: Path) -> Record:
     return dict(record)
 
 
-def _refuse_constant(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")

@@ -1,4 +1,4 @@
-"""Value and gradient of the penalty: every route of ours beside what a user of torch would write."""
+"""Value and gradient of the penalty: every backend compared with plain torch."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from edlrr_cli.lrr.spectral import Function
 from edlrr_cli.tasks.device import resolve_device
 
 NAME = "regularizer"
-#: The method that ratios refer to.
+#: Reference method of the ratios.
 REFERENCE = "autograd svdvals"
 NUM_PROBES = 20
-#: The estimator is differentiated through its iterations and takes too long on larger matrices.
+#: The estimator is differentiated through its iterations and is too slow on larger matrices.
 MAX_ESTIMATED_SIDE = 512
-#: The definition, a float64 SVD, is affordable up to here.
+#: Largest side for which the definition, a float64 SVD, is affordable.
 MAX_DEFINED_SIDE = 1024
 _WARM_UP_SIDE = 24
 
@@ -50,11 +50,11 @@ PARAMETERS = {
 
 @dataclass(frozen=True)
 class Method:
-    """One way to compute a penalty.
+    """A method to compute a penalty.
 
     Attributes:
-        penalty: S, shape (..., m, n) -> R(S), differentiable.
-        h: The function it computes.
+        penalty: Maps S, shape (..., m, n), to R(S), differentiable.
+        h: The function of the singular values.
     """
 
     penalty: Callable[[Tensor], Tensor]
@@ -67,7 +67,7 @@ class Method:
 
 
 def methods_for(reg: str, shape: tuple[int, ...], device: torch.device) -> dict[str, Method]:
-    """Return the methods that apply to a penalty and a shape, by name."""
+    """Return the methods that support a penalty and a shape, by name."""
     h = make_function(reg)
     methods = {"auto": Method(partial(lowrank_penalty, reg=reg), h)}
     for backend in ("gram", "svd", "polar") if h.smooth else ("gram", "svd"):
@@ -98,13 +98,13 @@ def run(
     """Measure every method on every shape.
 
     Args:
-        shapes: Each (..., m, n).
+        shapes: Shapes (..., m, n).
         regs: Names of penalties.
-        repeats: Rounds.
-        device: As in ``edlrr inpaint``.
-        seed: Of the matrices.
-        memory: Measure the peak memory too; on the CPU that takes one process per row.
-        progress: Told what comes next.
+        repeats: Number of rounds.
+        device: Device name as in ``edlrr inpaint``.
+        seed: Seed of the matrices.
+        memory: Measure the peak memory too; on the CPU this takes one process per row.
+        progress: Called with the name of each step before it runs.
 
     Returns:
         One row per shape, penalty and method.
@@ -169,7 +169,7 @@ def parse_shapes(text: str) -> list[tuple[int, ...]]:
     """Parse ``3x300x300,100x20800``.
 
     Raises:
-        UsageError: Not a list of shapes of two or more positive sides.
+        UsageError: The text is not a list of shapes with two or more positive sides.
 
     Example:
         >>> parse_shapes("3x300x300,100x20800")

@@ -1,4 +1,4 @@
-"""From records to short Markdown tables, and those into a document between markers."""
+"""Markdown tables of benchmark records, and their insertion into a document between markers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _INCOMPLETE = "†"
 
 
 def blocks(record: Record) -> dict[str, str]:
-    """Return the tables of a record in Markdown, each with what made it.
+    """Return the tables of a record in Markdown, each with its command and machine.
 
     Returns:
-        By what follows the name of the file in their markers: nothing for the table itself, and
-        ``:details`` for what it leaves out, where a benchmark has that.
+        Tables by the suffix of the file name in their markers: empty for the main table, and
+        ``:details`` for the further tables of some benchmarks.
 
     Raises:
-        InputError: A record of an unknown benchmark, or without the numbers it should have.
+        InputError: The benchmark is unknown, or the record is incomplete.
     """
     name = record["benchmark"]
     if name not in _TABLES:
@@ -42,7 +42,7 @@ def _source(record: Record) -> str:
 
 
 def made_with(record: Record) -> str:
-    """Tell version, commit, software and hardware of a record in one line."""
+    """Return version, commit, software and hardware of a record in one line."""
     where = record["machine"]
     software = f"torch {where['torch']}, Python {where['python']}"
     threads = f"{where['num_threads']} thread{'' if where['num_threads'] == 1 else 's'}"
@@ -55,10 +55,10 @@ def made_with(record: Record) -> str:
 
 
 def insert(document: str, name: str, text: str) -> str:
-    """Replace what stands between ``<!-- bench:NAME -->`` and ``<!-- /bench:NAME -->``.
+    """Replace the text between ``<!-- bench:NAME -->`` and ``<!-- /bench:NAME -->``.
 
     Raises:
-        InputError: The markers are not there, not alone or not in this order.
+        InputError: The markers are missing, repeated or in the wrong order.
 
     Example:
         >>> insert("<!-- bench:a -->old<!-- /bench:a -->", "a", "new")
@@ -77,15 +77,15 @@ def insert(document: str, name: str, text: str) -> str:
 
 
 def insert_all(document: str, name: str, tables: Mapping[str, str]) -> str:
-    """Put those of a record's tables in a document that it has a place for.
+    """Insert the tables of a record for which a document has markers.
 
     Args:
         document: Markdown.
-        name: Of the record's file.
-        tables: As `blocks` returns them.
+        name: Name of the record's file.
+        tables: Tables as returned by `blocks`.
 
     Raises:
-        InputError: It has a place for none, or see `insert`.
+        InputError: The document has no markers for the record; see also `insert`.
     """
     wanted = [part for part in tables if f"<!-- bench:{name}{part} -->" in document]
     for part in wanted or [""]:
@@ -157,12 +157,12 @@ def _table1(rows: list[Row]) -> str:
     images = len({row["image"] for row in cases})
     text = table([f"mean PSNR over {images} images, dB", *means.corruptions, "seconds"], lines)
     failed = sum("error" in row for row in cases)
-    note = f"{_INCOMPLETE} Not of all pictures, and not ranked; {failed} cases failed."
+    note = f"{_INCOMPLETE} Not of all images, and not ranked; {failed} cases failed."
     return f"{text}\n\n{note}" if _INCOMPLETE in text else text
 
 
 def _group(means: Means, group: str) -> Iterator[list[str]]:
-    """Yield a heading and the methods, those of one printed column followed by what the paper prints."""
+    """Yield a heading and the methods of a group; printed columns follow the methods that they belong to."""
     yield [f"**{GROUPS[group]}**", *[""] * (len(means.corruptions) + 1)]
     for paper, methods in groupby(means.groups[group], key=means.printed):
         yield from (_method(means, method) for method in methods)
@@ -177,7 +177,7 @@ def _method(means: Means, method: str) -> list[str]:
 
 
 def _decibels(means: Means, method: str, corruption: str) -> str:
-    """Write a mean: the best bold, the second best underlined, the spread over several seeds behind it."""
+    """Return a mean as text: the best bold, the second best underlined, with the spread over the seeds."""
     value, spread = (means.value(method, corruption, key) for key in ("psnr", "psnr_sd"))
     if value is None:
         return "–"

@@ -1,4 +1,4 @@
-"""Sequences with true foreground masks, in the folders of the CDnet and the SBI data."""
+"""Sequences with ground-truth foreground masks, in the folder layout of the CDnet and SBI data sets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def find_sequences(data: Path) -> dict[str, Path]:
     """Return the folders of the sequences by name: those in a folder, or the folder itself if it is one.
 
     Raises:
-        InputError: There is none.
+        InputError: No sequence is found.
     """
     if (data / "input").is_dir():
         return {data.resolve().name: data}
@@ -35,10 +35,10 @@ def find_sequences(data: Path) -> dict[str, Path]:
 
 
 def choose(found: Mapping[str, Path], names: list[str] | None) -> dict[str, Path]:
-    """Return the folders that are named, in this order; all if None.
+    """Return the named folders in the given order; all if ``names`` is None.
 
     Raises:
-        UsageError: One is not there; the message offers the nearest.
+        UsageError: A name is unknown; the message suggests the closest one.
     """
     chosen = list(found) if names is None else names
     for name in chosen:
@@ -49,14 +49,14 @@ def choose(found: Mapping[str, Path], names: list[str] | None) -> dict[str, Path
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """A sequence and what is true of it.
+    """A sequence and its ground truth.
 
     Attributes:
         video: The frames.
-        masks: Files of labels, by the place of the frame from 0; only in the labelled range.
-        region: Where pixels count, shape (h, w); None: everywhere.
-        background: The true background, uint8, shape (h, w, c) of a frame; None where there is none.
-        notes: What was ignored, one phrase each.
+        masks: Files of labels, by the index of the frame from 0; only in the labeled range.
+        region: Mask of the evaluated pixels, shape (h, w); None for all.
+        background: The true background, uint8, shape (h, w, c) of a frame; None if unknown.
+        notes: Files that were ignored, one phrase each.
     """
 
     video: Video
@@ -66,41 +66,41 @@ class Scene:
     notes: tuple[str, ...]
 
     def spread(self, count: int) -> list[int]:
-        """Return the places of at most so many frames with masks, evenly spread from first to last."""
-        places = sorted(self.masks)
-        if count >= len(places):
-            return places
-        return [places[index] for index in np.linspace(0, len(places) - 1, count).round().astype(int)]
+        """Return the indices of at most ``count`` frames with masks, evenly spread from first to last."""
+        indices = sorted(self.masks)
+        if count >= len(indices):
+            return indices
+        return [indices[step] for step in np.linspace(0, len(indices) - 1, count).round().astype(int)]
 
-    def truth(self, place: int) -> Bytes:
+    def truth(self, index: int) -> Bytes:
         """Return the labels of a frame, shape (h, w).
 
         Raises:
-            InputError: The file is unfit.
+            InputError: The file cannot be read.
         """
-        return _levels(self.masks[place])
+        return _levels(self.masks[index])
 
 
 def read_scene(folder: Path) -> Scene:
-    """Read what describes a sequence.
+    """Open a sequence and its ground truth.
 
     Args:
-        folder: Has ``input/``, the frames, and ``groundtruth/``, a mask for each or for some. May have
-            ``temporalROI.txt``, the first and the last number of the frames that count, ``ROI.bmp``, black
-            where nothing counts, and ``background.png``. Frames and masks of one number belong together.
+        folder: Has ``input/``, the frames, and ``groundtruth/``, masks of all or some frames. May have
+            ``temporalROI.txt``, the first and the last number of the evaluated frames, ``ROI.bmp``, black
+            for ignored pixels, and ``background.png``. Frames and masks are matched by number.
 
     Raises:
-        InputError: Files are missing or unfit.
+        InputError: Files are missing or cannot be used.
     """
     video, truths = open_video(folder / "input"), folder / "groundtruth"
     if not truths.is_dir():
         raise InputError(f"{truths} is no folder of masks", "give a sequence in the layout of CDnet")
     files = {_number(path): path for path in image_files(truths)}
-    first, last = _labelled_range(folder / "temporalROI.txt")
+    first, last = _labeled_range(folder / "temporalROI.txt")
     numbers = map(_number, image_files(folder / "input"))
     masks = {
-        place: files[number]
-        for place, number in enumerate(numbers)
+        index: files[number]
+        for index, number in enumerate(numbers)
         if number in files and first <= number <= last
     }
     if not masks:
@@ -124,8 +124,8 @@ def _number(path: Path) -> int:
     return int(numbers[-1])
 
 
-def _labelled_range(path: Path) -> tuple[float, float]:
-    """Read the first and the last number that count; without the file all do."""
+def _labeled_range(path: Path) -> tuple[float, float]:
+    """Read the first and the last number of the evaluated frames; without the file, all are evaluated."""
     if not path.exists():
         return -np.inf, np.inf
     try:
@@ -136,7 +136,7 @@ def _labelled_range(path: Path) -> tuple[float, float]:
 
 
 def _fitting(path: Path, shape: tuple[int, ...], notes: list[str]) -> Bytes | None:
-    """Read a picture of shape (h, w) or (h, w, c); None without one, and a note if it does not fit."""
+    """Read an image of shape (h, w) or (h, w, c); None if it is missing, or differs in shape, with a note."""
     if not path.exists():
         return None
     pixels = _levels(path) if len(shape) == 2 else _eight_bits(path)
@@ -148,7 +148,7 @@ def _fitting(path: Path, shape: tuple[int, ...], notes: list[str]) -> Bytes | No
 
 
 def _levels(path: Path) -> Bytes:
-    """Read gray levels, shape (h, w); a palette counts by its colours."""
+    """Read gray levels, shape (h, w); of a palette image, the levels of its colors."""
     return _eight_bits(path)[..., 0]
 
 
@@ -158,27 +158,27 @@ def _eight_bits(path: Path) -> Bytes:
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Some frames of a video as a video of their own; see `edlrr_cli.media.video.Video`.
+    """A selection of frames as a video; see `edlrr_cli.media.video.Video`.
 
     Attributes:
-        video: Where they are.
-        places: Theirs; one may come more than once.
+        video: The source of the frames.
+        indices: Indices of the frames in the source; they may repeat.
     """
 
     video: Video
-    places: tuple[int, ...]
+    indices: tuple[int, ...]
 
     @property
     def info(self) -> VideoInfo:
-        """Return what is known before the frames are read."""
-        return replace(self.video.info, num_frames=len(self.places))
+        """Return the properties that are known before the frames are read."""
+        return replace(self.video.info, num_frames=len(self.indices))
 
     def frames(self, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
         """Yield the frames start, start + every, and so on."""
-        for place in self.places[start::every]:
-            yield next(iter(self.video.frames(start=place)))
+        for index in self.indices[start::every]:
+            yield next(iter(self.video.frames(start=index)))
 
 
 def first_frames(video: Video, count: int) -> Excerpt:
-    """Return the first frames of a video; where it has fewer, it starts again."""
-    return Excerpt(video, tuple(place % video.info.num_frames for place in range(count)))
+    """Return the first frames of a video, which is repeated if it is shorter."""
+    return Excerpt(video, tuple(index % video.info.num_frames for index in range(count)))

@@ -1,4 +1,4 @@
-"""The paper's Table 1: every method on every picture from every damage, measured side by side."""
+"""The paper's Table 1: every method on every image with every kind of damage."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import torch
 
 import edlrr_cli
 from edlrr_cli.bench.cases import Case, Data, drop_rate
-from edlrr_cli.bench.contestants import Contestant, Outcome, Task, all_names, contestant
+from edlrr_cli.bench.images import save_thumbnail
 from edlrr_cli.bench.memory import measure_peak
-from edlrr_cli.bench.pictures import save_thumbnail
 from edlrr_cli.bench.record import Row
+from edlrr_cli.bench.table1_methods import Method, Outcome, Problem, all_names, find_method
 from edlrr_cli.cli.batch.workers import in_one_line, run_each
 from edlrr_cli.errors import UsageError
 from edlrr_cli.metrics import psnr, ssim
@@ -37,13 +37,13 @@ PARAMETERS = {
     "drop": "a pixel is known where numpy.random.default_rng(seed).random((h, w)) >= p",
     "block, text": "masks scaled to the image by Pillow's default, missing where a channel is below 255",
     "psnr": "whole image, all channels, peak 1, clipped, unrounded, the known pixels put back",
-    "psnr_raw, ssim_raw": "the same of the image as the method leaves it",
-    "psnr_missing": "the same over the missing pixels, which the two share",
-    "seconds": "of the restoration, after a warm-up on a small image; choosing parameters apart",
-    "peak_bytes": "memory beyond that before the call",
-    "mean": "over the images, then over the seeds; sd over the seeds; what failed is left out and counted",
-    "dtype": "compared methods in float64, ours in its own precision",
-    "params": "what was chosen for this case, on hidden known pixels; all else is in settings, by method",
+    "psnr_raw, ssim_raw": "the same for the image as the method returns it",
+    "psnr_missing": "the same over the missing pixels, equal for both images",
+    "seconds": "of the restoration, after a warm-up on a small image; without the choice of parameters",
+    "peak_bytes": "memory above the level before the call",
+    "mean": "over the images, then over the seeds; sd over the seeds; failed cases are left out and counted",
+    "dtype": "baselines in float64, ours in its own precision",
+    "params": "chosen for this case on held-out known pixels; all others are in settings, by method",
 }
 _MEASURES = ("psnr_missing", "ssim", "ssim_raw", "seconds")
 _SPREAD = ("psnr", "psnr_raw")
@@ -51,18 +51,18 @@ _SPREAD = ("psnr", "psnr_raw")
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be run.
+    """The plan of a run.
 
     Attributes:
-        data: Folder of the pictures.
-        images: Their names.
+        data: Folder of the images.
+        images: Names of the images.
         corruptions: ``dropNN`` (percent), ``block`` or ``text``.
-        methods: Names of contestants.
-        num_seeds: Draws of the dropped pixels; damage by a mask is run once.
-        device: As in ``edlrr inpaint``.
-        crop_px: Side of the central square that is used; None for whole pictures.
+        methods: Names of the methods.
+        num_seeds: Number of draws of the dropped pixels; damage by a mask is run once.
+        device: Device name as in ``edlrr inpaint``.
+        crop_px: Side of the central square that is used; None for whole images.
         pictures: Folder for thumbnails of the first seed; None for none.
-        picture_images: Whose thumbnails.
+        picture_images: Names of the images with thumbnails.
     """
 
     data: Path
@@ -76,12 +76,12 @@ class Plan:
     picture_images: tuple[str, ...] = ()
 
     def check(self) -> None:
-        """Refuse what could not be run, before the work.
+        """Check before the work that the plan can be run.
 
         Raises:
-            UsageError: An unknown method, corruption or image.
-            InputError: There are no pictures.
-            DeviceError: There is no such device here.
+            UsageError: A method, corruption or image is unknown.
+            InputError: There are no images.
+            DeviceError: The device does not exist.
         """
         resolve_device(self.device)
         data = Data(self.data)
@@ -90,10 +90,10 @@ class Plan:
         for corruption in self.corruptions:
             drop_rate(corruption)
         for method in self.methods:
-            contestant(method)
+            find_method(method)
 
     def cases(self) -> list[CaseKey]:
-        """Return all cases, the first seed first, so that a stopped run has whole tables."""
+        """Return all cases, seed by seed, so that a stopped run has complete tables of the first seeds."""
         return [
             CaseKey(self, corruption, seed, image, method)
             for seed in range(self.num_seeds)
@@ -104,7 +104,7 @@ class Plan:
         ]
 
     def as_parameters(self) -> dict[str, Any]:
-        """Return what the numbers depend on."""
+        """Return the parameters of the run for its record."""
         return {
             "data": Data(self.data).fingerprints(self.images),
             "images": list(self.images),
@@ -114,7 +114,7 @@ class Plan:
             "device": self.device,
             "crop_px": self.crop_px,
             "picture_images": list(self.picture_images),
-            "settings": {method: contestant(method).settings() for method in self.methods},
+            "settings": {method: find_method(method).settings() for method in self.methods},
         }
 
 
@@ -128,25 +128,25 @@ def make_plan(
     quick: bool,
     **rest: Any,
 ) -> Plan:
-    """Fill in what was not said.
+    """Return a checked plan, with defaults for missing arguments.
 
     Args:
         data: None for the sample images of a checkout, if ``quick``.
-        methods: None for all, if ``quick`` without the paper's setting and the tuned rows.
-        corruptions: None for the six of the paper, three if ``quick``.
-        images: None for all, two if ``quick``.
+        methods: None for all; if ``quick``, without the paper's setting and the tuned rows.
+        corruptions: None for the six of the paper; if ``quick``, three.
+        images: None for all; if ``quick``, two.
         picture_images: None for the first two.
-        quick: Small crops of few pictures.
-        **rest: Fields of `Plan`.
+        quick: Use small crops of few images.
+        **rest: Further fields of `Plan`.
 
     Raises:
-        UsageError: No data, or something unknown; the message offers the nearest.
-        InputError: There are no pictures.
-        DeviceError: There is no such device here.
+        UsageError: There are no data, or a name is unknown; the message suggests the closest one.
+        InputError: There are no images.
+        DeviceError: The device does not exist.
     """
     folder = data or (_sample_images() if quick else None)
     if folder is None:
-        raise UsageError("no pictures to restore", "give --data DIR")
+        raise UsageError("no images to restore", "give --data DIR")
     found = Data(folder).images[: QUICK_IMAGES if quick else None]
     chosen = tuple(images or found)
     plan = Plan(
@@ -163,14 +163,14 @@ def make_plan(
 
 
 def _sample_images() -> Path | None:
-    """Return the pictures of a checkout; they are not installed."""
+    """Return the folder of sample images, which is part of a checkout but not installed."""
     folder = Path(edlrr_cli.__file__).parent.parent / "sample_images"
     return folder if folder.is_dir() else None
 
 
 @dataclass(frozen=True)
 class CaseKey:
-    """One cell of one method: a picture, its damage, a seed."""
+    """One case: a method, an image, its damage and a seed."""
 
     plan: Plan
     corruption: str
@@ -179,12 +179,12 @@ class CaseKey:
     method: str
 
     def as_row(self) -> Row:
-        """Return the columns that tell cases apart."""
+        """Return the columns that identify the case."""
         names = ("corruption", "seed", "image", "method")
         return {"kind": "case", **{name: getattr(self, name) for name in names}}
 
-    def picture(self, slug: str) -> Path | None:
-        """Return the file of a thumbnail; None where none is wanted."""
+    def thumbnail(self, slug: str) -> Path | None:
+        """Return the path of a thumbnail; None if the plan has none for this case."""
         plan = self.plan
         if plan.pictures is None or self.seed > 0 or self.image not in plan.picture_images:
             return None
@@ -192,22 +192,22 @@ class CaseKey:
 
     @property
     def slug(self) -> str:
-        """Return the method's name as a part of a file name."""
+        """Return the name of the method in a form for file names."""
         return self.method.replace(":", "_")
 
 
 def identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what tells a case row from every other."""
+    """Return the values that identify a case row."""
     return tuple(row[name] for name in ("corruption", "seed", "image", "method"))
 
 
 def run(cases: Sequence[CaseKey], *, jobs: int, threads: int) -> Iterator[Row]:
-    """Run cases and yield each row as it comes; what goes wrong in one is its row, not the end of the table.
+    """Run cases and yield their rows as they finish; a failed case yields an error row.
 
     Args:
-        cases: What is to be done.
-        jobs: Processes side by side.
-        threads: Of each process.
+        cases: Cases to run.
+        jobs: Number of concurrent processes.
+        threads: Number of threads per process.
     """
     for case, outcome in run_each(run_case, cases, jobs=jobs, threads=threads):
         row = outcome if isinstance(outcome, dict) else {"error": in_one_line(outcome)}
@@ -215,20 +215,20 @@ def run(cases: Sequence[CaseKey], *, jobs: int, threads: int) -> Iterator[Row]:
 
 
 def threads_per_job(jobs: int) -> int:
-    """Return the threads of each process, so that together they use what torch would alone."""
+    """Return the number of threads per process, such that all processes use as many as torch by default."""
     return max(torch.get_num_threads() // jobs, 1)
 
 
 def run_case(key: CaseKey) -> Row:
     """Run one case in this process."""
-    plan, rival = key.plan, contestant(key.method)
+    plan, method = key.plan, find_method(key.method)
     device = resolve_device(plan.device)
     case = Data(plan.data, crop_px=plan.crop_px).case(key.image, key.corruption, key.seed)
-    task = Task(case.damaged, case.known, device, key.seed)
+    problem = Problem(case.damaged, case.known, device, key.seed)
     _warm_up(key.method, str(device))
-    choose = rival.choose
-    params, tuning_seconds = ({}, None) if choose is None else _timed(lambda: choose(task))
-    (outcome, seconds), peak = measure_peak(lambda: _timed(lambda: rival.restore(task, params)), device)
+    choose = method.choose
+    params, tuning_seconds = ({}, None) if choose is None else _timed(lambda: choose(problem))
+    (outcome, seconds), peak = measure_peak(lambda: _timed(lambda: method.restore(problem, params)), device)
     _save_thumbnails(key, case, outcome)
     return {
         **_quality(case, outcome),
@@ -249,13 +249,11 @@ def _timed(call: Callable[[], R]) -> tuple[R, float]:
 
 @cache
 def _warm_up(method: str, device: str) -> None:
-    """Import what a method needs and let its libraries start, once a process."""
+    """Run a method on a small image once per process, which imports and initializes its libraries."""
     shade = np.linspace(0.2, 0.8, 32)
     known = np.random.default_rng(0).random((32, 32)) > 0.2
     image = np.where(known, shade[:, None] * shade, 0.0)[..., None]
-    task = Task(image, known, torch.device(device), 0)
-    rival = contestant(method.partition(":")[0])
-    rival.restore(task, {})
+    find_method(method.partition(":")[0]).restore(Problem(image, known, torch.device(device), 0), {})
 
 
 def _quality(case: Case, outcome: Outcome) -> Row:
@@ -277,7 +275,7 @@ def _save_thumbnails(key: CaseKey, case: Case, outcome: Outcome) -> None:
         ("_clean", case.clean),
         ("_damaged", case.damaged),
     ):
-        path = key.picture(slug)
+        path = key.thumbnail(slug)
         if path is not None:
             save_thumbnail(path, pixels)
 
@@ -288,18 +286,18 @@ def means(plan: Plan, rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         cells.setdefault((row["method"], row["corruption"]), []).append(row)
     order = [(method, corruption) for method in plan.methods for corruption in plan.corruptions]
-    return [_mean(contestant(cell[0]), *cell, cells[cell]) for cell in order if cell in cells]
+    return [_mean(find_method(cell[0]), *cell, cells[cell]) for cell in order if cell in cells]
 
 
-def _mean(rival: Contestant, method: str, corruption: str, cases: list[Row]) -> Row:
+def _mean(method: Method, name: str, corruption: str, cases: list[Row]) -> Row:
     done = [case for case in cases if "error" not in case]
-    row: Row = {"kind": "mean", "method": method, "corruption": corruption}
-    row |= {"title": rival.title, "group": rival.group, "printed": rival.printed}
-    for name in _SPREAD:
-        per_seed = [_average(case[name] for case in done if case["seed"] == seed) for seed in _seeds(done)]
-        row[name] = _average(per_seed)
-        row[f"{name}_sd"] = statistics.stdev(per_seed) if len(per_seed) > 1 else None
-    row |= {name: _average(case[name] for case in done) for name in _MEASURES}
+    row: Row = {"kind": "mean", "method": name, "corruption": corruption}
+    row |= {"title": method.title, "group": method.group, "printed": method.printed}
+    for key in _SPREAD:
+        per_seed = [_average(case[key] for case in done if case["seed"] == seed) for seed in _seeds(done)]
+        row[key] = _average(per_seed)
+        row[f"{key}_sd"] = statistics.stdev(per_seed) if len(per_seed) > 1 else None
+    row |= {key: _average(case[key] for case in done) for key in _MEASURES}
     row["peak_bytes"] = max(
         (case["peak_bytes"] for case in done if case["peak_bytes"] is not None), default=None
     )

@@ -1,4 +1,4 @@
-"""The means of a Table 1 record as a table: methods in groups, corruptions in columns, ranks."""
+"""The means of a Table 1 record as a table: groups of methods, columns of corruptions, and ranks."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class Means:
     """The rows of kind "mean", by method and corruption.
 
     Args:
-        rows: Of a record of ``edlrr bench table1``.
+        rows: Rows of a record of ``edlrr bench table1``.
 
     Raises:
-        KeyError: A row lacks what it should have, or is of an unknown group.
+        KeyError: A row is incomplete, or has an unknown group.
 
     Attributes:
         corruptions: The columns.
-        groups: Names of methods by group; those without methods are left out.
+        groups: Names of methods by group, without empty groups.
     """
 
     def __init__(self, rows: Iterable[Row]) -> None:
@@ -63,11 +63,11 @@ class Means:
         return str(self._methods[method]["group"])
 
     def title(self, method: str) -> str:
-        """Return what to call a method below the heading of its group."""
+        """Return the title of a method below the heading of its group."""
         return str(self._methods[method]["title"])
 
     def label(self, method: str) -> str:
-        """Return what to call a method where no heading tells its setting."""
+        """Return the title of a method including its setting, for use without a heading."""
         return self.title(method) + _SETTINGS.get(self.group(method), "")
 
     def cell(self, method: str, corruption: str) -> Row:
@@ -75,39 +75,39 @@ class Means:
         return self._cells.get((method, corruption), {})
 
     def complete(self, method: str, corruption: str) -> bool:
-        """Tell whether no case is missing from a mean: none failed, and none is still to be run."""
+        """Whether a mean covers all cases: none failed, and none is still to be run."""
         cell = self.cell(method, corruption)
         most = max(self.cell(name, corruption).get("num_images", 0) for name in self.methods)
         return not cell.get("num_failed") and cell.get("num_images", 0) == most
 
     def value(self, method: str, corruption: str | None, key: str) -> float | None:
-        """Return a mean; over all corruptions, each with the same weight, if none is named."""
+        """Return a mean; if the corruption is None, over all corruptions with equal weights."""
         if corruption is not None:
             number: float | None = self.cell(method, corruption).get(key)
             return number
         return average(self.value(method, name, key) for name in self.corruptions)
 
     def printed(self, method: str) -> paper_table1.Column | None:
-        """Return the column of the paper's table that a method stands for."""
+        """Return the column of the paper's table that corresponds to a method; None if there is none."""
         name = self._methods[method]["printed"]
         return None if name is None else paper_table1.COLUMNS[name]
 
     def ranks(self, corruption: str | None, key: str, text: Callable[[float], str]) -> dict[str, int]:
-        """Return 1 for the best methods and 2 for the second best; a mean that lacks cases is not ranked.
+        """Return 1 for the best methods and 2 for the second best; incomplete means are not ranked.
 
         Args:
             corruption: The column; None for the mean over all.
-            key: The measure, the greater the better.
-            text: How it is written: what looks the same has the same rank.
+            key: The measure; greater is better.
+            text: Formats a value; equal texts have equal ranks.
         """
         columns = self.corruptions if corruption is None else [corruption]
-        whole = [name for name in self.methods if all(self.complete(name, column) for column in columns)]
-        values = {name: self.value(name, corruption, key) for name in whole}
+        complete = [name for name in self.methods if all(self.complete(name, column) for column in columns)]
+        values = {name: self.value(name, corruption, key) for name in complete}
         return two_best({name: value for name, value in values.items() if value is not None}, text)
 
 
 def two_best(values: Mapping[str, float], text: Callable[[float], str]) -> dict[str, int]:
-    """Rank the two greatest values, 1 and 2; what is written alike has the same rank.
+    """Rank the two greatest values, 1 and 2; values with equal texts have equal ranks.
 
     Example:
         >>> two_best({"a": 1.04, "b": 3.0, "c": 2.0, "d": 3.01}, "{:.1f}".format)
@@ -126,7 +126,7 @@ def average(values: Iterable[float | None]) -> float | None:
 
 
 def in_seconds(value: float) -> str:
-    """Write a duration.
+    """Format a duration in seconds.
 
     Example:
         >>> [in_seconds(value) for value in (0.001, 1.234, 12.34, 1234.5)]

@@ -1,4 +1,4 @@
-"""A record of Table 1 as one HTML document that needs nothing else: tables, plots, pictures, failures."""
+"""A record of Table 1 as a self-contained HTML document: tables, plots, thumbnails, failures."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Measure:
     """One view of the main table.
 
     Attributes:
-        key: Of a mean row.
-        name: On the switch.
-        caption: Of the table.
-        text: Writes a value.
-        ranked: Whether the best are marked; the greater the better.
+        key: Key of the measure in a mean row.
+        name: Label on the switch.
+        caption: Caption of the table.
+        text: Formats a value.
+        ranked: Whether the best values are marked; greater is better.
     """
 
     key: str
@@ -44,7 +44,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Cell:
-    """A number, what it is sorted by, and the small print around it; rank 1 is best, 0 is none."""
+    """A number, its sort key, and the annotations around it; rank 1 is the best, 0 is unranked."""
 
     text: str
     value: float | None = None
@@ -56,7 +56,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """A method's row; ``printed`` names the column of the paper that it stands for."""
+    """The row of a method; ``printed`` is the name of the corresponding column of the paper."""
 
     method: str
     title: str
@@ -66,7 +66,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """A table for the template, its lines by group with a heading; ``first``: how a click sorts."""
+    """A table for the template, with lines by group and heading; ``first`` is the initial sort order."""
 
     caption: str
     columns: list[str]
@@ -75,8 +75,8 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """An embedded picture and what is said about it."""
+class Thumbnail:
+    """An embedded image with its title, quality, rank and alternative text."""
 
     source: str
     title: str
@@ -103,48 +103,48 @@ MEASURES = (
         _decibels,
     ),
     Measure(
-        "psnr_missing", "PSNR, missing pixels only", "PSNR in dB over the missing pixels alone", _decibels
+        "psnr_missing", "PSNR, missing pixels only", "PSNR in dB over the missing pixels only", _decibels
     ),
     Measure("ssim", "SSIM", "SSIM, the known pixels put back", "{:.4f}".format),
     Measure(
         "seconds",
         "Seconds",
-        "Seconds per image, choosing of parameters apart",
+        "Seconds per image, without the choice of parameters",
         in_seconds,
         ranked=False,
     ),
     Measure(
         "peak_bytes",
         "Peak memory",
-        "Peak memory in MiB, beyond that before the call",
+        "Peak memory in MiB, above the level before the call",
         lambda value: f"{value / 2**20:.0f}",
         ranked=False,
     ),
 )
 
 
-def page(record: Record, pictures: Path | None) -> str:
-    """Return the document.
+def page(record: Record, thumbnails: Path | None) -> str:
+    """Return the HTML document.
 
     Args:
-        record: Of ``edlrr bench table1``.
-        pictures: Folder of ``{corruption}-{seed}-{image}-{method}.jpg``, ``:`` in the method as ``_``, and
-            ``_clean`` and ``_damaged`` for the two that no method made. What is missing is left out;
-            None shows none.
+        record: Record of ``edlrr bench table1``.
+        thumbnails: Folder of ``{corruption}-{seed}-{image}-{method}.jpg``, with ``_`` for ``:`` in the
+            method, which is ``_clean`` or ``_damaged`` for the original and the damaged image. Missing
+            files are left out; None for no thumbnails.
 
     Raises:
-        InputError: The record is of another benchmark or lacks its numbers; a picture cannot be read.
+        InputError: The record is of another benchmark or incomplete, or a thumbnail cannot be read.
     """
     if record["benchmark"] != "table1":
         raise InputError(f"a record of {record['benchmark']!r}", "make a page of one of table1")
     try:
-        context = _context(record, pictures)
+        context = _context(record, thumbnails)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(f"the table1 record lacks its numbers ({error!r})", "make it again") from error
     return template("bench", _TEMPLATE).render(context)
 
 
-def _context(record: Record, pictures: Path | None) -> dict[str, Any]:
+def _context(record: Record, thumbnails: Path | None) -> dict[str, Any]:
     means = Means(record["rows"])
     cases = [row for row in record["rows"] if row["kind"] == "case"]
     parameters = record["parameters"]
@@ -159,7 +159,7 @@ def _context(record: Record, pictures: Path | None) -> dict[str, Any]:
         "measures": [(measure, _measure_table(means, measure, cases)) for measure in MEASURES],
         "plots": list(_plots(means)),
         "image_tables": [_image_table(means, corruption, cases) for corruption in means.corruptions],
-        "galleries": [] if pictures is None else list(_galleries(means, parameters, cases, pictures)),
+        "galleries": [] if thumbnails is None else list(_galleries(means, parameters, cases, thumbnails)),
         "failures": [case for case in cases if "error" in case],
         "parameters": {
             key: _plain(value) for key, value in parameters.items() if key != "settings" and value is not None
@@ -169,7 +169,7 @@ def _context(record: Record, pictures: Path | None) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> str:
-    """Write a parameter for people."""
+    """Format a parameter for readers."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_plain(entry)}" for key, entry in value.items()) or _NONE
     if isinstance(value, list):
@@ -207,12 +207,12 @@ def _measure_table(means: Means, measure: Measure, cases: Iterable[Row]) -> Tabl
 def _mean_cell(
     means: Means, measure: Measure, method: str, column: str | None, *, rank: int, choosing: float | None
 ) -> Cell:
-    """Return a mean over one corruption, or over all, with its small print."""
-    printed = _printed(means, measure, method, column)
-    of_paper = "" if printed is None else measure.text(printed)
+    """Return the cell of a mean over one corruption, or over all, with its annotations."""
+    number = _printed(means, measure, method, column)
+    printed = "" if number is None else measure.text(number)
     value = means.value(method, column, measure.key)
     if value is None:
-        return Cell(_NONE, printed=of_paper)
+        return Cell(_NONE, printed=printed)
     row = {} if column is None else means.cell(method, column)
     spread, failed = row.get(f"{measure.key}_sd"), row.get("num_failed", 0)
     below = f"† {failed} failed" if failed else "" if choosing is None else f"+ {in_seconds(choosing)}"
@@ -222,12 +222,12 @@ def _mean_cell(
         rank,
         "" if spread is None else f"± {measure.text(spread)}",
         below,
-        of_paper,
+        printed,
     )
 
 
 def _printed(means: Means, measure: Measure, method: str, column: str | None) -> float | None:
-    """Return what the paper prints: PSNR, which may be read either way, and the time over all."""
+    """Return the printed number: PSNR, shown with both measures, or the time over all corruptions."""
     paper = means.printed(method)
     if paper is None or measure.key not in ("psnr", "psnr_raw", "seconds"):
         return None
@@ -237,7 +237,7 @@ def _printed(means: Means, measure: Measure, method: str, column: str | None) ->
 
 
 def _tuning_seconds(cases: Iterable[Row]) -> dict[tuple[str, str | None], float]:
-    """Return the mean time for choosing parameters, by method and corruption, where it was taken."""
+    """Return the mean time for choosing parameters by method and corruption, where it was measured."""
     found: dict[tuple[str, str | None], list[float]] = {}
     for case in cases:
         if case.get("tuning_seconds") is not None:
@@ -257,7 +257,7 @@ def _plots(means: Means) -> Iterator[tuple[str, Markup]]:
 
 
 def _image_table(means: Means, corruption: str, cases: Iterable[Row]) -> Table:
-    """Return the PSNR of every method on every image, mean over the seeds."""
+    """Return a table of the PSNR of every method on every image, averaged over the seeds."""
     found: dict[tuple[str, str], list[float | None]] = {}
     for case in cases:
         if case["corruption"] == corruption:
@@ -268,8 +268,8 @@ def _image_table(means: Means, corruption: str, cases: Iterable[Row]) -> Table:
         image: two_best(
             {
                 method: value
-                for (method, where), value in values.items()
-                if where == image and value is not None
+                for (method, name), value in values.items()
+                if name == image and value is not None
             },
             _decibels,
         )
@@ -290,8 +290,8 @@ def _image_table(means: Means, corruption: str, cases: Iterable[Row]) -> Table:
 
 def _galleries(
     means: Means, parameters: Mapping[str, Any], cases: Iterable[Row], folder: Path
-) -> Iterator[tuple[str, list[tuple[str, list[Picture]]]]]:
-    """Yield corruptions with their images that have pictures: the first seed's."""
+) -> Iterator[tuple[str, list[tuple[str, list[Thumbnail]]]]]:
+    """Yield each corruption with the thumbnails of its images, which are of the first seed."""
     seed = parameters["seeds"][0]
     quality = {
         (case["corruption"], case["image"], case["method"]): case["psnr"]
@@ -301,17 +301,17 @@ def _galleries(
     for corruption in means.corruptions:
         images = []
         for image in parameters["picture_images"]:
-            of_image = {name: quality.get((corruption, image, name)) for name in means.methods}
-            shown = list(_pictures(means, of_image, folder, corruption, seed, image))
+            qualities = {name: quality.get((corruption, image, name)) for name in means.methods}
+            shown = list(_thumbnails(means, qualities, folder, corruption, seed, image))
             if shown:
                 images.append((image, shown))
         if images:
             yield corruption, images
 
 
-def _pictures(
+def _thumbnails(
     means: Means, quality: Mapping[str, float | None], folder: Path, corruption: str, seed: int, image: str
-) -> Iterator[Picture]:
+) -> Iterator[Thumbnail]:
     ranks = two_best({name: value for name, value in quality.items() if value is not None}, _decibels)
     named: list[tuple[str, str, str | None]] = [("_damaged", "damaged", None), ("_clean", "clean", None)]
     named += [(name.replace(":", "_"), means.label(name), name) for name in means.methods]
@@ -322,11 +322,11 @@ def _pictures(
         value = None if method is None else quality[method]
         text = "" if value is None else f"{_decibels(value)} dB"
         alt = f"image {image}, {corruption}: {title}{text and ', PSNR '}{text}"
-        yield Picture(source, title, text, ranks.get(method or "", 0), alt)
+        yield Thumbnail(source, title, text, ranks.get(method or "", 0), alt)
 
 
 def _embedded(path: Path) -> str | None:
-    """Return a JPEG file as a data URI; None if there is none."""
+    """Return a JPEG file as a data URI; None if it is missing."""
     try:
         return data_uri(path.read_bytes(), "image/jpeg")
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""PSNR against time: a mark per method, its name beside it, no name upon another.
+"""Plot of PSNR against time: a mark per method, with labels that do not overlap.
 
-A method whose parameters were tuned is a hollow mark without a name, joined to its published self.
+A method with tuned parameters is a hollow mark without a label, connected to the same method as published.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from edlrr_cli.errors import UsageError
 
 _SIZE_IN = (9.4, 6.0)
 _AXES = (0.055, 0.14, 0.94, 0.85)  # left, bottom, width, height within the figure
-_DPI = 72  # of SVG: a display unit is a point
+_DPI = 72  # an SVG unit is a point
 _FONT_PT = 8.5
-_SPAN_DB = 12.0  # what is further below the best is put to the lower edge
+_SPAN_DB = 12.0  # marks further below the best are drawn at the lower edge
 _LEAST_SECONDS = 1e-3
 _MARK_PT = 4.5
-_LEADER_PT = 9.0  # a label further off gets a line to its mark
-_ACROSS_PT, _PAST_PT = 120.0, 25.0  # a line across a label, or past a mark, is as bad as so far away
-_TILT = 0.8  # a label prefers the height of its mark
+_LEADER_PT = 9.0  # a label at a larger distance has a line to its mark
+_ACROSS_PT, _PAST_PT = 120.0, 25.0  # cost of a line across a label or a mark, as a distance
+_TILT = 0.8  # cost of the vertical distance from the mark
 _RADII_PT = np.array([*range(7, 60, 5), *range(60, 200, 12)], dtype=float)
 _ANGLES = np.deg2rad(np.arange(0, 360, 22.5))
-_UNTOUCHED = "untouched"  # takes no time and restores nothing
+_UNTOUCHED = "untouched"  # the control that returns its input
 
 _STYLES = {
     "ours": ("o", "#0062a3"),
@@ -60,12 +60,12 @@ class Mark:
     """A method in the plot.
 
     Attributes:
-        method: Its name in the record.
+        method: Name in the record.
         group: One of `GROUPS`.
-        label: Written beside it.
-        seconds: Not below what the axis shows.
-        psnr: In dB.
-        base: The mark's method as published, if this is the same tuned and both are drawn.
+        label: Text of the label.
+        seconds: Time, at least the minimum of the axis.
+        psnr: PSNR in dB.
+        base: Name of the published method, if this mark is its tuned variant and both are drawn.
     """
 
     method: str
@@ -76,13 +76,13 @@ class Mark:
     base: str | None = None
 
     @property
-    def colour(self) -> str:
-        """Return the colour of its group."""
+    def color(self) -> str:
+        """Return the color of the group."""
         return _STYLES[self.group][1]
 
 
 def marks(means: Means, *corruptions: str) -> list[Mark]:
-    """Return what is drawn for one corruption, or for the mean of several."""
+    """Return the marks for one corruption, or for the mean of several."""
     found = []
     for method in means.methods:
         seconds, psnr = (_mean(means, method, corruptions, key) for key in ("seconds", "psnr"))
@@ -95,14 +95,14 @@ def marks(means: Means, *corruptions: str) -> list[Mark]:
 
 
 def _mean(means: Means, method: str, corruptions: Sequence[str], key: str) -> float | None:
-    """Return the mean of what was measured, None if it was not in each of the corruptions."""
+    """Return the mean over corruptions; None if a value is missing."""
     values = [means.value(method, corruption, key) for corruption in corruptions]
-    there = [value for value in values if value is not None]
-    return statistics.mean(there) if len(there) == len(values) else None
+    known = [value for value in values if value is not None]
+    return statistics.mean(known) if len(known) == len(values) else None
 
 
 def document(means: Means) -> str:
-    """Draw the mean of all corruptions as an SVG file that needs no fonts.
+    """Draw the mean of all corruptions as an SVG file with embedded glyphs.
 
     Raises:
         UsageError: There is nothing to draw.
@@ -117,9 +117,9 @@ def svg(means: Means, corruption: str, *, prefix: str) -> str | None:
     """Draw one corruption.
 
     Args:
-        means: What is drawn.
-        corruption: One of its columns.
-        prefix: Of the ids, to tell apart the plots of one document.
+        means: The means.
+        corruption: One of their columns.
+        prefix: Prefix of the ids, unique within the document.
 
     Returns:
         An ``<svg>`` element for an HTML document; None if there is nothing to draw.
@@ -164,21 +164,21 @@ def _scale(axes: Axes, points: Sequence[Mark]) -> None:
 
 
 def _shown(axes: Axes, mark: Mark) -> tuple[float, float]:
-    """Return where a mark is put: what is off the scale to its lower edge."""
+    """Return the position of a mark; marks below the axis are at its lower edge."""
     return mark.seconds, max(mark.psnr, axes.get_ylim()[0])
 
 
 def _draw_marks(axes: Axes, points: Sequence[Mark]) -> None:
     for mark, base in _pairs(points):
         ends = zip(_shown(axes, base), _shown(axes, mark), strict=True)
-        axes.plot(*ends, color=mark.colour, linewidth=0.6, alpha=0.6)
+        axes.plot(*ends, color=mark.color, linewidth=0.6, alpha=0.6)
     named = set()
     for mark in points:
         axes.plot(
             *_shown(axes, mark),
             marker=_STYLES[mark.group][0],
-            markerfacecolor=mark.colour if mark.base is None else "white",
-            color=mark.colour,
+            markerfacecolor=mark.color if mark.base is None else "white",
+            color=mark.color,
             markersize=5.5,
             linestyle="",
             label=None if mark.group in named else mark.group,
@@ -190,7 +190,7 @@ def _draw_marks(axes: Axes, points: Sequence[Mark]) -> None:
 
 
 def _pairs(points: Sequence[Mark]) -> Iterator[tuple[Mark, Mark]]:
-    """Yield each tuned mark with its published one."""
+    """Yield each tuned mark with its published counterpart."""
     by_method = {mark.method: mark for mark in points}
     yield from ((mark, by_method[mark.base]) for mark in points if mark.base is not None)
 
@@ -200,23 +200,23 @@ def _draw_labels(axes: Axes, points: Sequence[Mark]) -> None:
     positions = axes.transData.transform([_shown(axes, mark) for mark in points])
     pairs = [axes.transData.transform([_shown(axes, mark) for mark in pair]) for pair in _pairs(points)]
     lines = np.vstack([np.empty((0, 2)), *(_leader(start, end[None])[0] for start, end in pairs)])
-    labelled = [index for index, mark in enumerate(points) if mark.base is None]
+    labeled = [index for index, mark in enumerate(points) if mark.base is None]
     texts = []
-    for mark in (points[index] for index in labelled):
+    for mark in (points[index] for index in labeled):
         label = mark.label if mark.psnr >= floor else f"{mark.label}, {mark.psnr:.1f} dB"
-        texts.append(axes.text(0, 0, label, color=mark.colour, transform=None, va="bottom", parse_math=False))
+        texts.append(axes.text(0, 0, label, color=mark.color, transform=None, va="bottom", parse_math=False))
     sizes = np.array([text.get_window_extent().size for text in texts])
-    boxes = place(positions, labelled, sizes, axes.get_window_extent().get_points(), lines)
-    for text, box, index in zip(texts, boxes, labelled, strict=True):
+    boxes = place_labels(positions, labeled, sizes, axes.get_window_extent().get_points(), lines)
+    for text, box, index in zip(texts, boxes, labeled, strict=True):
         _put(text, box, positions[index])
         end = _nearest(box, positions[index])
         if np.hypot(*(end - positions[index])) > _LEADER_PT:
             line = zip(positions[index], end, strict=True)
-            axes.plot(*line, color=points[index].colour, linewidth=0.5, transform=None, zorder=1)
+            axes.plot(*line, color=points[index].color, linewidth=0.5, transform=None, zorder=1)
 
 
 def _put(text: Text, box: Boxes, mark: Points) -> None:
-    """Anchor a label at the side that looks to its mark, since a reader's font may be narrower."""
+    """Anchor a label at the side that faces its mark, since the font of the reader may be narrower."""
     left, bottom, right, _ = box
     if right <= mark[0]:
         text.set(position=(right, bottom), ha="right")
@@ -226,15 +226,17 @@ def _put(text: Text, box: Boxes, mark: Points) -> None:
         text.set(position=((left + right) / 2, bottom), ha="center")
 
 
-def place(positions: Points, labelled: Sequence[int], sizes: Points, frame: Points, lines: Points) -> Boxes:
-    """Find a place for every label: near its mark, off all marks, labels and lines, within the frame.
+def place_labels(
+    positions: Points, labeled: Sequence[int], sizes: Points, frame: Points, lines: Points
+) -> Boxes:
+    """Return a box for every label: near its mark, within the frame, off all marks, labels and lines.
 
-    Labels are placed in the order of how crowded their marks are, each off all marks and labels
-    where distance, tilt and the lines that are crossed are least in sum.
+    Labels are placed in the order of the density around their marks, each at the position off all
+    marks and labels that minimizes the sum of distance, tilt and crossed lines.
 
     Args:
-        positions: Of all marks, shape (n, 2).
-        labelled: Which marks have labels, m of them.
+        positions: Positions of all marks, shape (n, 2).
+        labeled: Indices of the m marks with labels.
         sizes: Width and height of each label, shape (m, 2).
         frame: Lower left and upper right corner, shape (2, 2).
         lines: Points on the lines already drawn, shape (k, 2).
@@ -245,10 +247,10 @@ def place(positions: Points, labelled: Sequence[int], sizes: Points, frame: Poin
     distances = np.hypot(*(positions[:, None] - positions).transpose(2, 0, 1))
     crowded = np.sort(distances, axis=1)[:, :4].sum(axis=1)
     marks = np.hstack([positions - _MARK_PT, positions + _MARK_PT])
-    placed = np.zeros((len(labelled), 4))
-    order = sorted(range(len(labelled)), key=lambda slot: crowded[labelled[slot]])
+    placed = np.zeros((len(labeled), 4))
+    order = sorted(range(len(labeled)), key=lambda slot: crowded[labeled[slot]])
     for rank, slot in enumerate(order):
-        start, labels = positions[labelled[slot]], placed[order[:rank]]
+        start, labels = positions[labeled[slot]], placed[order[:rank]]
         boxes = _candidates(start, sizes[slot], frame)
         covering = _overlap(boxes, np.vstack([marks, labels])).any(axis=1)
         boxes = boxes if covering.all() else boxes[~covering]
@@ -265,7 +267,7 @@ def place(positions: Points, labelled: Sequence[int], sizes: Points, frame: Poin
 
 
 def _candidates(start: Points, size: Points, frame: Points) -> Boxes:
-    """Return places around a mark that lie within the frame; if there are none, the mark itself."""
+    """Return boxes around a mark within the frame; if there are none, the box at the mark itself."""
     outward = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
     corners = start + _RADII_PT[:, None, None] * outward - size * (1 - outward) / 2
     boxes = np.concatenate([corners, corners + size], axis=2).reshape(-1, 4)
@@ -274,23 +276,23 @@ def _candidates(start: Points, size: Points, frame: Points) -> Boxes:
 
 
 def _overlap(boxes: Boxes, others: Boxes) -> NDArray[np.bool_]:
-    """Tell which boxes overlap which others, shape (k, n)."""
+    """Return whether each box overlaps each of the others, shape (k, n)."""
     (left, bottom, right, top), (l2, b2, r2, t2) = boxes.T[..., None], others.T[:, None]
     return np.asarray((left < r2) & (l2 < right) & (bottom < t2) & (b2 < top))
 
 
 def _contain(boxes: Boxes, points: Points) -> NDArray[np.bool_]:
-    """Tell which boxes contain which points, shape (k, n)."""
+    """Return whether each box contains each point, shape (k, n)."""
     return _overlap(boxes, np.hstack([points, points]))
 
 
 def _leader(start: Points, ends: Points) -> Points:
-    """Return points on the lines from a mark to places, shape (k, 12, 2)."""
+    """Return points on the lines from a mark to end points, shape (k, 12, 2)."""
     return start + np.linspace(0, 1, 12)[:, None] * (ends[:, None] - start)
 
 
 def _cross(leaders: Points, boxes: Boxes) -> NDArray[np.bool_]:
-    """Tell which lines pass a box, shape (k,)."""
+    """Return whether each line crosses a box, shape (k,)."""
     hits = _contain(boxes, leaders.reshape(-1, 2)).reshape(len(boxes), *leaders.shape[:2])
     return np.asarray(hits.any(axis=(0, 2)))
 
@@ -301,7 +303,7 @@ def _nearest(boxes: Boxes, point: Points) -> Points:
 
 
 def _for_html(document: str, title: str, prefix: str) -> str:
-    """Make an element of an SVG file: no declarations, no styles, and ids that no other plot has."""
+    """Return the element of an SVG file, without declarations and styles, and with unique ids."""
     view_box = re.search(r'viewBox="[^"]*"', document)
     content = re.sub(
         r"<style.*?</style>", "", document.partition("<svg")[2].partition(">")[2], flags=re.DOTALL

@@ -1,4 +1,4 @@
-"""Many pictures and large ones: what a batch gains over one command each, and what megapixels cost."""
+"""Throughput of a batch compared with single commands, and time and memory of large images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from edlrr_cli.bench.pictures import PHOTO, caption_hole, large_photo, photo, save_png, text_hole
+from edlrr_cli.bench.images import PHOTO, caption_hole, large_photo, photo, save_png, text_hole
 from edlrr_cli.bench.record import Row
 from edlrr_cli.errors import EdlrrError
 from edlrr_cli.media.images import read_picture
@@ -26,11 +26,11 @@ QUALITIES = ("balanced", "fast")
 
 PARAMETERS = {
     "image": PHOTO,
-    "mask": "of small pictures lines of text all over; of large ones three lines, lines all over, or one dot",
-    "large_image": "the same side by side, mirrored, with noise of standard deviation 1.5 of 255",
+    "mask": "small images: lines of text all over; large ones: three lines, lines all over, or one dot",
+    "large_image": "the same tiled, mirrored, with noise of standard deviation 1.5 of 255",
     "seconds": "wall time, interpreters and imports included",
     "peak_bytes": "largest resident set of the process",
-    "psnr_missing": "of the missing pixels alone",
+    "psnr_missing": "of the missing pixels only",
 }
 
 _Pixels = NDArray[np.float64]
@@ -39,11 +39,11 @@ _Hole = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Ended:
-    """What a process took.
+    """Time and memory of a finished process.
 
     Attributes:
-        seconds: From its start to its end.
-        peak_bytes: Its largest resident set.
+        seconds: Wall time from start to end.
+        peak_bytes: Largest resident set.
     """
 
     seconds: float
@@ -58,49 +58,51 @@ def run(
     device: str,
     progress: Callable[[str], None],
 ) -> list[Row]:
-    """Time batches beside loops of single commands, then large pictures.
+    """Time batches and the corresponding loops of single commands, then large images.
 
     Args:
-        num_images: Of a batch.
-        size_px: Sides of its pictures.
-        large_px: Height and width of the large picture.
-        device: As in ``edlrr inpaint``.
-        progress: Told what comes next.
+        num_images: Number of images of a batch.
+        size_px: Side of its square images.
+        large_px: Height and width of the large image.
+        device: Device name as in ``edlrr inpaint``.
+        progress: Called with the name of each step before it runs.
 
     Raises:
         EdlrrError: A command failed.
     """
-    how = ["--device", device, "--quiet", "--overwrite"]
-    batches = (_batch(num_images, size_px, quality, how, progress) for quality in QUALITIES)
-    return [*(row for rows in batches for row in rows), *_large(large_px, how, progress)]
+    options = ["--device", device, "--quiet", "--overwrite"]
+    batches = (_batch(num_images, size_px, quality, options, progress) for quality in QUALITIES)
+    return [*(row for rows in batches for row in rows), *_large(large_px, options, progress)]
 
 
 def _batch(
-    num_images: int, size_px: int, quality: str, how: Sequence[str], progress: Callable[[str], None]
+    num_images: int, size_px: int, quality: str, options: Sequence[str], progress: Callable[[str], None]
 ) -> Iterator[Row]:
     with _folder() as folder:
         mask, images = folder / "mask.png", [folder / f"{number:03}.png" for number in range(num_images)]
         clean, hole = photo(size_px), text_hole(size_px, size_px)
         save_png(mask, hole.astype(np.float64))
-        for number, image in enumerate(images):  # no two alike
+        for number, image in enumerate(images):  # all different
             save_png(image, np.where(hole[..., None], 1.0, np.roll(clean, 7 * number, axis=1)))
-        common = ["--mask", str(mask), "--quality", quality, *how]
+        common = ["--mask", str(mask), "--quality", quality, *options]
         progress(f"a batch, {quality}")
-        together = edlrr("inpaint", *map(str, images), "-o", str(folder / "out"), *common)
+        batched = edlrr("inpaint", *map(str, images), "-o", str(folder / "out"), *common)
         progress(f"one command each, {quality}")
-        each = [edlrr("inpaint", str(image), *common) for image in images]
-    seconds = {"one command each": sum(ended.seconds for ended in each), "a batch": together.seconds}
-    for way, taken in seconds.items():
+        single = [edlrr("inpaint", str(image), *common) for image in images]
+    seconds = {"one command each": sum(ended.seconds for ended in single), "a batch": batched.seconds}
+    for variant, elapsed in seconds.items():
         yield {
             "kind": "batch",
-            "case": f"{num_images} of {size_px} x {size_px} pixels, {quality}, {way}",
-            "seconds": taken,
-            "images_per_minute": 60 * num_images / taken,
-            "ratio": seconds["one command each"] / taken,
+            "case": f"{num_images} of {size_px} x {size_px} pixels, {quality}, {variant}",
+            "seconds": elapsed,
+            "images_per_minute": 60 * num_images / elapsed,
+            "ratio": seconds["one command each"] / elapsed,
         }
 
 
-def _large(size_px: tuple[int, int], how: Sequence[str], progress: Callable[[str], None]) -> Iterator[Row]:
+def _large(
+    size_px: tuple[int, int], options: Sequence[str], progress: Callable[[str], None]
+) -> Iterator[Row]:
     clean, (height, width) = large_photo(*size_px), size_px
     dot = np.zeros(size_px, dtype=np.bool_)
     dot[height // 2 : height // 2 + 5, width // 2 : width // 2 + 5] = True
@@ -112,14 +114,14 @@ def _large(size_px: tuple[int, int], how: Sequence[str], progress: Callable[[str
     for name, hole in holes.items():
         progress(f"large, {name}")
         with _folder() as folder:
-            yield {"kind": "large", "case": name, **_restored(folder, clean, hole, how)}
+            yield {"kind": "large", "case": name, **_restored(folder, clean, hole, options)}
 
 
-def _restored(folder: Path, clean: _Pixels, hole: _Hole, how: Sequence[str]) -> Row:
+def _restored(folder: Path, clean: _Pixels, hole: _Hole, options: Sequence[str]) -> Row:
     image, mask, output = (folder / f"{name}.png" for name in ("image", "mask", "output"))
     save_png(image, np.where(hole[..., None], 1.0, clean))
     save_png(mask, hole.astype(np.float64))
-    ended = edlrr("inpaint", str(image), "--mask", str(mask), "-o", str(output), *how)
+    ended = edlrr("inpaint", str(image), "--mask", str(mask), "-o", str(output), *options)
     restored = read_picture(output).pixels
     return {
         "megapixels": hole.size / 1e6,
@@ -137,18 +139,18 @@ def _folder() -> Iterator[Path]:
 
 
 def edlrr(*arguments: str) -> Ended:
-    """Run a command in a process of its own.
+    """Run a command in a separate process.
 
     Raises:
-        EdlrrError: It failed.
+        EdlrrError: The command failed.
     """
     started = time.perf_counter()
     command = [sys.executable, "-m", "edlrr_cli", *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        said = process.stderr.read() if process.stderr else b""
+        messages = process.stderr.read() if process.stderr else b""
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        fault = said.decode(errors="replace").strip().rpartition("\n")[2]
+        fault = messages.decode(errors="replace").strip().rpartition("\n")[2]
         raise EdlrrError(f"edlrr {arguments[0]} ended with code {process.returncode} ({fault})")
     return Ended(time.perf_counter() - started, 1024 * usage.ru_maxrss)

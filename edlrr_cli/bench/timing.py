@@ -1,4 +1,4 @@
-"""Side-by-side timing: the methods take turns, so that the noise of a machine hits them alike."""
+"""Interleaved timing: the methods alternate, so that the noise of the machine affects all equally."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one method.
+    """Times of one method.
 
     Attributes:
-        seconds: One per round.
+        seconds: Seconds of each round.
     """
 
     seconds: tuple[float, ...]
@@ -31,7 +31,7 @@ class Timing:
         }
 
     def minus(self, other: Timing) -> Timing:
-        """Take the seconds of another method off, round by round."""
+        """Return the difference to the times of another method, round by round."""
         return Timing(tuple(mine - theirs for mine, theirs in zip(self.seconds, other.seconds, strict=True)))
 
     def times_faster_than(self, other: Timing) -> float:
@@ -52,16 +52,16 @@ def time_side_by_side(
     synchronize: Callable[[], None] = lambda: None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Timing]:
-    """Time methods against each other.
+    """Time several methods in alternation.
 
-    One warm-up round, then ``repeats`` rounds in which every method runs once; the order rotates, so
-    that none always runs after the same other.
+    After a warm-up round, every method runs once in each of ``repeats`` rounds; the order rotates, so
+    that no method always runs after the same other.
 
     Args:
         methods: Name -> call.
-        repeats: Rounds, at least 1.
-        synchronize: Waits until the device has done all that was asked of it.
-        progress: Told the name before each call.
+        repeats: Number of rounds, at least 1.
+        synchronize: Waits until the device has finished all work.
+        progress: Called with the name before each call.
 
     Returns:
         Name -> timing, in the order of ``methods``.
@@ -88,16 +88,16 @@ def _time(call: Call, synchronize: Callable[[], None]) -> float:
 
 @dataclass
 class Stopwatch:
-    """Time spent on making things, not on what is done with them.
+    """Measures the time in which an iterator produces its items, without the time of their use.
 
     Attributes:
-        seconds: So far.
+        seconds: Total so far.
     """
 
     seconds: float = 0.0
 
     def over(self, items: Iterable[T]) -> Iterator[T]:
-        """Yield the items, and count the seconds until each of them is there."""
+        """Yield the items and add the time that each takes to be produced."""
         iterator = iter(items)
         while True:
             started = time.perf_counter()

@@ -1,1 +1,1 @@
-"""Files in, arrays out, and back: the only room that knows paths, uint8, alpha and EXIF."""
+"""Image and video files to arrays and back: the only package that handles paths, uint8, alpha and EXIF."""

@@ -1,4 +1,4 @@
-"""CMYK as it is looked at: without a colour profile, each ink takes away its part of the light."""
+"""Conversion of CMYK to RGB for display, without a color profile: each ink absorbs its part of the light."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 NUM_INKS = 4
 
 
-def as_shown(pixels: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """Return RGB of CMYK, and anything else as it is.
+def to_rgb(pixels: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Convert CMYK to RGB; return anything else unchanged.
 
     Args:
         pixels: Shape (h, w) or (h, w, c), in [0, 1]; c = 4 is CMYK, 1 = full ink. Not modified.
 
     Example:
-        >>> as_shown(np.array([[[0.0, 1.0, 0.5, 0.0]]])).tolist()
+        >>> to_rgb(np.array([[[0.0, 1.0, 0.5, 0.0]]])).tolist()
         [[[1.0, 0.0, 0.5]]]
     """
     if pixels.shape[2:] != (NUM_INKS,):

@@ -1,4 +1,4 @@
-"""Names of codecs and containers that videos are written in; importable without numpy."""
+"""Names of the codecs and containers in which videos are written; importable without numpy."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ CONTAINERS = {
     ".mkv": ("h264", "h265", "vp9", "ffv1"),
     ".webm": ("vp9",),
 }
-#: The most bits of a channel that each codec keeps; h264 and vp9 are written with 8, which players expect.
+#: The most bits per channel that each codec keeps; h264 and vp9 are written with 8, which players expect.
 MOST_BITS = {"h264": 8, "h265": 10, "vp9": 8, "ffv1": 16}
 #: The worst constant rate factor.
 LARGEST_QUALITY = 51
 
 
 def container_for(codec: str | None) -> str:
-    """Return the suffix of the first container that the codec goes into.
+    """Return the suffix of the first container that supports the codec.
 
     Args:
         codec: One of `CODECS`; None for any.
@@ -33,7 +33,7 @@ def container_for(codec: str | None) -> str:
 
 
 def check_encoding(suffix: str, codec: str | None, quality: int) -> None:
-    """Refuse a way of writing videos that there is not.
+    """Check that the container supports the codec and that the quality is in range.
 
     Args:
         suffix: One of `CONTAINERS`.
@@ -41,13 +41,13 @@ def check_encoding(suffix: str, codec: str | None, quality: int) -> None:
         quality: Constant rate factor.
 
     Raises:
-        UsageError: The codec does not go into that container, or the quality is outside its range.
+        UsageError: The container does not support the codec, or the quality is out of range.
     """
     if codec is not None and codec not in CONTAINERS[suffix]:
         raise UsageError(
-            f"codec {codec!r} does not go into {suffix}", f"take {', '.join(CONTAINERS[suffix])}"
+            f"codec {codec!r} is not supported in {suffix}", f"use {', '.join(CONTAINERS[suffix])}"
         )
     if not 0 <= quality <= LARGEST_QUALITY:
         raise UsageError(
-            f"quality must be between 0 and {LARGEST_QUALITY}, got {quality}", "18 looks the same"
+            f"quality must be between 0 and {LARGEST_QUALITY}, got {quality}", "18 is visually lossless"
         )

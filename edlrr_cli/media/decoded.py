@@ -1,4 +1,4 @@
-"""What a decoder returns: the samples of an image as they are stored, before they become pixels on [0, 1]."""
+"""The result of a decoder: the samples of an image as stored, before they become pixels on [0, 1]."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from PIL import Image
 
 @dataclass(frozen=True, eq=False)
 class ExtraChannels:
-    """Channels that are neither color nor transparency, such as infrared; they are kept as they are.
+    """Channels that are neither color nor transparency, such as infrared; they are kept unchanged.
 
     Attributes:
-        values: Shape (h, w, k), of the type of the colors.
-        meanings: One value of the TIFF tag ExtraSamples for each.
+        values: Shape (h, w, k), with the dtype of the colors.
+        meanings: Value of the TIFF tag ExtraSamples, one per channel.
     """
 
     values: NDArray[Any]
@@ -24,14 +24,14 @@ class ExtraChannels:
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """An image as stored, not turned upright.
+    """An image as stored, before its orientation is applied.
 
     Attributes:
         values: Shape (h, w, c), alpha last; uint8, uint16, float16, float32 or float64.
         mode: "L", "LA", "RGB", "RGBA" or "CMYK"; with "a" the colors are multiplied with alpha.
         format: "TIFF" or "EXR".
-        tags: Of a TIFF; empty otherwise.
-        notes: What reading could not keep.
+        tags: TIFF tags; empty for other formats.
+        notes: Losses on reading, one phrase each.
         extra: Further channels of a TIFF.
     """
 

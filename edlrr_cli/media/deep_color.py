@@ -1,7 +1,7 @@
-"""Colour of 16 bits per channel, which Pillow has not: FFmpeg decodes PNG and PPM, and encodes PNG.
+"""Color of 16 bits per channel, which Pillow lacks: FFmpeg decodes PNG and PPM, and encodes PNG.
 
-Pillow still opens every file first. It judges the size and finds the damage, its 8 bits are what the
-16 are checked against, and it writes the chunks of metadata.
+Pillow still opens every file first: it checks the size and detects damage, its 8 bits validate the 16 of
+FFmpeg, and it writes the metadata chunks.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ DeepLevels = NDArray[np.uint16]
 
 _DECODERS = {"PNG": "png", "PPM": "ppm"}  # by Pillow's name of the format
 _LAYOUTS = {2: "ya16", 3: "rgb48", 4: "rgba64"}  # FFmpeg's names by the number of channels
-_PADDING_PX = 128  # FFmpeg counts what it adds to a side into the pixels
-_PNG_HEADER_SIZE = 33  # signature and IHDR, which comes first
+_PADDING_PX = 128  # FFmpeg includes its padding of the sides in the number of pixels
+_PNG_HEADER_SIZE = 33  # signature and IHDR, the first chunk
 
 
 def is_deep_color(image: Image.Image) -> bool:
-    """Whether the file has 16 bits per colour channel; known only before the pixels are decoded."""
+    """Whether the file has 16 bits per color channel; known only before the pixels are decoded."""
     if image.mode.startswith("I"):
         return False
     settings: list[Any] = [tile[3] for tile in getattr(image, "tile", ())]
@@ -37,15 +37,15 @@ def is_deep_color(image: Image.Image) -> bool:
 
 
 def decode_deep_color(content: bytes, image: Image.Image) -> DeepLevels | None:
-    """Decode a file that Pillow has opened and found sound.
+    """Decode a file that Pillow has opened and decoded without error.
 
     Args:
         content: The whole file.
-        image: The same, opened.
+        image: The same file, opened.
 
     Returns:
-        The pixels as stored, not turned; None if FFmpeg cannot decode them. They may be wrong where the
-        file has a layout that FFmpeg does not know, so compare them with those of Pillow.
+        The pixels as stored, before the orientation is applied; None if FFmpeg cannot decode them. They may
+        be wrong where FFmpeg does not know the layout of the file, so compare them with those of Pillow.
     """
     from av import CodecContext, FFmpegError, Packet
 
@@ -78,17 +78,17 @@ def _rows_of(frame: VideoFrame, num_channels: int, order: str) -> NDArray[Any]:
 
 
 def encode_deep_png(levels: DeepLevels, **metadata: Any) -> bytes:
-    """Encode 16-bit colour as PNG, with its metadata.
+    """Encode 16-bit color as PNG, with its metadata.
 
     Args:
-        levels: Not modified.
-        **metadata: What Pillow's encoder takes: ``dpi``, ``exif``, ``icc_profile``.
+        levels: Pixels; not modified.
+        **metadata: Arguments of Pillow's encoder: ``dpi``, ``exif``, ``icc_profile``.
 
     Returns:
         The content of the file.
 
     Raises:
-        Exception: The encoders refused; whatever they raise.
+        Exception: An encoder failed; any type.
     """
     from av import CodecContext, VideoFrame
 
@@ -100,14 +100,14 @@ def encode_deep_png(levels: DeepLevels, **metadata: Any) -> bytes:
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = width, height, layout, Fraction(1)
     encoder.options = {"pred": "sub", "threads": "1"}
     content = b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
-    # FFmpeg's own chunks say nothing true of the picture; those between header and pixels are exchanged.
+    # FFmpeg's own chunks do not describe the image: those between header and pixels are replaced.
     chunks = _png_chunks("L" if num_channels == 2 else "RGB", metadata)
     return content[:_PNG_HEADER_SIZE] + chunks + content[content.index(b"IDAT") - 4 :]
 
 
 def _png_chunks(mode: str, metadata: dict[str, Any]) -> bytes:
-    """Return the chunks that Pillow writes before the pixels of a picture with these metadata."""
+    """Return the chunks that Pillow writes before the pixels of an image with this metadata."""
     stream = io.BytesIO()
     Image.new(mode, (1, 1)).save(stream, format="PNG", **metadata)
     content = stream.getvalue()
-    return content[_PNG_HEADER_SIZE : content.rindex(b"IDAT") - 4]  # the name's length comes before it
+    return content[_PNG_HEADER_SIZE : content.rindex(b"IDAT") - 4]  # a chunk begins with its 4-byte length

@@ -1,4 +1,4 @@
-"""Image descriptions that list the layout of the file they come from, and are wrong in any other."""
+"""Image descriptions that document the layout of their own file, and are wrong in any other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 
 _TIFFFILE = "tifffile"
-# By the program that writes them, after which readers look for pages, tiles or channels.
+# Patterns by the program that writes them; readers derive pages, tiles or channels from such texts.
 _PATTERNS = {
     "ImageJ": r"\AImageJ=",
     "OME": r"OME>\s*\Z",
@@ -23,7 +23,7 @@ _LAYOUT_KEYS = {"shape", "axes", "truncated"}
 
 
 def layout_writer(text: str) -> str:
-    """Return the program whose layout a text describes, empty for an ordinary description.
+    """Return the program that wrote a layout description; empty for an ordinary description.
 
     Example:
         >>> layout_writer("ImageJ=1.54f images=5"), layout_writer("The old bridge")
@@ -35,11 +35,11 @@ def layout_writer(text: str) -> str:
     return next(found, "")
 
 
-def is_layout_alone(text: str) -> bool:
-    """Whether nothing is lost with a description, which is so for the shape that tifffile writes.
+def is_only_layout(text: str) -> bool:
+    """Whether a description holds nothing but the layout, as the shape that tifffile writes does.
 
     Example:
-        >>> is_layout_alone('{"shape": [5, 40, 60]}'), is_layout_alone('{"shape": [5], "gain": 2}')
+        >>> is_only_layout('{"shape": [5, 40, 60]}'), is_only_layout('{"shape": [5], "gain": 2}')
         (True, False)
     """
     if layout_writer(text) != _TIFFFILE:

@@ -1,4 +1,4 @@
-"""Expected errors as a picture: black where the result is sure, white where it is not to be trusted."""
+"""Expected errors as a gray image: black where the result is certain, white where it is uncertain."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def write_error_map(path: Path, error: NDArray[np.floating[Any]], *, overwrite: 
     """Write expected errors as a gray PNG, amplified so that all but the largest stay below white.
 
     Args:
-        path: Where to, ending in ``.png``. Written beside, then renamed.
+        path: Output file, ending in ``.png``; replaced atomically.
         error: Shape (h, w), on [0, 1].
         overwrite: Whether an existing file may be replaced.
 
     Returns:
-        The error that white stands for, on [0, 1].
+        The error represented by white, on [0, 1].
 
     Raises:
         OutputError: The extension is not ``.png``, or the file cannot be written.
-        NumericsError: NaN or Inf among the errors.
+        NumericsError: The errors contain NaN or Inf.
     """
     check_figure(path, overwrite=overwrite)
     gain = gain_of(error)

@@ -1,4 +1,4 @@
-"""OpenEXR by FFmpeg, which decodes what it can and is silent about the rest: the file is checked first."""
+"""OpenEXR through FFmpeg, which silently ignores unsupported content, so that files are checked first."""
 
 from __future__ import annotations
 
@@ -25,45 +25,38 @@ MAGIC = b"\x76\x2f\x31\x01"
 
 _TILED, _DEEP, _MULTIPART = 0x200, 0x800, 0x1000
 _COMPRESSIONS = ("NONE", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "B44A")  # read exactly; DWA is not
-_LINES = (1, 1, 1, 16, 32, 16, 32, 32)  # of a chunk, by compression
+_LINES = (1, 1, 1, 16, 32, 16, 32, 32)  # lines per chunk, by compression
 _UINT = 0
-# Attributes that are written anew, by FFmpeg too.
+# Attributes that every encoder, FFmpeg included, writes itself.
 _LAYOUT = frozenset(
     (
         *("channels", "compression", "dataWindow", "displayWindow", "lineOrder", "pixelAspectRatio", "tiles"),
-        *(
-            "screenWindowCenter",
-            "screenWindowWidth",
-            "writer",
-            "gamma",
-            "framesPerSecond",
-            "type",
-            "chunkCount",
-        ),
+        *("screenWindowCenter", "screenWindowWidth", "writer", "gamma"),
+        *("framesPerSecond", "type", "chunkCount"),
     )
 )
-_PADDING_PX = 128  # FFmpeg counts what it adds to a side into the pixels
+_PADDING_PX = 128  # FFmpeg includes its padding of the sides in the number of pixels
 _CORRUPT = "truncated or corrupt"
 
-# FFmpeg's order of the planes of each layout: places of the channels R, G, B, A or Y, A.
+# FFmpeg's order of the planes of each layout, as indices into the channels R, G, B, A or Y, A.
 _PLANES = {"gray": (0,), "gbrp": (1, 2, 0), "gbrap": (1, 2, 0, 3)}
 _LAYOUTS = {1: "gray", 3: "gbrp", 4: "gbrap"}
-_MODES = {1: "L", 2: "La", 3: "RGB", 4: "RGBa"}  # transparency of EXR is multiplied into the colours
+_MODES = {1: "L", 2: "La", 3: "RGB", 4: "RGBa"}  # colors of EXR are premultiplied with alpha
 
 
 @dataclass(frozen=True)
 class _Header:
-    """What a file claims.
+    """The header of a file.
 
     Attributes:
-        names: Of the channels.
-        compression: Its number.
-        shown: Width and height of the display window, which is what FFmpeg decodes.
-        stored: Of the data window.
-        windows_differ: Whether these two are not the same.
-        tile: Width and height; None of scan lines.
-        size: In bytes.
-        others: Names of attributes that are lost: those that are not about the layout of the file.
+        names: Names of the channels.
+        compression: Number of the compression scheme.
+        shown: Width and height of the display window, which FFmpeg decodes.
+        stored: Width and height of the data window.
+        windows_differ: Whether the two windows differ.
+        tile: Width and height of a tile; None for scan lines.
+        size: Size of the header in bytes.
+        others: Names of attributes that are lost, which do not describe the layout of the file.
     """
 
     names: dict[str, int]
@@ -80,12 +73,12 @@ def read_exr(path: Path, content: bytes) -> DecodedImage:
     """Read the channels R, G, B or Y, and A.
 
     Args:
-        path: Named in messages only.
+        path: Path for messages.
         content: The whole file.
 
     Raises:
         InputError: The file is truncated or corrupt, or of a kind that FFmpeg does not read exactly.
-        Exception: Whatever else decoders raise.
+        Exception: Any other error of the decoders.
     """
     header = _read_header(path, content)
     _check_size(header)
@@ -104,7 +97,7 @@ def read_exr(path: Path, content: bytes) -> DecodedImage:
 def _read_header(path: Path, content: bytes) -> _Header:
     (flags,) = struct.unpack_from("<I", content, 4)
     if flags & (_DEEP | _MULTIPART):
-        raise InputError(f"{path} is an EXR file of several parts or depths", "export one flat picture")
+        raise InputError(f"{path} is an EXR file of several parts or depths", "export one flat image")
     attributes, size = _attributes(content)
     channels = dict(_channels(attributes["channels"]))
     used = [kind for name, kind in channels.items() if name in ("R", "G", "B", "A", "Y")]
@@ -125,19 +118,19 @@ def _read_header(path: Path, content: bytes) -> _Header:
 
 
 def _attributes(content: bytes) -> tuple[dict[str, bytes], int]:
-    """Return the attributes by name, and where the header ends."""
-    attributes, place = {}, 8
-    while content[place]:
-        name, kind, _ = content[place : place + 512].split(b"\0", 2)
-        place += len(name) + len(kind) + 2
-        (size,) = struct.unpack_from("<I", content, place)
-        attributes[name.decode()] = content[place + 4 : place + 4 + size]
-        place += 4 + size
-    return attributes, place + 1
+    """Return the attributes by name, and the offset of the end of the header."""
+    attributes, offset = {}, 8
+    while content[offset]:
+        name, kind, _ = content[offset : offset + 512].split(b"\0", 2)
+        offset += len(name) + len(kind) + 2
+        (size,) = struct.unpack_from("<I", content, offset)
+        attributes[name.decode()] = content[offset + 4 : offset + 4 + size]
+        offset += 4 + size
+    return attributes, offset + 1
 
 
 def _channels(listed: bytes) -> Iterator[tuple[str, int]]:
-    """Yield names and types of pixels."""
+    """Yield the name and pixel type of each channel."""
     while listed[0]:
         name, rest = listed.split(b"\0", 1)
         yield name.decode(), struct.unpack_from("<I", rest)[0]
@@ -154,7 +147,7 @@ def _check_size(header: _Header) -> None:
 
 
 def _check_chunks(path: Path, header: _Header, content: bytes) -> None:
-    """Refuse missing chunks, which FFmpeg would leave black."""
+    """Check that no chunk is missing, since FFmpeg would leave it black."""
     width, height = header.stored
     if header.tile is None:
         count, leader = -(-height // _LINES[header.compression]), "<i"
@@ -177,9 +170,9 @@ def _decode(path: Path, header: _Header, content: bytes) -> Floating:
     width, height = header.shown
     limit = (width + _PADDING_PX) * (height + _PADDING_PX)
     decoder.options = {"max_pixels": str(limit), "threads": "1"}
-    with _complaints() as told:
+    with _logged_errors() as errors:
         frames: list[VideoFrame] = [*decoder.decode(Packet(content)), *decoder.decode(None)]
-    if told or not frames:
+    if errors or not frames:
         raise InputError(f"{path} is {_CORRUPT} (pixels)", "get or export the file again")
     frame = frames[0]
     layout, dtype = frame.format.name.rsplit("f", 1)
@@ -191,15 +184,15 @@ def _decode(path: Path, header: _Header, content: bytes) -> Floating:
 
 
 @contextmanager
-def _complaints() -> Iterator[list[Any]]:
-    """Yield a list of the errors that FFmpeg tells of and goes on."""
+def _logged_errors() -> Iterator[list[Any]]:
+    """Yield a list that collects the errors that FFmpeg logs without raising."""
     from av import logging
 
     before = logging.get_level()
     logging.set_level(logging.ERROR)
     try:
-        with logging.Capture() as told:
-            yield told
+        with logging.Capture() as errors:
+            yield errors
     finally:
         logging.set_level(before)
 
@@ -212,7 +205,7 @@ def _plane(frame: VideoFrame, index: int, kind: np.dtype[Any], num_channels: int
 
 
 def encode_exr(values: Floating) -> bytes:
-    """Encode floats, ZIP compressed.
+    """Encode floats with ZIP compression.
 
     Args:
         values: Shape (h, w, c), c = 1, 3 or 4 (alpha), float16 or float32.
@@ -221,7 +214,7 @@ def encode_exr(values: Floating) -> bytes:
         The content of the file.
 
     Raises:
-        Exception: FFmpeg refused.
+        Exception: The encoder of FFmpeg failed.
     """
     from av import CodecContext, VideoFrame
 

@@ -1,4 +1,4 @@
-"""What files have in common: outputs are checked before the work and written whole; names have an order."""
+"""File output: targets are checked before the work and written atomically; names sort in natural order."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from edlrr_cli.errors import OutputError
 
 
 def check_target(path: Path, *inputs: Path, overwrite: bool) -> None:
-    """Refuse an output file that could not be written, before any expensive work.
+    """Check that an output file can be written, before any expensive work.
 
     Args:
         path: The output to be written, of any kind.
-        *inputs: Files the command reads; the output must be none of them, overwrite or not.
+        *inputs: Files the command reads; the output must not be one of them, even with ``overwrite``.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
@@ -50,11 +50,11 @@ def _check_target(path: Path, inputs: tuple[Path, ...], overwrite: bool) -> None
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Write a temporary sibling of ``path``, then rename it; a failure leaves no trace.
+    """Write a temporary sibling of ``path``, then rename it; a failure leaves no file behind.
 
     Args:
         path: The final file; replaced if it exists.
-        content: All of it.
+        content: The whole content.
 
     Raises:
         OutputError: Writing or renaming failed (disk full, name too long).
@@ -63,11 +63,11 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file piece by piece, as `write_atomic` writes it whole.
+    """Write a file piece by piece, atomically as `write_atomic` does.
 
     Args:
         path: The final file; replaced if it exists.
-        pieces: Of its content, which are not held together in memory.
+        pieces: Consecutive pieces of the content, held in memory one at a time.
 
     Raises:
         OutputError: Writing or renaming failed.
@@ -84,10 +84,10 @@ def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the system says against writing an output into an error that names it.
+    """Convert system errors on writing an output into an `OutputError` that names it.
 
     Raises:
-        OutputError: The name is no good, or the disk full, or the folder not ours.
+        OutputError: The name is invalid, the disk full, or permission denied.
     """
     try:
         yield
@@ -98,7 +98,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def natural_order(path: Path) -> list[list[tuple[bool, int, str]]]:
-    """Sort paths folder by folder with 2 before 10, and numbers before letters; a key for `sorted`.
+    """Return a key for `sorted` that orders paths by folder, with 2 before 10 and numbers before letters.
 
     Example:
         >>> names = ["b10.png", "b2.png", "b2.gif", "b/1.png", "3.png"]

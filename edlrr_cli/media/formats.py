@@ -1,4 +1,4 @@
-"""Which files are images: the formats by extension, and what folders and patterns stand for."""
+"""Image formats by file extension, and the image files of folders and patterns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Format:
     Attributes:
         name: Pillow's name; "EXR" is read and written without Pillow.
         extensions: Lower-case extensions of its files, with their dots.
-        written: Those of them that an output file may have; empty for a format that is only read.
+        written: The extensions that an output file may have; empty for a format that is only read.
     """
 
     name: str
@@ -38,15 +38,15 @@ FORMATS = (
     Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm")),
     Format("JPEG2000", (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx")),
 )
-"""Raster formats only, none of whose readers starts another program."""
+"""Raster formats only; none of their readers starts another program."""
 
 READ_EXTENSIONS = tuple(extension for each in FORMATS for extension in each.extensions)
-"""What an image is recognized by in a folder; a file that is named explicitly may have any extension."""
+"""Extensions by which images are recognized in a folder; a file named explicitly may have any."""
 
 WRITE_FORMATS = {extension: each.name for each in FORMATS for extension in each.written}
 """Name of the output format by lower-case extension."""
 
-# Files and folders that operating systems and file servers put beside the user's; in lower case.
+# Files and folders that operating systems and file servers add to the user's; in lower case.
 _SYSTEM_NAMES = frozenset(
     (
         *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),  # Windows
@@ -62,16 +62,16 @@ def is_image(path: Path) -> bool:
 
 
 def is_pattern(name: Path) -> bool:
-    """Whether a name stands for the files that it matches, such as ``frames/*.png``."""
+    """Whether a name is a glob pattern such as ``frames/*.png`` and not an existing file."""
     return not name.exists() and glob.has_magic(str(name))
 
 
 def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
-    """Return the image files of a folder by extension, in natural order; hidden ones are left out.
+    """Return the image files of a folder by extension, in natural order, without hidden ones.
 
     Args:
-        folder: Where to look; hidden or not, since it was named.
-        recursive: Look into the folders of folders too, symbolic links apart.
+        folder: The folder to list; it may itself be hidden.
+        recursive: List subfolders too, except symbolic links.
 
     Raises:
         InputError: A folder is missing or cannot be read.
@@ -93,7 +93,7 @@ def require_images(folder: Path) -> list[Path]:
     """Return the image files of a folder as `list_images` does.
 
     Raises:
-        InputError: See there; or the folder has no images.
+        InputError: See `list_images`; or the folder has no images.
     """
     found = list_images(folder)
     if not found:
@@ -103,9 +103,9 @@ def require_images(folder: Path) -> list[Path]:
 
 
 def images_with_stem(folder: Path, stem: str) -> list[Path]:
-    """Return the image files of a folder that have a given stem; none if there is no such folder.
+    """Return the image files of a folder with a given stem, hidden ones included.
 
-    This is a look-up and no listing, so that a hidden file is found by its name.
+    The result is empty if the folder does not exist.
 
     Raises:
         InputError: The folder cannot be read.
@@ -116,10 +116,10 @@ def images_with_stem(folder: Path, stem: str) -> list[Path]:
 
 
 def visible(folder: Path) -> list[Path]:
-    """Return what a folder holds, of any kind, in natural order.
+    """Return the visible files and folders of a folder in natural order.
 
-    Left out are names that begin with a dot, such as the AppleDouble files of macOS (``._photo.png``), and
-    the files and folders of operating systems (``Thumbs.db``, ``@eaDir``).
+    Hidden are names that begin with a dot, such as the AppleDouble files of macOS (``._photo.png``), and the
+    files and folders of operating systems (``Thumbs.db``, ``@eaDir``).
 
     Raises:
         InputError: The folder is missing or cannot be read.
@@ -136,7 +136,7 @@ def matching(pattern: Path) -> list[Path]:
     """Return the files and folders that match a pattern, in natural order.
 
     As in a shell, a wildcard matches no leading dot; nor does it match the files and folders of operating
-    systems. ``**`` is any depth. The extension may be any.
+    systems. ``**`` matches any depth. The files may have any extension.
     """
     found = map(Path, glob.iglob(str(pattern), recursive=True))  # noqa: PTH207  # pathlib matches dots
     return sorted((path for path in found if not _matches_system_name(pattern, path)), key=natural_order)

@@ -1,7 +1,7 @@
-"""Still pictures: any file that can be decoded becomes floats in [0, 1], for `media.save` to write back.
+"""Still images: any file that can be decoded becomes floats in [0, 1], which `media.save` writes back.
 
-Files are hostile until decoded: Pillow raises whatever its decoders raise, so they are all
-caught at one place (`_clear_faults`) and become one `InputError` that names the file.
+Files are untrusted: Pillow lets its decoders raise any exception, so all of them are caught in one function
+(`_decoding_errors`) and become one `InputError` that names the file.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _Level = TypeVar("_Level", bound=np.generic)
 _PILLOW_FORMATS = tuple(each.name for each in FORMATS if each.name != "EXR")
 
 _ORIENTATION_TAG, _ICC_PROFILE_TAG = 274, 34675
-# What makes the stored pixels upright: exchange rows and columns, then step through both.
+# How stored pixels are made upright, by orientation: transpose or not, then the steps along rows and columns.
 _ORIENTATIONS = {
     2: (False, 1, -1),
     3: (False, -1, -1),
@@ -58,24 +58,24 @@ _MIN_SIDE_PX = 2
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A decoded still picture and all that is needed to write another one like it.
+    """A decoded still image with everything needed to write another one like it.
 
     Attributes:
         pixels: Float64, shape (h, w, c) with c = 1 (gray), 3 (RGB) or 4 (CMYK, 1 = full ink), in [0, 1],
             upright.
-        alpha: Of the type in the file, shape (h, w), ``peak`` = opaque; None without transparency.
-        mode: How it is written again: "L", "LA", "RGB", "RGBA" or "CMYK"; with 16 bits "I;16" (gray),
-            "LA;16", "RGB;16", "RGBA;16" or "CMYK;16"; of floats "L;F", "RGB;F", "LA;F" or "RGBA;F". All with
-            "a" for "A" where the colours are multiplied with alpha.
-        format: Pillow's name of the file format it came from.
-        exif: Descriptive EXIF tags, serialised; empty without.
-        icc_profile: Colour profile if it fits the mode; empty without.
-        dpi: Horizontal and vertical resolution; None without.
-        notes: What reading could not keep, one phrase each, for the user to see.
-        floats: The colours as stored, where these are floats.
-        extra: Further channels of a TIFF, upright, kept as they are.
-        metadata: XMP, IPTC, texts and the like, as far as they are written again.
-        is_turned: Whether its EXIF orientation exchanges rows and columns: it is stored on its side.
+        alpha: Shape (h, w) with the dtype of the file, ``peak`` = opaque; None without transparency.
+        mode: Mode for writing: "L", "LA", "RGB", "RGBA" or "CMYK"; with 16 bits "I;16" (gray), "LA;16",
+            "RGB;16", "RGBA;16" or "CMYK;16"; for floats "L;F", "RGB;F", "LA;F" or "RGBA;F". All with "a" for
+            "A" where the colors are premultiplied with alpha.
+        format: Pillow's name of the source format.
+        exif: Descriptive EXIF tags, serialized; may be empty.
+        icc_profile: Color profile if it fits the mode; else empty.
+        dpi: Horizontal and vertical resolution; None if unknown.
+        notes: Losses on reading, one phrase each, for the user.
+        floats: The colors as stored, if they are floats.
+        extra: Further channels of a TIFF, upright and otherwise unchanged.
+        metadata: XMP, IPTC, texts and other metadata that can be written again.
+        is_turned: Whether the EXIF orientation exchanged rows and columns.
     """
 
     pixels: NDArray[np.float64]
@@ -93,21 +93,21 @@ class Picture:
 
     @property
     def peak(self) -> int:
-        """Return the largest integer value of a pixel in the file: 255 or 65535; 1 of floats."""
+        """Return the largest integer value of a pixel in the file: 255 or 65535; 1 for floats."""
         if self.floats is not None:
             return 1
         return 65535 if self.mode.endswith(";16") else 255
 
     @property
     def visible(self) -> NDArray[np.bool_] | None:
-        """Return which pixels are not wholly transparent, shape (h, w); None if all are visible."""
+        """Return the mask of pixels that are not fully transparent, shape (h, w); None if all are visible."""
         visible = None if self.alpha is None else self.alpha > 0
         return None if visible is None or visible.all() else visible
 
     def within(self, known: NDArray[np.bool_]) -> Picture:
-        """Return it with the range of floats taken from the known, visible pixels; as it is without floats.
+        """Return the image with the range of its floats taken from the known, visible pixels.
 
-        The pixels of colors that nobody sees may then lie outside of [0, 1].
+        Invisible pixels may then lie outside of [0, 1]. An image without floats is returned unchanged.
 
         Args:
             known: Shape (h, w), True = known pixel.
@@ -115,13 +115,13 @@ class Picture:
         if self.floats is None:
             return self
         floats = self.floats.within(known, self.visible)
-        return replace(self, floats=floats, pixels=floats.to_unit(floats.values))
+        return replace(self, floats=floats, pixels=floats.normalized(floats.values))
 
     def pixels_of(self, other: Picture) -> NDArray[np.float64]:
-        """Return the pixels of another picture, floats on the range of this one's."""
+        """Return the pixels of another image; floats are normalized by the range of this one."""
         if self.floats is None or other.floats is None:
             return other.pixels
-        return self.floats.to_unit(other.floats.values)
+        return self.floats.normalized(other.floats.values)
 
     @property
     def size_px(self) -> tuple[int, int]:
@@ -130,37 +130,37 @@ class Picture:
 
 
 def read_picture(path: Path) -> Picture:
-    """Read the (first) picture of an image file.
+    """Read the (first) image of an image file.
 
-    Gray stays gray, CMYK CMYK, 1-bit becomes gray, a palette and YCbCr become RGB, a transparent colour
-    becomes alpha. 16 bits are kept in gray, and in colour of PNG, PPM and TIFF; elsewhere a note says that
-    they were read as 8. Floats (TIFF, EXR) are kept in their type. The EXIF orientation is applied and its
-    tag dropped. A note tells of further pages and frames, which are left out.
+    Gray and CMYK are kept, 1-bit becomes gray, a palette and YCbCr become RGB, a transparent color becomes
+    alpha. 16 bits are kept in gray, and in color of PNG, PPM and TIFF; other color is read as 8 bits, with a
+    note. Floats (TIFF, EXR) keep their dtype. The EXIF orientation is applied and its tag dropped. Further
+    pages and frames are left out, with a note.
 
     Args:
         path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM, JPEG 2000 or EXR file, or a stream, see `open_input`.
 
     Returns:
-        The picture; values are k / 255 or k / 65535 exactly as rounded, so `save_picture` restores k. Floats
+        The image; values are k / 255 or k / 65535 exactly as rounded, so `save_picture` restores k. Floats
         are mapped to [0, 1] by their own range, unless they are within it.
 
     Raises:
-        InputError: Missing, empty, not an image, truncated, corrupt, too large, smaller than 2 x 2 pixels,
-            with NaN or Inf, or of a kind that is not read exactly, such as integers beyond 16 bits.
+        InputError: The file is missing, empty, not an image, truncated, corrupt, too large, smaller than
+            2 x 2 pixels, has NaN or Inf, or cannot be read exactly, such as integers beyond 16 bits.
     """
     with open_images(path) as images:
-        picture = images.read(0)
-        return replace(picture, notes=(*picture.notes, *images.left_out()))
+        image = images.read(0)
+        return replace(image, notes=(*image.notes, *images.left_out()))
 
 
 def read_reference(path: Path, like: Picture) -> NDArray[np.float64]:
-    """Read the pixels of a picture that another one is measured against, shape of ``like.pixels``.
+    """Read the pixels of a reference image for ``like``; the shape is that of ``like.pixels``.
 
     Raises:
-        InputError: See `read_picture`; or the two have not the same size and number of channels.
+        InputError: See `read_picture`; or the two differ in size or number of channels.
     """
     reference = read_picture(path)
-    kinds = [_kind(of) for of in (reference, like)]
+    kinds = [_kind(image) for image in (reference, like)]
     if kinds[0] != kinds[1]:
         raise InputError(
             f"reference {path} is {kinds[0]}, the image is {kinds[1]}", "give the image before the damage"
@@ -168,10 +168,10 @@ def read_reference(path: Path, like: Picture) -> NDArray[np.float64]:
     return like.pixels_of(reference)
 
 
-def _kind(picture: Picture) -> str:
-    height, width, channels = picture.pixels.shape
-    colours = {1: "gray", 3: "RGB", 4: "CMYK"}[channels]
-    return f"{width} x {height} pixels {colours}{' of floats' if picture.floats else ''}"
+def _kind(image: Picture) -> str:
+    height, width, channels = image.pixels.shape
+    colors = {1: "gray", 3: "RGB", 4: "CMYK"}[channels]
+    return f"{width} x {height} pixels {colors}{' of floats' if image.floats else ''}"
 
 
 def _check_source(path: Path) -> None:
@@ -198,13 +198,13 @@ def open_images(path: Path) -> Iterator[Images]:
         path: See `read_picture`.
 
     Raises:
-        InputError: See there.
+        InputError: See `read_picture`.
     """
     if not is_stream(path):
         _check_source(path)
     with ExitStack() as stack:
-        with _clear_faults(path):
-            # From a stream: by name Pillow maps plain TIFF files and garbles those stored sideways.
+        with _decoding_errors(path):
+            # From a stream: given a name, Pillow memory-maps plain TIFF files and garbles rotated ones.
             images = Images(path, stack.enter_context(open_input(path)))
         yield images
 
@@ -226,19 +226,19 @@ class Images:
     def __len__(self) -> int:
         if self._is_exr:
             return 1
-        with _clear_faults(self._path):
+        with _decoding_errors(self._path):
             return len(self._tiff) if self._tiff is not None else getattr(self._pillow, "n_frames", 1)
 
     def read(self, index: int) -> Picture:
-        """Read one of the images.
+        """Read the image at an index.
 
         Raises:
             InputError: See `read_picture`.
         """
-        with _clear_faults(self._path):
+        with _decoding_errors(self._path):
             decoded = self._decoded(index)
             if decoded is not None:
-                return _of_decoded(self._path, decoded)
+                return _from_decoded(self._path, decoded)
             self._pillow.seek(index if self._tiff is None else self._tiff.page_index(index))
             return _load(self._path, self._pillow, self._stream)
 
@@ -250,14 +250,14 @@ class Images:
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether the file announces images that are not there."""
+        """Whether the file refers to images beyond its end."""
         return self._tiff is not None and self._tiff.is_cut_off
 
     def left_out(self) -> tuple[str, ...]:
-        """Return what is left out by who reads the first image alone, one phrase each."""
+        """Return the losses when only the first image is read, one phrase each."""
         try:
             num_images = len(self)
-        except InputError:  # a damaged appendix must not cost the user the image
+        except InputError:  # the image is read even if the following ones are damaged
             return ("what follows the first image is corrupt and was left out",)
         unit = "page" if self._tiff is not None else "image" if self._is_mpo else "frame"
         count = (f"the first of {num_images} {unit}s was read",) if num_images > 1 else ()
@@ -265,7 +265,7 @@ class Images:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what is left out beside the images, one phrase each."""
+        """Return the losses beside the images, one phrase each."""
         return () if self._tiff is None else self._tiff.notes
 
     @property
@@ -273,7 +273,7 @@ class Images:
         return not self._is_exr and self._pillow.format == "MPO"
 
     def durations_s(self) -> list[Fraction]:
-        """Return for how many seconds each image is shown, 0 where the file does not say.
+        """Return the duration of each image in seconds, 0 where the file has none.
 
         Raises:
             InputError: An image is corrupt.
@@ -283,15 +283,15 @@ class Images:
         return [self._duration_s(index) for index in range(len(self))]
 
     def _duration_s(self, index: int) -> Fraction:
-        with _clear_faults(self._path):
+        with _decoding_errors(self._path):
             self._pillow.seek(index)
             self._pillow.load()
             return Fraction(self._pillow.info.get("duration", 0)) / 1000
 
 
 @contextmanager
-def _clear_faults(path: Path) -> Iterator[None]:
-    """Turn whatever decoders raise into an InputError that names the file."""
+def _decoding_errors(path: Path) -> Iterator[None]:
+    """Convert any exception of a decoder into an `InputError` that names the file."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -315,7 +315,7 @@ def _clear_faults(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _of_decoded(path: Path, image: DecodedImage) -> Picture:
+def _from_decoded(path: Path, image: DecodedImage) -> Picture:
     _check_sides(path, *image.values.shape[1::-1])
     exif, exif_notes = descriptive_exif(lambda: image.tags)
     orientation = _orientation(image.tags)
@@ -327,7 +327,7 @@ def _of_decoded(path: Path, image: DecodedImage) -> Picture:
     floats = _floats_of(path, stored, colors.shape[2]) if stored.dtype.kind == "f" else None
     fitted = fitting_profile(profile, colors.shape[2])
     return Picture(
-        pixels=floats.to_unit(colors) if floats else colors / np.float64(np.iinfo(colors.dtype).max),
+        pixels=floats.normalized(colors) if floats else colors / np.float64(np.iinfo(colors.dtype).max),
         alpha=alpha,
         mode=_mode_of(image),
         format=image.format,
@@ -344,8 +344,8 @@ def _of_decoded(path: Path, image: DecodedImage) -> Picture:
 
 def _floats_of(path: Path, stored: NDArray[Any], num_colors: int) -> Floats:
     try:
-        Floats.of(stored)  # alpha has to be finite too
-        return Floats.of(stored[..., :num_colors])
+        Floats.from_values(stored)  # alpha must be finite too
+        return Floats.from_values(stored[..., :num_colors])
     except InputError as error:
         raise InputError(f"{path}: {error.message}", error.remedy) from None
 
@@ -363,50 +363,50 @@ def _check_sides(path: Path, width: int, height: int) -> None:
 
 def _load(path: Path, image: Image.Image, stream: BinaryIO) -> Picture:
     raw_modes, deep = _raw_modes(image), is_deep_color(image)
-    loses_tag = deep or image.format == "TIFF"  # to load a TIFF turns it, and takes the tag away
+    loses_tag = deep or image.format == "TIFF"  # loading a TIFF applies the orientation and removes the tag
     orientation = _orientation(image.getexif()) if loses_tag else 1
     image.load()
     if image.format == "JPEG2000":
         image.info["icc_profile"] = jp2.profile_of(stream)
-    picture = _to_picture(path, image, raw_modes)
+    still = _to_still(path, image, raw_modes)
     orientation = orientation if loses_tag else _orientation(image.getexif())
     metadata, notes = read_metadata(image, stream, turned=orientation != 1)
-    picture = replace(
-        picture,
-        dpi=_turned(picture.dpi, orientation),
+    still = replace(
+        still,
+        dpi=_turned(still.dpi, orientation),
         metadata=metadata,
         is_turned=_is_turning(orientation),
-        notes=(*picture.notes, *notes),
+        notes=(*still.notes, *notes),
     )
     if not deep:
-        return picture
+        return still
     stream.seek(0)
     levels = decode_deep_color(stream.read(), image)
-    return _deepened(picture, None if levels is None else upright(levels, orientation))
+    return _deepened(still, None if levels is None else upright(levels, orientation))
 
 
-def _deepened(picture: Picture, levels: DeepLevels | None) -> Picture:
-    """Exchange the 8 bits of Pillow for 16 where those agree, which finds what FFmpeg misunderstands."""
-    if levels is None or not _agree(picture, levels):
-        return replace(picture, notes=(*picture.notes, "16 bits per colour channel were read as 8"))
-    num_colors = picture.pixels.shape[2]
+def _deepened(image: Picture, levels: DeepLevels | None) -> Picture:
+    """Replace the 8 bits of Pillow with 16, unless they disagree: then FFmpeg misread the layout."""
+    if levels is None or not _agree(image, levels):
+        return replace(image, notes=(*image.notes, "16 bits per color channel were read as 8"))
+    num_colors = image.pixels.shape[2]
     return replace(
-        picture,
+        image,
         pixels=levels[..., :num_colors] / np.float64(65535),
-        alpha=None if picture.alpha is None else np.array(levels[..., -1]),
-        mode=f"{picture.mode};16",
+        alpha=None if image.alpha is None else np.array(levels[..., -1]),
+        mode=f"{image.mode};16",
     )
 
 
-def _agree(picture: Picture, levels: DeepLevels) -> bool:
-    height, width, num_colors = picture.pixels.shape
-    if levels.shape != (height, width, num_colors + (picture.alpha is not None)):
+def _agree(image: Picture, levels: DeepLevels) -> bool:
+    height, width, num_colors = image.pixels.shape
+    if levels.shape != (height, width, num_colors + (image.alpha is not None)):
         return False
-    difference = levels[..., :num_colors] / np.float32(257) - (picture.pixels * 255).astype(np.float32)
-    return bool(np.abs(difference).max() <= 1)  # Pillow cuts or rounds the lower 8 bits
+    difference = levels[..., :num_colors] / np.float32(257) - (image.pixels * 255).astype(np.float32)
+    return bool(np.abs(difference).max() <= 1)  # Pillow truncates or rounds the lower 8 bits
 
 
-def _to_picture(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> Picture:
+def _to_still(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> Picture:
     _check_sides(path, *image.size)
     exif, notes = descriptive_exif(image.getexif)
     plain = _to_plain_mode(path, image, raw_modes)
@@ -435,7 +435,7 @@ def _to_plain_mode(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -
     if image.mode.startswith("I"):
         return _to_gray_16(path, image)
     if image.mode == "F":
-        raise InputError(f"{path} has floats of a kind that is not read", "convert it to a float TIFF or EXR")
+        raise InputError(f"{path} has floats of an unsupported type", "convert it to a float TIFF or EXR")
     if image.mode == "CMYK":
         return image
     transparent = "transparency" in image.info or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
@@ -476,13 +476,13 @@ def _turned(dpi: tuple[float, float] | None, orientation: int) -> tuple[float, f
 
 
 def _raw_modes(image: Image.Image) -> tuple[str, ...]:
-    """Return how the file stores its pixels; known only before they are decoded."""
+    """Return the modes in which the file stores its pixels; known only before they are decoded."""
     settings = [tile[3] for tile in getattr(image, "tile", ())]
     return tuple({str(raw[0] if isinstance(raw, tuple) and raw else raw) for raw in settings})
 
 
 def readable_formats() -> list[str]:
-    """Return the formats that pictures are read from, as far as their codecs are here."""
+    """Return the names of the image formats that can be read with the installed codecs."""
     from av import codecs_available
 
     Image.init()

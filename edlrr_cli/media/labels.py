@@ -1,4 +1,4 @@
-"""Label images as masks: integers in the place of gray levels, 0 where nothing is marked."""
+"""Label images as masks: integer labels instead of gray levels, 0 where nothing is marked."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from edlrr_cli.media.tiff_segments import Segments, check_segments, check_tags, 
 Bools = NDArray[np.bool_]
 
 _ORIENTATION_TAG = 274
-# Gray levels are labels if there are so few of them, or if so many pixels equal the next one: in a photograph
-# neither is so.
+# Gray levels are labels if at most so many differ, or if at least this fraction of pixels equals the right
+# neighbor; a photograph has neither property.
 _FEW_VALUES, _MIN_EQUAL = 32, 0.8
 
 
-def labeled_pixels(picture: Picture) -> Bools | None:
-    """Return where the label is not 0, shape (h, w); None if the gray levels of an image are no labels.
+def labeled_pixels(image: Picture) -> Bools | None:
+    """Return the mask of nonzero labels, shape (h, w); None if the gray levels are not labels.
 
-    Labels are integers without transparency that hold 0 but not full white, and are few, or constant over
+    Labels are integers without transparency that include 0 but not full white, and are few, or constant over
     regions.
     """
-    is_gray = picture.pixels.shape[2] == 1 and picture.floats is None and picture.alpha is None
-    return _labeled(picture.pixels[..., 0]) if is_gray and picture.pixels.max() < 1 else None
+    is_gray = image.pixels.shape[2] == 1 and image.floats is None and image.alpha is None
+    return _labeled(image.pixels[..., 0]) if is_gray and image.pixels.max() < 1 else None
 
 
 def _labeled(values: NDArray[Any]) -> Bools | None:
@@ -45,15 +45,15 @@ def read_wide_labels(path: Path) -> Bools | None:
     """Read a TIFF of signed, 32-bit or 64-bit integers in one channel, whose labels may exceed gray levels.
 
     Returns:
-        Where the label is not 0, shape (h, w), upright; None if the file is anything else, a photograph of
-        such integers included, or cannot be decoded: the reader of images says what is wrong with it.
+        The mask of nonzero labels, shape (h, w), upright; None if the file is anything else, including a
+        photograph of such integers, or cannot be decoded: `read_picture` then reports the error.
     """
-    if path is STANDARD_INPUT:  # it can be read once
+    if path is STANDARD_INPUT:  # it can be read only once
         return None
     try:
         with path.open("rb") as stream:
             return _read_tiff(path, stream) if stream.read(4) in MAGICS else None
-    except Exception:  # decoders raise whatever they like
+    except Exception:  # decoders raise exceptions of any type
         return None
 
 
@@ -68,7 +68,7 @@ def _read_tiff(path: Path, stream: BinaryIO) -> Bools | None:
         return None
     check_size(page)
     check_tags(path, page, stream)
-    segments = Segments.of(page)
+    segments = Segments.from_page(page)
     check_segments(path, page, segments, stream)
     labels = read_segments(path, page, segments, stream, 0)
     tag = page.tags.get(_ORIENTATION_TAG)

@@ -1,8 +1,8 @@
-"""Mask files: which pixels are known. The polarity of masks is settled here and nowhere else.
+"""Mask files: which pixels are known. The polarity of masks is decided only here.
 
 Inside the program True means known. In a file the hole may be white, black or transparent. One
-rule reads all three: a pixel is missing if it lies at least ``threshold`` levels of 255 away from
-the colour of the known pixels, which is black, white or opaque respectively.
+rule covers all three: a pixel is missing if it lies at least ``threshold`` levels of 255 away from
+the color of the known pixels, which is black, white or opaque respectively.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError, UsageError
-from edlrr_cli.media.cmyk import as_shown
+from edlrr_cli.media.cmyk import to_rgb
 from edlrr_cli.media.images import Picture, read_picture
 from edlrr_cli.media.labels import labeled_pixels, read_wide_labels
 
@@ -25,25 +25,25 @@ MASK_MODES = ("auto", "white", "black", "alpha")
 
 _BoolArray = NDArray[np.bool_]
 _OPPOSITE = {"white": "black", "black": "white"}
-_SAY_MODE = "say --mask-mode white or --mask-mode black (what marks the hole)"
-_CLEAR_SHARE = 0.25  # a side below this share is clearly the smaller; random drops of up to 75 % stay open
-_CONSTANT_SHARE = 0.95  # this share of one colour counts as constant
-_ENOUGH = 100_000  # pixels of a part, evenly spread, say whether it is constant
-_CONSTANT_TOLERANCE = 4.5 / 255  # an image that went through JPEG keeps its flat holes nearly flat
-_FAINT_LEVELS = 16  # fainter marks than this come from JPEG more often than from anti-aliasing
-_NOISY_SHARE = 0.2  # if more of the hole is that faint, the user is told about --mask-threshold
+_SET_MODE = "pass --mask-mode white or --mask-mode black (what marks the hole)"
+_CLEAR_FRACTION = 0.25  # a side below it is clearly the smaller; random drops of up to 75 % stay undecided
+_CONSTANT_FRACTION = 0.95  # a part is constant if this fraction of it has one color
+_NUM_SAMPLES = 100_000  # pixels, evenly spread over a part, that decide whether it is constant
+_CONSTANT_TOLERANCE = 4.5 / 255  # JPEG compression leaves flat holes nearly flat
+_FAINT_LEVELS = 16  # marks fainter than this come from JPEG more often than from anti-aliasing
+_NOISY_FRACTION = 0.2  # if more of the hole is that faint, the evidence suggests --mask-threshold
 
 
 @dataclass(frozen=True, eq=False)
 class MaskReading:
-    """A mask, and how it was understood.
+    """A mask and its interpretation.
 
     Attributes:
         known: Bool, shape (h, w); True = known pixel.
         mode: What marked the hole: "white", "black" or "alpha".
-        missing_fraction: Share of pixels to be restored, in (0, 1), after dilation.
-        evidence: One sentence for the user: the mode, the fraction, why this reading, and what of the file
-            could not be kept.
+        missing_fraction: Fraction of pixels to be restored, in (0, 1), after dilation.
+        evidence: One sentence for the user: the mode, the fraction, the reason for this interpretation, and
+            the losses on reading.
     """
 
     known: _BoolArray
@@ -54,11 +54,11 @@ class MaskReading:
 
 @dataclass(frozen=True)
 class _Polarity:
-    """One way to read the mask: missing pixels, the undoubted and the suspiciously faint among them."""
+    """One interpretation of the mask: missing pixels, the certain and the suspiciously faint among them."""
 
     mode: str
     missing: _BoolArray
-    undoubted: _BoolArray
+    certain: _BoolArray
     faint: _BoolArray
 
     @property
@@ -67,56 +67,56 @@ class _Polarity:
 
 
 def read_mask(
-    path: Path, picture: Picture, *, mode: str = "auto", threshold: int | None = None, dilate: int = 0
+    path: Path, image: Picture, *, mode: str = "auto", threshold: int | None = None, dilate: int = 0
 ) -> MaskReading:
-    """Read a mask file and decide which pixels of ``picture`` are known.
+    """Read a mask file and decide which pixels of ``image`` are known.
 
     Modes: "white" marks the hole with anything that is not black, "black" with anything that is
-    not white, "alpha" with anything that is not opaque. Paint on a transparent layer counts as if
-    the layer lay on the colour of the known pixels. So the in-between values of anti-aliased text
-    are missing whatever the polarity. "auto" decides so:
+    not white, "alpha" with anything that is not opaque. Paint on a transparent layer is composited
+    onto the color of the known pixels, so intermediate values of anti-aliased text are missing
+    with either polarity. "auto" applies these rules:
 
     1. A transparency that is not constant marks the hole.
-    2. If the pixels under one polarity are one constant colour in ``picture`` (95 % of the
-       undoubted ones within 4 levels) and those under the other are not, they are the hole.
+    2. If the pixels under one polarity have one constant color in ``image`` (95 % of the
+       certain ones within 4 levels) and those under the other do not, they are the hole.
     3. The side that covers less than 25 % is the hole.
 
-    Evidence that conflicts, and none at all, is refused rather than guessed. A reading in which
-    nothing or everything would be missing is out beforehand.
+    Conflicting or missing evidence raises an error. A polarity under which no pixel or every pixel
+    would be missing is excluded beforehand.
 
-    In a label image, of integers, "white" and "auto" mark the hole with every label but 0, "black" with 0;
-    the evidence has to agree with "auto" there, too. A threshold makes gray levels of labels.
+    In a label image of integers, "white" and "auto" mark the hole with every label but 0, "black" with 0;
+    with "auto" the evidence must agree. With a threshold, labels are read as gray levels.
 
     Args:
-        path: Any image file of the picture's size; for mode "alpha" it may be the picture's own.
-        picture: The damaged picture; not modified.
+        path: Image file of the same size as ``image``; for mode "alpha" it may be the same file.
+        image: The damaged image; not modified.
         mode: One of `MASK_MODES`.
-        threshold: 1 to 255; distance from the colour of the known pixels, in levels of 255, from
-            which a pixel is missing. None: 1 level.
-        dilate: Grow the hole by a disk of this radius in pixels.
+        threshold: 1 to 255; minimum distance of a missing pixel from the color of the known
+            pixels, in levels of 255. None: 1 level.
+        dilate: Radius in pixels of the disk by which the hole is dilated.
 
     Returns:
-        The mask as read.
+        The mask and its interpretation.
 
     Raises:
-        UsageError: An unknown mode, a threshold outside 1..255 or a negative dilation.
-        InputError: The file is unreadable, of another size, marks nothing or everything, has no
+        UsageError: The mode is unknown, the threshold outside 1..255 or the dilation negative.
+        InputError: The file is unreadable, of another size, marks no pixel or every pixel, has no
             transparency for mode "alpha", or "auto" cannot decide.
     """
     _check_settings(mode, threshold, dilate)
     mask = _read_marks(path, threshold)
-    _check_size(path, mask, picture)
+    _check_size(path, mask, image)
     if mode == "auto":
-        polarity, reason = _decide(path, mask, picture, threshold)
+        polarity, reason = _decide(path, mask, image, threshold)
     else:
-        polarity, reason = _read_as(path, mode, mask, threshold), "as told"
+        polarity, reason = _read_as(path, mode, mask, threshold), "as requested"
     _check_extent(path, polarity, threshold)
     missing = _dilated(path, polarity.missing, dilate)
     fraction = float(missing.mean())
     marks = f"{_subject(polarity.mode, mask)} marks the hole"
     evidence = f"{marks} ({reason}): {100 * fraction:.3g} % missing"
-    remarks = [evidence + _threshold_hint(polarity), *mask.notes]
-    return MaskReading(~missing, polarity.mode, fraction, "; ".join(remarks))
+    phrases = [evidence + _threshold_hint(polarity), *mask.notes]
+    return MaskReading(~missing, polarity.mode, fraction, "; ".join(phrases))
 
 
 def _check_settings(mode: str, threshold: int | None, dilate: int) -> None:
@@ -134,13 +134,13 @@ class _Labels(Picture):
 
 
 def _read_marks(path: Path, threshold: int | None) -> Picture:
-    """Read a mask file, labels as black and white, unless a threshold asks for their levels."""
+    """Read a mask file, labels as black and white unless a threshold is given."""
     labeled = read_wide_labels(path)
     if labeled is None:
-        picture = read_picture(path)
-        labeled = labeled_pixels(picture) if threshold is None else None
+        image = read_picture(path)
+        labeled = labeled_pixels(image) if threshold is None else None
         if labeled is None:
-            return picture
+            return image
     elif threshold is not None:
         raise InputError(
             f"mask {path} has labels of a type that --mask-threshold does not apply to",
@@ -149,13 +149,13 @@ def _read_marks(path: Path, threshold: int | None) -> Picture:
     return _Labels(labeled[..., None].astype(np.float64), None, "L", "", b"", b"", None, ())
 
 
-def _check_size(path: Path, mask: Picture, picture: Picture) -> None:
-    if mask.size_px == picture.size_px:
+def _check_size(path: Path, mask: Picture, image: Picture) -> None:
+    if mask.size_px == image.size_px:
         return
-    sizes = [f"{width} x {height}" for height, width in (mask.size_px, picture.size_px)]
+    sizes = [f"{width} x {height}" for height, width in (mask.size_px, image.size_px)]
     problem = f"mask {path} is {sizes[0]} pixels, the image is {sizes[1]} (width x height)"
-    if mask.size_px == picture.size_px[::-1] and mask.is_turned != picture.is_turned:
-        turned, other = ("image", "mask") if picture.is_turned else ("mask", "image")
+    if mask.size_px == image.size_px[::-1] and mask.is_turned != image.is_turned:
+        turned, other = ("image", "mask") if image.is_turned else ("mask", "image")
         raise InputError(
             f"{problem}: the EXIF orientation turns the {turned} by 90 degrees, and not the {other}",
             f"turn the {other} likewise, or save the {turned} without its orientation tag",
@@ -187,12 +187,12 @@ def _dilated(path: Path, missing: _BoolArray, radius_px: int) -> _BoolArray:
 
 
 def _distance(mode: str, mask: Picture) -> NDArray[np.float64]:
-    """Return how far each mask pixel is from the colour of the known pixels, 0..1."""
+    """Return the distance of each mask pixel from the color of the known pixels, 0..1."""
     opacity = np.float64(1.0) if mask.alpha is None else mask.alpha / mask.peak
     if mode == "alpha":
         return np.broadcast_to(1.0 - opacity, mask.size_px)
-    colours = as_shown(mask.pixels)
-    paint = colours.max(axis=2) if mode == "white" else 1.0 - colours.min(axis=2)
+    colors = to_rgb(mask.pixels)
+    paint = colors.max(axis=2) if mode == "white" else 1.0 - colors.min(axis=2)
     distance: NDArray[np.float64] = paint * opacity
     return distance
 
@@ -203,50 +203,50 @@ def _polarity(mode: str, mask: Picture, threshold: int | None) -> _Polarity:
     missing = distance >= (level - 0.5) / levels
     if threshold is not None:
         return _Polarity(mode, missing, missing, np.zeros_like(missing))
-    undoubted = missing & (distance >= distance.max())
-    faint = missing & ~undoubted & (distance < _FAINT_LEVELS / 255.0)
-    return _Polarity(mode, missing, undoubted, faint)
+    certain = missing & (distance >= distance.max())
+    faint = missing & ~certain & (distance < _FAINT_LEVELS / 255.0)
+    return _Polarity(mode, missing, certain, faint)
 
 
 def _read_as(path: Path, mode: str, mask: Picture, threshold: int | None) -> _Polarity:
     if mode == "alpha" and mask.alpha is None:
-        raise InputError(f"mask {path} has no transparency for --mask-mode alpha", _SAY_MODE)
+        raise InputError(f"mask {path} has no transparency for --mask-mode alpha", _SET_MODE)
     return _polarity(mode, mask, threshold)
 
 
-def _decide(path: Path, mask: Picture, picture: Picture, threshold: int | None) -> tuple[_Polarity, str]:
-    """Return the polarity that the evidence supports, and the reason in words."""
+def _decide(path: Path, mask: Picture, image: Picture, threshold: int | None) -> tuple[_Polarity, str]:
+    """Return the polarity that the evidence supports, and the reason as a phrase."""
     if mask.alpha is not None and np.ptp(mask.alpha) > 0:
-        return _decide_alpha(path, mask, picture, threshold)
+        return _decide_alpha(path, mask, image, threshold)
     modes = ("white",) if isinstance(mask, _Labels) else ("white", "black")
     readings = [_polarity(mode, mask, threshold) for mode in modes]
     possible = [reading for reading in readings if reading.possible]
     if not possible:
-        _refuse_unreadable(path, mask)
+        _raise_unreadable(path, mask)
     chosen, *others = possible
-    hole, known = chosen.undoubted, ~chosen.missing
+    hole, known = chosen.certain, ~chosen.missing
     if hole.sum() + known.sum() < hole.size / 2:
         raise InputError(
             f"mask {path} is mostly neither black nor white",
             "give --mask a black-and-white file, or set --mask-mode and --mask-threshold 128",
         )
-    flat, small = _flatness_vote(picture, hole, known), _area_vote(hole, known)
+    flat, small = _flatness_vote(image, hole, known), _area_vote(hole, known)
     if flat * small < 0 or flat + small == 0:
         problem = "the evidence conflicts" if flat * small < 0 else "there is no evidence"
-        raise InputError(f"mask {path}: {problem} whether white or black marks the hole", _SAY_MODE)
+        raise InputError(f"mask {path}: {problem} whether white or black marks the hole", _SET_MODE)
     if flat + small < 0 and not others:
         subject = _subject(chosen.mode, mask)
-        raise InputError(f"mask {path}: the part of {subject} looks like the known one", _SAY_MODE)
-    reasons = ["those pixels are one constant colour in the image"] * (flat != 0)
+        raise InputError(f"mask {path}: the area of {subject} looks like the known pixels", _SET_MODE)
+    reasons = ["those pixels are one constant color in the image"] * (flat != 0)
     reasons += ["it is the smaller area"] * (small != 0)
     return (chosen if flat + small > 0 else others[0]), " and ".join(reasons)
 
 
-def _refuse_unreadable(path: Path, mask: Picture) -> NoReturn:
-    """Say why neither white nor black can mark the hole."""
+def _raise_unreadable(path: Path, mask: Picture) -> NoReturn:
+    """Raise an error that explains why neither white nor black can mark the hole."""
     if np.ptp(mask.pixels, axis=(0, 1)).max() == 0:
         raise InputError(
-            f"mask {path} has one colour only and marks nothing", "paint the hole in white on black"
+            f"mask {path} has one color only and marks nothing", "paint the hole in white on black"
         )
     raise InputError(
         f"mask {path} has no black and no white pixels, one of which would be the known ones",
@@ -254,46 +254,44 @@ def _refuse_unreadable(path: Path, mask: Picture) -> NoReturn:
     )
 
 
-def _decide_alpha(
-    path: Path, mask: Picture, picture: Picture, threshold: int | None
-) -> tuple[_Polarity, str]:
-    """Trust transparency unless the opaque part looks like paint on a transparent layer."""
+def _decide_alpha(path: Path, mask: Picture, image: Picture, threshold: int | None) -> tuple[_Polarity, str]:
+    """Use the transparency unless the opaque part looks like paint on a transparent layer."""
     reading = _polarity("alpha", mask, threshold)
     known = ~reading.missing
-    flat, small = _flatness_vote(picture, reading.undoubted, known), _area_vote(reading.undoubted, known)
-    painted = known.any() and _is_constant(_some(mask.pixels, known))
+    flat, small = _flatness_vote(image, reading.certain, known), _area_vote(reading.certain, known)
+    painted = known.any() and _is_constant(_samples(mask.pixels, known))
     if flat < 0 or (flat == 0 and small < 0 and painted):
         raise InputError(
             f"mask {path} is transparent, but its opaque part looks like the hole",
-            "say --mask-mode alpha (transparent marks the hole), white or black (paint marks it)",
+            "pass --mask-mode alpha (transparent marks the hole), white or black (paint marks it)",
         )
     return reading, "the mask is transparent there"
 
 
-def _flatness_vote(picture: Picture, hole: _BoolArray, known: _BoolArray) -> int:
-    """Return 1 if the hole is one colour in the picture and the rest is not, -1 if reversed, else 0."""
+def _flatness_vote(image: Picture, hole: _BoolArray, known: _BoolArray) -> int:
+    """Return 1 if the hole is one color in the image and the rest is not, -1 if reversed, else 0."""
     flat_hole, flat_known = (
-        bool(part.any()) and _is_constant(_some(picture.pixels, part)) for part in (hole, known)
+        bool(part.any()) and _is_constant(_samples(image.pixels, part)) for part in (hole, known)
     )
     return int(flat_hole) - int(flat_known)
 
 
 def _area_vote(hole: _BoolArray, known: _BoolArray) -> int:
     """Return 1 if the hole is clearly the smaller part, -1 if it is clearly the larger, else 0."""
-    share = hole.sum() / (hole.sum() + known.sum())
-    return int(share < _CLEAR_SHARE) - int(share > 1 - _CLEAR_SHARE)
+    fraction = hole.sum() / (hole.sum() + known.sum())
+    return int(fraction < _CLEAR_FRACTION) - int(fraction > 1 - _CLEAR_FRACTION)
 
 
-def _some(pixels: NDArray[np.float64], where: _BoolArray) -> NDArray[np.float64]:
-    """Return pixels (n, c) from all over a part of a picture, as many as tell what it is like."""
-    places = np.flatnonzero(where)
-    return pixels.reshape(-1, pixels.shape[2])[places[:: math.ceil(len(places) / _ENOUGH)]]
+def _samples(pixels: NDArray[np.float64], where: _BoolArray) -> NDArray[np.float64]:
+    """Return at most `_NUM_SAMPLES` pixels (n, c), evenly spread over a part of an image."""
+    indices = np.flatnonzero(where)
+    return pixels.reshape(-1, pixels.shape[2])[indices[:: math.ceil(len(indices) / _NUM_SAMPLES)]]
 
 
-def _is_constant(colours: NDArray[np.float64]) -> bool:
-    """Say whether nearly all rows (n, c) are near the most typical one."""
-    deviation = np.abs(colours - np.median(colours, axis=0)).max(axis=1)
-    return float((deviation <= _CONSTANT_TOLERANCE).mean()) >= _CONSTANT_SHARE
+def _is_constant(colors: NDArray[np.float64]) -> bool:
+    """Whether nearly all colors, shape (n, c), are close to their median."""
+    deviation = np.abs(colors - np.median(colors, axis=0)).max(axis=1)
+    return float((deviation <= _CONSTANT_TOLERANCE).mean()) >= _CONSTANT_FRACTION
 
 
 def _subject(mode: str, mask: Picture) -> str:
@@ -303,7 +301,7 @@ def _subject(mode: str, mask: Picture) -> str:
 
 
 def _threshold_hint(polarity: _Polarity) -> str:
-    share = polarity.faint.sum() / polarity.missing.sum()
-    if share < _NOISY_SHARE:
+    fraction = polarity.faint.sum() / polarity.missing.sum()
+    if fraction < _NOISY_FRACTION:
         return ""
-    return f"; {100 * share:.0f} % of the marks are very faint, --mask-threshold 128 would leave them out"
+    return f"; {100 * fraction:.0f} % of the marks are very faint, --mask-threshold 128 would leave them out"

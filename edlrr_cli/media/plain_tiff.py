@@ -1,4 +1,4 @@
-"""Writes TIFF files: Pillow's directory, and bare samples of any type and number."""
+"""Writer of TIFF files: a directory by Pillow, and uncompressed samples of any type and number."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def encode_tiff(
     icc_profile: bytes = b"",
     tiffinfo: ImageFileDirectory_v2 | None = None,
 ) -> bytes:
-    """Write Pillow's directory, and the pixels behind it in one strip without compression.
+    """Encode a TIFF file: Pillow's directory, followed by the pixels in one uncompressed strip.
 
     Args:
         values: Shape (h, w, c), unsigned or floating: the channels of ``mode``, then the extra ones.
-        mode: "L", "LA", "RGB", "RGBA" or "CMYK", perhaps with more behind a semicolon; with "a" the colors
-            are multiplied with alpha. Empty: that of 1 to 4 channels of gray or RGB.
-        extra_samples: Meanings of further channels, in the values of the tag ExtraSamples.
+        mode: "L", "LA", "RGB", "RGBA" or "CMYK", with an optional suffix after a semicolon; with "a" the
+            colors are premultiplied with alpha. Empty: derived from 1 to 4 channels of gray or RGB.
+        extra_samples: Meanings of further channels, as values of the tag ExtraSamples.
         dpi: Horizontal and vertical resolution.
-        icc_profile: Of the colours.
-        tiffinfo: Descriptive tags and those that are carried along; changed.
+        icc_profile: Color profile.
+        tiffinfo: Descriptive and carried tags; modified.
 
     Returns:
         The content of the file.
@@ -52,7 +52,7 @@ def encode_tiff(
         tags[_ICC_PROFILE] = icc_profile
     for tag, value in ((_STRIP_OFFSETS, 0), (_STRIP_BYTES, len(pixels)), (_STRIP_ROWS, height)):
         tags.tagtype[tag] = _LONG
-        tags[tag] = value  # the offset counts from the end of the directory
+        tags[tag] = value  # the offset is relative to the end of the directory
     tags[_WIDTH], tags[_HEIGHT], tags[_CHANNELS] = width, height, num_channels
     tags[_BITS], tags[_COMPRESSION] = (8 * values.itemsize,) * num_channels, 1
     tags[_PHOTOMETRIC] = _PHOTOMETRICS[kind[0]]

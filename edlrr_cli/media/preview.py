@@ -1,4 +1,4 @@
-"""Pictures made small for a page."""
+"""Reduced images for HTML pages."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _OPACITY = 0.65
 
 @dataclass(frozen=True)
 class Preview:
-    """A picture for a page.
+    """An encoded image for a page.
 
     Attributes:
-        content: The file, of the type `KIND`.
-        size_px: Its (height, width).
-        of_px: The (height, width) of the picture.
+        content: The content of the file, of the media type `KIND`.
+        size_px: (height, width) of the preview.
+        of_px: (height, width) of the original image.
     """
 
     content: bytes
@@ -37,14 +37,14 @@ class Preview:
 
 
 def preview(pixels: NDArray[np.floating[Any]], side_px: int) -> Preview:
-    """Return a picture as a preview; one that is small enough keeps its size.
+    """Return a preview of an image, reduced if it is larger than ``side_px``.
 
     Args:
-        pixels: Shape (h, w) or (h, w, c), c = 1 or 3, shown on [0, 1]. Not modified.
-        side_px: Longer side at most.
+        pixels: Shape (h, w) or (h, w, c), c = 1 or 3, displayed on [0, 1]. Not modified.
+        side_px: Maximum length of the longer side.
 
     Raises:
-        NumericsError: NaN or Inf among the pixels.
+        NumericsError: The pixels contain NaN or Inf.
     """
     image = to_image(pixels)
     small = _reduced(image, side_px, Image.Resampling.LANCZOS)
@@ -52,11 +52,11 @@ def preview(pixels: NDArray[np.floating[Any]], side_px: int) -> Preview:
 
 
 def hole_preview(known: NDArray[np.bool_], side_px: int) -> Preview:
-    """Return the hole as a colour to be laid over a preview of the picture, transparent elsewhere.
+    """Return an overlay for a preview of the image: the hole in one color, the rest transparent.
 
     Args:
         known: Shape (h, w), True = known pixel.
-        side_px: Longer side at most.
+        side_px: Maximum length of the longer side.
     """
     hole = Image.fromarray(np.where(known, 0, round(255 * _OPACITY)).astype(np.uint8))
     small = _reduced(hole, side_px, Image.Resampling.BOX)

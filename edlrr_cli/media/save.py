@@ -1,4 +1,4 @@
-"""Still pictures, written as they came: depth, transparency and metadata of what was read."""
+"""Writer of still images: depth, transparency and metadata follow the image that was read."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ _KEEPS_FLOATS = frozenset({"TIFF", "EXR"})
 _KEEPS_CMYK = frozenset({"JPEG", "TIFF"})
 _MAX_SIDE_PX = {"JPEG": 65500, "WEBP": 16383}
 _SAVE_SETTINGS: dict[str, dict[str, Any]] = {
-    "PNG": {
-        "compress_level": 4
-    },  # of photographs as small as 6, the usual one, in less than half of the time
+    "PNG": {"compress_level": 4},  # photographs are as small as with level 6, in less than half of the time
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"lossless": True, "exact": True},
     "BMP": {},
@@ -47,19 +45,19 @@ def check_output(
     like: Picture | None = None,
     encoding: Encoding = AS_THEY_COME,
 ) -> None:
-    """Refuse an output picture that could not be written, before any expensive work.
+    """Check that an output image can be written, before any expensive work.
 
     Args:
-        path: The picture to be written; its extension is the format. Or `STANDARD_OUTPUT`.
-        *inputs: Files the command reads; the output must be none of them.
+        path: The image to be written; its extension selects the format. Or `STANDARD_OUTPUT`.
+        *inputs: Files the command reads; the output must not be one of them.
         overwrite: Whether an existing file may be replaced.
-        like: The picture whose depth, transparency and size the output must keep, if known yet.
-        encoding: How it will be written.
+        like: The image whose depth, transparency and size the output must keep, if already known.
+        encoding: Settings for writing.
 
     Raises:
         OutputError: See `check_target`; or the extension is unknown, or its format cannot keep
-            the transparency, the depth, the colours or the size of ``like``.
-        UsageError: The encoding is of another format.
+            the transparency, the depth, the colors or the size of ``like``.
+        UsageError: The settings do not apply to the format.
     """
     if path is not STANDARD_OUTPUT:
         _check_file(path, encoding)
@@ -75,16 +73,16 @@ def check_output(
     limit_px = _MAX_SIDE_PX.get(file_format)
     if limit_px is not None and max(like.size_px) > limit_px:
         raise OutputError(
-            f"output {path}: {file_format} ends at {limit_px} pixels a side", "write a .png file"
+            f"output {path}: {file_format} is limited to {limit_px} pixels per side", "write a .png file"
         )
 
 
 def _lost(file_format: str, like: Picture) -> tuple[str, str]:
-    """Return what a format cannot keep, empty if it keeps all, and the extensions of those that can."""
+    """Return what a format cannot keep, empty if nothing, and the extensions of formats that keep it."""
     if like.extra is not None and file_format != "TIFF":
         return "channels that are neither color nor transparency", ".tif"
     if like.floats is not None:
-        return _lost_of_floats(file_format, like.floats.values.itemsize, like)
+        return _lost_from_floats(file_format, like.floats.values.itemsize, like)
     is_cmyk = like.mode.startswith("CMYK")
     if file_format == "EXR":
         return "whole numbers", ".tif" if is_cmyk else ".png"
@@ -97,7 +95,7 @@ def _lost(file_format: str, like: Picture) -> tuple[str, str]:
     return "", ""
 
 
-def _lost_of_floats(file_format: str, num_bytes: int, like: Picture) -> tuple[str, str]:
+def _lost_from_floats(file_format: str, num_bytes: int, like: Picture) -> tuple[str, str]:
     if file_format not in _KEEPS_FLOATS:
         return "floats", ".tif or .exr"
     if file_format == "EXR" and num_bytes > 4:
@@ -108,13 +106,13 @@ def _lost_of_floats(file_format: str, num_bytes: int, like: Picture) -> tuple[st
 
 
 def _check_file(path: Path, encoding: Encoding) -> None:
-    """Refuse an extension that is no format, or another one than was asked for."""
+    """Check that the extension names a format, and the requested one."""
     file_format = WRITE_FORMATS.get(path.suffix.lower())
     if file_format is None:
         known = " ".join(WRITE_FORMATS)
         raise OutputError(f"output {path}: unknown extension {path.suffix!r}", f"use one of {known}")
     if encoding.format is not None and WRITE_FORMATS[f".{encoding.format}"] != file_format:
-        raise UsageError(f"output {path} is no .{encoding.format} file", "leave --format or the name out")
+        raise UsageError(f"output {path} is not a .{encoding.format} file", "leave --format or the name out")
 
 
 def _format_of(path: Path, like: Picture, encoding: Encoding) -> str:
@@ -133,31 +131,31 @@ def save_picture(
     overwrite: bool,
     encoding: Encoding = AS_THEY_COME,
 ) -> None:
-    """Write pixels in the mode, depth, transparency and metadata of another picture.
+    """Write pixels with the mode, depth, transparency and metadata of another image.
 
-    Values are clipped to [0, 1] and rounded to the nearest integer level, so pixels that were not
-    changed come back bit by bit in lossless formats (PNG, TIFF, BMP; WebP is written lossless).
-    JPEG is written without chroma subsampling, at quality 95 unless said. WebP has no gray: it stores equal
-    RGB. Floats are written in their type: those of unchanged pixels as they were, others within the picture's
-    range. Colors multiplied with alpha stay so in TIFF and EXR, and are divided by it elsewhere.
+    Values are clipped to [0, 1] and rounded to the nearest integer level, so unchanged pixels are
+    bit-identical in lossless formats (PNG, TIFF, BMP; WebP is written lossless). JPEG is written
+    without chroma subsampling, at quality 95 by default. WebP has no gray: it stores equal RGB. Floats keep
+    their dtype: unchanged pixels are exact, others are within the range of the image. Premultiplied colors
+    stay so in TIFF and EXR, and are divided by alpha elsewhere.
 
     Args:
-        path: Where to; its extension is the format. Written beside, then renamed. Or `STANDARD_OUTPUT`.
+        path: Output file, whose extension selects the format; replaced atomically. Or `STANDARD_OUTPUT`.
         pixels: Floating, shape of ``like.pixels``, nominally in [0, 1]; not modified.
-        like: What to write it like.
+        like: The image whose mode, depth, transparency and metadata are used.
         overwrite: Whether an existing file may be replaced.
-        encoding: How it is written.
+        encoding: Settings for writing.
 
     Raises:
         OutputError: See `check_output`; or writing failed.
-        UsageError: See there; or the shape is not that of ``like.pixels``.
-        NumericsError: NaN or Inf among the pixels.
+        UsageError: See `check_output`; or the shape is not that of ``like.pixels``.
+        NumericsError: The pixels contain NaN or Inf.
     """
     check_output(path, overwrite=overwrite, like=like, encoding=encoding)
     if pixels.shape != like.pixels.shape:
         raise UsageError(f"pixels: expected shape {like.pixels.shape}, got {pixels.shape}")
     if not np.isfinite(pixels).all():
-        raise NumericsError("pixels: NaN or Inf cannot be written to a picture")
+        raise NumericsError("pixels: NaN or Inf cannot be written to an image")
     content = _encoded(path, pixels, like, encoding)
     if path is STANDARD_OUTPUT:
         write_standard_output(content)
@@ -218,20 +216,20 @@ def _encode_deep(path: Path, levels: Levels, **metadata: Any) -> bytes:
 
 
 def as_written(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[np.float64]:
-    """Round to the levels of the file that `save_picture` writes; a lossy format loses more."""
+    """Round pixels to the levels of the file that `save_picture` writes; lossy formats lose more."""
     if like.floats is not None:
-        return like.floats.to_unit(like.floats.restored(pixels))
+        return like.floats.normalized(like.floats.restored(pixels))
     levels: NDArray[np.float64] = np.rint(np.clip(pixels, 0.0, 1.0) * like.peak)
     return levels / like.peak
 
 
 def write_png(path: Path, pixels: Levels, chunks: Chunks = ()) -> None:
-    """Write integer pixels as a PNG, whole or not at all; an existing file is replaced.
+    """Write integer pixels as a PNG, atomically; an existing file is replaced.
 
     Args:
-        path: Where to.
+        path: Output file.
         pixels: Shape (h, w, c), c = 1 or 3, uint8 or uint16. Not modified.
-        chunks: What the file says of its colors.
+        chunks: Chunks that describe the color space.
 
     Raises:
         OutputError: Writing failed.
@@ -246,11 +244,11 @@ def write_png(path: Path, pixels: Levels, chunks: Chunks = ()) -> None:
 
 
 def encode_image(path: Path, image: Image.Image, file_format: str, **settings: Any) -> bytes:
-    """Encode in memory, so that a fault of the encoder and one of the disk are told apart.
+    """Encode an image in memory, which separates encoder errors from disk errors.
 
     Args:
-        path: Named in the message only.
-        image: In a mode that the format takes.
+        path: Path for messages.
+        image: Image in a mode that the format supports.
         file_format: Pillow's name of the format.
         **settings: Passed to Pillow's encoder.
 
@@ -258,7 +256,7 @@ def encode_image(path: Path, image: Image.Image, file_format: str, **settings: A
         The content of the file.
 
     Raises:
-        OutputError: The encoder refused.
+        OutputError: The encoder failed.
     """
     stream = io.BytesIO()
     with _encoding(path, file_format):
@@ -277,12 +275,12 @@ def _encoding(path: Path, file_format: str) -> Iterator[None]:
 
 
 def _stored(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[Any]:
-    """Return what a lossless file stores: floats or unsigned integers, (h, w, 1..4), alpha last."""
+    """Return the values of a lossless file: floats or unsigned integers, (h, w, 1..4), alpha last."""
     if like.floats is not None:
         return _with_alpha(like.floats.restored(pixels), like)
     depth = np.uint16 if like.peak > 255 else np.uint8
     levels: Levels = np.rint(np.clip(pixels, 0.0, 1.0) * like.peak).astype(depth)
-    if like.alpha is not None and "a" in like.mode:  # what was computed has to be within alpha too
+    if like.alpha is not None and "a" in like.mode:  # premultiplied colors must not exceed alpha
         levels = np.where(pixels == like.pixels, levels, np.minimum(levels, like.alpha[..., None]))
     return _with_alpha(levels, like)
 
@@ -292,7 +290,7 @@ def _with_alpha(values: NDArray[Any], like: Picture) -> NDArray[Any]:
 
 
 def _straight(levels: Levels, like: Picture) -> Levels:
-    """Divide colors by the alpha that they are multiplied with, which only TIFF and EXR allow."""
+    """Divide premultiplied colors by alpha; only TIFF and EXR store them premultiplied."""
     if "a" not in like.mode:
         return levels
     alpha = levels[..., -1:]
@@ -301,9 +299,9 @@ def _straight(levels: Levels, like: Picture) -> Levels:
 
 
 def losses(path: Path, like: Picture, encoding: Encoding = AS_THEY_COME) -> tuple[str, ...]:
-    """Return what `save_picture` does not write of a picture, one phrase each; nothing if all is kept.
+    """Return what `save_picture` does not write of an image, one phrase each; empty if all is kept.
 
-    Metadata that the user wants to be left out are no loss.
+    Metadata that the user asked to strip is not listed.
     """
     file_format = _format_of(path, like, encoding)
     return notes_on(file_format, _carried(file_format, like, encoding))

@@ -1,8 +1,8 @@
-"""The weights that come with the program."""
+"""The weights that are included in the package."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-#: The network of ``edlrr denoise``; its card lies beside it.
+#: The default network of ``edlrr denoise``; its model card is in the same folder.
 DENOISER = Path(__file__).parents[1] / "weights" / "light.safetensors"

@@ -1,4 +1,4 @@
-"""Standard input and output, where a file is named otherwise."""
+"""Standard input and output in place of files."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from edlrr_cli.errors import InputError
 
 STANDARD_INPUT = Path("standard input")
 STANDARD_OUTPUT = Path("standard output")
-"""Stand for the streams in place of a file's path. Ask with ``is``: a file may have that name."""
+"""Represent the streams as paths. Compare with ``is``: a file may have the same name."""
 
-_MAX_BYTES = 1 << 30  # more than any picture that is not refused for its size takes without compression
+_MAX_BYTES = 1 << 30  # an uncompressed image within the limit of pixels is smaller
 _CHUNK_BYTES = 1 << 20
-
 
 _kept: ContextVar[dict[Path, bytes] | None] = ContextVar("_kept", default=None)
 
 
 def is_stream(path: Path) -> bool:
-    """Whether a path stands for a standard stream."""
+    """Whether a path represents a standard stream."""
     return path is STANDARD_INPUT or path is STANDARD_OUTPUT
 
 
 @contextmanager
 def keeping_streams() -> Iterator[None]:
-    """Keep what is read from standard input and written to standard output, for `open_input`."""
+    """Keep the content of standard input and output, so that `open_input` can open them again."""
     token = _kept.set({})
     try:
         yield
@@ -39,10 +38,10 @@ def keeping_streams() -> Iterator[None]:
 
 
 def open_input(path: Path) -> BinaryIO:
-    """Open a file to read it, or a copy of all of standard input.
+    """Open a file for reading, or a copy of standard input.
 
-    Standard input can be opened once. Within `keeping_streams` it can be opened again, and standard output
-    after it is written.
+    Standard input can be opened once. Within `keeping_streams` it can be opened repeatedly, and so can
+    standard output after it was written.
 
     Raises:
         InputError: Standard input is empty or endless.
@@ -68,16 +67,16 @@ def _read_standard_input() -> bytes:
         if content.tell() > _MAX_BYTES:
             raise InputError(f"{STANDARD_INPUT} has more than {_MAX_BYTES >> 20} MiB", "name a file")
     if not content.tell():
-        raise InputError(f"{STANDARD_INPUT} is empty (0 bytes)", "pipe a picture into it")
+        raise InputError(f"{STANDARD_INPUT} is empty (0 bytes)", "pipe an image into it")
     return content.getvalue()
 
 
 def write_standard_output(content: bytes) -> None:
-    """Write bytes to standard output, and nothing more later.
+    """Write bytes to standard output and flush it.
 
     Raises:
-        OutputError: Writing failed, such as by a full disk.
-        BrokenPipeError: Nobody reads any longer; click ends the command quietly then.
+        OSError: Writing failed, for example on a full disk.
+        BrokenPipeError: The reader closed the pipe; click then ends the command quietly.
     """
     sys.stdout.buffer.write(_keep(STANDARD_OUTPUT, content))
     sys.stdout.buffer.flush()

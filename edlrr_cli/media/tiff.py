@@ -1,8 +1,8 @@
 """TIFF files: which pages hold images, and the exact samples of gray, RGB and CMYK ones.
 
-The library tifffile reads the directories. A page that is gray, RGB or CMYK and compressed without loss is
-decoded here, whatever its depth and its division into strips, tiles and planes. Pillow decodes the others:
-palettes, fax, JPEG and YCbCr. What neither reads exactly is refused.
+The library tifffile reads the directories. Gray, RGB and CMYK pages with lossless compression are decoded
+here, whatever their depth and division into strips, tiles and planes. Pillow decodes the others: palettes,
+fax, JPEG and YCbCr. Anything that neither reads exactly raises an error.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from edlrr_cli.media.tiff_segments import Segments, check_segments, check_tags, 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """The first bytes of a TIFF file."""
 
-_REDUCED, _MASK = 1, 4  # kinds of a page
+_REDUCED, _MASK = 1, 4  # flags of the tag NewSubfileType
 _NUM_CHECKED = 100  # pages of a long stack that may be previews
 
 
@@ -35,17 +35,17 @@ class TiffImages:
     """The images of a TIFF file: its pages without previews and masks, or a stack behind a single page.
 
     Args:
-        path: Named in messages only.
-        stream: Of a file that begins with one of `MAGICS`.
+        path: Path for messages.
+        stream: Open file that begins with one of `MAGICS`.
 
     Attributes:
-        notes: What is left out beside them, one phrase each.
-        is_cut_off: Whether further pages are announced behind the last one.
+        notes: Losses beside the images, one phrase each.
+        is_cut_off: Whether the last page refers to a further one that is missing.
         interval_s: Seconds from one image to the next; 0 unless ImageJ wrote them.
 
     Raises:
-        InputError: The file holds nothing but a preview.
-        Exception: It is corrupt; whatever the decoders raise.
+        InputError: The file contains only a preview.
+        Exception: The file is corrupt; any exception of the decoders.
     """
 
     def __init__(self, path: Path, stream: BinaryIO) -> None:
@@ -66,7 +66,7 @@ class TiffImages:
         return max(len(self._indices), self._num_behind)
 
     def page_index(self, index: int) -> int:
-        """Return the number of an image's page among all pages, as Pillow counts them."""
+        """Return the index of an image's page among all pages, as in Pillow."""
         return self._indices[min(index, len(self._indices) - 1)]
 
     def read(self, index: int) -> DecodedImage | None:
@@ -76,8 +76,8 @@ class TiffImages:
             The image as stored; None if Pillow has to decode it.
 
         Raises:
-            InputError: It is of a kind that is not read exactly, or parts of it are missing.
-            Exception: The file is corrupt; whatever the decoders raise.
+            InputError: The image cannot be read exactly, or parts of it are missing.
+            Exception: The file is corrupt; any exception of the decoders.
         """
         page = self._page(index)
         check_tags(self._path, page, self._stream)
@@ -85,7 +85,7 @@ class TiffImages:
         check_kind(self._path, page)
         if not has_segments(page):
             return None
-        segments = Segments.of(page)
+        segments = Segments.from_page(page)
         check_segments(self._path, page, segments, self._stream)
         if not is_decoded_here(page):
             return None
@@ -104,17 +104,17 @@ class TiffImages:
 
 
 def _image_pages(path: Path, file: Any) -> list[int]:
-    """Return the numbers of the pages that are no previews and no masks."""
+    """Return the indices of the pages that are neither previews nor masks."""
     num_pages = len(file.pages)
     checked = range(min(num_pages, _NUM_CHECKED))
     found = [index for index in checked if not file.pages[index].subfiletype & (_REDUCED | _MASK)]
     if not found and file.pages[0].subifds:
-        raise InputError(f"{path} shows a preview alone (a camera's raw file?)", "develop it to a plain TIFF")
+        raise InputError(f"{path} has only a preview (a camera's raw file?)", "develop it to a plain TIFF")
     return [*(found or [0]), *range(len(checked), num_pages)]
 
 
 def _is_cut_off(file: Any, stream: BinaryIO) -> bool:
-    """Whether the last directory points to one that is not there, which tifffile passes over."""
+    """Whether the last directory points to a missing one, which tifffile ignores."""
     form, page = file.tiff, file.pages[len(file.pages) - 1]
     stream.seek(page.offset)
     (num_tags,) = struct.unpack(form.tagnoformat, stream.read(form.tagnosize))
@@ -123,7 +123,7 @@ def _is_cut_off(file: Any, stream: BinaryIO) -> bool:
 
 
 def _num_behind(page: Any, stream: BinaryIO) -> int:
-    """Return how many images follow each other behind a page, by its description and the file's size."""
+    """Return the number of contiguous images of a page, from its description and the file size."""
     if not page.is_final or not page.nbytes:
         return 1
     images = re.search(r"^images=(\d{1,9})$", page.description, re.MULTILINE)
@@ -139,11 +139,11 @@ def _num_behind(page: Any, stream: BinaryIO) -> int:
 
 
 def _notes_on_sub_images(page: Any) -> tuple[str, ...]:
-    """Name images that are stored below a page, unless they are smaller copies of it."""
+    """Return a note on the sub-images of a page that are not smaller copies of it."""
     if not page.subifds:
         return ()
     try:
         others = [sub for sub in page.pages[:_NUM_CHECKED] if not sub.subfiletype & _REDUCED]
-    except Exception:  # a damaged appendix must not cost the user the image
+    except Exception:  # the image is read even if the sub-images are damaged
         return ("the sub-images are corrupt and were left out",)
     return (f"{len(others)} sub-images were left out",) if others else ()

@@ -1,4 +1,4 @@
-"""The samples of a TIFF page become colors of 8 bits, 16 bits or floats, transparency and extra channels."""
+"""Conversion of the samples of a TIFF page to colors (8 or 16 bits, or floats), alpha and extra channels."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from edlrr_cli.media.decoded import DecodedImage, ExtraChannels
 from edlrr_cli.media.tiff_kinds import ALPHA, NUM_COLORS, PREMULTIPLIED, SEPARATED, SIGNED, WHITE_IS_0
 
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}
-_COREL_ALPHA = 999  # what Corel Draw 10 calls transparency
+_COREL_ALPHA = 999  # transparency as written by Corel Draw 10
 
 
 def image_of(path: Path, page: Any, samples: NDArray[Any], tags: Image.Exif) -> DecodedImage:
-    """Turn the samples as stored into an image.
+    """Convert the samples as stored to an image.
 
     Args:
-        path: Named in messages only.
+        path: Path for messages.
         page: A page of tifffile that passed `edlrr_cli.media.tiff_kinds.check_kind`.
-        samples: Of the page, shape (h, w, c).
-        tags: Of the page.
+        samples: Samples of the page, shape (h, w, c).
+        tags: Tags of the page.
 
     Raises:
-        InputError: There are integers that are no levels of 8 or 16 bits.
+        InputError: Integers exceed the levels of 8 or 16 bits.
     """
-    values, notes = _of_common_type(path, page, samples)
+    values, notes = _to_common_type(path, page, samples)
     num_colors = NUM_COLORS[page.photometric]
     if page.photometric == WHITE_IS_0:
         values[..., 0] = np.iinfo(values.dtype).max - values[..., 0]
@@ -48,8 +48,8 @@ def image_of(path: Path, page: Any, samples: NDArray[Any], tags: Image.Exif) -> 
     return DecodedImage(values[..., shown], mode, "TIFF", tags, notes + meaning_notes, extra)
 
 
-def _of_common_type(path: Path, page: Any, samples: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Return floats in their type, and integers as 8 or 16 unsigned bits, in native byte order."""
+def _to_common_type(path: Path, page: Any, samples: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Return floats with their dtype and integers as 8 or 16 unsigned bits, in native byte order."""
     bits, kind = page.bitspersample, samples.dtype.kind
     if kind == "f" or (kind == "u" and bits in (8, 16)):
         return samples.astype(samples.dtype.newbyteorder("=")), ()
@@ -73,10 +73,10 @@ def _name_of_integers(page: Any) -> str:
 
 
 def _meanings(page: Any, channels: range) -> tuple[dict[int, int], tuple[str, ...]]:
-    """Return what each channel behind the colors is, and a note if the file does not say."""
+    """Return the meaning of each channel after the colors, and a note if it is an assumption."""
     stated = [ALPHA if meaning == _COREL_ALPHA else meaning for meaning in page.extrasamples]
     if len(channels) == 1 and not stated and page.photometric != SEPARATED:
-        note = f"channel {channels[0] + 1} was taken for transparency, which the file leaves open"
+        note = f"channel {channels[0] + 1} was taken for transparency, which the file does not specify"
         return {channels[0]: ALPHA}, (note,)
     known = [meaning if meaning in (PREMULTIPLIED, ALPHA) else 0 for meaning in stated]
     return dict(zip_longest(channels, known[: len(channels)], fillvalue=0)), ()

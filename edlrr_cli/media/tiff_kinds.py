@@ -1,4 +1,4 @@
-"""Which kinds of TIFF pages are read exactly, and by whom; any other is refused in one clear line."""
+"""The kinds of TIFF pages that are read exactly, by this package or Pillow; any other raises an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WHITE_IS_0, PALETTE, SEPARATED, YCBCR = 0, 3, 5, 6
 """Photometric interpretations; further ones are 1 (black is 0) and 2 (RGB)."""
 
 NUM_COLORS = {WHITE_IS_0: 1, 1: 1, 2: 3, SEPARATED: 4}
-"""Channels of color by photometric interpretation, of what is decoded here."""
+"""Number of color channels by photometric interpretation, for pages decoded here."""
 
 PREMULTIPLIED, ALPHA = 1, 2
 """Meanings of an extra channel."""
@@ -35,10 +35,10 @@ _CONVERT = "convert it to RGB or gray"
 
 
 def check_size(page: Any) -> None:
-    """Refuse a page or tile of more pixels than Pillow's limit.
+    """Check that a page and its tiles have no more pixels than Pillow's limit.
 
     Raises:
-        DecompressionBombError: It has more.
+        DecompressionBombError: The limit is exceeded.
     """
     limit = Image.MAX_IMAGE_PIXELS
     sizes = [(page.imagewidth, page.imagelength), (page.tilewidth, page.tilelength)]
@@ -47,31 +47,31 @@ def check_size(page: Any) -> None:
 
 
 def has_segments(page: Any) -> bool:
-    """Whether the strips or tiles of a page can be relied on; those of the oldest JPEG cannot."""
+    """Whether the strips or tiles of a page are reliable; those of old-style JPEG are not."""
     return bool(page.compression != _OLD_JPEG)
 
 
 def is_decoded_here(page: Any) -> bool:
-    """Whether `edlrr_cli.media.tiff_segments` decodes a page, and not Pillow."""
+    """Whether `edlrr_cli.media.tiff_segments` decodes a page instead of Pillow."""
     return page.photometric in NUM_COLORS and page.compression in LOSSLESS
 
 
 def check_kind(path: Path, page: Any) -> None:
-    """Refuse a page that is not read exactly.
+    """Check that a page can be read exactly.
 
     Raises:
-        InputError: It is of such a kind; the message says which and what to do.
+        InputError: It cannot; the message names the reason and a remedy.
     """
     if page.imagedepth > 1 or page.tiledepth > 1:
         raise InputError(f"{path} is a volume of {page.imagedepth} slices", "save the slices as pages")
     if page.compression not in _COMPRESSIONS:
         name = getattr(page.compression, "name", page.compression)
         raise InputError(
-            f"{path} is compressed as {name}, which is not read", "save it with LZW, Deflate or ZSTD"
+            f"{path} is compressed as {name}, which is not supported", "save it with LZW, Deflate or ZSTD"
         )
     if page.photometric not in _NUM_COLORS_BY_PILLOW:
         name = getattr(page.photometric, "name", page.photometric)
-        raise InputError(f"{path} has colors of kind {name}, which are not read", _CONVERT)
+        raise InputError(f"{path} has colors of kind {name}, which are not supported", _CONVERT)
     if is_decoded_here(page):
         _check_samples(path, page)
         _check_channels(path, page)
@@ -80,29 +80,30 @@ def check_kind(path: Path, page: Any) -> None:
 
 
 def _check_samples(path: Path, page: Any) -> None:
-    """Refuse numbers that are not read."""
+    """Check the type of the samples and the predictor."""
     is_float = page.sampleformat == _FLOAT
     tag = page.tags.get(_SAMPLE_FORMAT_TAG)
     formats = set(np.ravel(tag.value).tolist()) if tag is not None else {_UNSIGNED}
     if len(formats) > 1 or isinstance(page.bitspersample, tuple):
         raise InputError(f"{path} has channels of different types", "give them one type")
     if page.sampleformat not in _BITS:
-        raise InputError(f"{path} has samples that are no plain numbers", "convert them to 16 bits")
+        raise InputError(f"{path} has samples of an unsupported type", "convert them to 16 bits")
     if page.bitspersample not in _BITS[page.sampleformat]:
         kind = "floats" if is_float else "integers"
         raise InputError(
-            f"{path} has {kind} of {page.bitspersample} bits, which are not read",
+            f"{path} has {kind} of {page.bitspersample} bits, which are not supported",
             "convert them to 16 or 32 bits",
         )
     is_packed = page.predictor == _HORIZONTAL and page.bitspersample % 8
     if page.predictor not in ((1, 3) if is_float else (1, _HORIZONTAL)) or is_packed:
         raise InputError(
-            f"{path} has the predictor {page.predictor:d}, which is not read", "save it without predictor"
+            f"{path} has the predictor {page.predictor:d}, which is not supported",
+            "save it without predictor",
         )
 
 
 def _check_channels(path: Path, page: Any) -> None:
-    """Refuse channels that are no image of gray, RGB or CMYK."""
+    """Check that the channels form a gray, RGB or CMYK image."""
     num_colors, num_channels = NUM_COLORS[page.photometric], page.samplesperpixel
     is_float = page.sampleformat == _FLOAT
     if is_float and page.photometric not in (1, 2):
@@ -119,7 +120,7 @@ def _check_channels(path: Path, page: Any) -> None:
 
 
 def _check_kind_of_pillow(path: Path, page: Any) -> None:
-    """Refuse what Pillow opens and does not read exactly."""
+    """Reject pages that Pillow opens but does not read exactly."""
     num_colors = _NUM_COLORS_BY_PILLOW[page.photometric]
     alphas = [meaning for meaning in page.extrasamples if meaning in (PREMULTIPLIED, ALPHA)]
     num_kept = num_colors + len(alphas[:1])
@@ -130,10 +131,10 @@ def _check_kind_of_pillow(path: Path, page: Any) -> None:
         )
     if page.bitspersample not in (1, 2, 4, 8) or page.sampleformat != _UNSIGNED:
         raise InputError(
-            f"{path} has {_name_of(page)} of {page.bitspersample} bits, which are not read", _CONVERT
+            f"{path} has {_name_of(page)} of {page.bitspersample} bits, which are not supported", _CONVERT
         )
     if page.photometric == YCBCR and page.compression == 1 and tuple(page.subsampling or (1, 1)) != (1, 1):
-        raise InputError(f"{path} has YCbCr colors of lower resolution, which are not read", _CONVERT)
+        raise InputError(f"{path} has subsampled YCbCr colors, which are not supported", _CONVERT)
 
 
 def _name_of(page: Any) -> str:

@@ -1,4 +1,4 @@
-"""Decodes the strips and tiles of a TIFF page; every claim is checked before anything is decoded."""
+"""Decoder of the strips and tiles of a TIFF page; all sizes and offsets are checked before decoding."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edlrr_cli.errors import InputError
 _NONE, _LZW, _PACKBITS, _LZMA, _ZSTD = 1, 5, 32773, 34925, 50000
 _DEFLATE = (8, 32946)
 LOSSLESS = (_NONE, _LZW, *_DEFLATE, _PACKBITS, _LZMA, _ZSTD)
-"""Compression schemes that are decoded here, whatever the samples are."""
+"""Compression schemes that are decoded here for all sample types."""
 
 _NO_PREDICTOR, _HORIZONTAL, _FLOATING = 1, 2, 3
 _SEPARATE = 2  # planes, one for each channel
@@ -31,31 +31,24 @@ _REMEDY = "get or export the file again"
 # predictor, tiles, extra samples, sample format; offsets and byte counts.
 _LAYOUT_TAGS = {256, 257, 258, 259, 262, 266, 277, 278, 284, 317, 322, 323, 338, 339, 273, 279, 324, 325}
 _NUMBERS = (
-    *(
-        "imagewidth",
-        "imagelength",
-        "imagedepth",
-        "samplesperpixel",
-        "photometric",
-        "compression",
-        "predictor",
-    ),
+    *("imagewidth", "imagelength", "imagedepth", "samplesperpixel"),
+    *("photometric", "compression", "predictor"),
     *("rowsperstrip", "tilewidth", "tilelength", "tiledepth", "planarconfig", "fillorder", "sampleformat"),
 )
 
 
 @dataclass(frozen=True)
 class Segments:
-    """How the samples of a page are divided into strips or tiles.
+    """The division of a page into strips or tiles.
 
     Attributes:
-        height: Of the page in pixels.
-        width: Of the page in pixels.
-        num_channels: Of the page.
+        height: Height of the page in pixels.
+        width: Width of the page in pixels.
+        num_channels: Number of channels of the page.
         shape: (rows, columns, channels) of a whole segment.
-        grid: Number of segments from plane to plane, top to bottom and left to right.
-        bits: Of a sample.
-        dtype: Of the samples as stored; of less than 8 bits or packed ones as unpacked.
+        grid: Number of planes, of segments from top to bottom, and of segments from left to right.
+        bits: Bits per sample.
+        dtype: Type of the samples as stored; for packed samples, type after unpacking.
     """
 
     height: int
@@ -67,8 +60,8 @@ class Segments:
     dtype: np.dtype[Any]
 
     @classmethod
-    def of(cls, page: Any) -> Segments:
-        """Read the division from the tags of a page, which may contradict each other."""
+    def from_page(cls, page: Any) -> Segments:
+        """Return the division given by the tags of a page, which may be inconsistent."""
         height, width, num_channels = page.imagelength, page.imagewidth, page.samplesperpixel
         separate = page.planarconfig == _SEPARATE and num_channels > 1
         tall, wide = (
@@ -94,15 +87,15 @@ class Segments:
 
     @property
     def row_bytes(self) -> int:
-        """Return the number of bytes of a row of a segment; each row begins with a new byte."""
+        """Return the number of bytes per row of a segment; each row begins with a new byte."""
         return math.ceil(self.shape[1] * self.shape[2] * self.bits / 8)
 
 
 def check_tags(path: Path, page: Any, stream: BinaryIO) -> None:
-    """Refuse a page with a layout tag that is damaged, which tifffile takes for one that is not there.
+    """Check that no layout tag of a page is damaged; tifffile treats damaged tags as missing.
 
     Raises:
-        InputError: There is one.
+        InputError: A layout tag is damaged.
     """
     form = page.parent.tiff
     stream.seek(page.offset)
@@ -115,10 +108,10 @@ def check_tags(path: Path, page: Any, stream: BinaryIO) -> None:
 
 
 def check_segments(path: Path, page: Any, segments: Segments, stream: BinaryIO) -> None:
-    """Refuse a page whose strips or tiles are not all within the file.
+    """Check that all strips or tiles of a page are within the file.
 
     Raises:
-        InputError: They are fewer than the page needs, or lie beyond the end of the file.
+        InputError: Strips or tiles are missing, or lie beyond the end of the file.
     """
     size = stream.seek(0, io.SEEK_END)
     spans = list(zip(page.dataoffsets, page.databytecounts, strict=True))
@@ -130,7 +123,7 @@ def check_segments(path: Path, page: Any, segments: Segments, stream: BinaryIO) 
 
 
 def _stored_bytes(page: Any, segments: Segments) -> float:
-    """Return how many bytes a segment has at most that is not compressed; some writers pad the last one."""
+    """Return the maximum number of bytes of an uncompressed segment; some writers pad the last one."""
     return segments.shape[0] * segments.row_bytes if page.compression == _NONE else math.inf
 
 
@@ -140,18 +133,18 @@ def read_segments(
     """Decode all strips or tiles of a page.
 
     Args:
-        path: Named in messages only.
+        path: Path for messages.
         page: A page of tifffile, compressed by one of `LOSSLESS`.
-        segments: Of the page.
-        stream: Of the file.
-        shift: Added to the positions in the file.
+        segments: Division of the page.
+        stream: The open file.
+        shift: Number of bytes added to the offsets in the file.
 
     Returns:
         The samples as stored, shape (h, w, c).
 
     Raises:
-        InputError: A segment is cut off, or holds more than it should.
-        Exception: Whatever the decoders raise.
+        InputError: A segment is truncated, or too long.
+        Exception: Any exception of the decoders.
     """
     pixels = np.empty((segments.height, segments.width, segments.num_channels), segments.dtype)
     tall, wide, deep = segments.shape
@@ -177,7 +170,7 @@ def _incomplete(path: Path, index: int) -> InputError:
 
 
 def _decompressed(compression: int, data: bytes, least: int, most: int) -> bytes:
-    """Return what comes out of compressed bytes, but no more than just too many."""
+    """Decompress bytes; the output is cut a little beyond ``most``, enough to detect the excess."""
     from tifffile import TIFF
 
     if compression == _NONE:
@@ -186,14 +179,14 @@ def _decompressed(compression: int, data: bytes, least: int, most: int) -> bytes
         return zlib.decompressobj().decompress(data, most + 1)
     if compression == _LZMA:
         return lzma.LZMADecompressor().decompress(data, most + 1)
-    if compression == _PACKBITS:  # makes 64 bytes of one at most
+    if compression == _PACKBITS:  # expands a byte to at most 64
         content: bytes = TIFF.DECOMPRESSORS[compression](data)
         return content[: most + 1]
     return _decompressed_by_libtiff(compression, data, least)
 
 
 def _decompressed_by_libtiff(compression: int, data: bytes, num_bytes: int) -> bytes:
-    """Let Pillow's libtiff decode bytes as the one row of a gray image."""
+    """Decode bytes with Pillow's libtiff as the single row of a gray image."""
     tags: Any = ImageFileDirectory_v2()
     for tag in (256, 273, 279):
         tags.tagtype[tag] = 4  # 32 bits
@@ -207,7 +200,7 @@ def _decompressed_by_libtiff(compression: int, data: bytes, num_bytes: int) -> b
 
 
 def _unpredicted(content: bytes, predictor: int, segments: Segments) -> NDArray[Any]:
-    """Return the samples of a segment, (rows, columns, channels)."""
+    """Undo the predictor; return the samples of a segment, (rows, columns, channels)."""
     rows = np.frombuffer(content, np.uint8).reshape(-1, segments.row_bytes)
     if predictor == _FLOATING:
         rows = _from_byte_planes(rows, segments)
@@ -229,7 +222,7 @@ def _unpacked(rows: NDArray[np.uint8], segments: Segments) -> NDArray[Any]:
 
 
 def _from_byte_planes(rows: NDArray[np.uint8], segments: Segments) -> NDArray[np.uint8]:
-    """Undo the predictor of floats: differences of bytes, the highest bytes of a row first."""
+    """Undo the predictor of floats: byte differences, with the most significant bytes of a row first."""
     _, wide, deep = segments.shape
     sums = np.cumsum(rows.reshape(len(rows), -1, deep), axis=1, dtype=np.uint8)
     numbers = np.swapaxes(sums.reshape(len(rows), -1, wide * deep), 1, 2)

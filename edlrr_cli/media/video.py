@@ -1,4 +1,4 @@
-"""Videos: any file that FFmpeg decodes, the pages of a TIFF, a folder of images or a pattern of names."""
+"""Video input: any file that FFmpeg decodes, the pages of a TIFF, a folder of images or a glob pattern."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError
 from edlrr_cli.media import formats
-from edlrr_cli.media.cmyk import as_shown
+from edlrr_cli.media.cmyk import to_rgb
 from edlrr_cli.media.images import Images, Picture, open_images, read_picture
 from edlrr_cli.media.tags.png import lost_colors
 from edlrr_cli.media.tags.video import (
@@ -36,21 +36,21 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.unsignedinteger[Any]]
 
-#: Frames per second of images that do not say.
+#: Default frames per second of image sequences.
 DEFAULT_RATE = Fraction(25)
-_MAX_DENOMINATOR = 10_000  # of a rate; those of files need fewer
+_MAX_DENOMINATOR = 10_000  # of a frame rate; sufficient for the rates of files
 _MIN_SIDE_PX = 2
-# By what is looked for in a folder; a file that is named itself may have any.
+# Extensions by which videos are recognized in a folder; a file named explicitly may have any.
 _VIDEO_EXTENSIONS = (
     *(".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg"),
     *(".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m"),
 )
-# FFmpeg's flags: colours are interpolated bilinearly (2), rounded to the nearest (2^18) and, which it cannot
-# do for 16 bits, computed pixel by pixel (2^13). Without the latter two, all gets darker by one level.
+# FFmpeg's flags: colors are interpolated bilinearly (2), rounded to the nearest (2^18) and, with 8 bits only,
+# computed pixel by pixel (2^13). Without the latter two, the result is darker by one level.
 _DEEP_EXACT = 2 | 2**18
 _EXACT = _DEEP_EXACT | 2**13
-# Of the frames that a file counts, so many may be repetitions without pixels of their own, as in AVI.
-_EMPTY_SHARE = 0.05
+# Maximum fraction of the counted frames that may be repetitions without pixels of their own, as in AVI.
+_EMPTY_FRACTION = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,17 +68,17 @@ class Frame:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What is known before the frames are read.
+    """Properties of a video, known before the frames are read.
 
     Attributes:
         size_px: (height, width) of the upright frames.
         num_channels: 1 (gray) or 3 (RGB).
         peak: Largest value of a pixel: 255, or 65535 for files with more than 8 bits.
-        frame_rate: Frames per second, the mean where it varies.
-        num_frames: As the file says, which may count a few that are not there.
-        notes: What reading leaves out, one phrase each, for the user to see.
-        bits: Of a channel of a pixel, as stored.
-        look: How the frames are to be shown.
+        frame_rate: Frames per second; the mean if it varies.
+        num_frames: Number of frames stated by the file, which may be slightly too large.
+        notes: Losses on reading, one phrase each, for the user.
+        bits: Bits per channel, as stored.
+        look: Display properties of the frames.
     """
 
     size_px: tuple[int, int]
@@ -92,18 +92,18 @@ class VideoInfo:
 
 
 class Video(Protocol):
-    """A source of frames, which can be read more than once."""
+    """A source of frames that can be read repeatedly."""
 
     @property
     def info(self) -> VideoInfo:
-        """Return what is known before the frames are read."""
+        """Return the properties that are known before the frames are read."""
 
     def frames(self, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
         """Yield the frames in the order of their times.
 
         Args:
-            start: Number of the first one, from 0.
-            every: Step from one to the next.
+            start: Index of the first frame, from 0.
+            every: Step from one index to the next.
 
         Raises:
             InputError: A frame cannot be decoded or has another size; frames are missing at the end.
@@ -111,14 +111,14 @@ class Video(Protocol):
 
 
 def open_video(source: Path) -> Video:
-    """Open a source of frames, and decode the first one.
+    """Open a source of frames and decode the first one.
 
     Args:
         source: A video file, an animation, a TIFF of several pages, a folder of images, or a pattern such as
-            ``frames/*.png``; images come in the order of the numbers in their names.
+            ``frames/*.png``; images are sorted by the numbers in their names.
 
     Raises:
-        InputError: Nothing is there, or it is no video, has no frame, or one of less than 2 x 2 pixels.
+        InputError: The source is missing, not a video, or has no frame or frames of less than 2 x 2 pixels.
     """
     files = source_files(source)
     if files != [source]:
@@ -127,14 +127,14 @@ def open_video(source: Path) -> Video:
 
 
 def _is_stack(path: Path) -> bool:
-    """Whether a file is of a kind whose images FFmpeg does not read: TIFF and WebP."""
+    """Whether a file is a TIFF or WebP, whose image sequences FFmpeg does not read."""
     if not path.is_file():
         return False
     try:
         with path.open("rb") as file:
             head = file.read(12)
     except OSError:
-        return False  # FFmpeg reports why
+        return False  # FFmpeg then reports the reason
     return head[:4] in TIFF_MAGICS or (head[:4], head[8:]) == (b"RIFF", b"WEBP")
 
 
@@ -148,7 +148,7 @@ def is_animation(path: Path) -> bool:
 
 
 def source_files(source: Path) -> list[Path]:
-    """Return the files that `open_video` reads, in its order: the video, or the images."""
+    """Return the files that `open_video` reads, in order: the video, or the images."""
     if source.is_dir():
         return image_files(source)
     if formats.is_pattern(source):
@@ -157,10 +157,10 @@ def source_files(source: Path) -> list[Path]:
 
 
 def fingerprint(source: Path) -> str:
-    """Return what changes if any file of a source changes.
+    """Return a text that changes whenever a file of the source changes.
 
     Raises:
-        InputError: A file is gone.
+        InputError: A file is missing.
     """
     try:
         stats = [path.stat() for path in source_files(source)]
@@ -171,22 +171,22 @@ def fingerprint(source: Path) -> str:
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file in a folder is taken for a frame of a video, by its name; a GIF is a video itself."""
+    """Whether a file in a folder is a frame of a video, by its extension; a GIF is itself a video."""
     return formats.is_image(path) and not is_video(path)
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file in a folder is taken for a video, by its name."""
+    """Whether a file in a folder is a video, by its extension."""
     return path.suffix.lower() in _VIDEO_EXTENSIONS
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Return the images of a folder in the order of the numbers in their names: the frames of a video."""
+    """Return the images of a folder, the frames of a video, sorted by the numbers in their names."""
     return list(filter(is_image, formats.list_images(folder)))
 
 
 class _Images:
-    """Image files, one a frame."""
+    """Image files, one per frame."""
 
     def __init__(self, source: Path, files: Sequence[Path]) -> None:
         if not files:
@@ -202,14 +202,14 @@ class _Images:
 
 
 class _Stack:
-    """The images of one file, each a frame: the pages of a TIFF, or an animated WebP."""
+    """The images of one file, one per frame: the pages of a TIFF, or an animated WebP."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         with open_images(path) as images:
             if images.is_cut_off:
                 raise InputError(
-                    f"{path} is truncated behind its page {len(images)}",
+                    f"{path} is truncated after its page {len(images)}",
                     "get or export the file again",
                 )
             self._durations_s = images.durations_s()
@@ -222,8 +222,8 @@ class _Stack:
             for index, duration_s in enumerate(self._durations_s):
                 if index >= start and (index - start) % every == 0:
                     name = f"{self._path}: image {index + 1}"
-                    picture = self._read(images, index)
-                    yield Frame(_frame_pixels(picture, self.info, name, "the first one"), time)
+                    image = self._read(images, index)
+                    yield Frame(_frame_pixels(image, self.info, name, "the first one"), time)
                 time += duration_s or 1 / DEFAULT_RATE
 
     def _read(self, images: Images, index: int) -> Picture:
@@ -231,14 +231,14 @@ class _Stack:
 
 
 def _info_of(first: Picture, durations_s: Sequence[Fraction]) -> VideoInfo:
-    """Describe images as frames; those without a duration get the default one, with a note."""
-    height, width, num_channels = as_shown(first.pixels).shape
+    """Return the properties of an image sequence; images without a duration get the default one."""
+    height, width, num_channels = to_rgb(first.pixels).shape
     total_s = sum((duration_s or 1 / DEFAULT_RATE for duration_s in durations_s), Fraction(0))
     notes = list(first.notes)
     if not any(durations_s):
         notes.append(f"images have no frame rate: {DEFAULT_RATE} per second are taken")
     if first.extra is not None or (first.alpha is not None and (first.alpha < first.peak).any()):
-        notes.append("of each image the colors alone are taken")
+        notes.append("only the colors of each image are used")
     if first.icc_profile or lost_colors(first.metadata.color, has_profile=False):
         notes.append("the color profile of the images is left out")
     return VideoInfo(
@@ -252,10 +252,10 @@ def _info_of(first: Picture, durations_s: Sequence[Fraction]) -> VideoInfo:
     )
 
 
-def _frame_pixels(picture: Picture, info: VideoInfo, name: str, first_name: str) -> Pixels:
-    if picture.peak > info.peak:
+def _frame_pixels(image: Picture, info: VideoInfo, name: str, first_name: str) -> Pixels:
+    if image.peak > info.peak:
         raise InputError(f"{name} has 16 bits, {first_name} 8", "give images of one depth")
-    pixels = as_shown(picture.pixels)
+    pixels = to_rgb(image.pixels)
     if pixels.shape != (*info.size_px, info.num_channels):
         raise InputError(
             f"{name} has {_size(pixels.shape)}, {first_name} {_size((*info.size_px, info.num_channels))}",
@@ -269,10 +269,10 @@ def _read_frame(path: Path) -> Picture:
     return _without_floats(path, read_picture(path))
 
 
-def _without_floats(path: Path, picture: Picture) -> Picture:
-    if picture.floats is not None:
+def _without_floats(path: Path, image: Picture) -> Picture:
+    if image.floats is not None:
         raise InputError(f"{path} has floats, which frames cannot have", "convert the frames to 16 bits")
-    return picture
+    return image
 
 
 class _File:
@@ -282,9 +282,7 @@ class _File:
         from av.video.reformatter import VideoReformatter
 
         self._path = path
-        self._reformatter = (
-            VideoReformatter()
-        )  # one for all frames: to set it up takes ten times a frame's time
+        self._reformatter = VideoReformatter()  # shared, since its setup takes ten times as long as a frame
         with self._open() as container:
             stream = self._stream(container)
             first = next(self._decode(container, stream), None)
@@ -293,7 +291,7 @@ class _File:
             self._bits = _bits(first)
             self._deep = self._bits > 8
             self._gray = _is_gray(first) and not self._has_color()
-            self._orientation = Orientation.of(first)
+            self._orientation = Orientation.from_frame(first)
             pixels = self._pixels(first)
             if min(pixels.shape[:2]) < _MIN_SIDE_PX:
                 raise InputError(f"{path} has frames of {_size(pixels.shape)}", "give a larger video")
@@ -329,7 +327,7 @@ class _File:
                     )
                 count += 1
                 yield Frame(pixels, time - begin)
-        if count < (1 - _EMPTY_SHARE) * self.info.num_frames:
+        if count < (1 - _EMPTY_FRACTION) * self.info.num_frames:
             raise InputError(
                 f"{self._path} is truncated: {count} of {self.info.num_frames} frames can be decoded",
                 "get or export the file again",
@@ -356,7 +354,7 @@ class _File:
         return stream
 
     def _count(self) -> int:
-        """Count the packets of a file that does not say how many frames it has; none is decoded."""
+        """Count the packets of a file that does not state its number of frames, without decoding."""
         count = 0
         with self._open() as container, self._corrupt_after(lambda: count):
             for packet in container.demux(self._stream(container)):
@@ -364,8 +362,8 @@ class _File:
         return count
 
     def _has_color(self) -> bool:
-        """Whether a later frame has color, as of a camera that sees by infrared light at night."""
-        with suppress(InputError), self._open() as container:  # a fault is found again when frames are read
+        """Whether a later frame has color, as from a camera that switches to infrared at night."""
+        with suppress(InputError), self._open() as container:  # reading the frames reports the error again
             return not all(_is_gray(frame) for frame in self._decode(container, self._stream(container)))
         return False
 
@@ -385,7 +383,7 @@ class _File:
 
     @contextmanager
     def _corrupt_after(self, count: Callable[[], int]) -> Iterator[None]:
-        """Tell of what FFmpeg finds wrong, and after how many frames."""
+        """Convert errors of FFmpeg into an `InputError` that names the frame."""
         from av import FFmpegError
 
         try:
@@ -433,8 +431,8 @@ def _is_gray(frame: VideoFrame) -> bool:
 
 
 def _size(shape: tuple[int, ...]) -> str:
-    colours = "" if len(shape) < 3 else " gray" if shape[2] == 1 else " RGB"
-    return f"{shape[1]} x {shape[0]} pixels{colours}"
+    colors = "" if len(shape) < 3 else " gray" if shape[2] == 1 else " RGB"
+    return f"{shape[1]} x {shape[0]} pixels{colors}"
 
 
 def _fault(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Videos one after another in one file, as they were encoded: nothing is lost, and it takes no time."""
+"""Concatenation of videos without encoding them again, which is lossless and fast."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from edlrr_cli.media.video_writer import open_container
 
 
 def join_videos(parts: Iterable[tuple[Path, Fraction]], path: Path) -> None:
-    """Write the frames of all parts into one file, whole or not at all.
+    """Write the frames of all parts into one file, atomically.
 
     Args:
-        parts: At least one; each a file of `edlrr_cli.media.video_writer.write_video` and when it begins, in
-            seconds. All are of one size, rate, codec, quality and container.
-        path: The video, of their suffix; replaced if it exists.
+        parts: At least one pair of a file written by `edlrr_cli.media.video_writer.write_video` and its start
+            in seconds. All have the same size, rate, codec, quality and container.
+        path: The output, with the suffix of the parts; replaced if it exists.
 
     Raises:
         OutputError: Writing or renaming failed (disk full).

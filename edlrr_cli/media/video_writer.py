@@ -1,4 +1,4 @@
-"""Writing videos: whole under their final name, or not at all."""
+"""Atomic writer of videos."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.unsignedinteger[Any]]
 
-#: Unit of the times of frames: fine enough for any frame rate and any file's own clock.
+#: Time base of the frames in seconds: fine enough for any frame rate and the time base of any file.
 TIME_BASE = Fraction(1, 90_000)
-# The encoder of h265 writes beyond its memory if a side is smaller.
+# The encoder of h265 writes out of bounds if a side is smaller.
 _MIN_H265_PX = 64
-# Those that store the shape of a pixel themselves; PyAV does not have it written into Matroska files.
+# Codecs that store the pixel aspect ratio themselves; PyAV does not write it into Matroska files.
 _KEEPS_ASPECT = ("h264", "h265")
 # FFmpeg's flags: colors are interpolated bilinearly (2) and rounded to the nearest (2^18).
 _ACCURATE = 2 | 2**18
 
 
 class VideoWriter:
-    """An open video; made by `write_video`.
+    """An open video, created by `write_video`.
 
     Args:
-        container: FFmpeg's.
-        stream: The video stream in it.
+        container: FFmpeg's container.
+        stream: The video stream of the container.
     """
 
     def __init__(self, container: OutputContainer, stream: VideoStream) -> None:
@@ -53,8 +53,8 @@ class VideoWriter:
         """Append a frame.
 
         Args:
-            pixels: Shape (h, w, c), c = 1 or 3, uint8 or uint16, all frames alike. Not modified.
-            time: Seconds since the first frame, later than that of the frame before.
+            pixels: Shape (h, w, c), c = 1 or 3, uint8 or uint16, the same for all frames. Not modified.
+            time: Seconds since the first frame, greater than that of the previous frame.
         """
         frame = self._encodable(_frame(pixels))
         self._last = max(round(time / TIME_BASE), self._last + 1)
@@ -62,7 +62,7 @@ class VideoWriter:
         self._container.mux(self._stream.encode(frame))
 
     def _encodable(self, frame: VideoFrame) -> VideoFrame:
-        """Convert RGB as the tags of the file say."""
+        """Convert RGB to the color space of the file."""
         stream = self._stream
         if stream.codec_context.colorspace == RGB:
             return frame
@@ -75,7 +75,7 @@ class VideoWriter:
         )
 
     def finish(self) -> None:
-        """Write what the encoder still holds."""
+        """Flush the encoder."""
         self._container.mux(self._stream.encode())
 
 
@@ -85,8 +85,8 @@ def video_losses(suffix: str, codec: str | None, *, bits: int, look: Look) -> tu
     Args:
         suffix: One of `CONTAINERS`.
         codec: See `write_video`.
-        bits: Of a channel in the source.
-        look: How the source is to be shown.
+        bits: Bits per channel of the source.
+        look: Display properties of the source.
     """
     codec = codec or CONTAINERS[suffix][0]
     notes = []
@@ -109,16 +109,16 @@ def write_video(
     deep: bool = False,
     look: Look = RGB_LOOK,
 ) -> Iterator[VideoWriter]:
-    """Write a video beside ``path`` and rename it at the end; a failure within leaves no trace.
+    """Write a video to a temporary sibling of ``path``, renamed at the end; a failure leaves no file behind.
 
     Args:
-        path: The video, of a suffix in `CONTAINERS`; replaced if it exists.
+        path: The video, with a suffix of `CONTAINERS`; replaced if it exists.
         size_px: (height, width) of the frames.
-        frame_rate: Mean frames per second; what counts is the time of each frame.
+        frame_rate: Mean frames per second; the frames themselves are timed individually.
         codec: One of `CODECS`; None for the default of the container. ffv1 is lossless.
         quality: Constant rate factor, 0 (best) .. 51 (worst); ffv1 ignores it.
-        deep: Keep more than 8 bits of uint16 pixels, where players expect it: ffv1 all 16, h265 10.
-        look: How the frames are to be shown. The file says so, and the pixels are converted accordingly.
+        deep: Keep more than 8 bits of uint16 pixels where players support it: 16 with ffv1, 10 with h265.
+        look: Display properties, which are written to the file; the pixels are converted accordingly.
 
     Raises:
         UsageError: The frames are too small or too large for the codec.
@@ -127,7 +127,7 @@ def write_video(
     codec = codec or CONTAINERS[path.suffix.lower()][0]
     if codec == "h265" and min(size_px) < _MIN_H265_PX:
         raise UsageError(
-            f"codec h265 takes frames of {_MIN_H265_PX} x {_MIN_H265_PX} pixels or more", "take h264"
+            f"codec h265 requires frames of {_MIN_H265_PX} x {_MIN_H265_PX} pixels or more", "use h264"
         )
     with open_container(path) as container:
         added: Any = container.add_stream(CODECS[codec], rate=frame_rate, options=_options(codec, quality))
@@ -136,7 +136,7 @@ def write_video(
         stream.pix_fmt = _pixel_format(codec, size_px, deep=deep)
         _tag(stream.codec_context, look, codec)
         stream.codec_context.time_base = TIME_BASE
-        stream.codec_context.thread_count = 1  # the same file from any machine, and no slower
+        stream.codec_context.thread_count = 1  # reproducible on any machine, and no slower
         _begin(stream, codec)
         writer = VideoWriter(container, stream)
         yield writer
@@ -144,14 +144,14 @@ def write_video(
 
 
 def _tag(context: VideoCodecContext, look: Look, codec: str) -> None:
-    """Say how the frames are to be shown, and thereby which conversion they need."""
+    """Set the display properties of the stream, which determine the conversion of the frames."""
     context.color_primaries, context.color_trc = look.primaries, look.transfer
     context.sample_aspect_ratio = look.pixel_aspect
     if codec == "ffv1":
         context.colorspace = RGB
     else:
         matrix = look.written_matrix((context.height, context.width))
-        context.colorspace = BT601 if codec == "vp9" and matrix == FCC else matrix  # vp9 has no number for it
+        context.colorspace = BT601 if codec == "vp9" and matrix == FCC else matrix  # vp9 has no code for it
         context.color_range = FULL_RANGE if look.full_range else LIMITED_RANGE
 
 
@@ -162,16 +162,16 @@ def _begin(stream: VideoStream, codec: str) -> None:
         stream.codec_context.open()
     except FFmpegError as error:
         raise UsageError(
-            f"codec {codec} takes no frames of {stream.width} x {stream.height} pixels", "take ffv1"
+            f"codec {codec} does not support frames of {stream.width} x {stream.height} pixels", "use ffv1"
         ) from error
 
 
 @contextmanager
 def open_container(path: Path) -> Iterator[OutputContainer]:
-    """Open a file for packets beside ``path`` and rename it at the end; a failure within leaves no trace.
+    """Open a temporary sibling of ``path`` for packets, renamed at the end; a failure leaves no file behind.
 
     Args:
-        path: The file; its suffix tells the container. Replaced if it exists.
+        path: The file, whose suffix selects the container; replaced if it exists.
 
     Raises:
         OutputError: Writing or renaming failed (disk full, name too long).
@@ -195,19 +195,19 @@ def open_container(path: Path) -> Iterator[OutputContainer]:
 def _options(codec: str, quality: int) -> dict[str, str]:
     """Return FFmpeg's options.
 
-    Frames are stored in the order in which they are shown, without B-frames, so that files can be joined.
+    Frames are stored in display order, without B-frames, so that files can be concatenated.
     """
     if codec == "ffv1":
         return {}
     if codec == "vp9":
         return {"crf": str(quality), "b:v": "0", "deadline": "good", "cpu-used": "5"}
-    # Of x264, mbtree uses memory that was never written, by which some files would differ from run to run.
+    # The mbtree of x264 reads uninitialized memory, which makes some files differ from run to run.
     own = {"mbtree": "0"} if codec == "h264" else {"x265-params": "log-level=none"}
     return {"crf": str(quality), "preset": "veryfast", "bf": "0", **own}
 
 
 def _pixel_format(codec: str, size_px: tuple[int, int], *, deep: bool) -> str:
-    """Return the layout of pixels: colour at half the resolution, which players expect, needs even sides."""
+    """Return the pixel format: chroma at half the resolution, which players expect, needs even sides."""
     if codec == "ffv1":
         return "gbrp16le" if deep else "bgr0"
     layout = "yuv444p" if size_px[0] % 2 or size_px[1] % 2 else "yuv420p"

@@ -1,4 +1,4 @@
-"""Weights of networks in safetensors files, which hold numbers and never code."""
+"""Network weights in safetensors files, which contain numbers and never code."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from edlrr_cli.media.files import write_atomic
 if TYPE_CHECKING:
     from torch import Tensor
 
-_KEY = "edlrr"  # of the metadata, under which all that is known of the model stands as JSON
+_KEY = "edlrr"  # metadata key of the JSON description of the model
 
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """A model as it lies in a file.
+    """A model as stored in a file.
 
     Attributes:
         tensors: Name -> values, float32, finite.
-        about: What is known of the model; a JSON object.
+        about: Description of the model; a JSON object.
     """
 
     tensors: dict[str, Tensor]
@@ -30,10 +30,10 @@ class Weights:
 
 
 def read_weights(path: Path) -> Weights:
-    """Read what `write_weights` wrote.
+    """Read a file of `write_weights`.
 
     Raises:
-        InputError: The file is missing, unreadable, damaged, or of another program.
+        InputError: The file is missing, unreadable, damaged, or was written by another program.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -45,16 +45,16 @@ def read_weights(path: Path) -> Weights:
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError, MemoryError) as error:
         fault = next(iter(str(error).splitlines()), type(error).__name__)  # torch adds its call stack
         raise InputError(
-            f"{path} is no safetensors file, or damaged ({fault})", "get or train it again"
+            f"{path} is not a safetensors file, or damaged ({fault})", "get or train it again"
         ) from error
     about = _about(path, content)
     if unfit:
-        raise InputError(f"{path}: {unfit[0]} holds NaN, Inf or integers", "get or train it again")
+        raise InputError(f"{path}: {unfit[0]} contains NaN, Inf or integers", "get or train it again")
     return Weights({name: values.float() for name, values in stored.items()}, about)
 
 
 def _is_finite(values: Tensor) -> bool:
-    """Whether these are numbers of single precision; types of 8 bits cannot be asked themselves."""
+    """Whether the values are finite floats; 8-bit float types do not support the test themselves."""
     return values.is_floating_point() and bool(values.float().isfinite().all())
 
 
@@ -69,25 +69,25 @@ def _content(path: Path) -> bytes:
 
 
 def _about(path: Path, content: bytes) -> dict[str, Any]:
-    """Return the metadata; the header was found sound when the tensors were read."""
+    """Return the description; the header is valid, since the tensors were read."""
     header_size = int.from_bytes(content[:8], "little")
     try:
         header = json.loads(content[8 : 8 + header_size])
         about = json.loads(header["__metadata__"][_KEY])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{path} holds no model of edlrr", "make one with edlrr train") from error
+        raise InputError(f"{path} contains no edlrr model", "make one with edlrr train") from error
     if not isinstance(about, dict):
-        raise InputError(f"{path} holds no model of edlrr", "make one with edlrr train")
+        raise InputError(f"{path} contains no edlrr model", "make one with edlrr train")
     return about
 
 
 def write_weights(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-    """Write a model, whole or not at all; an existing file is replaced.
+    """Write a model, atomically; an existing file is replaced.
 
     Args:
-        path: Where to.
+        path: Output file.
         tensors: Name -> values on the CPU, contiguous; not modified.
-        about: What a user must know of the model; a JSON object.
+        about: Description of the model for users; a JSON object.
 
     Raises:
         OutputError: Writing failed.

@@ -1,1 +1,1 @@
-"""HTML pages that need nothing else: one frame, style and set of parts for all of them."""
+"""Self-contained HTML pages: one base template, style and set of macros for all of them."""

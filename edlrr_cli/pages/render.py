@@ -1,4 +1,4 @@
-"""Templates in the frame that every page has, and what is embedded in them."""
+"""Templates that extend the base page, and data URIs for embedded files."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _COMMON = "pages"
 
 
 def template(folder: str, name: str) -> Template:
-    """Return a template, which escapes all it is given; it may extend ``base.html.j2`` of this folder.
+    """Return a template with autoescaping; it may extend ``base.html.j2`` of this folder.
 
     Args:
-        folder: Within the package, where the template is.
-        name: Of its file.
+        folder: Folder of the template within the package.
+        name: File name of the template.
     """
-    loader = ChoiceLoader([PackageLoader("edlrr_cli", where) for where in (folder, _COMMON)])
+    loader = ChoiceLoader([PackageLoader("edlrr_cli", path) for path in (folder, _COMMON)])
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -24,11 +24,11 @@ def template(folder: str, name: str) -> Template:
 
 
 def data_uri(content: bytes, kind: str) -> str:
-    """Return a file as an address that holds it.
+    """Return a data URI with the content of a file.
 
     Args:
-        content: Of the file.
-        kind: Its media type.
+        content: Content of the file.
+        kind: Media type of the file.
 
     Example:
         >>> data_uri(b"abc", "image/webp")

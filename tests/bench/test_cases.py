@@ -70,7 +70,7 @@ def test_a_broken_registry(tmp_path, content):
 
 
 def test_refusals(tmp_path):
-    with pytest.raises(InputError, match="no pictures in it"):
+    with pytest.raises(InputError, match="has no images"):
         Data(tmp_path)
     with pytest.raises(InputError, match="is not a folder"):
         Data(tmp_path / "absent")

@@ -4,7 +4,7 @@ import pytest
 from edlrr_cli.bench import denoise_tables
 from edlrr_cli.bench.denoise_figure import draw_figure
 from edlrr_cli.bench.denoise_networks import KINDS, RECIPES, TRAINED, Network
-from edlrr_cli.bench.denoise_scores import Contestant, noise_of, score, verdicts
+from edlrr_cli.bench.denoise_scores import NamedDenoiser, noise_of, score, verdicts
 from edlrr_cli.bench.denoise_training import Trial, choose, search
 from edlrr_cli.tasks.training.levels import Levels
 
@@ -55,14 +55,16 @@ def test_the_noise_is_the_same_for_all_and_differs_by_picture_and_level():
 
 def test_scores_are_means_of_psnr_over_the_pictures():
     shades = [("a", np.full((8, 8, 1), 0.5)), ("b", np.full((8, 8, 1), 0.4))]
-    row = score(Contestant("mine", None, 0, lambda pixels, sigma: np.full_like(pixels, 0.6)), "s", shades, 25)
+    row = score(
+        NamedDenoiser("mine", None, 0, lambda pixels, sigma: np.full_like(pixels, 0.6)), "s", shades, 25
+    )
     assert row["psnr"] == pytest.approx((20 + 20 * np.log10(5)) / 2, abs=1e-3)
     assert row["num_pictures"] == 2
 
 
 def test_slow_and_further_networks_are_tested_where_it_matters():
     def enters(method, trained_at, seed, *where):
-        return Contestant(method, trained_at, seed, lambda pixels, sigma: pixels).enters(*where)
+        return NamedDenoiser(method, trained_at, seed, lambda pixels, sigma: pixels).is_tested(*where)
 
     assert enters("bm3d", None, 0, "Set12", 25)
     assert not enters("bm3d", None, 0, "Set12", 35)

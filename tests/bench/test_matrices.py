@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from edlrr_cli.bench.accuracy import projection_after, root_after
+from edlrr_cli.bench.images import photo, text_hole
 from edlrr_cli.bench.matrices import definition, image_like, image_spectrum, svdvals_penalty
-from edlrr_cli.bench.pictures import photo, text_hole
 from edlrr_cli.bench.regularizer import methods_for, parse_shapes
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.series import make_function

@@ -102,7 +102,7 @@ def test_table1_is_in_groups_with_ranks_and_what_the_paper_prints():
         "| irnn:tuned | <u>39.00</u> | <u>19.00</u> | 21.0 |",
         "| *paper prints IRNN* | *26.20* | – | *8.82* |",
         "",
-        "† Not of all pictures, and not ranked; 1 cases failed.",
+        "† Not of all images, and not ranked; 1 cases failed.",
         "",
     ]
 

@@ -64,7 +64,7 @@ def test_without_a_range_all_masks_count(tmp_path):
     assert scene.spread(4) == [0, 3, 6, 9]
 
 
-def test_a_mask_in_a_palette_counts_by_its_colours(tmp_path):
+def test_a_mask_in_a_palette_counts_by_its_colors(tmp_path):
     folder = sequence(tmp_path, [0, 1])
     mask = Image.fromarray(np.resize(np.array([0, 1], np.uint8), (HEIGHT_PX, WIDTH_PX)), mode="P")
     mask.putpalette([0, 0, 0, 255, 255, 255])
@@ -93,9 +93,9 @@ def test_what_does_not_fit_is_ignored_with_a_note(tmp_path):
 
 
 def test_the_true_background(tmp_path):
-    colours = np.arange(HEIGHT_PX * WIDTH_PX * 3).reshape(HEIGHT_PX, WIDTH_PX, 3)
-    write(sequence(tmp_path, [1]) / "background.png", colours)
-    assert (read_scene(tmp_path).background == colours).all()
+    colors = np.arange(HEIGHT_PX * WIDTH_PX * 3).reshape(HEIGHT_PX, WIDTH_PX, 3)
+    write(sequence(tmp_path, [1]) / "background.png", colors)
+    assert (read_scene(tmp_path).background == colors).all()
 
 
 def test_some_frames_are_a_video(tmp_path):
@@ -104,7 +104,7 @@ def test_some_frames_are_a_video(tmp_path):
     assert excerpt.info.num_frames == 3
     assert [frame.pixels[0, 0, 0] for frame in excerpt.frames()] == [5, 1, 3]
     assert [frame.pixels[0, 0, 0] for frame in excerpt.frames(start=1, every=2)] == [1]
-    assert first_frames(video, 8).places == (0, 1, 2, 3, 4, 5, 0, 1)
+    assert first_frames(video, 8).indices == (0, 1, 2, 3, 4, 5, 0, 1)
 
 
 def test_refusals(tmp_path):

@@ -192,7 +192,7 @@ def test_pictures_are_embedded_and_missing_ones_left_out(html_document, tmp_path
     assert all(attrs["src"].startswith("data:image/jpeg;base64,/9h") for attrs in pictures)
     captions = [text for _, text in document.all("figcaption")]
     assert captions[-2:] == ["clean", "IRNN, tuned33.00 dB"]
-    assert "Pictures" not in text
+    assert "Thumbnails" not in text
     assert page(a_record(), tmp_path / "nowhere") == text
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edlrr_cli.bench.table1_means import Means
-from edlrr_cli.bench.table1_plot import document, marks, place, svg
+from edlrr_cli.bench.table1_plot import document, marks, place_labels, svg
 from edlrr_cli.errors import UsageError
 
 
@@ -84,7 +84,7 @@ def test_labels_lie_within_the_frame_and_on_nothing(seed):
     clusters = random.uniform([150, 150], [550, 350], (6, 2))
     positions = np.concatenate([centre + random.normal(0, 6, (5, 2)) for centre in clusters])
     sizes = np.stack([random.uniform(30, 120, 30), np.full(30, 11.0)], axis=1)
-    boxes = place(positions, range(30), sizes, frame, np.empty((0, 2)))
+    boxes = place_labels(positions, range(30), sizes, frame, np.empty((0, 2)))
     np.testing.assert_allclose(boxes[:, 2:] - boxes[:, :2], sizes)
     assert (boxes[:, :2] >= frame[0]).all()
     assert (boxes[:, 2:] <= frame[1]).all()
@@ -101,10 +101,10 @@ def test_a_lone_label_stands_beside_its_mark_and_off_a_line():
         np.array([[200.0, 150.0]]),
         np.array([[50.0, 10.0]]),
     )
-    (box,) = place(start, [0], size, frame, np.empty((0, 2)))
+    (box,) = place_labels(start, [0], size, frame, np.empty((0, 2)))
     assert box.tolist() == [207, 145, 257, 155]
     line = np.stack([np.linspace(205, 260, 20), np.full(20, 150.0)], axis=1)
-    (moved,) = place(start, [0], size, frame, line)
+    (moved,) = place_labels(start, [0], size, frame, line)
     assert not ((moved[:2] < line) & (line < moved[2:])).all(axis=1).any()
 
 

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 from edlrr_cli.baselines.registry import METHODS
-from edlrr_cli.bench.contestants import PAPER_COLUMNS
 from edlrr_cli.bench.table1 import make_plan
+from edlrr_cli.bench.table1_methods import PAPER_COLUMNS
 
 HEIGHT_PX, WIDTH_PX = 24, 28
 
@@ -179,9 +179,9 @@ def test_ctrl_c_keeps_what_is_done(data, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        ([], 2, "no pictures to restore; give --data DIR"),
+        ([], 2, "no images to restore; give --data DIR"),
         (["--data", "absent"], 3, "absent is not a folder"),
-        (["--data", "."], 3, "no pictures in it"),
+        (["--data", "."], 3, "has no images"),
         (["--data", "data", "--images", "3"], 2, "no image '3' in the data"),
         (["--data", "data", "--corruptions", "rain"], 2, "unknown corruption 'rain'"),
         (["--data", "data", "--corruptions", "drop0"], 2, "unknown corruption 'drop0'"),

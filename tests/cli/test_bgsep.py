@@ -332,7 +332,7 @@ def test_a_truncated_video(refused, clip, tmp_path, short_parts):
 def test_options_that_make_no_sense(refused, run, clip, tmp_path):
     out = ("-o", tmp_path / "out")
     line = refused(EXIT_USAGE, "bgsep", clip, *out, "--codec", "ffv1", "--format", "mp4")
-    assert "codec 'ffv1' does not go into .mp4; take h264, h265" in line
+    assert "codec 'ffv1' is not supported in .mp4; use h264, h265" in line
     assert "between 0 and 51" in refused(EXIT_USAGE, "bgsep", clip, *out, "--quality", "52")
     assert "64 x 64 pixels or more" in refused(EXIT_USAGE, "bgsep", clip, *out, "--codec", "h265")
     assert "did you mean 'nuclear'?" in refused(EXIT_USAGE, "bgsep", clip, *out, "--reg", "nuclea")

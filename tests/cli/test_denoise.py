@@ -205,7 +205,7 @@ def test_damaged_and_alien_models_are_refused(refused, noisy, model, tmp_path):
     model.write_bytes(model.read_bytes()[:-100])
     assert "damaged" in refused(EXIT_INPUT, "denoise", noisy, "--model", model)
     model.write_bytes(save({"w": torch.ones(2)}))
-    assert "holds no model of edlrr" in refused(EXIT_INPUT, "denoise", noisy, "--model", model)
+    assert "contains no edlrr model" in refused(EXIT_INPUT, "denoise", noisy, "--model", model)
     write_weights(model, {"w": torch.ones(2)}, {"arch": "light", "depth": 1, "width": 4, "sigma": [0, 75]})
     assert "does not fit any network" in refused(EXIT_INPUT, "denoise", noisy, "--model", model)
     assert not (tmp_path / "noisy_denoised.png").exists()

@@ -54,7 +54,7 @@ def test_the_quality_of_jpeg(run, photo):
         (("--jpeg-quality", "30"), "damaged_denoised.png: PNG has no JPEG quality; leave --jpeg-quality out"),
         (("--jpeg-quality", "101"), "--jpeg-quality"),
         (("--format", "gif"), "unknown format 'gif'; did you mean 'tif'?"),
-        (("--format", "jpg", "-o", "x.png"), "output x.png is no .jpg file"),
+        (("--format", "jpg", "-o", "x.png"), "output x.png is not a .jpg file"),
     ],
 )
 def test_what_does_not_fit_is_refused(refused, scene, more, told):

@@ -59,7 +59,7 @@ def test_restores_beside_the_input_and_reports(run, scene):
     ]
     assert str(scene.restored) in result.stdout
     assert result.stderr == (
-        f"{scene.mask}: white marks the hole (those pixels are one constant colour in the image and it is "
+        f"{scene.mask}: white marks the hole (those pixels are one constant color in the image and it is "
         "the smaller area): 2.44 % missing\n"
     )
 

@@ -87,7 +87,7 @@ def test_a_figure_shows_rgb(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".png", ".tif", ".bmp"])
-def test_colours_of_a_palette_are_exact(tmp_path: Path, suffix: str) -> None:
+def test_colors_of_a_palette_are_exact(tmp_path: Path, suffix: str) -> None:
     rng = np.random.default_rng(1)
     palette, places = rng.integers(0, 256, (256, 3), np.uint8), rng.integers(0, 256, (9, 11), np.uint8)
     image = Image.fromarray(places)

@@ -1,4 +1,4 @@
-"""16 bits per colour channel: exact in and out, checked by readers and writers that are not ours."""
+"""16 bits per color channel: exact in and out, checked by readers and writers that are not ours."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from edlrr_cli.media.plain_tiff import encode_tiff
 from edlrr_cli.media.save import check_output, save_picture
 from edlrr_cli.media.tags.tiff import directory
 
-AS_8 = ("16 bits per colour channel were read as 8",)
+AS_8 = ("16 bits per color channel were read as 8",)
 MODES = {2: "LA;16", 3: "RGB;16", 4: "RGBA;16"}
 
 
@@ -132,7 +132,7 @@ def test_gray_with_alpha_is_kept(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("num_channels", [1, 3])
-def test_transparent_colour_becomes_alpha(tmp_path: Path, num_channels: int) -> None:
+def test_transparent_color_becomes_alpha(tmp_path: Path, num_channels: int) -> None:
     values = levels(num_channels)
     values[2, 3] = values[4, 1]
     near = values[0, 0].copy()

@@ -136,14 +136,14 @@ def test_what_is_written_is_what_was_read(tmp_path: Path, suffix: str, num_chann
     again = read_picture(out)
     known = np.ones(SHAPE, bool)
     known[5:9, 3] = False
-    stored, colours = again.floats.values, picture.floats.values
+    stored, colors = again.floats.values, picture.floats.values
     assert stored.dtype == np.dtype(dtype)
-    np.testing.assert_array_equal(bits(stored[known]), bits(colours[known]))
+    np.testing.assert_array_equal(bits(stored[known]), bits(colors[known]))
     # Restored values stay within those of the picture.
-    low, high = colours.min(), colours.max()
+    low, high = colors.min(), colors.max()
     expected = np.array([high, low, low + 0.25 * (float(high) - float(low)), high])
     np.testing.assert_allclose(stored[5:9, 3, 0], expected, rtol=1e-3)
-    np.testing.assert_array_equal(picture.floats.to_unit(stored), as_written(changed, picture))
+    np.testing.assert_array_equal(picture.floats.normalized(stored), as_written(changed, picture))
     assert again.mode == picture.mode
     if picture.alpha is not None:
         np.testing.assert_array_equal(bits(again.alpha), bits(picture.alpha))
@@ -230,8 +230,8 @@ def test_exr_is_read_exactly(tmp_path: Path, dtype: str, names: str) -> None:
     planes = {name: floats(1, dtype, seed)[..., 0] for seed, name in enumerate(names)}
     (tmp_path / "in.exr").write_bytes(plain_exr(planes))
     picture = read_picture(tmp_path / "in.exr")
-    colours = [planes[name] for name in ("RGB" if "R" in names else "Y")]
-    np.testing.assert_array_equal(bits(picture.floats.values), bits(np.stack(colours, axis=2)))
+    colors = [planes[name] for name in ("RGB" if "R" in names else "Y")]
+    np.testing.assert_array_equal(bits(picture.floats.values), bits(np.stack(colors, axis=2)))
     if "A" in names:
         np.testing.assert_array_equal(bits(picture.alpha), bits(planes["A"]))
     assert picture.notes == ()
@@ -315,7 +315,7 @@ BAD = {
     "end of a TIFF": (lambda: tiff()[:-1], "incomplete"),
     "end of a deflated TIFF": (lambda: tiff(compression="zlib")[:-900], "incomplete"),
     "five channels": (lambda: many_channels(), "5 channels of floats"),
-    "LERC": (lambda: with_tag(tiff(), 259, 34887), "compressed as LERC, which is not read; save it"),
+    "LERC": (lambda: with_tag(tiff(), 259, 34887), "compressed as LERC, which is not supported; save it"),
     "far apart": (lambda: encode_tiff(np.array([[[-1e308], [1e308]]] * 2)), "from -1e"),
     "inf": (lambda: infinite("Y"), "16 of its float values are NaN or Inf"),
     "width of an EXR": (lambda: exr_of(2**26), "million pixels"),

@@ -95,7 +95,7 @@ def test_alpha_is_kept_bit_by_bit(tmp_path: Path, mode: str, suffix: str) -> Non
         np.testing.assert_array_equal(np.asarray(image), values)
 
 
-def test_webp_keeps_colours_under_full_transparency(tmp_path: Path) -> None:
+def test_webp_keeps_colors_under_full_transparency(tmp_path: Path) -> None:
     values = levels((6, 5, 4))
     values[..., 3] = 0
     copy_of(write(tmp_path / "in.png", values), tmp_path / "out.webp")
@@ -126,7 +126,7 @@ def test_one_bit_picture_is_black_and_white(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_picture(tmp_path / "in.png").pixels[..., 0], np.eye(4))
 
 
-def test_transparent_palette_and_colour_key_become_alpha(tmp_path: Path) -> None:
+def test_transparent_palette_and_color_key_become_alpha(tmp_path: Path) -> None:
     image = Image.fromarray(np.array([[0, 1], [1, 1]], np.uint8))
     image.putpalette([10, 20, 30, 200, 100, 50])
     image.save(tmp_path / "palette.png", transparency=0)
@@ -188,7 +188,7 @@ def test_metadata_travel_between_formats(tmp_path: Path, source: str, target: st
             assert image.info["dpi"] == pytest.approx((300, 300), rel=1e-3)
 
 
-def test_profile_of_another_colour_space_is_dropped(tmp_path: Path) -> None:
+def test_profile_of_another_color_space_is_dropped(tmp_path: Path) -> None:
     path = write(tmp_path / "in.png", levels((4, 4)), icc_profile=rgb_profile())
     assert read_picture(path).icc_profile == b""
 
@@ -200,7 +200,7 @@ def test_corrupt_exif_costs_the_exif_only(tmp_path: Path) -> None:
 
 
 def test_first_frame_of_an_animation(tmp_path: Path) -> None:
-    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
     frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:])
     np.testing.assert_array_equal(read_picture(tmp_path / "in.gif").pixels[0, 0], [1, 0, 0])
 
@@ -366,17 +366,17 @@ def seed_files() -> dict[str, bytes]:
     exif = Image.Exif()
     exif[274], exif[315] = 6, "A. Painter"
     exif[0x8769] = {0x9003: "2020:01:02 03:04:05"}
-    colour, gray = Image.fromarray(levels((12, 9, 3))), Image.fromarray(levels((12, 9), peak=65535))
+    color, gray = Image.fromarray(levels((12, 9, 3))), Image.fromarray(levels((12, 9), peak=65535))
     cases = {
-        "png": (colour, {"format": "PNG", "exif": exif.tobytes(), "dpi": (72, 72)}),
+        "png": (color, {"format": "PNG", "exif": exif.tobytes(), "dpi": (72, 72)}),
         "png16": (gray, {"format": "PNG"}),
-        "palette": (colour.quantize(8), {"format": "PNG", "transparency": 1}),
-        "jpeg": (colour, {"format": "JPEG", "exif": exif.tobytes()}),
-        "tiff": (colour, {"format": "TIFF", "exif": exif.tobytes()}),
-        "tiff_lzw": (colour, {"format": "TIFF", "compression": "tiff_lzw"}),
-        "bmp": (colour, {"format": "BMP"}),
-        "webp": (colour, {"format": "WEBP", "exif": exif.tobytes()}),
-        "gif": (colour, {"format": "GIF"}),
+        "palette": (color.quantize(8), {"format": "PNG", "transparency": 1}),
+        "jpeg": (color, {"format": "JPEG", "exif": exif.tobytes()}),
+        "tiff": (color, {"format": "TIFF", "exif": exif.tobytes()}),
+        "tiff_lzw": (color, {"format": "TIFF", "compression": "tiff_lzw"}),
+        "bmp": (color, {"format": "BMP"}),
+        "webp": (color, {"format": "WEBP", "exif": exif.tobytes()}),
+        "gif": (color, {"format": "GIF"}),
     }
     files = {}
     for name, (image, settings) in cases.items():

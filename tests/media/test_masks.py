@@ -19,7 +19,7 @@ SIDE = 64
 
 
 def photograph(seed: int = 1) -> np.ndarray:
-    """A smooth colour picture with large black and white parts, as photographs have."""
+    """A smooth color picture with large black and white parts, as photographs have."""
     rng = np.random.default_rng(seed)
     noise = Image.fromarray(rng.integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8))
     values = np.asarray(noise.filter(ImageFilter.GaussianBlur(2))).copy()
@@ -52,9 +52,9 @@ def gray_levels(hole: np.ndarray, polarity: str) -> np.ndarray:
     return np.where(hole == (polarity == "white"), 255, 0).astype(np.uint8)
 
 
-def damaged(values: np.ndarray, hole: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+def damaged(values: np.ndarray, hole: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
     result = values.copy()
-    result[hole] = colour
+    result[hole] = color
     return result
 
 
@@ -97,7 +97,7 @@ def test_in_between_pixels_are_missing_under_both_polarities(tmp_path: Path, pol
         ("black", 255, (1, 0, 0, 0)),
     ],
 )
-def test_threshold_counts_levels_from_the_known_colour(
+def test_threshold_counts_levels_from_the_known_color(
     tmp_path: Path, polarity: str, threshold: int, missing: tuple[int, ...]
 ) -> None:
     values = gray_levels(bar(), polarity)
@@ -109,17 +109,17 @@ def test_threshold_counts_levels_from_the_known_colour(
 
 
 @pytest.mark.parametrize("polarity", ["white", "black"])
-@pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 30, 30)])
+@pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (200, 30, 30)])
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.7])
 def test_auto_finds_random_drop_by_the_flat_holes(
-    tmp_path: Path, polarity: str, colour: tuple[int, int, int], share: float
+    tmp_path: Path, polarity: str, color: tuple[int, int, int], share: float
 ) -> None:
     hole = drop(share)
-    picture = picture_of(tmp_path, damaged(photograph(), hole, colour))
+    picture = picture_of(tmp_path, damaged(photograph(), hole, color))
     reading = read_mask(mask_file(tmp_path, gray_levels(hole, polarity)), picture)
     assert_hole(reading, hole)
     assert reading.mode == polarity
-    assert "one constant colour" in reading.evidence
+    assert "one constant color" in reading.evidence
     assert f"{100 * hole.mean():.3g} % missing" in reading.evidence
 
 
@@ -168,7 +168,7 @@ def test_red_paint_on_black_and_one_bit_files_are_masks(tmp_path: Path) -> None:
     assert_hole(read_mask(mask_file(tmp_path, bar(), "bits.png"), picture), bar())
 
 
-def test_coloured_paint_on_white_is_a_hole_with_mode_black(tmp_path: Path) -> None:
+def test_colored_paint_on_white_is_a_hole_with_mode_black(tmp_path: Path) -> None:
     paint = np.full((SIDE, SIDE, 3), 255, np.uint8)
     paint[bar()] = (255, 0, 255)
     picture = picture_of(tmp_path, photograph())
@@ -199,8 +199,8 @@ def test_jpeg_mask_gets_a_hint_and_a_threshold_mends_it(tmp_path: Path) -> None:
     assert "--mask-threshold" not in tight.evidence
 
 
-def layer(colour: int, alpha: np.ndarray) -> np.ndarray:
-    return np.dstack([np.full((SIDE, SIDE, 3), colour, np.uint8), alpha.astype(np.uint8)])
+def layer(color: int, alpha: np.ndarray) -> np.ndarray:
+    return np.dstack([np.full((SIDE, SIDE, 3), color, np.uint8), alpha.astype(np.uint8)])
 
 
 @pytest.mark.parametrize("mode", ["auto", "alpha"])
@@ -255,8 +255,8 @@ def test_dilate_grows_the_hole_by_a_disk(tmp_path: Path) -> None:
         (np.full((SIDE, SIDE), 255, np.uint8), {"mode": "white"}, "no pixel known.*--mask-mode black"),
         (np.full((SIDE, SIDE), 9, np.uint8), {"mode": "white"}, "no pixel known.*--mask-threshold"),
         (np.full((SIDE, SIDE), 9, np.uint8), {"mode": "white", "threshold": 10}, "lower --mask-threshold"),
-        (np.zeros((SIDE, SIDE), np.uint8), {}, "one colour only"),
-        (np.full((SIDE, SIDE), 77, np.uint8), {}, "one colour only"),
+        (np.zeros((SIDE, SIDE), np.uint8), {}, "one color only"),
+        (np.full((SIDE, SIDE), 77, np.uint8), {}, "one color only"),
         (gray_levels(bar(), "white"), {"mode": "alpha"}, "no transparency.*--mask-mode white"),
         (gray_levels(bar(), "white"), {"mode": "white", "dilate": 99}, "after --dilate 99"),
     ],
@@ -344,7 +344,7 @@ def test_labels_are_turned_as_images_are(tmp_path: Path) -> None:
 def test_a_polarity_of_labels_is_guessed_as_carefully_as_of_others(tmp_path: Path) -> None:
     picture = picture_of(tmp_path, damaged(photograph(), bar(), (0, 0, 0)))
     path = mask_file(tmp_path, (~bar()).astype(np.uint8))
-    with pytest.raises(InputError, match=r"every label but 0 looks like the known one.*--mask-mode"):
+    with pytest.raises(InputError, match=r"every label but 0 looks like the known pixels.*--mask-mode"):
         read_mask(path, picture)
     reading = read_mask(path, picture, mode="black")
     assert_hole(reading, bar())

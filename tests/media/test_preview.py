@@ -30,7 +30,7 @@ def test_large_pictures_are_made_smaller_and_look_the_same(shape, size):
     assert np.abs(shown - np.linspace(0, 1, size[1])).mean() < 0.03
 
 
-def test_the_hole_is_coloured_and_the_rest_transparent():
+def test_the_hole_is_colored_and_the_rest_transparent():
     known = np.ones((40, 80), dtype=bool)
     known[10:30, 20:40] = False
     for side_px in (80, 40):

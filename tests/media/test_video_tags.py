@@ -281,7 +281,7 @@ def test_transparency_of_gif_and_of_images_is_told_if_there_is_any(tmp_path: Pat
         shown.save(tmp_path / "in.png")
         told = () if opaque else ("left out: transparency",)
         assert open_video(tmp_path / "in.gif").info.notes == told
-        images = () if opaque else ("of each image the colors alone are taken",)
+        images = () if opaque else ("only the colors of each image are used",)
         assert open_video(tmp_path / "*.png").info.notes[1:] == images
     (tmp_path / "in.png").unlink()
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

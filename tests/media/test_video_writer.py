@@ -79,14 +79,14 @@ def test_a_failure_leaves_what_was_there(tmp_path, fault):
 
 
 def test_refusals(tmp_path):
-    with pytest.raises(UsageError, match=r"codec 'ffv1' does not go into \.mp4; take h264, h265"):
+    with pytest.raises(UsageError, match=r"codec 'ffv1' is not supported in \.mp4; use h264, h265"):
         check_encoding(".mp4", "ffv1", 18)
     with pytest.raises(UsageError, match="quality must be between 0 and 51, got 99"):
         check_encoding(".mp4", None, 99)
-    with pytest.raises(UsageError, match="h265 takes frames of 64 x 64 pixels or more; take h264"):
+    with pytest.raises(UsageError, match="h265 requires frames of 64 x 64 pixels or more; use h264"):
         write(tmp_path / "a.mp4", codec="h265")
     with (
-        pytest.raises(UsageError, match="codec h264 takes no frames of 20000 x 16 pixels; take ffv1"),
+        pytest.raises(UsageError, match="codec h264 does not support frames of 20000 x 16 pixels; use ffv1"),
         write_video(tmp_path / "a.mp4", size_px=(16, 20_000), frame_rate=Fraction(25)),
     ):
         pass
@@ -96,7 +96,7 @@ def test_refusals(tmp_path):
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265", "vp9"])
-def test_colours_and_shades_are_not_shifted(tmp_path, codec):
+def test_colors_and_shades_are_not_shifted(tmp_path, codec):
     y, x = np.mgrid[:96, :128]
     pixels = np.stack([40 + x, 200 - 0.8 * x, 60 + y], axis=2).astype(np.uint8)
     with write_video(

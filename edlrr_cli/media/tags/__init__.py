@@ -1,1 +1,1 @@
-"""What files say beside their pixels: read in one place for each format, and written in one."""
+"""Metadata of files: one reader per format, and one writer."""

@@ -1,4 +1,4 @@
-"""Which metadata each format holds, how encoders take them, and what is lost."""
+"""The metadata that each format supports, its form for the encoders, and the losses."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _HELD = {
     "BMP": {_RESOLUTION},
     "EXR": set[str](),
 }
-# A segment of a JPEG file has 65533 bytes, some of them for its name. A profile may go over several segments.
+# A segment of a JPEG file has 65533 bytes, its name included. A profile may span several segments.
 _JPEG_LIMITS = {_EXIF: 65_533, _XMP: 65_504, _IPTC: 65_533 - len(photoshop.SIGNATURE) - 13, _COMMENT: 65_533}
 _LOSSY = "JPEG"
 
 
 @dataclass(frozen=True)
 class Carried:
-    """All that an image carries beside its pixels.
+    """All metadata of an image.
 
     Attributes:
-        exif: Descriptive EXIF tags, serialized; empty without.
-        icc_profile: Color profile; empty without.
-        dpi: Horizontal and vertical resolution; None without.
-        metadata: The rest.
+        exif: Descriptive EXIF tags, serialized; may be empty.
+        icc_profile: Color profile; may be empty.
+        dpi: Horizontal and vertical resolution; None if unknown.
+        metadata: All other metadata.
         becomes_rgb: Gray pixels are written as RGB, which the profile does not fit.
     """
 
@@ -44,10 +44,10 @@ class Carried:
     becomes_rgb: bool
 
     def settings(self, file_format: str) -> dict[str, Any]:
-        """Return what Pillow's encoder of a format takes; chunks of PNG files are for `finished`.
+        """Return the arguments of Pillow's encoder; PNG chunks are added by `finished`.
 
         Args:
-            file_format: Pillow's name of it.
+            file_format: Pillow's name of the format.
         """
         settings: dict[str, Any] = {}
         if self.icc_profile and self._holds(file_format, _PROFILE):
@@ -73,14 +73,14 @@ class Carried:
         if file_format != "PNG":
             return content
         chunks = [*self.metadata.color, *self.metadata.texts]
-        if self.icc_profile:  # the two exclude each other
+        if self.icc_profile:  # a PNG has either sRGB or a profile
             chunks = [chunk for chunk in chunks if chunk[0] != b"sRGB"]
         if self.metadata.xmp:
             chunks.append(png.xmp_chunk(self.metadata.xmp))
         return png.with_chunks(content, chunks)
 
     def lost(self, file_format: str) -> list[str]:
-        """Return what a format cannot hold, a word or two each."""
+        """Return the names of the metadata that a format cannot hold."""
         return [kind for kind, _ in self._present() if not self._holds(file_format, kind)] + [
             *self._lost_chunks(file_format),
             *([] if file_format == "TIFF" else tiff.kinds_of(self.metadata.tiff)),
@@ -129,7 +129,7 @@ def _segment(iptc: bytes) -> bytes:
 
 
 def notes_on(file_format: str, carried: Carried) -> tuple[str, ...]:
-    """Return what the user should know of the losses of a format, one phrase each."""
+    """Return the losses on writing a format, one phrase each."""
     notes = []
     if file_format == _LOSSY:
         notes.append("JPEG is lossy: known pixels are not kept exactly")

@@ -1,4 +1,4 @@
-"""What an image carries beside its pixels, EXIF data, color profile and resolution apart."""
+"""Metadata of an image, except EXIF data, color profile and resolution."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ TiffTags = tuple[tuple[int, Any], ...]
 
 @dataclass(frozen=True)
 class Metadata:
-    """Metadata as stored, freed of what is no longer true of a restored image.
+    """Metadata as stored, without what is no longer true of a restored image.
 
     Attributes:
-        xmp: XMP packet, without orientation, sizes and thumbnails; empty without.
-        iptc: IPTC-IIM records; empty without.
-        comment: Comment of a JPEG, GIF or JPEG 2000 file; empty without.
+        xmp: XMP packet, without orientation, sizes and thumbnails; may be empty.
+        iptc: IPTC-IIM records; may be empty.
+        comment: Comment of a JPEG, GIF or JPEG 2000 file; may be empty.
         texts: Text chunks of a PNG file.
-        color: Chunks of a PNG file that determine how its colors look; they rank below a color profile,
-            cICP apart.
+        color: Color space chunks of a PNG file; a color profile takes precedence over all but cICP.
         tiff: GeoTIFF and GDAL tags, white point and primaries of a TIFF file.
     """
 
@@ -36,13 +35,13 @@ class Metadata:
     tiff: TiffTags = ()
 
     def stripped(self) -> Metadata:
-        """Return what determines how the colors look, and nothing else."""
+        """Return the metadata reduced to the color space."""
         return Metadata(color=self.color, tiff=tiff.color_tags(self.tiff))
 
     def without_position(self) -> Metadata:
-        """Return it without what ties pixels to places on the earth."""
+        """Return the metadata without georeferencing of pixels."""
         return replace(self, tiff=tiff.without_position(self.tiff))
 
 
 NONE = Metadata()
-"""Of an image that carries nothing."""
+"""Empty metadata."""

@@ -1,4 +1,4 @@
-"""Photoshop's image resources, in which JPEG files, some TIFF files and PNG profiles keep IPTC records."""
+"""Photoshop's image resources, which hold the IPTC records of JPEG, some TIFF and some PNG files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PATHS = range(2000, 2998)  # clipping paths
 
 
 def resources(block: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield number and content of each resource of a block; one that is cut off ends it."""
+    """Yield number and content of each resource of a block, up to the first truncated one."""
     offset = 0
     while block[offset : offset + 4] == b"8BIM" and offset + 7 <= len(block):
         (number,) = struct.unpack_from(">H", block, offset + 4)
@@ -25,7 +25,7 @@ def resources(block: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def iptc_of(block: bytes) -> bytes:
-    """Return the IPTC records of a block; empty without."""
+    """Return the IPTC records of a block; empty if there are none."""
     return dict(resources(block)).get(_IPTC, b"")
 
 

@@ -1,4 +1,4 @@
-"""Chunks of PNG files, as https://www.w3.org/TR/png-3/ describes them."""
+"""Chunks of PNG files (https://www.w3.org/TR/png-3/)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _SIGNATURE_SIZE, _HEADER_SIZE = 8, 33  # the header is the first chunk
 _COLOR = {b"cICP": 4, b"cHRM": 32, b"gAMA": 4, b"sRGB": 1, b"mDCV": 24, b"cLLI": 8}  # with their sizes
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _XMP = b"XML:com.adobe.xmp"
-_RAW_PROFILE = b"Raw profile type "  # of ImageMagick
-# What is applied on reading.
+_RAW_PROFILE = b"Raw profile type "  # written by ImageMagick
+# The orientation is applied on reading.
 _OUTDATED = (b"exif:Orientation", b"tiff:Orientation")
 _MAX_PROFILE_BYTES = 1 << 24
 
@@ -26,7 +26,7 @@ Chunk = tuple[bytes, bytes]
 
 
 def read_chunks(stream: BinaryIO) -> Iterator[Chunk]:
-    """Yield type and body of the chunks that hold texts or describe colors; pixels are passed over."""
+    """Yield type and body of the chunks that hold texts or describe the color space."""
     stream.seek(_SIGNATURE_SIZE)
     while len(head := stream.read(8)) == 8:
         size, kind = struct.unpack(">I4s", head)
@@ -39,12 +39,12 @@ def read_chunks(stream: BinaryIO) -> Iterator[Chunk]:
 
 
 def colors(chunks: Iterable[Chunk]) -> tuple[Chunk, ...]:
-    """Return the chunks that determine how colors look."""
+    """Return the chunks that describe the color space."""
     return tuple(chunk for chunk in chunks if _COLOR.get(chunk[0]) == len(chunk[1]))
 
 
 def texts(chunks: Iterable[Chunk]) -> tuple[Chunk, ...]:
-    """Return the texts, apart from XMP, profiles and orientation."""
+    """Return the text chunks, except XMP, profiles and orientation."""
     return tuple(
         chunk
         for chunk in chunks
@@ -55,12 +55,12 @@ def texts(chunks: Iterable[Chunk]) -> tuple[Chunk, ...]:
 
 
 def keyword(chunk: Chunk) -> bytes:
-    """Return what a text is about."""
+    """Return the keyword of a text chunk."""
     return chunk[1].split(b"\0", 1)[0]
 
 
 def raw_profile(chunks: Iterable[Chunk], name: bytes) -> bytes:
-    """Return what ImageMagick stores as a profile in a text: a name, a size, and hexadecimal digits."""
+    """Return a profile that ImageMagick stores as a text: a name, a size, and hexadecimal digits."""
     for chunk in chunks:
         if keyword(chunk) == _RAW_PROFILE + name:
             _, rest = chunk[1].split(b"\0", 1)
@@ -72,12 +72,12 @@ def raw_profile(chunks: Iterable[Chunk], name: bytes) -> bytes:
 
 
 def xmp_chunk(packet: bytes) -> Chunk:
-    """Return an XMP packet as an uncompressed text."""
+    """Return an XMP packet as an uncompressed text chunk."""
     return b"iTXt", _XMP + bytes(5) + packet
 
 
 def with_chunks(content: bytes, chunks: Iterable[Chunk]) -> bytes:
-    """Return a PNG file with chunks behind its header, where all that are carried along may be."""
+    """Return a PNG file with chunks inserted after its header, a valid position for all that are kept."""
     packed = b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         for kind, body in chunks
@@ -86,11 +86,11 @@ def with_chunks(content: bytes, chunks: Iterable[Chunk]) -> bytes:
 
 
 def lost_colors(chunks: Iterable[Chunk], *, has_profile: bool) -> list[str]:
-    """Return the chunks without which colors would look different, where they cannot be written.
+    """Return the names of the chunks without which the colors of another format would change.
 
     Args:
-        chunks: Those of `colors`.
-        has_profile: A color profile, which outranks gamma and chromaticities, is written.
+        chunks: Result of `colors`.
+        has_profile: Whether a color profile is written, which overrides gamma and chromaticities.
     """
     found = dict(chunks)
     if found.get(b"cICP") == _SRGB_CODES:

@@ -1,4 +1,4 @@
-"""Metadata of image files, whichever format they are of."""
+"""Reader of the metadata of image files of all formats."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from edlrr_cli.media.tags import jp2, photoshop, png, tiff, xmp
 from edlrr_cli.media.tags.metadata import Metadata
 
 Reading = tuple[Metadata, tuple[str, ...]]
-"""Metadata, and what of them could not be kept, one phrase each."""
+"""Metadata, and the losses on reading it, one phrase each."""
 
 _EXTENDED_XMP, _MULTI_PICTURE = b"http://ns.adobe.com/xmp/extension/\0", b"MPF\0"
 _MAX_NAMED = 5
-_ENCODERS = (b"Created by OpenJPEG", b"Kakadu")  # which say in a comment who they are
+_ENCODERS = (b"Created by OpenJPEG", b"Kakadu")  # encoders that write their name as a comment
 
 
 def read_metadata(image: Image.Image, stream: BinaryIO, *, turned: bool) -> Reading:
-    """Read what an image carries.
+    """Read the metadata of an image.
 
     Args:
-        image: Opened by Pillow, with its pixels loaded.
+        image: Image opened by Pillow, with its pixels loaded.
         stream: The same file.
-        turned: Its orientation was applied, so that positions of pixels are others now.
+        turned: Whether its orientation was applied, which changes the positions of pixels.
     """
     readers: dict[str, Callable[[], Reading]] = {
-        "PNG": lambda: _of_png(image, stream),
-        "JPEG": lambda: _of_jpeg(image),
-        "MPO": lambda: _of_jpeg(image),  # of several images, which are read elsewhere
+        "PNG": lambda: _read_png(image, stream),
+        "JPEG": lambda: _read_jpeg(image),
+        "MPO": lambda: _read_jpeg(image),  # its further images are handled by the reader of pages
         "TIFF": lambda: read_tiff_tags(getattr(image, "tag_v2", {}), turned=turned),
-        "WEBP": lambda: _of_webp(image),
+        "WEBP": lambda: _read_webp(image),
         "GIF": lambda: (Metadata(comment=_as_bytes(image.info.get("comment", b""))), ()),
-        "JPEG2000": lambda: _of_jpeg_2000(image, stream),
+        "JPEG2000": lambda: _read_jpeg_2000(image, stream),
     }
     metadata, notes = _unless_corrupt(readers.get(str(image.format), lambda: (Metadata(), ())))
     return metadata, (*notes, *_aspect(image))
 
 
 def read_tiff_tags(tags: Mapping[int, Any], *, turned: bool) -> Reading:
-    """Read what the directory of a TIFF file holds; ``turned`` as in `read_metadata`."""
-    return _unless_corrupt(lambda: _of_tiff(tags, turned=turned))
+    """Read the metadata in the directory of a TIFF file; ``turned`` as in `read_metadata`."""
+    return _unless_corrupt(lambda: _read_tiff(tags, turned=turned))
 
 
 def _xmp_of(packet: bytes | str) -> tuple[bytes, tuple[str, ...]]:
@@ -52,7 +52,7 @@ def _xmp_of(packet: bytes | str) -> tuple[bytes, tuple[str, ...]]:
 def _unless_corrupt(read: Callable[[], Reading]) -> Reading:
     try:
         return read()
-    except Exception:  # corrupt metadata must not cost the user the image
+    except Exception:  # the image is read even if its metadata is corrupt
         return Metadata(), ("the metadata beside EXIF are corrupt and were dropped",)
 
 
@@ -61,13 +61,13 @@ def _as_bytes(text: str | bytes) -> bytes:
 
 
 def _aspect(image: Image.Image) -> Iterator[str]:
-    """Yield a note on pixels that are not square, in files that give their shape and not their size."""
+    """Yield a note on pixels that are not square, in files that give their aspect ratio only."""
     shape = image.info.get("jfif_density" if image.info.get("jfif_unit") == 0 else "aspect", (1, 1))
     if shape[0] != shape[1]:
         yield f"the shape of the pixels ({shape[0]}:{shape[1]}) was left out"
 
 
-def _of_png(image: Image.Image, stream: BinaryIO) -> Reading:
+def _read_png(image: Image.Image, stream: BinaryIO) -> Reading:
     chunks = list(png.read_chunks(stream))
     packet, notes = _xmp_of(image.info.get("xmp", b"") or png.raw_profile(chunks, b"xmp"))
     block = png.raw_profile(chunks, b"iptc") or png.raw_profile(chunks, b"8bim")
@@ -75,14 +75,14 @@ def _of_png(image: Image.Image, stream: BinaryIO) -> Reading:
     return Metadata(packet, iptc, texts=png.texts(chunks), color=png.colors(chunks)), notes
 
 
-def _of_webp(image: Image.Image) -> Reading:
+def _read_webp(image: Image.Image) -> Reading:
     packet, notes = _xmp_of(image.info.get("xmp", b""))
     return Metadata(packet), notes
 
 
-def _of_jpeg(image: Image.Image) -> Reading:
+def _read_jpeg(image: Image.Image) -> Reading:
     segments = [content for _, content in getattr(image, "applist", ())]
-    # A block may go on in the next segment.
+    # A block may continue in the next segment.
     block = b"".join(
         content[len(photoshop.SIGNATURE) :] for content in segments if content.startswith(photoshop.SIGNATURE)
     )
@@ -92,7 +92,7 @@ def _of_jpeg(image: Image.Image) -> Reading:
     return metadata, (*notes, *_notes_on_segments(segments, block, is_one=image.format == "JPEG"))
 
 
-def _of_jpeg_2000(image: Image.Image, stream: BinaryIO) -> Reading:
+def _read_jpeg_2000(image: Image.Image, stream: BinaryIO) -> Reading:
     blocks = jp2.blocks_of(stream)
     packet, notes = _xmp_of(blocks.get(jp2.XMP, b""))
     comment = _as_bytes(image.info.get("comment", b""))
@@ -115,7 +115,7 @@ def _notes_on_paths(block: bytes) -> Iterator[str]:
         yield "clipping paths were left out"
 
 
-def _of_tiff(tags: Mapping[int, Any], *, turned: bool) -> Reading:
+def _read_tiff(tags: Mapping[int, Any], *, turned: bool) -> Reading:
     block = tiff.bytes_of(tags, tiff.PHOTOSHOP)
     packet, xmp_notes = _xmp_of(tiff.bytes_of(tags, tiff.XMP))
     iptc = tiff.bytes_of(tags, tiff.IPTC) or photoshop.iptc_of(block)

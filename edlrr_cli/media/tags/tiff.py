@@ -1,4 +1,4 @@
-"""Tags of TIFF files that are carried along, and those that are part of the format."""
+"""Tags of TIFF files that are carried into the output, and those that are part of the format."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TYPES = {**_POSITION, **_GDAL, **_COLOR, XMP: _BYTE, IPTC: _UNDEFINED}
 
 _RECORD = b"\x1c"  # begins every record of IPTC
 
-# What describes the layout of the file and is written anew, or is read elsewhere.
+# Tags that describe the layout of the file, which the encoder writes, or that are read elsewhere.
 _STRUCTURE = frozenset(
     {
         *range(254, 260),
@@ -36,7 +36,7 @@ _STRUCTURE = frozenset(
 
 
 def carried(tags: Mapping[int, Any]) -> tuple[tuple[int, Any], ...]:
-    """Return the tags that are written to TIFF files again."""
+    """Return the tags that are carried into TIFF output."""
     return tuple((tag, tags[tag]) for tag in (*_POSITION, *_GDAL, *_COLOR) if tag in tags)
 
 
@@ -46,26 +46,26 @@ def others(tags: Iterable[int]) -> list[int]:
 
 
 def color_tags(tags: Iterable[tuple[int, Any]]) -> tuple[tuple[int, Any], ...]:
-    """Return the tags that determine how colors look."""
+    """Return the tags that describe the color space."""
     return tuple(pair for pair in tags if pair[0] in _COLOR)
 
 
 def without_position(tags: Iterable[tuple[int, Any]]) -> tuple[tuple[int, Any], ...]:
-    """Return the tags that hold whichever way the image is turned."""
+    """Return the tags that stay valid when the image is rotated."""
     return tuple(pair for pair in tags if pair[0] not in _POSITION)
 
 
 def kinds_of(tags: Iterable[tuple[int, Any]]) -> list[str]:
-    """Return what the user calls the tags."""
+    """Return user-facing names of the kinds of tags."""
     numbers = {tag for tag, _ in tags}
     named = ((_POSITION, "GeoTIFF tags"), (_GDAL, "GDAL tags"), (_COLOR, "TIFF primaries"))
     return [name for table, name in named if numbers & table.keys()]
 
 
 def bytes_of(tags: Mapping[int, Any], tag: int) -> bytes:
-    """Return the value of a tag as stored; empty without, or if it is nothing of the kind.
+    """Return the value of a tag as stored; empty if it is missing or holds no bytes.
 
-    Many writers store IPTC records as 32-bit integers, of which Pillow's own values are the first alone.
+    Many writers store IPTC records as 32-bit integers, of which Pillow returns only the first.
     """
     directory_ = getattr(tags, "_info", tags)
     value = getattr(directory_, "_tagdata", {}).get(tag) or tags.get(tag)
@@ -79,7 +79,7 @@ def bytes_of(tags: Mapping[int, Any], tag: int) -> bytes:
 
 
 def directory(exif: bytes, tags: Mapping[int, Any]) -> ImageFileDirectory_v2:
-    """Return a directory of descriptive EXIF tags, serialized, and of tags that are carried along."""
+    """Return a directory of serialized, descriptive EXIF tags and of carried tags."""
     made: Any = ImageFileDirectory_v2()
     source = Image.Exif()
     source.load(exif)

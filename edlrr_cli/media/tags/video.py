@@ -1,4 +1,4 @@
-"""How a video is to be shown: shape of its pixels, colors and orientation; and what else a file holds."""
+"""Display properties of a video (pixel aspect ratio, colors, orientation), and further content of a file."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 # Code points of ITU-T H.273, which are FFmpeg's numbers too.
 RGB, BT709, UNSPECIFIED, FCC, BT601 = 0, 1, 2, 4, 6
 LIMITED_RANGE, FULL_RANGE = 1, 2
-# Those that FFmpeg converts, with its names of the coefficients.
+# The matrices that FFmpeg converts, with its numbers of the coefficients.
 _COEFFICIENTS = {BT709: 1, FCC: 4, 5: 5, BT601: 5, 7: 7, 9: 9}
 _RESERVED = 3
-# Those of BT.709 and of television before it, which screens show without much ado.
+# Primaries of BT.709 and of earlier television standards, which players show without a color description.
 _USUAL_PRIMARIES = (1, 4, 5, 6, 7, 22)
 _HIGH_DYNAMIC_RANGE = (16, 18)  # PQ and HLG
-# Frames beyond this size are of high definition, which players take for BT.709.
+# Larger frames are high definition, for which players assume BT.709.
 _STANDARD_PX = (576, 1280)
 
 
 @dataclass(frozen=True)
 class Look:
-    """How the frames of a video are to be shown. The defaults are those of RGB images.
+    """Display properties of the frames of a video. The defaults are those of RGB images.
 
     Attributes:
-        matrix: Coefficients of luma and chroma, as H.273 numbers them; `RGB` for frames without them.
-        primaries: Color primaries, as H.273 numbers them.
-        transfer: Transfer characteristics, as H.273 numbers them.
-        full_range: Luma goes from 0 to the largest value, and not from 16 to 235 of 255.
-        pixel_aspect: Width of a pixel over its height, upright.
+        matrix: Coefficients of luma and chroma, code point of H.273; `RGB` for frames without them.
+        primaries: Color primaries, code point of H.273.
+        transfer: Transfer characteristics, code point of H.273.
+        full_range: Luma ranges from 0 to the largest value instead of from 16 to 235 of 255.
+        pixel_aspect: Width over height of an upright pixel.
     """
 
     matrix: int = RGB
@@ -49,19 +49,19 @@ class Look:
     pixel_aspect: Fraction = Fraction(1)
 
     def coefficients(self, size_px: tuple[int, int]) -> int:
-        """Return FFmpeg's number of the coefficients that frames of a size are converted with.
+        """Return FFmpeg's number of the coefficients for frames of (height, width).
 
-        What is not specified is taken for what players take it for.
+        An unspecified matrix is the one that players assume.
         """
         return _COEFFICIENTS.get(self.matrix) or _COEFFICIENTS[usual_matrix(size_px)]
 
     def written_matrix(self, size_px: tuple[int, int]) -> int:
-        """Return the matrix that a file of luma and chroma names; what is not specified stays so."""
+        """Return the matrix to write to a file of luma and chroma; an unspecified one stays so."""
         return usual_matrix(size_px) if self.matrix == RGB else self.matrix
 
     @property
     def png_chunks(self) -> tuple[tuple[bytes, bytes], ...]:
-        """Return chunks that say how a frame is shown as an image, unless it looks like any other."""
+        """Return the PNG chunks that describe the colors of a frame, if they are not the usual ones."""
         named = UNSPECIFIED not in (self.primaries, self.transfer)
         if named and (self.primaries not in _USUAL_PRIMARIES or self.transfer in _HIGH_DYNAMIC_RANGE):
             return ((b"cICP", bytes([self.primaries, self.transfer, RGB, 1])),)  # RGB of full range
@@ -69,7 +69,7 @@ class Look:
 
 
 RGB_LOOK = Look()
-"""Of frames that are no video yet."""
+"""Display properties of RGB images."""
 
 
 def usual_matrix(size_px: tuple[int, int]) -> int:
@@ -87,7 +87,7 @@ def matrix_of(frame: VideoFrame) -> int:
     if frame.format.is_rgb:
         return RGB
     matrix = int(frame.colorspace)
-    if matrix in (RGB, _RESERVED):  # makes no sense, or says nothing
+    if matrix in (RGB, _RESERVED):  # contradicts the pixel format, or is undefined
         return UNSPECIFIED
     if matrix not in (UNSPECIFIED, *_COEFFICIENTS):
         raise InputError(
@@ -98,9 +98,9 @@ def matrix_of(frame: VideoFrame) -> int:
 
 
 def look_of(frame: VideoFrame, stream: VideoStream) -> Look:
-    """Return how a video is shown, by its first frame."""
+    """Return the display properties of a video, from its first frame."""
     aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
-    turned = Orientation.of(frame).exchanges
+    turned = Orientation.from_frame(frame).exchanges
     matrix = matrix_of(frame)
     return Look(
         matrix=matrix,
@@ -113,13 +113,13 @@ def look_of(frame: VideoFrame, stream: VideoStream) -> Look:
 
 @dataclass(frozen=True)
 class Orientation:
-    """What makes stored frames upright.
+    """The transformation that makes stored frames upright.
 
     Attributes:
         exchanges: Rows and columns are exchanged first.
         down: 1, or -1 to reverse the rows.
         across: 1, or -1 to reverse the columns.
-        is_skewed: The file asks for a rotation by something else than quarter turns, which is left out.
+        is_skewed: The file has a rotation other than by quarter turns, which is left out.
     """
 
     exchanges: bool = False
@@ -128,7 +128,7 @@ class Orientation:
     is_skewed: bool = False
 
     @classmethod
-    def of(cls, frame: VideoFrame) -> Orientation:
+    def from_frame(cls, frame: VideoFrame) -> Orientation:
         """Read the display matrix: x' = a x + c y, y' = b x + d y, y downwards."""
         from av.sidedata.sidedata import Type
 
@@ -143,12 +143,12 @@ class Orientation:
         return cls(False, -1 if d < 0 else 1, -1 if a < 0 else 1, is_skewed)
 
     def upright(self, stored: NDArray[Any]) -> NDArray[Any]:
-        """Return pixels, shape (h, w, c), as they are shown."""
+        """Return stored pixels, shape (h, w, c), turned upright."""
         turned = np.swapaxes(stored, 0, 1) if self.exchanges else stored
         return turned[:: self.down, :: self.across]
 
 
-# What a frame may carry beside its pixels, as PyAV names it.
+# Side data of frames, by PyAV's name.
 _SIDE_DATA = {
     "MASTERING_DISPLAY_METADATA": "HDR mastering metadata",
     "CONTENT_LIGHT_LEVEL": "HDR light levels",
@@ -160,24 +160,16 @@ _SIDE_DATA = {
     "SPHERICAL": "spherical projection",
     "ICC_PROFILE": "color profile",
 }
-# What containers write of themselves.
+# Tags that containers write themselves.
 _TECHNICAL = {
-    *(
-        "major_brand",
-        "minor_version",
-        "compatible_brands",
-        "encoder",
-        "handler_name",
-        "vendor_id",
-        "language",
-    ),
+    *("major_brand", "minor_version", "compatible_brands", "encoder", "handler_name", "vendor_id"),
     *("duration", "software", "alpha_mode", "timecode", "creation_software"),
-    *("number_of_frames", "number_of_bytes", "bps", "rotate"),
+    *("number_of_frames", "number_of_bytes", "bps", "rotate", "language"),
 }
 
 
 def notes_on(container: InputContainer, stream: VideoStream, first: VideoFrame) -> tuple[str, ...]:
-    """Return what of a file is left out, one phrase each."""
+    """Return the losses on reading a file, one phrase each."""
     notes = []
     if container.streams.audio:
         notes.append("audio is left out")
@@ -187,7 +179,7 @@ def notes_on(container: InputContainer, stream: VideoStream, first: VideoFrame) 
         notes.append(f"left out: {', '.join(further)}")
     if first.interlaced_frame:
         notes.append("the frames are interlaced; they are written as they are, without the flag")
-    if Orientation.of(first).is_skewed:
+    if Orientation.from_frame(first).is_skewed:
         notes.append("a rotation by other than quarter turns is left out")
     return tuple(notes)
 
@@ -216,7 +208,7 @@ def _tags(metadata: Mapping[str, str]) -> list[str]:
 
 
 def _is_transparent(frame: VideoFrame) -> bool:
-    """Whether a pixel of a frame is not opaque."""
+    """Whether any pixel of a frame is not opaque."""
     if not any(component.is_alpha for component in frame.format.components):
         return False
     return bool(frame.to_ndarray(format="rgba")[..., 3].min() < np.iinfo(np.uint8).max)

@@ -1,11 +1,11 @@
-"""XMP packets, freed of what is no longer true of a restored image."""
+"""XMP packets, without what is no longer true of a restored image."""
 
 from __future__ import annotations
 
 import re
 
-# Orientation is applied on reading, sizes are those of the file, thumbnails would show the damage, and images
-# that were appended to the file (gain maps, videos) are gone.
+# Orientation is applied on reading, sizes are those of the old file, thumbnails would show the damage, and
+# images and videos appended to the file (such as gain maps) are left out.
 _NAMES = (
     rb"(?:tiff:(?:Orientation|ImageWidth|ImageLength)|exif:Pixel[XY]Dimension"
     rb"|xmp:Thumbnails|xap:Thumbnails|hdrgm:\w+|Container:Directory|xmpNote:HasExtendedXMP"
@@ -18,7 +18,7 @@ _TAG = re.compile(rb"<(?P<closes>/?)(?P<name>" + _NAMES + rb")(?:\s[^<>]*?)?(?P<
 def cleaned(packet: bytes | str) -> bytes:
     """Return a packet without orientation, sizes, thumbnails and references to appended images.
 
-    The rest stays byte by byte. A packet that is not UTF-8, or whose elements do not end, is dropped.
+    All other bytes are unchanged. A packet that is not UTF-8, or has unclosed elements, is dropped.
 
     Example:
         >>> cleaned(b'<rdf:Description tiff:Orientation="6" dc:format="x"/>')
@@ -29,7 +29,7 @@ def cleaned(packet: bytes | str) -> bytes:
 
 
 def _without_elements(packet: bytes) -> bytes:
-    """Cut the elements out in one pass, however many there are."""
+    """Remove the elements in a single pass, so that the time is linear in the size of the packet."""
     kept, end, inside = [], 0, b""
     for tag in _TAG.finditer(packet):
         if not inside and not tag["closes"]:

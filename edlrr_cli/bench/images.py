@@ -1,4 +1,4 @@
-"""The photograph and the masks of the benchmarks; the only file here that draws or scales pictures."""
+"""The photograph and the masks of the benchmarks; the only module here that draws or scales images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TEXT = "The quick brown fox jumps over the lazy dog. "
 
 
 def photo(size_px: int) -> NDArray[np.float64]:
-    """Return the photograph that comes with scikit-image, shape (size, size, 3), k / 255."""
+    """Return the photograph included in scikit-image, shape (size, size, 3), k / 255."""
     from skimage import data, transform
 
     full = data.astronaut()  # type: ignore[no-untyped-call]
@@ -27,7 +27,7 @@ def photo(size_px: int) -> NDArray[np.float64]:
 
 
 def large_photo(height: int, width: int) -> NDArray[np.float64]:
-    """Return the photograph side by side, mirrored in turn, with grain, shape (h, w, 3), k / 255."""
+    """Return the photograph tiled, alternately mirrored, with grain, shape (h, w, 3), k / 255."""
     tile_px = max(min(height, width) // 3, 32)
     tile = photo(tile_px)
     pair = np.concatenate([tile, tile[:, ::-1]], axis=1)
@@ -49,7 +49,7 @@ def caption_hole(height: int, width: int) -> NDArray[np.bool_]:
 
 
 def text_hole(height: int, width: int) -> NDArray[np.bool_]:
-    """Return lines of text, shape (height, width), True = letter: the pixels to be missing."""
+    """Return lines of text all over, shape (height, width), True = letter, which is a missing pixel."""
     side = max(height, width)
     image = Image.new("L", (width, height))
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=max(side / 16, 8))
@@ -59,7 +59,7 @@ def text_hole(height: int, width: int) -> NDArray[np.bool_]:
 
 
 def block_hole(height: int, width: int) -> NDArray[np.bool_]:
-    """Return a centred rectangle of a quarter of each side, shape (height, width), True = missing."""
+    """Return a centered rectangle of a quarter of each side, shape (height, width), True = missing."""
     hole = np.zeros((height, width), dtype=np.bool_)
     hole[3 * height // 8 : 5 * height // 8, 3 * width // 8 : 5 * width // 8] = True
     return hole
@@ -69,7 +69,7 @@ def read_hole(path: Path, size_px: tuple[int, int]) -> NDArray[np.bool_]:
     """Read a mask of Table 1: scaled to (h, w) by Pillow's default, missing where a channel is below 255.
 
     Raises:
-        InputError: The file is missing or no image.
+        InputError: The file is missing or not an image.
     """
     try:
         with Image.open(path) as image:
@@ -80,11 +80,11 @@ def read_hole(path: Path, size_px: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def save_thumbnail(path: Path, pixels: NDArray[np.floating[Any]]) -> None:
-    """Write the centre of a picture, shape (h, w, c), values in [0, 1], as JPEG; makes the folder."""
+    """Write the center of an image, shape (h, w, c), values in [0, 1], as JPEG; create the folder."""
     height, width, num_channels = pixels.shape
     top, left = max(height - _THUMBNAIL_PX, 0) // 2, max(width - _THUMBNAIL_PX, 0) // 2
-    centre = pixels[top : top + _THUMBNAIL_PX, left : left + _THUMBNAIL_PX]
-    levels = np.rint(centre * 255).astype(np.uint8)
+    center = pixels[top : top + _THUMBNAIL_PX, left : left + _THUMBNAIL_PX]
+    levels = np.rint(center * 255).astype(np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(levels[..., 0] if num_channels == 1 else levels).save(path, quality=90)
 
