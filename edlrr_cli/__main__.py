@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from edlrr_cli.cli.standard_streams import secure_standard_streams
 from edlrr_cli.errors import EXIT_INTERRUPTED
+from edlrr_cli.media.standard_streams import secure_standard_streams
 
 
 def main() -> None:

@@ -24,8 +24,13 @@ MAY_IMPORT = {
     "pages": set(),
     "networks": {"errors", "lrr"},
     "tasks": {"errors", "lrr", "adam", "parallel", "baselines", "networks"},
-    "api": {"errors", "media", "tasks"},
-    "bench": {"errors", "lrr", "media", "metrics", "networks", "pages", "tasks", "baselines", "cli", ""},
+    "pipelines": {
+        *("errors", "cores", "lrr", "media", "metrics", "networks", "pages", "tasks", "baselines", ""),
+    },
+    "api": {"errors", "media", "tasks", "pipelines"},
+    "bench": {
+        *("errors", "lrr", "media", "metrics", "networks", "pages", "tasks", "baselines", "pipelines", ""),
+    },
     "cli": {
         "errors",
         "cores",
@@ -36,27 +41,30 @@ MAY_IMPORT = {
         "pages",
         "tasks",
         "baselines",
-        "bench",
+        "pipelines",
         "",
     },
-    "__main__": {"errors", "cli"},
+    "cli/bench": {"errors", "lrr", "media", "tasks", "baselines", "bench", "cli"},
+    "__main__": {"errors", "media", "cli"},
     "": {"api", "lrr"},
 }
 ONLY_IN = {
     "av": {"media"},
-    "click": {"cli"},
-    "distributed": {"cli"},
+    "click": {"cli", "cli/bench"},
+    "distributed": {"pipelines"},
     "jinja2": {"pages"},
     "PIL": {"media", "bench"},
     "safetensors": {"media"},
     "tifffile": {"media"},
-    "tqdm": {"cli"},
-    "matplotlib": {"cli", "bench"},
+    "tqdm": {"cli", "cli/bench"},
+    "matplotlib": {"pipelines", "bench"},
 }
 
 
 def room(path):
     relative = path.relative_to(PACKAGE)
+    if relative.parts[:2] == ("cli", "bench"):  # the only commands that know the benchmarks
+        return "cli/bench"
     name = relative.parts[0] if len(relative.parts) > 1 else relative.stem
     return "" if name == "__init__" else name
 
@@ -85,6 +93,77 @@ def test_imports_run_one_way(path):
             assert part in MAY_IMPORT[here], f"{here} imports edlrr_cli.{part}"
         if package in ONLY_IN:
             assert here in ONLY_IN[package], f"{here} imports {package}"
+
+
+def modules_imported(path):
+    """Return the files of this package that a file imports, for its types too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            package, *parts = name.split(".")
+            if package == PACKAGE.name and (found := module_file(parts) or module_file(parts[:-1])):
+                yield found
+
+
+def module_file(parts):
+    here = PACKAGE.joinpath(*parts)
+    return next(filter(Path.is_file, (here.with_suffix(".py"), here / "__init__.py")), None)
+
+
+def circles(graph):
+    """Return the nodes that can be reached from themselves."""
+
+    def reached(node):
+        seen, left = set(), [node]
+        while left:
+            for other in graph.get(left.pop(), ()):
+                if other not in seen:
+                    seen.add(other)
+                    left.append(other)
+        return seen
+
+    return sorted(node for node in graph if node in reached(node))
+
+
+def import_graph():
+    """Return the files that each file imports, by name; the package's own names are resolved lazily."""
+    return {
+        str(path.relative_to(PACKAGE)): {str(found.relative_to(PACKAGE)) for found in modules_imported(path)}
+        for path in FILES
+        if path != PACKAGE / "__init__.py"
+    }
+
+
+def test_no_import_circle_of_files():
+    assert circles(import_graph()) == []
+
+
+def test_no_import_circle_of_folders():
+    """A folder may use the files of the folder around it; files beside all folders stand for themselves."""
+
+    def folder(name):
+        return name.rpartition("/")[0] or name
+
+    graph = {}
+    for name, found in import_graph().items():
+        here = folder(name)
+        others = {there for there in map(folder, found) if not f"{here}/".startswith(f"{there}/")}
+        graph.setdefault(here, set()).update(others)
+    assert circles(graph) == []
+
+
+def test_a_circle_is_seen():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c"]
+
+
+def test_pipelines_know_no_command_line():
+    code = "import sys, edlrr_cli.pipelines.bgsep.job, edlrr_cli.pipelines.inpaint.job; "
+    code += "sys.exit('click' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_walk_sees_the_package():

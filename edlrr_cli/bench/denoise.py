@@ -25,10 +25,10 @@ from edlrr_cli.bench.denoise_training import Trained, Workshop
 from edlrr_cli.bench.images import save_png
 from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.timing import time_side_by_side
-from edlrr_cli.cli.denoisers import load_denoiser
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import nearest
 from edlrr_cli.media.shipped import DENOISER
+from edlrr_cli.pipelines.denoisers import load_denoiser
 from edlrr_cli.tasks.denoise.network import Denoiser
 
 NAME = "denoise"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
@@ -34,6 +33,8 @@ def make_record(
         parameters: Parameters of the run.
         rows: The results.
     """
+    from edlrr_cli.tasks.machine import machine
+
     return {
         "benchmark": benchmark,
         "command": command,
@@ -44,37 +45,6 @@ def make_record(
         "parameters": dict(parameters),
         "rows": list(rows),
     }
-
-
-def machine(device: str) -> dict[str, Any]:
-    """Return the hardware and the software that determine the speed.
-
-    Raises:
-        DeviceError: The device does not exist.
-    """
-    import torch
-
-    from edlrr_cli.tasks.device import resolve_device
-
-    where = resolve_device(device)
-    name = f"{where} ({torch.cuda.get_device_name(where)})" if where.type == "cuda" else str(where)
-    return {
-        "processor": _processor(Path("/proc/cpuinfo")),
-        "num_threads": torch.get_num_threads(),
-        "device": name,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
-
-
-def _processor(cpuinfo: Path) -> str:
-    """Return the model of the processor, on Linux from a file, elsewhere from Python."""
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                return value.strip()
-    return platform.processor() or platform.machine()
 
 
 def commit(checkout: Path) -> str | None:
@@ -130,3 +100,13 @@ def read_record(path: Path) -> Record:
 
 def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def in_one_line(error: Exception) -> str:
+    """Return what went wrong, for the row of a task.
+
+    Example:
+        >>> in_one_line(ValueError("two\\nlines"))
+        'ValueError: two lines'
+    """
+    return " ".join(f"{type(error).__name__}: {error}".split())

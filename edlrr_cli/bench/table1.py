@@ -17,11 +17,11 @@ import edlrr_cli
 from edlrr_cli.bench.cases import Case, Data, drop_rate
 from edlrr_cli.bench.images import save_thumbnail
 from edlrr_cli.bench.memory import measure_peak
-from edlrr_cli.bench.record import Row
+from edlrr_cli.bench.record import Row, in_one_line
 from edlrr_cli.bench.table1_methods import Method, Outcome, Problem, all_names, find_method
-from edlrr_cli.cli.batch.workers import in_one_line, run_each
 from edlrr_cli.errors import UsageError
 from edlrr_cli.metrics import psnr, ssim
+from edlrr_cli.pipelines.executors import ProcessExecutor
 from edlrr_cli.tasks.device import resolve_device
 
 R = TypeVar("R")
@@ -209,7 +209,7 @@ def run(cases: Sequence[CaseKey], *, jobs: int, threads: int) -> Iterator[Row]:
         jobs: Number of concurrent processes.
         threads: Number of threads per process.
     """
-    for case, outcome in run_each(run_case, cases, jobs=jobs, threads=threads):
+    for case, outcome in ProcessExecutor(jobs, threads).run(run_case, cases):
         row = outcome if isinstance(outcome, dict) else {"error": in_one_line(outcome)}
         yield {**case.as_row(), **row}
 

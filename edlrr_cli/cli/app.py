@@ -1,31 +1,31 @@
-"""The ``edlrr`` group, and the one boundary where errors become a line and an exit code."""
+"""The ``edlrr`` group, and the one boundary where errors become one line and an exit code."""
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import click
 
 from edlrr_cli import __version__
+from edlrr_cli.cli.console import Channel, echo
 from edlrr_cli.cli.groups import LazyGroup
-from edlrr_cli.cli.logs import log_from
-from edlrr_cli.cli.tell import Channel
 from edlrr_cli.cli.threads import settle_threads
-from edlrr_cli.errors import EXIT_FAILURE, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OK, EdlrrError, OutputError
+from edlrr_cli.errors import EXIT_INTERRUPTED, EXIT_OK, OutputError
+from edlrr_cli.pipelines.failures import Failure, failure_of
+from edlrr_cli.pipelines.logs import configure_logging
 
 _COMMANDS = {
-    "inpaint": "edlrr_cli.cli.inpaint.command",
-    "bgsep": "edlrr_cli.cli.bgsep.command",
-    "denoise": "edlrr_cli.cli.denoise.command",
-    "train": "edlrr_cli.cli.train.command",
+    "inpaint": "edlrr_cli.cli.inpaint",
+    "bgsep": "edlrr_cli.cli.bgsep",
+    "denoise": "edlrr_cli.cli.denoise",
+    "train": "edlrr_cli.cli.train",
     "show": "edlrr_cli.cli.show",
     "bench": "edlrr_cli.cli.bench",
     "config": "edlrr_cli.cli.config",
@@ -46,51 +46,20 @@ Exit codes:
 """
 
 
-@dataclass(frozen=True)
-class Fault:
-    """What the user is told about an error.
-
-    Attributes:
-        message: What is wrong.
-        remedy: What mends it; may be empty.
-        exit_code: Of the process.
-        label: Before the message.
-    """
-
-    message: str
-    remedy: str
-    exit_code: int
-    label: str = "error"
-
-    def line(self) -> str:
-        """Return all of it in one line."""
-        text = f"{self.message}; {self.remedy}" if self.remedy else self.message
-        return " ".join(f"edlrr: {self.label}: {text}".split())
-
-
-def fault_of(error: Exception) -> Fault:
-    """Say what an exception means to the user."""
-    if isinstance(error, EdlrrError):
-        return Fault(error.message, error.remedy, error.exit_code)
+def reported(error: Exception) -> Failure:
+    """Return how an exception of a command is reported; see `failure_of` for those of the work."""
     if isinstance(error, click.Abort):
-        left = str(error) or "nothing is left half-written"
-        return Fault(left, "", EXIT_INTERRUPTED, label="interrupted")
+        return Failure(
+            str(error.__cause__ or "") or "nothing is left half-written",
+            "",
+            EXIT_INTERRUPTED,
+            label="interrupted",
+        )
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         remedy = f"see {context.command_path} --help" if context else ""
-        return Fault(error.format_message().rstrip("."), remedy, error.exit_code)
-    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # of an input; outputs are checked
-        return Fault(f"{error.filename}: no file has so long a name", "check the name", EXIT_INPUT)
-    if _is_out_of_memory(error):
-        return Fault("out of memory", "scale the input down, or try --device cpu", EXIT_FAILURE)
-    message = f"{type(error).__name__}: {error}"
-    return Fault(message, "run again with --debug and report it", EXIT_FAILURE, label="internal error")
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Recognise the out-of-memory errors of Python, NumPy and torch, without importing torch."""
-    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return named or "DefaultCPUAllocator: can't allocate memory" in str(error)
+        return Failure(error.format_message().rstrip("."), remedy, error.exit_code)
+    return failure_of(error)
 
 
 class App(LazyGroup):
@@ -99,12 +68,12 @@ class App(LazyGroup):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **settings: Any) -> Any:
         """Run a command line and exit; every error ends as one line on stderr.
 
-        With ``--json`` among the arguments an error is also one JSON object on stdout, if that is not for a
-        picture; with ``--debug`` its traceback comes first.
+        With ``--json`` among the arguments an error is also one JSON object on stdout, unless that is for an
+        image; with ``--debug`` its traceback comes first.
         """
         channel = Channel()
         settle_threads()
-        log_from("warning")
+        configure_logging("warning", write=partial(echo, err=True))
         arguments = sys.argv[1:] if args is None else list(args)
         settings = {"prog_name": "edlrr", **settings, "standalone_mode": False}
         if isinstance(sys.stdout, io.TextIOWrapper):  # a file name need not suit the terminal
@@ -112,21 +81,21 @@ class App(LazyGroup):
         try:
             outcome = super().main(arguments, *rest, obj=channel, **settings)
         except Exception as error:
-            sys.exit(_tell(error, arguments, channel))
+            sys.exit(_report(error, arguments, channel))
         sys.exit(outcome if isinstance(outcome, int) else EXIT_OK)
 
 
-def _tell(error: Exception, arguments: list[str], channel: Channel) -> int:
-    fault = fault_of(error)
+def _report(error: Exception, arguments: list[str], channel: Channel) -> int:
+    failure = reported(error)
     if "--debug" in arguments:
         traceback.print_exception(error)
-    click.echo(fault.line(), err=True)
+    click.echo(failure.line(), err=True)
     if "--json" in arguments:
-        record: dict[str, Any] = {"status": "error", "error": fault.message, "remedy": fault.remedy}
-        record |= {"exit_code": fault.exit_code, "version": __version__}
-        with suppress(OSError, OutputError):  # the error itself says more than that it cannot be printed
+        record: dict[str, Any] = {"status": "error", "error": failure.message, "remedy": failure.remedy}
+        record |= {"exit_code": failure.exit_code, "version": __version__}
+        with suppress(OSError, OutputError):  # the error itself matters more than that it cannot be printed
             click.echo(json.dumps(record), err=channel.err)
-    return fault.exit_code
+    return failure.exit_code
 
 
 @click.group(

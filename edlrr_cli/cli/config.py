@@ -9,10 +9,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from edlrr_cli.cli.console import print_record
 from edlrr_cli.cli.groups import HelpfulGroup
 from edlrr_cli.cli.options import FILE, PRESET, common_options, setting_options
-from edlrr_cli.cli.settings import Layer, layers, preset_names, resolve
-from edlrr_cli.cli.tell import tell
+from edlrr_cli.pipelines.inpaint.settings import Layer, layers, preset_names, resolve
 
 _VALUE_WIDTH = 16
 
@@ -47,7 +47,7 @@ def show(
     said = layers(flags, config_file, preset)
     sources = {name: _source(name, said, context) for name in settings}
     record = {name: {"value": value, "source": sources[name]} for name, value in settings.items()}
-    tell(record, _lines(record), as_json=as_json, quiet=False)
+    print_record(record, _lines(record), as_json=as_json, quiet=False)
 
 
 def _source(name: str, said: list[Layer], context: click.Context) -> str:

@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 import click
 
 from edlrr_cli import __version__
+from edlrr_cli.cli.console import print_record
 from edlrr_cli.cli.options import common_options
-from edlrr_cli.cli.tell import tell
 from edlrr_cli.cores import available_cores
 from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK
 
@@ -53,7 +53,7 @@ def doctor(*, as_json: bool) -> int:
         "formats": readable_formats(),
         **_self_test(),
     }
-    tell(record, _lines(record), as_json=as_json, quiet=False)
+    print_record(record, _lines(record), as_json=as_json, quiet=False)
     return EXIT_OK if record["works"] else EXIT_FAILURE
 
 

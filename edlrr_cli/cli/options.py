@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from edlrr_cli.cli.logs import LEVELS, level_said
-from edlrr_cli.cli.params import parse_assignments
-from edlrr_cli.cli.settings import (
-    AUTO,
-    MASK_MODES,
+from edlrr_cli.errors import UsageError
+from edlrr_cli.lrr.names import BACKENDS, REG_NAMES, parse_reg
+from edlrr_cli.media.formats import MASK_MODES
+from edlrr_cli.pipelines.inpaint.params import parse_assignments
+from edlrr_cli.pipelines.inpaint.settings import (
     METHODS,
     OWNERS,
     check_method,
@@ -22,8 +22,8 @@ from edlrr_cli.cli.settings import (
     setting_defaults,
     setting_types,
 )
-from edlrr_cli.errors import UsageError
-from edlrr_cli.lrr.names import BACKENDS, REG_NAMES, parse_reg
+from edlrr_cli.pipelines.logs import LEVELS, configure_logging
+from edlrr_cli.pipelines.noise_levels import AUTO
 from edlrr_cli.tasks.inpaint.config import FILLS, PRIORS, QUALITIES
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -71,7 +71,7 @@ class NoiseLevel(click.ParamType):  # type: ignore[type-arg]  # no generic in cl
             return float(value)
         except ValueError:
             name = param.name if param else "noise"
-            raise UsageError(f"{name} {value!r} is no number", "say auto, or a level within 0..255") from None
+            raise UsageError(f"{name} {value!r} is no number", "use auto, or a level within 0..255") from None
 
 
 REG = Name("name", parse_reg, lambda: REG_NAMES)
@@ -90,27 +90,27 @@ _TYPES: dict[str, Any] = {
 }
 
 _HELP = {
-    "method": "What fills the hole; 'edlrr show methods' lists them.",
-    "tune": "Choose the parameters of a compared method on hidden known pixels, or not.",
-    "prior": "What the picture is taken to be like; auto judges by hidden known pixels and mixes.",
-    "quality": "How much time every prior but global may take; auto: balanced, less where much is missing.",
+    "method": "How the hole is filled; 'edlrr show methods' lists the methods.",
+    "tune": "Choose the parameters of a baseline on held-out known pixels, or not.",
+    "prior": "Image prior; auto blends several by their error on held-out pixels.",
+    "quality": "Time that every prior but global may take; auto: balanced, less where much is missing.",
     "reg": "Penalty on the singular values; 'edlrr show regs' lists them.",
     "gamma": "Shape of the penalty. [default: the penalty's own]",
-    "scale": "Unit of the singular values. [default: chosen from the spectrum]",
+    "scale": "Scale of the singular values. [default: chosen from the spectrum]",
     "noise": "Standard deviation of the noise on known pixels, on 0..255; auto estimates it, 0 keeps them.",
     "lam": "Weight of the penalty beside the data term. [default: adapted to the noise]",
     "steps": "Adam steps at most.",
     "lr": "Adam's first step size, in pixel values on 0..1.",
     "refresh": "Steps between two evaluations of the penalty; 1 for the exact gradient in every step.",
-    "whiten": "Emphasis of high frequencies in the penalised matrix; 0 penalises the pixels themselves.",
+    "whiten": "Whitening: weight of high frequencies in the penalized matrix; 0 penalizes the pixels.",
     "center": "Leave row and column means out of the penalty, or not.",
-    "fill": "What the optimisation starts from.",
-    "held_out": "Share of the known pixels hidden, to measure the error and weigh the start in.",
+    "fill": "Start of the optimization.",
+    "held_out": "Fraction of the known pixels held out, to measure the error and weight the start.",
     "probes": "Random probes of the stochastic estimator. [default: exact trace]",
     "backend": "How the penalty is computed.",
     "device": "auto, cpu, cuda or cuda:N.",
-    "seed": "Of the hidden pixels, and of what is drawn at random.",
-    "time_budget": "Seconds after which the best image so far is taken. [default: no limit]",
+    "seed": "Seed of the held-out pixels, and of what is drawn at random.",
+    "time_budget": "Seconds after which the best image so far is used. [default: no limit]",
     "mask_mode": "What marks the hole: white paint, black paint or transparency.",
     "mask_threshold": "Levels of 255 a mask pixel must differ to be missing, 1..255. [default: 1]",
     "dilate": "Grow the hole by this radius in pixels.",
@@ -125,7 +125,7 @@ def setting_options(command: _Command) -> _Command:
         metavar="NAME=VALUE",
         multiple=True,
         callback=lambda context, option, words: parse_assignments(words) or None,
-        help="Parameter of a compared method; repeat for more. [default: as published]",
+        help="Parameter of a baseline; repeat for more. [default: as published]",
     )
     return with_params(options_of(OWNERS, _HELP, _TYPES)(command))
 
@@ -137,8 +137,8 @@ def options_of(
 
     Args:
         owners: The dataclasses of the settings, which decide types and defaults.
-        texts: Setting -> help, in order; a setting whose default is None tells in it what that means.
-        kinds: Setting -> click's type, where it is not that of the dataclass.
+        texts: Setting -> help, in order; for a setting whose default is None it explains what that means.
+        kinds: Setting -> click's type, where it differs from that of the dataclass.
     """
     types, defaults = setting_types(owners), setting_defaults(owners)
 
@@ -162,37 +162,35 @@ def _setting_option(name: str, kind: Any, default: Any, text: str) -> Callable[[
     return click.option(flag, name, type=kind, default=None, help=text)
 
 
+def _set_log_level(context: click.Context, option: click.Parameter, value: Any) -> Any:
+    """Apply ``--log-level``, or ``--quiet``, which is the level error; the last one wins."""
+    if value:
+        configure_logging("error" if value is True else value)
+    return value
+
+
 def report_options(command: _Command) -> _Command:
-    """Give a command what decides how it tells of its work and whether it replaces files."""
+    """Give a command the options of its report, and whether it replaces files."""
     as_json = click.option("--json", "as_json", is_flag=True, help="Report as one JSON object on stdout.")
     overwrite = click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
     quiet = click.option(
         "-q",
         "--quiet",
         is_flag=True,
-        callback=level_said,
+        callback=_set_log_level,
         help="No report, notes or progress; errors and --json remain.",
     )
     return as_json(overwrite(quiet(command)))
 
 
-def page_option(command: _Command) -> _Command:
-    """Give a command ``--report``, a page of what it has done."""
-    return click.option(
-        "--report",
-        type=FILE,
-        help="Also write an HTML page: before and after with a slider, numbers, curves.",
-    )(command)
-
-
 def common_options(command: _Command) -> _Command:
-    """Give a command what every command has: ``--debug``, which the boundary looks for, and a log."""
+    """Give a command that computes ``--log-level``, and ``--debug``, which the boundary looks for."""
     log_level = click.option(
         "--log-level",
         type=click.Choice(LEVELS),
         expose_value=False,
-        callback=level_said,
-        help="Tell on stderr what is done. [default: warning, with -q error]",
+        callback=_set_log_level,
+        help="Logging level. [default: warning, with -q error]",
     )
     debug = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
     return log_level(debug(command))

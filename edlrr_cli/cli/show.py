@@ -10,10 +10,10 @@ import click
 
 from edlrr_cli.cli.groups import HelpfulGroup
 from edlrr_cli.cli.options import FILE, REG, common_options
-from edlrr_cli.cli.params import as_word
-from edlrr_cli.cli.settings import OURS
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import REG_NAMES, parse_reg
+from edlrr_cli.pipelines.inpaint.params import as_word
+from edlrr_cli.pipelines.inpaint.settings import OURS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,8 +118,8 @@ def reg(
     check_figure(target, *inputs, overwrite=overwrite)
     spectrum = None if image is None else centred_spectrum(image)
 
-    from edlrr_cli.cli.reg_figure import draw, study
     from edlrr_cli.lrr.series import make_function
+    from edlrr_cli.pipelines.penalty_figure import draw, study
 
     subject = study(name, make_function(name, gamma), spectrum, scale)
     write_atomic(target, draw(subject))

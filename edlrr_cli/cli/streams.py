@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from edlrr_cli.cli.tell import reports_to_stderr
+from edlrr_cli.cli.console import reports_to_stderr
 from edlrr_cli.errors import InputError, OutputError, UsageError
 from edlrr_cli.media.streams import STANDARD_INPUT, STANDARD_OUTPUT, is_stream
 
@@ -23,7 +23,7 @@ class _FileOrStream(click.Path):
         return self._stream if value == "-" else super().convert(value, param, ctx)
 
 
-INPUT, OUTPUT = _FileOrStream(STANDARD_INPUT), _FileOrStream(STANDARD_OUTPUT)
+STREAM_IN, STREAM_OUT = _FileOrStream(STANDARD_INPUT), _FileOrStream(STANDARD_OUTPUT)
 """A file name, or ``-`` for the stream."""
 
 
@@ -34,14 +34,14 @@ def refuse_streams(paths: Iterable[Path | None]) -> None:
         UsageError: One of the paths is a stream.
     """
     if any(path is not None and is_stream(path) for path in paths):
-        raise UsageError("- is of one picture", "name files or folders in a batch")
+        raise UsageError("- is for one image", "name files or folders in a batch")
 
 
 def check_streams(read: Iterable[Path | None], written: Path) -> None:
-    """Refuse what streams cannot do, and keep standard output for the picture if that is where it goes.
+    """Refuse what streams cannot do, and keep standard output for the image if that is where it goes.
 
     Args:
-        read: The inputs of one picture.
+        read: The files that are read for one image.
         written: Its output.
 
     Raises:
@@ -53,10 +53,10 @@ def check_streams(read: Iterable[Path | None], written: Path) -> None:
     if num_read > 1:
         raise UsageError("- stands for two inputs, and standard input is read once", "name a file for one")
     if num_read and sys.stdin.isatty():
-        raise InputError("nothing is piped into standard input", "pipe a picture into it, or name a file")
+        raise InputError("nothing is piped into standard input", "pipe an image into it, or name a file")
     if written is STANDARD_OUTPUT:
         if sys.__stdout__ is None:  # it was closed when Python started, and is the null device by now
             raise OutputError("standard output is closed", "redirect it: > FILE, or name a file with -o")
         if sys.stdout.isatty():
-            raise OutputError("a picture is not for a terminal", "redirect it: > FILE, or name it with -o")
+            raise OutputError("an image is not for a terminal", "redirect it: > FILE, or name it with -o")
         reports_to_stderr()

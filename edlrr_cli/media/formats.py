@@ -56,6 +56,10 @@ _SYSTEM_NAMES = frozenset(
 )
 
 
+MASK_MODES = ("auto", "white", "black", "alpha")
+"""What marks the hole in a mask file; ``"auto"`` decides by the file."""
+
+
 def is_image(path: Path) -> bool:
     """Whether a file is an image by its extension."""
     return path.suffix.lower() in READ_EXTENSIONS

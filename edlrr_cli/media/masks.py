@@ -17,11 +17,9 @@ from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.media.cmyk import to_rgb
+from edlrr_cli.media.formats import MASK_MODES
 from edlrr_cli.media.images import Picture, read_picture
 from edlrr_cli.media.labels import labeled_pixels, read_wide_labels
-
-MASK_MODES = ("auto", "white", "black", "alpha")
-"""What marks the hole; the choices of ``--mask-mode``."""
 
 _BoolArray = NDArray[np.bool_]
 _OPPOSITE = {"white": "black", "black": "white"}

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from edlrr_cli.cli.app import edlrr
-from edlrr_cli.cli.logs import log_from
+from edlrr_cli.pipelines.logs import configure_logging
 
 SIDE_PX = 32
 
@@ -74,7 +74,7 @@ def run() -> Callable[..., Result]:
 
     def invoke(*arguments: str | Path, piped: bytes = b"") -> Result:
         result = runner.invoke(edlrr, [str(argument) for argument in arguments], input=piped)
-        log_from("warning")  # --quiet is for the command alone
+        configure_logging("warning")  # --quiet is for the command alone
         assert result.exception is None or isinstance(result.exception, SystemExit)
         assert "Traceback" not in result.stderr
         return result

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from edlrr_cli import __version__, errors
-from edlrr_cli.cli.app import fault_of
+from edlrr_cli.cli.app import reported
 from edlrr_cli.tasks.inpaint import restore as task
 
 HEAVY = {"torch", "numpy", "skimage", "scipy", "matplotlib", "PIL", "tqdm"}
@@ -90,7 +90,7 @@ def test_usage_errors_are_one_line_with_a_hint(refused, arguments, said):
     ],
 )
 def test_every_exception_has_a_line_and_a_code(error, exit_code, said):
-    fault = fault_of(error)
+    fault = reported(error)
     assert fault.exit_code == exit_code
     assert fault.line().startswith(said)
     assert "\n" not in fault.line()

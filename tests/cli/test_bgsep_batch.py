@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edlrr_cli.cli.batch.inputs import Input
-from edlrr_cli.cli.bgsep.sources import find_sources, stand_for_many
 from edlrr_cli.errors import EXIT_INPUT, EXIT_OUTPUT, EXIT_USAGE, InputError, UsageError
 from edlrr_cli.media.video_writer import write_video
+from edlrr_cli.pipelines.bgsep.sources import VideoSelection
+from edlrr_cli.pipelines.inputs import Input
 
 SIZE_PX = (16, 24)
 OUTPUTS = {"background.mp4", "foreground.mp4", "mask.mp4", "background.png", "overview.png", "report.json"}
@@ -128,7 +128,7 @@ def test_a_dry_run_and_shards(run, many):
 
 def test_what_is_one_video_and_what_are_many(many, tmp_path):
     def below(*names, recursive=False):
-        found = find_sources([tmp_path / name for name in names], recursive=recursive)
+        found = VideoSelection([tmp_path / name for name in names], recursive=recursive).find()
         return [(str(of.path.relative_to(tmp_path)), str(of.folder)) for of in found]
 
     whole = [("in/a.mp4", "."), ("in/sub/b.mkv", "sub"), ("in/sub/bad.avi", "sub"), ("in/sub/walk", "sub")]
@@ -143,23 +143,23 @@ def test_what_is_one_video_and_what_are_many(many, tmp_path):
         ("in/sub/walk/*.png", False, False), ("in/*.mp4", False, True), ("in/a.mp4", False, False),
         ("in/sub/w*", False, True), ("absent.mp4", False, False), ("*.absent", False, False),
     ):  # fmt: skip
-        assert stand_for_many([tmp_path / name], recursive=recursive) is is_many, name
+        assert VideoSelection([tmp_path / name], recursive=recursive).is_batch is is_many, name
 
 
 def test_what_is_unclear_is_refused(many, run, refused):
     frames = many / "in/sub/walk"
     with pytest.raises(UsageError, match=r"0\.png and .*1\.png are images, not videos; quote the pattern"):
-        find_sources([frames / "0.png", frames / "1.png"], recursive=False)
+        VideoSelection([frames / "0.png", frames / "1.png"], recursive=False).find()
     (many / "empty/deeper").mkdir(parents=True)
     with pytest.raises(InputError, match="has no videos and no images; name another, or look deeper with"):
-        find_sources([many / "empty"], recursive=False)
+        VideoSelection([many / "empty"], recursive=False).find()
     clip(frames / "walk.mp4")
     line = refused(EXIT_INPUT, "bgsep", frames)
     assert f"folder {frames} holds images and videos; name either by a pattern, such as '*.mp4'" in line
     assert "matches images and videos" in refused(EXIT_INPUT, "bgsep", frames / "*")
     told = run("bgsep", many / "in", "--recursive", "--dry-run")
     assert (told.exit_code, told.stdout.count("planned")) == (1, 3)
-    assert find_sources([frames / "*.mp4"], recursive=False) == [Input(frames / "walk.mp4")]
+    assert VideoSelection([frames / "*.mp4"], recursive=False).find() == [Input(frames / "walk.mp4")]
     a = many / "in/a.mp4"
     line = refused(EXIT_OUTPUT, "bgsep", a, many / "in/sub/b.mkv", "-o", a)
     assert "is a file, and the results are many; name a folder" in line

@@ -184,12 +184,16 @@ def test_a_figure_is_drawn(run, clean, noisy, tmp_path):
 @pytest.mark.parametrize(
     ("more", "code", "told"),
     [
-        (["--sigma", "much"], EXIT_USAGE, "say auto, or a level within 0..255"),
+        (["--sigma", "much"], EXIT_USAGE, "use auto, or a level within 0..255"),
         (["--sigma", "256"], EXIT_USAGE, "sigma must be auto, or within 0..255"),
         (["--method", "netwrk"], EXIT_USAGE, "unknown method 'netwrk'; did you mean 'network'?"),
         (["--add-noise", "-1"], EXIT_USAGE, "--add-noise"),
         (["--method", "tv", "--reg", "nuclear"], EXIT_USAGE, "a setting of the method lrr"),
-        (["--method", "tv", "--model", "m.safetensors"], EXIT_USAGE, "--model is of the method network"),
+        (
+            ["--method", "tv", "--model", "m.safetensors"],
+            EXIT_USAGE,
+            "--model is an option of the method network",
+        ),
         (["--model", "none.safetensors"], EXIT_INPUT, "none.safetensors cannot be read"),
         (["--device", "cuda:99", "--method", "lrr"], EXIT_DEVICE, "cuda:99"),
         (["--strength", "-1"], EXIT_USAGE, "strength must be 0 or more"),
@@ -249,7 +253,7 @@ def test_what_is_refused_costs_no_import_of_torch(noisy, tmp_path):
 @pytest.mark.parametrize(("patience_s", "drawn"), [(0, True), (60, False)])
 def test_a_terminal_sees_the_progress_of_what_takes_long(run, noisy, monkeypatch, patience_s, drawn):
     monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda self: True, raising=False)
-    monkeypatch.setattr("edlrr_cli.cli.denoise.stages._SILENT_S", patience_s)
+    monkeypatch.setattr("edlrr_cli.pipelines.denoise._SILENT_S", patience_s)
     result = run("denoise", noisy, "--method", "lrr")
     assert result.exit_code == 0
     assert ("part" in result.stderr) == drawn
@@ -284,4 +288,4 @@ def test_many_pictures_in_one_command(run, noisy, tmp_path):
     records = run("denoise", folder, "--recursive", "-o", out, "--skip-existing", "--json").stdout
     assert [json.loads(line)["status"] for line in records.splitlines()] == ["skipped", "skipped", "error"]
     pictures = sorted(folder.rglob("?.png"))
-    assert "--figure is of one picture" in run("denoise", *pictures, "--figure", tmp_path / "f.png").stderr
+    assert "--figure is for one image" in run("denoise", *pictures, "--figure", tmp_path / "f.png").stderr

@@ -11,7 +11,7 @@ from PIL import Image
 
 from edlrr_cli.bench.cases import Data
 from edlrr_cli.bench.sequences import find_sequences
-from edlrr_cli.cli.bgsep.sources import stand_for_many
+from edlrr_cli.pipelines.bgsep.sources import VideoSelection
 
 QUICK = ("--prior", "global", "--steps", "5")
 TINY_NETWORK = ("--arch", "dncnn", "--depth", "3", "--width", "2", "--patch-px", "8", "--batch", "1")
@@ -47,7 +47,7 @@ def test_frames_of_a_video(run, frames, named):
 
 
 def test_a_hidden_folder_makes_a_pattern_of_frames_no_pattern_of_videos(frames):
-    assert not stand_for_many([frames / "*"], recursive=False)
+    assert not VideoSelection([frames / "*"], recursive=False).is_batch
 
 
 @pytest.mark.parametrize("named", [("", "--recursive"), ("*",), ("*.png",)])

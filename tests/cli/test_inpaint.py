@@ -129,7 +129,7 @@ def test_the_default_judges_and_mixes(run, scene):
     assert record["expected_psnr"] == pytest.approx(record["psnr"], abs=10)
     text = run(*scene.arguments("--overwrite", "--quality", "fast")).stdout
     assert "\nprior           auto, fast; known pixels kept exactly\nmixture         " in text
-    assert " dB of the whole picture\n" in text
+    assert " dB of the whole image\n" in text
 
 
 @pytest.mark.parametrize("prior", ["global", "local", "nonlocal", "network"])
@@ -165,9 +165,9 @@ def test_the_expected_error_is_a_picture(run, refused, scene):
     )
 
     again = ("--overwrite", "--error-map")
-    assert "is of the prior auto without noise" in refused(2, *scene.arguments(*GLOBAL, *again, path))
-    assert "is of the prior auto without noise" in refused(2, *scene.arguments("--noise", "5", *again, path))
-    assert "is of the prior auto without noise" in refused(2, *by_method(scene, "tv", *again, path))
+    assert "needs the prior auto without noise" in refused(2, *scene.arguments(*GLOBAL, *again, path))
+    assert "needs the prior auto without noise" in refused(2, *scene.arguments("--noise", "5", *again, path))
+    assert "needs the prior auto without noise" in refused(2, *by_method(scene, "tv", *again, path))
     assert "expected the extension .png" in refused(4, *scene.arguments(*again, scene.folder / "e.jpg"))
     both = ("--figure", path, "--error-map", path, "--overwrite")
     assert f"error map {path} is the figure too" in refused(4, *scene.arguments(*both))
@@ -185,7 +185,7 @@ def test_noise_is_said_or_estimated(run, refused, scene):
     assert "\nnoise           " in text
     assert " of 255, estimated\n" in text
     line = refused(2, *scene.arguments("--overwrite", "--noise", "some"))
-    assert "noise 'some' is no number; say auto, or a level within 0..255" in line
+    assert "noise 'some' is no number; use auto, or a level within 0..255" in line
 
 
 def test_quiet_says_nothing_but_json_and_errors(run, scene):

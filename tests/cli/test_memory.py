@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from edlrr_cli.cli.memory import or_on_cpu
+from edlrr_cli.pipelines.job import Job
 from edlrr_cli.tasks.denoise import run as denoising
 from edlrr_cli.tasks.inpaint import compared, restore
-from edlrr_cli.tasks.inpaint.config import Config
 
 FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 TOLD = "edlrr: warning: the memory of the GPU is too small for this, which is computed on the CPU instead\n"
@@ -50,7 +50,7 @@ def test_inpaint_goes_on_on_the_cpu(run, scene, monkeypatch, module, name, argum
 
 def test_denoise_goes_on_on_the_cpu_in_a_batch_too(run, scene, monkeypatch):
     full_gpu(monkeypatch, denoising, "denoise")
-    monkeypatch.setattr("edlrr_cli.cli.batch.run.takes_several", lambda device: False)
+    monkeypatch.setattr("edlrr_cli.pipelines.batch.takes_several", lambda device: False)
     given = ("--device", "cuda", "--method", "lrr", "--sigma", "5", "--jobs", "1", "-o", scene.folder / "out")
     result = run("denoise", scene.clean, scene.damaged, *given)
     assert result.exit_code == 0
@@ -58,21 +58,33 @@ def test_denoise_goes_on_on_the_cpu_in_a_batch_too(run, scene, monkeypatch):
     assert f"edlrr: warning: {scene.clean}: the memory of the GPU is too small" in result.stderr
 
 
-def test_other_faults_stay_faults():
-    def compute(config):
-        raise RuntimeError("something else")
+@dataclass(frozen=True, kw_only=True)
+class Failing(Job[str, str]):
+    """A job that fails on any device."""
 
-    with pytest.raises(RuntimeError, match="something else"):
-        or_on_cpu(compute, Config())
+    message: str
+    asked: list[str]
+    device: str = "cuda"
+
+    def read(self, monitor):
+        return ""
+
+    def compute(self, inputs, monitor):
+        self.asked.append(self.device)
+        raise RuntimeError(self.message)
+
+    def on_cpu(self):
+        return replace(self, device="cpu")
+
+    def write(self, inputs, result, monitor):
+        return {}
 
 
-def test_what_the_driver_says_is_understood_and_the_cpu_is_asked_once():
-    asked = []
-
-    def compute(config):
-        asked.append(config.device)
-        raise RuntimeError("CUDA error: out of memory")
-
-    with pytest.raises(RuntimeError, match="out of memory"):
-        or_on_cpu(compute, replace(Config(), device="cuda"))
-    assert asked == ["cuda", "cpu"]
+@pytest.mark.parametrize(
+    ("message", "asked"), [("something else", ["cuda"]), ("CUDA error: out of memory", ["cuda", "cpu"])]
+)
+def test_other_faults_stay_faults_and_the_cpu_is_asked_once(message, asked):
+    job = Failing(input=Path("in"), output=Path("out"), message=message, asked=[])
+    with pytest.raises(RuntimeError, match=message):
+        job.run()
+    assert job.asked == asked

@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from edlrr_cli.cli.app import edlrr
-from edlrr_cli.cli.logs import log_from
+from edlrr_cli.pipelines.logs import configure_logging
 
 RECORDED = Path(__file__).with_name("recorded.json")
 SIDE_PX = 24
@@ -128,7 +128,7 @@ def outcome_of(arguments: tuple[str, ...]) -> dict[str, object]:
     folder = Path()
     before = set(folder.rglob("*"))
     ended = CliRunner().invoke(edlrr, arguments)
-    log_from("warning")
+    configure_logging("warning")
     written = sorted(path for path in set(folder.rglob("*")) - before if path.is_file())
     return {
         "exit_code": ended.exit_code,

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edlrr_cli.cli.inpaint import command as inpaint_command
 from edlrr_cli.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OUTPUT
+from edlrr_cli.pipelines.inpaint.job import InpaintJob
 
 QUICK = ("--prior", "global", "--steps", "40")
 HOSTILE = "<script>alert('x')<&quot;>\"&.png"
@@ -154,18 +154,18 @@ def test_the_page_works_in_a_browser(run, browse, many, scheme):
 
 
 def test_ctrl_c_leaves_a_page_of_what_is_done(run, html_document, many, monkeypatch):
-    restore_file, done = inpaint_command.restore_file, []
+    write, done = InpaintJob.write, []
 
-    def interrupted(task):
+    def interrupted(job, *computed):
         if done:
             raise KeyboardInterrupt
-        done.append(task)
-        return restore_file(task)
+        done.append(job)
+        return write(job, *computed)
 
-    monkeypatch.setattr(inpaint_command, "restore_file", interrupted)
+    monkeypatch.setattr(InpaintJob, "write", interrupted)
     assert run(*batch(many)).exit_code == EXIT_INTERRUPTED
     document = html_document((many.folder / "out/page.html").read_text(encoding="utf-8"))
-    assert [text for _, text in document.all("h2")] == [str(done[0].files.image)]
+    assert [text for _, text in document.all("h2")] == [str(done[0].input)]
 
 
 def test_what_was_there_is_named_and_a_dry_run_writes_nothing(run, html_document, many):
@@ -214,15 +214,15 @@ def test_no_page_of_a_picture_that_fails(refused, scene):
 
 
 def test_a_picture_that_is_gone_costs_its_section_alone(run, html_document, many, monkeypatch):
-    restore_file = inpaint_command.restore_file
+    write = InpaintJob.write
 
-    def losing(task):
-        record = restore_file(task)
-        if task.files.image.name == "a.png":
-            task.files.image.unlink()
+    def losing(job, *computed):
+        record = write(job, *computed)
+        if job.input.name == "a.png":
+            job.input.unlink()
         return record
 
-    monkeypatch.setattr(inpaint_command, "restore_file", losing)
+    monkeypatch.setattr(InpaintJob, "write", losing)
     run(*batch(many))
     document = html_document((many.folder / "out/page.html").read_text(encoding="utf-8"))
     faults = [text for attrs, text in document.all("p") if attrs.get("class") == "fault"]

@@ -7,11 +7,11 @@ import inspect
 
 import pytest
 
-from edlrr_cli.cli import params, settings
-from edlrr_cli.cli.inpaint.command import inpaint
-from edlrr_cli.cli.settings import preset_names, preset_path, read_settings, resolve
+from edlrr_cli.cli.inpaint import inpaint
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.media import masks
+from edlrr_cli.pipelines.inpaint import params, settings
+from edlrr_cli.pipelines.inpaint.settings import preset_names, preset_path, read_settings, resolve
 from edlrr_cli.tasks.inpaint.config import Config
 
 

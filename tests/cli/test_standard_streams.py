@@ -106,7 +106,7 @@ def test_what_stderr_cannot_take_is_dropped(shell, scene):
 def test_no_file_takes_the_number_of_a_standard_stream(shell, scene, closed):
     program = """
 import os
-from edlrr_cli.cli.standard_streams import secure_standard_streams
+from edlrr_cli.media.standard_streams import secure_standard_streams
 secure_standard_streams()
 with open("out.txt", "wb") as file:
     for descriptor in (1, 2):
@@ -122,9 +122,9 @@ with open("out.txt", "wb") as file:
 def test_a_worker_process_survives_a_full_stderr(shell):
     program = """
 import logging, sys
-from edlrr_cli.cli.batch.workers import run_each
+from edlrr_cli.pipelines.executors import ProcessExecutor
 if __name__ == "__main__":
-    (_, outcome), = run_each(logging.getLogger("edlrr_cli").error, ["lost"], jobs=1, threads=1)
+    (_, outcome), = ProcessExecutor(1, 1).run(logging.getLogger("edlrr_cli").error, ["lost"])
     sys.exit(repr(outcome) if outcome else 0)
 """
     assert shell("2>/dev/full", "-c", program).returncode == EXIT_OK

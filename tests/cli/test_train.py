@@ -15,9 +15,9 @@ import pytest
 import torch
 from PIL import Image
 
-from edlrr_cli.cli.train import run as runner
 from edlrr_cli.errors import EXIT_INPUT, EXIT_INTERRUPTED, EXIT_NUMERICS, EXIT_OUTPUT, EXIT_USAGE
 from edlrr_cli.media.weights import read_weights
+from edlrr_cli.pipelines.train import run as runner
 
 SMALL = ["--arch", "dncnn", "--depth", "4", "--width", "4", "--sigma", "25", "--device", "cpu"]
 SMALL += ["--patch-px", "16", "--batch", "2", "--held-out", "2"]

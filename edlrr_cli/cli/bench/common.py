@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
+from edlrr_cli.cli.console import shows_progress
 from edlrr_cli.cli.options import FILE, common_options
-from edlrr_cli.cli.tell import draws_progress
+from edlrr_cli.media.files import check_target, write_atomic
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -50,7 +51,11 @@ def words(context: click.Context, option: click.Parameter, text: str | None) -> 
 
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn at random."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of all that is drawn at random.",
 )
 size_option = click.option(
     "--size-px", type=_SIDE, default=300, show_default=True, help="Sides of the photograph."
@@ -63,15 +68,13 @@ def check_output(output: Path, overwrite: bool) -> None:
     Raises:
         OutputError: It exists already, or its folder is unfit.
     """
-    from edlrr_cli.media.files import check_target
-
     check_target(output, overwrite=overwrite)
 
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str], None]]:
-    """Yield what tells the user how far it is; nothing unless stderr is a terminal."""
-    if not draws_progress(quiet=False):
+    """Yield what shows the progress; nothing unless stderr is a terminal."""
+    if not shows_progress():
         yield lambda text: None
         return
     from tqdm import tqdm
@@ -90,7 +93,7 @@ def countdown(total: int) -> Iterator[Callable[[str], None]]:
     """Yield what counts finished cases, by name, with the time left; silent unless stderr is a terminal."""
     from tqdm import tqdm
 
-    with tqdm(total=total, unit="case", dynamic_ncols=True, disable=not draws_progress(quiet=False)) as bar:
+    with tqdm(total=total, unit="case", dynamic_ncols=True, disable=not shows_progress()) as bar:
 
         def count(name: str) -> None:
             bar.set_postfix_str(name, refresh=False)
@@ -108,9 +111,8 @@ def command_line() -> str:
 def publish(
     output: Path, name: str, parameters: Mapping[str, Any], rows: Sequence[dict[str, Any]], *, device: str
 ) -> None:
-    """Write the record, and say so."""
+    """Write the record, and print its name."""
     from edlrr_cli.bench.record import encode, make_record
-    from edlrr_cli.media.files import write_atomic
 
     record = make_record(name, command=command_line(), device=device, parameters=parameters, rows=rows)
     write_atomic(output, encode(record))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edlrr_cli.cli.batch.inputs import Input, companion, find_inputs, is_batch
 from edlrr_cli.errors import InputError
+from edlrr_cli.pipelines.inputs import Input, Selection, companion
 
 PICTURES = ("a.png", "B.TIF", ".hidden.png", "sub/c.jpg", "sub/c_mask.png", "sub/deep/d.webp", ".dir/e.png")
 FILES = (*PICTURES, "notes.txt")
@@ -25,39 +25,39 @@ def below(tree, inputs):
 
 
 def test_a_folder_stands_for_its_pictures(tree):
-    assert below(tree, find_inputs([tree], recursive=False)) == ["B.TIF", "a.png"]
-    deep = find_inputs([tree], recursive=True, leave_out="_mask")
+    assert below(tree, Selection([tree], recursive=False).find()) == ["B.TIF", "a.png"]
+    deep = Selection([tree], recursive=True, leave_out="_mask").find()
     assert below(tree, deep) == ["B.TIF", "a.png", "sub/c.jpg", "sub/deep/d.webp"]
     assert [str(of.folder) for of in deep] == [".", ".", "sub", "sub/deep"]
 
 
 def test_patterns_names_and_their_order(tree, monkeypatch):
     names = [tree / "sub" / "c.jpg", tree / "*.png", tree, tree / "absent.gif"]
-    assert below(tree, find_inputs(names, recursive=False)) == [
+    assert below(tree, Selection(names, recursive=False).find()) == [
         "sub/c.jpg", "a.png", "B.TIF", "absent.gif",
     ]  # fmt: skip
     monkeypatch.chdir(tree)
-    assert find_inputs([Path("**/*.webp")], recursive=False) == [Input(Path("sub/deep/d.webp"))]
+    assert Selection([Path("**/*.webp")], recursive=False).find() == [Input(Path("sub/deep/d.webp"))]
 
 
 def test_what_is_a_batch(tree):
-    assert is_batch([tree])
-    assert is_batch([tree / "a.png", tree / "B.TIF"])
-    assert is_batch([tree / "*.png"])
-    assert not is_batch([tree / "a.png"])
-    assert not is_batch([tree / "absent.png"])
+    assert Selection([tree]).is_batch
+    assert Selection([tree / "a.png", tree / "B.TIF"]).is_batch
+    assert Selection([tree / "*.png"]).is_batch
+    assert not Selection([tree / "a.png"]).is_batch
+    assert not Selection([tree / "absent.png"]).is_batch
     (tree / "a[1].png").touch()
-    assert not is_batch([tree / "a[1].png"])
+    assert not Selection([tree / "a[1].png"]).is_batch
 
 
 def test_nothing_found_is_told(tree):
     (tree / "empty" / "deeper").mkdir(parents=True)
-    with pytest.raises(InputError, match="has no pictures; name another, or look deeper with --recursive"):
-        find_inputs([tree / "empty"], recursive=False)
-    with pytest.raises(InputError, match=r"has no pictures; name another$"):
-        find_inputs([tree / "empty"], recursive=True)
+    with pytest.raises(InputError, match="has no images; name another, or look deeper with --recursive"):
+        Selection([tree / "empty"], recursive=False).find()
+    with pytest.raises(InputError, match=r"has no images; name another$"):
+        Selection([tree / "empty"], recursive=True).find()
     with pytest.raises(InputError, match="nothing matches"):
-        find_inputs([tree / "*.bmp"], recursive=False)
+        Selection([tree / "*.bmp"], recursive=False).find()
 
 
 def test_what_belongs_to_a_picture_is_found_by_its_stem(tree):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from edlrr_cli.cli.batch import run as batch_run
-from edlrr_cli.cli.batch.outcome import Job
-from edlrr_cli.cli.batch.run import _outcomes_of_groups
-from edlrr_cli.cli.batch.together import Stages, work_together
 from edlrr_cli.errors import InputError
+from edlrr_cli.pipelines import batch as batch_run
+from edlrr_cli.pipelines.batch import BatchOptions, run_batch
+from edlrr_cli.pipelines.job import Job, attempt_group
 from edlrr_cli.tasks import memory
 from edlrr_cli.tasks.denoise import run as denoising
 from edlrr_cli.tasks.inpaint import restore
@@ -25,46 +25,48 @@ FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."
 COMPUTED: list[list[str]] = []
 
 
-def read(task):
-    if "unreadable" in task:
-        raise InputError("cannot be read")
-    return task.upper()
+@dataclass(frozen=True, kw_only=True)
+class Words(Job[str, str]):
+    """A job on a word, which says what goes wrong."""
+
+    @property
+    def word(self):
+        return str(self.input)
+
+    def read(self, monitor):
+        if "unreadable" in self.word:
+            raise InputError("cannot be read")
+        return self.word.upper()
+
+    def group(self, inputs):
+        return None if "large" in self.word else self.word[0]
+
+    def compute_each(self, jobs, inputs):
+        words = [job.word for job in jobs]
+        COMPUTED.append(words)
+        if any("killer" in word for word in words):
+            os._exit(1)
+        if any("bad" in word for word in words):
+            raise ValueError("one is bad")
+        return [each + "!" for each in inputs]
+
+    def compute(self, inputs, monitor):
+        COMPUTED.append([self.word])
+        if "killer" in self.word:
+            os._exit(1)
+        if "bad" in self.word:
+            raise InputError("is bad")
+        return inputs + "?"
+
+    def write(self, inputs, result, monitor):
+        if "unwritable" in self.word:
+            raise InputError("cannot be written")
+        return {"status": "ok", "input": self.word, "result": result}
 
 
-def shape_of(task, inputs):
-    return None if "large" in task else task[0]
-
-
-def compute_each(pairs):
-    COMPUTED.append([task for task, _ in pairs])
-    if any("killer" in task for task, _ in pairs):
-        os._exit(1)
-    if any("bad" in task for task, _ in pairs):
-        raise ValueError("one is bad")
-    return [inputs + "!" for _, inputs in pairs]
-
-
-def compute(task, inputs):
-    COMPUTED.append([task])
-    if "killer" in task:
-        os._exit(1)
-    if "bad" in task:
-        raise InputError("is bad")
-    return inputs + "?"
-
-
-def write(task, inputs, result):
-    if "unwritable" in task:
-        raise InputError("cannot be written")
-    return {"status": "ok", "result": result}
-
-
-STAGES = Stages(read, shape_of, compute_each, compute, write)
-
-
-def jobs(*tasks):
+def jobs(*words):
     COMPUTED.clear()
-    return [Job(Path(task), Path("out"), task) for task in tasks]
+    return [Words(input=Path(word), output=Path("out")) for word in words]
 
 
 def results(records):
@@ -72,36 +74,29 @@ def results(records):
 
 
 def test_what_is_alike_is_computed_at_once_and_told_in_order():
-    records = work_together(STAGES, jobs("a1", "b1", "a2", "large", "b2", "c1"))
+    records = attempt_group(jobs("a1", "b1", "a2", "large", "b2", "c1"))
     assert results(records) == ["A1!", "B1!", "A2!", "LARGE?", "B2!", "C1?"]
     assert COMPUTED == [["large"], ["a1", "a2"], ["b1", "b2"], ["c1"]]
 
 
 def test_a_fault_is_of_one():
-    records = work_together(STAGES, jobs("a1", "a unreadable", "a2", "a unwritable"))
+    records = attempt_group(jobs("a1", "a unreadable", "a2", "a unwritable"))
     told = ["A1!", "a unreadable: cannot be read", "A2!", "a unwritable: cannot be written"]
     assert results(records) == told
     assert [record.get("exit_code") for record in records] == [None, 3, None, 3]
 
 
 def test_where_one_of_many_fails_each_is_computed_by_itself():
-    assert results(work_together(STAGES, jobs("a1", "a bad", "a2"))) == ["A1?", "a bad: is bad", "A2?"]
+    assert results(attempt_group(jobs("a1", "a bad", "a2"))) == ["A1?", "a bad: is bad", "A2?"]
     assert COMPUTED == [["a1", "a bad", "a2"], ["a1"], ["a bad"], ["a2"]]
 
 
-def test_a_process_that_dies_takes_one_with_it():
-    tasks = jobs("a1", "a killer", "a2", "a3", "a4", "a5")
-    call = _outcome
-    outcomes = {job.task: outcome for job, outcome in _outcomes_of_groups(tasks, call, STAGES, 2)}
-    assert outcomes.keys() == {job.task for job in tasks}
-    assert isinstance(outcomes.pop("a killer"), Exception)
-    told = {name: record["result"] for name, record in outcomes.items()}
+def test_a_process_that_dies_takes_one_with_it(as_on_a_gpu):
+    words = jobs("a1", "a killer", "a2", "a3", "a4", "a5")
+    records = run_batch(words, BatchOptions(jobs=2), device="cpu", notify=print)
+    told = {record["input"]: record.get("result") for record in records}
     # The other group is whole; of the broken one each was begun again by itself.
-    assert told == {"a1": "A1?", "a2": "A2?", "a3": "A3!", "a4": "A4!", "a5": "A5!"}
-
-
-def _outcome(job):
-    return STAGES.run(job.task)
+    assert told == {"a1": "A1?", "a killer": None, "a2": "A2?", "a3": "A3!", "a4": "A4!", "a5": "A5!"}
 
 
 @pytest.fixture
@@ -190,7 +185,7 @@ def test_a_gpu_with_room_for_two_takes_two_and_says_so(run, monkeypatch, picture
     counts = counted(monkeypatch, restore, "_restored_batch", most=2)
     result = run(*folder_of(pictures, "inpaint", *QUICK))
     assert sorted(counts) == [1, 2, 2, 4]
-    warning = "edlrr: warning: 4 pictures: GPU memory is too small for a batch of 4 images; the batch size is"
+    warning = "edlrr: warning: 4 images: GPU memory is too small for a batch of 4 images; the batch size is"
     assert warning in result.stderr
     assert len(files(pictures, "out")) == 5
 

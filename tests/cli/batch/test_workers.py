@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures.process import BrokenProcessPool
 
-from edlrr_cli.cli.batch.workers import run_each
+from edlrr_cli.pipelines.executors import ProcessExecutor, SerialExecutor
 
 
 def work(task):
@@ -17,13 +17,17 @@ def work(task):
 
 
 def test_yields_outcomes_and_failures():
-    outcomes = dict(run_each(work, [1, 0, 3, "threads"], jobs=1, threads=5))
+    outcomes = dict(ProcessExecutor(1, 5).run(work, [1, 0, 3, "threads"]))
     assert (outcomes[1], outcomes[3], outcomes["threads"]) == (6, 2, "5")
     assert isinstance(outcomes[0], ZeroDivisionError)
     assert os.environ.get("OMP_NUM_THREADS") != "5"
 
 
+def test_this_process_has_the_same_interface():
+    assert list(SerialExecutor().run(work, [1, 2])) == [(1, 6), (2, 3)]
+
+
 def test_the_death_of_a_process_ends_its_task_alone():
-    outcomes = dict(run_each(work, [1, "die", 2, 3], jobs=2, threads=1))
+    outcomes = dict(ProcessExecutor(2, 1).run(work, [1, "die", 2, 3]))
     assert isinstance(outcomes.pop("die"), BrokenProcessPool)
     assert outcomes == {1: 6, 2: 3, 3: 2}

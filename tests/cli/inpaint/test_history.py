@@ -6,7 +6,7 @@ import json
 from types import SimpleNamespace
 
 from edlrr_cli.baselines.result import Progress
-from edlrr_cli.cli.inpaint.history import MAX_POINTS, History
+from edlrr_cli.pipelines.inpaint.history import MAX_POINTS, History
 
 
 def test_the_last_run_of_each_stage_is_kept():

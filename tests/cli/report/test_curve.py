@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edlrr_cli.cli.report.curve import draw_curve
+from edlrr_cli.pipelines.curve import draw_curve
 
 
 def places(curve):

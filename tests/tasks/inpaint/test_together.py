@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from edlrr_cli.cli.denoisers import load_denoiser
 from edlrr_cli.errors import UsageError
+from edlrr_cli.pipelines.denoisers import load_denoiser
 from edlrr_cli.tasks import memory
 from edlrr_cli.tasks.denoise.config import Config as Denoising
 from edlrr_cli.tasks.denoise.run import denoise, denoise_each

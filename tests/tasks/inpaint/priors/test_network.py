@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from edlrr_cli.cli.denoisers import load_denoiser
 from edlrr_cli.errors import UsageError
 from edlrr_cli.metrics import psnr
+from edlrr_cli.pipelines.denoisers import load_denoiser
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.fill import fill
 from edlrr_cli.tasks.inpaint.priors.network import inpaint_plug_and_play

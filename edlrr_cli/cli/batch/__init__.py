@@ -1,1 +1,0 @@
-"""Many pictures in one command: which, where to, in how many processes, and what is told of them."""

@@ -1,0 +1,128 @@
+"""What a command prints: strict JSON or short aligned lines; notes and progress bars on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from edlrr_cli.pipelines.job import Advance, Monitor
+
+_LABEL_WIDTH = 16
+
+
+@dataclass
+class Channel:
+    """Where reports go, for the run of one command: the ``obj`` of click's context.
+
+    Attributes:
+        err: To stderr, since stdout is for an image.
+    """
+
+    err: bool = False
+
+
+def reports_to_stderr() -> None:
+    """Keep stdout free of reports, that of an error included, until the end of the command."""
+    _channel().err = True
+
+
+def _channel() -> Channel:
+    return click.get_current_context().find_object(Channel) or Channel()
+
+
+def print_record(
+    record: dict[str, Any], lines: Iterable[tuple[str, str]], *, as_json: bool, quiet: bool = False
+) -> None:
+    """Print what is known about a run, on stdout unless that is for an image.
+
+    Args:
+        record: All of it, by name.
+        lines: The same for people, as (label, text).
+        as_json: Print the record and not the lines.
+        quiet: Print no lines.
+    """
+    err = _channel().err
+    if as_json:
+        click.echo(as_json_text(record), err=err)
+    elif not quiet:
+        click.echo("\n".join(f"{label:<{_LABEL_WIDTH}}{text}" for label, text in lines), err=err)
+
+
+def as_json_text(record: dict[str, Any]) -> str:
+    """Return strict JSON in one line; what is not finite becomes null, and a path its name."""
+    finite = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in record.items()
+    }
+    return json.dumps(finite, allow_nan=False, default=os.fspath)
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a line above the progress bar, if there is one."""
+    if "tqdm" in sys.modules:
+        from tqdm import tqdm
+
+        with tqdm.external_write_mode(file=sys.stderr if err else sys.stdout):
+            click.echo(text, err=err)
+    else:
+        click.echo(text, err=err)
+
+
+def shows_progress() -> bool:
+    """Whether stderr is a terminal that can return in its line, as a progress bar does."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+class ConsoleMonitor(Monitor):
+    """Prints notes on stderr, and draws progress bars where they can be seen.
+
+    Args:
+        quiet: Print and draw nothing.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+
+    def note(self, subject: object, text: str) -> None:
+        """See `Monitor.note`."""
+        if not self._quiet:
+            echo(f"{subject}: {text}", err=True)
+
+    @contextmanager
+    def progress(
+        self, unit: str, *, total: float | None = None, done: float = 0, delay_s: float = 0
+    ) -> Iterator[Advance | None]:
+        """See `Monitor.progress`."""
+        if self._quiet or not shows_progress():
+            yield None
+            return
+        from tqdm import tqdm
+
+        with tqdm(
+            file=sys.stderr,
+            unit=unit,
+            total=total,
+            initial=done,
+            delay=delay_s,
+            leave=False,
+            dynamic_ncols=True,
+        ) as bar:
+
+            def advance(done: float, total: float | None = None, *, text: str = "", unit: str = "") -> None:
+                if done < bar.n:  # it starts again, as with each run of a tuning
+                    bar.reset()
+                bar.total = total or bar.total
+                bar.unit = unit or bar.unit
+                bar.update(done - bar.n)
+                if text:
+                    bar.set_postfix_str(text)
+
+            yield advance

@@ -1,0 +1,133 @@
+"""``edlrr denoise``: from flags to jobs; noise is on 0..255 in flags, on [0, 1] in `Config`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edlrr_cli.cli.job_options import JobCommand, encoding_options, job_options
+from edlrr_cli.cli.options import FILE, REG, Name, NoiseLevel, common_options, options_of
+from edlrr_cli.cli.run import RunOptions, run_jobs
+from edlrr_cli.cli.streams import STREAM_IN, STREAM_OUT
+from edlrr_cli.errors import UsageError
+from edlrr_cli.media.encoding import Encoding
+from edlrr_cli.pipelines.destination import Destination
+from edlrr_cli.pipelines.inputs import Input, Selection, companion
+from edlrr_cli.pipelines.noise_levels import AUTO, NOISE_LEVELS
+from edlrr_cli.tasks.checks import require, require_choice
+from edlrr_cli.tasks.denoise.config import METHODS, Config
+
+_HELP = {
+    "method": "network: a trained network; lrr: the low-rank penalty on groups of similar patches; "
+    f"baselines: {', '.join(METHODS[2:])}.",
+    "sigma": "Standard deviation of the noise on 0..255. [default: auto, estimated]",
+    "strength": "Factor of the noise level; more smooths more, 0 leaves the image as it is.",
+    "reg": "Penalty of the method lrr; 'edlrr show regs' lists them. [default: the method's own]",
+    "gamma": "Its shape. [default: the penalty's own]",
+    "device": "auto, cpu, cuda or cuda:N.",
+}
+
+_METHOD = Name("name", lambda name: require_choice("method", name, METHODS), lambda: METHODS)
+
+_KINDS = {"method": _METHOD, "sigma": NoiseLevel(), "reg": REG}
+
+
+@click.command(cls=JobCommand, short_help="Remove noise from images.")
+@click.argument("images", metavar="IMAGE...", type=STREAM_IN, nargs=-1, required=True)
+@click.option(
+    "-o", "--output", type=STREAM_OUT, help="Result, or a folder. [default: IMAGE_denoised beside IMAGE]"
+)
+@click.option("--reference", type=STREAM_IN, help="Clean image, or a folder, to measure PSNR and SSIM.")
+@click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
+@click.option("--model", type=FILE, help="Weights made by edlrr train. [default: the shipped ones]")
+@encoding_options
+@job_options
+@options_of((Config,), _HELP, _KINDS)
+@click.option(
+    "--add-noise",
+    type=click.FloatRange(min=0, max=255),
+    default=0.0,
+    help="For experiments only: add noise of this level to a clean IMAGE before.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of --add-noise. [default: 0]")
+@common_options
+def denoise(
+    *,
+    images: tuple[Path, ...],
+    output: Path | None,
+    reference: Path | None,
+    figure: Path | None,
+    model: Path | None,
+    encoding: Encoding,
+    options: RunOptions,
+    add_noise: float,
+    seed: int,
+    **flags: Any,
+) -> int:
+    """Remove noise from each IMAGE, of a level that is estimated or given.
+
+    \b
+    edlrr denoise photo.png
+    edlrr denoise photo.png --sigma 15 --strength 0.8 -o clean.png
+    edlrr denoise photo.png --method lrr --reg exact-log
+    edlrr denoise clean.png --add-noise 25 --figure compare.png --json
+    cat photo.png | edlrr denoise - -o - > clean.png
+    edlrr denoise photos --recursive -o clean --skip-existing --json
+
+    White Gaussian noise of any level, gray or color, 8 or 16 bit; transparency is kept. The network and
+    its weights come with the program. Noise is only added to the image if --add-noise asks for it.
+    - is standard input, and with -o standard output, which receives only the image, in the format of IMAGE or
+    --format; the report goes to stderr then, that of --json too. Folders and patterns stand for the images
+    in them. Failures are reported; the batch continues, and its exit code is 1.
+    """
+    config = resolve(flags)
+    if model is not None and config.method != "network":
+        raise UsageError(
+            f"--model is an option of the method network, not of {config.method}", "leave it out"
+        )
+    from edlrr_cli.pipelines.denoise import DenoiseJob, Experiment
+
+    selection = Selection(images, recursive=options.batch.recursive)
+    many = options.batch.is_batch(selection)
+
+    def make_job(source: Input, target: Path) -> DenoiseJob:
+        return DenoiseJob(
+            input=source.path,
+            output=target,
+            overwrite=options.overwrite,
+            config=config,
+            reference=reference and companion(reference, source, suffix="", what="reference"),
+            model=model,
+            figure=figure,
+            encoding=encoding.of_many(target) if many else encoding,
+            experiment=Experiment(add_noise, seed),
+        )
+
+    return run_jobs(
+        DenoiseJob,
+        make_job,
+        selection,
+        Destination(output, options.suffix, "denoised", encoding.format),
+        options,
+        device=config.device,
+        also_read=(reference, model),
+        single_only={"--figure": figure},
+    )
+
+
+def resolve(flags: dict[str, Any]) -> Config:
+    """Return the settings that the flags ask for.
+
+    Args:
+        flags: Setting -> value; None means that the flag was not given.
+
+    Raises:
+        UsageError: A value is outside its domain, or is of another method.
+    """
+    given = {name: value for name, value in flags.items() if value not in (None, AUTO)}
+    if "sigma" in given:
+        require(0 <= given["sigma"] <= NOISE_LEVELS, "sigma", "auto, or within 0..255", given["sigma"])
+        given["sigma"] /= NOISE_LEVELS
+    return Config(**given)

@@ -1,1 +1,0 @@
-"""``--report``: what a command has done, as one HTML page."""

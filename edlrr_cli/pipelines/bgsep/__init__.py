@@ -1,0 +1,1 @@
+"""Split videos into background, foreground and masks."""

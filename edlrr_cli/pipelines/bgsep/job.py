@@ -1,0 +1,151 @@
+"""One video to split, from the source to the published outputs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from edlrr_cli import __version__
+from edlrr_cli.errors import EdlrrError
+from edlrr_cli.media.video import Video, VideoInfo, fingerprint, open_video
+from edlrr_cli.media.video_writer import video_losses
+from edlrr_cli.pipelines.bgsep.outputs import Outputs
+from edlrr_cli.pipelines.bgsep.panel import bgsep_panel, comparison_of
+from edlrr_cli.pipelines.bgsep.parts import PARTS, Parts
+from edlrr_cli.pipelines.bgsep.record import IN_FILE_ONLY, bgsep_line, bgsep_lines, bgsep_record
+from edlrr_cli.pipelines.bgsep.recorder import assemble, record_parts
+from edlrr_cli.pipelines.bgsep.settings import Settings
+from edlrr_cli.pipelines.failures import Record
+from edlrr_cli.pipelines.job import Advance, Job, Monitor
+from edlrr_cli.pipelines.panel import Panel
+from edlrr_cli.tasks.bgsep.stream import Separation, Split
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """An opened source, and the parts that are finished already.
+
+    Attributes:
+        started: When the job was started, of `time.perf_counter`.
+        video: The frames.
+        info: What is known about them, with notes on what the layers cannot keep.
+        parts: The folder of the finished parts.
+        first: Index of the first frame that is not in it.
+    """
+
+    started: float
+    video: Video
+    info: VideoInfo
+    parts: Parts
+    first: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BgsepJob(Job[Inputs, str]):
+    """A video to split; ``output`` is the folder of its results, made if its parent exists.
+
+    Attributes:
+        settings: The separation and its outputs.
+        resume: Continue after the finished parts of an interrupted run; ``overwrite`` replaces them.
+        with_previews: Return some frames with the record, as ``comparisons``.
+    """
+
+    settings: Settings
+    resume: bool = False
+    with_previews: bool = False
+
+    command = "bgsep"
+    unit = "video"
+    unprinted = (*IN_FILE_ONLY, "comparisons")
+    continue_with = "--skip-existing --resume"
+    lines = staticmethod(bgsep_lines)
+    line = staticmethod(bgsep_line)
+
+    @property
+    def _outputs(self) -> Outputs:
+        return Outputs(self.output, self.settings.encoding)
+
+    def is_done(self) -> bool:
+        """See `Job.is_done`."""
+        return self._outputs.complete
+
+    def check(self) -> None:
+        """See `Job.check`."""
+        self._outputs.check(self.input, overwrite=self.overwrite)
+        if not self.resume:
+            Parts(self.output / PARTS, {}).require_free(overwrite=self.overwrite)
+
+    def repeatable(self) -> BgsepJob:
+        """See `Job.repeatable`."""
+        return replace(self, resume=self.resume or not self.overwrite, overwrite=True)
+
+    def read(self, monitor: Monitor) -> Inputs:
+        """See `Job.read`."""
+        started = time.perf_counter()
+        self._outputs.check(self.input, overwrite=self.overwrite)
+        video = open_video(self.input)
+        encoding, info = self.settings.encoding, video.info
+        lost = video_losses(encoding.suffix, encoding.codec, bits=info.bits, look=info.look)
+        info = replace(info, notes=(*info.notes, *lost))
+        identity = {**self.settings.as_record(), "source": fingerprint(self.input), "version": __version__}
+        parts = Parts(self.output / PARTS, identity)
+        first = parts.start(resume=self.resume, overwrite=self.overwrite)
+        return Inputs(started, video, info, parts, first)
+
+    def compute(self, inputs: Inputs, monitor: Monitor) -> str:
+        """Write the frames into parts as they are split, and return the device."""
+        info, parts = inputs.info, inputs.parts
+        with _reporting_kept(parts):
+            separation = Separation(inputs.video, self.settings.config, start=inputs.first)
+            for note in info.notes:
+                monitor.note(self.input, note)
+            with monitor.progress("frame", total=info.num_frames, done=inputs.first) as advance:
+                splits = iter(separation) if advance is None else _counted(separation, advance, inputs.first)
+                record_parts(splits, separation.notes, parts, self._outputs, info)
+        return str(separation.device)
+
+    def write(self, inputs: Inputs, result: str, monitor: Monitor) -> Record:
+        """Publish the outputs and return the record, that of the report's file."""
+        with _reporting_kept(inputs.parts):
+            record = bgsep_record(
+                self.input,
+                self._outputs,
+                self.settings,
+                inputs.info,
+                inputs.parts.finished,
+                device=result,
+                resumed_at=inputs.first,
+                seconds=time.perf_counter() - inputs.started,
+            )
+            frames = assemble(inputs.parts, self._outputs, record, inputs.info)
+        return {**record, "comparisons": list(map(comparison_of, frames))} if self.with_previews else record
+
+    @classmethod
+    def panel(cls, record: Record, side_px: int) -> Panel:
+        """See `Job.panel`."""
+        return bgsep_panel(record)
+
+
+def _counted(separation: Separation, advance: Advance, first: int) -> Iterator[Split]:
+    """Yield the frames, and report each."""
+    for done, split in enumerate(separation, start=first + 1):
+        yield split
+        advance(done)
+
+
+@contextmanager
+def _reporting_kept(parts: Parts) -> Iterator[None]:
+    """Name the frames that are kept after an interruption or an error; without any, leave no folder."""
+    try:
+        yield
+    except BaseException as error:
+        kept = f"{parts.extent} are in {parts.folder}" if parts.num_frames else ""
+        if not kept:
+            parts.discard()
+        if isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt(kept and f"{kept}, --resume goes on") from error
+        if kept and isinstance(error, EdlrrError):
+            raise type(error)(f"{error.message}; {kept}", error.remedy) from error
+        raise

@@ -1,0 +1,159 @@
+"""The finished parts of an unfinished run: each a folder, there as a whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from edlrr_cli.errors import OutputError, UsageError
+from edlrr_cli.media.files import write_atomic, writing
+from edlrr_cli.pipelines.failures import Record
+
+NUM_FRAMES = 250
+"""Frames of a part, the last one apart."""
+
+PARTS, RUN = "parts", "run.json"
+"""The folder beside the outputs, and the file in it that identifies the run of the parts."""
+
+_PART, _UNFINISHED = "part.json", "unfinished"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A finished part.
+
+    Attributes:
+        folder: The folder of its outputs.
+        begin: Seconds from the start of the video to its first frame.
+        fractions: Foreground fraction of each of its frames.
+        windows: What is known about the windows fitted since the part before.
+    """
+
+    folder: Path
+    begin: Fraction
+    fractions: list[float]
+    windows: list[Record]
+
+
+class Parts:
+    """The folder of the parts.
+
+    Args:
+        folder: The folder beside the outputs.
+        run: What must be the same when a run goes on, as JSON would give it back.
+    """
+
+    def __init__(self, folder: Path, run: Mapping[str, object]) -> None:
+        self.folder, self._run = folder, run
+
+    def start(self, *, resume: bool, overwrite: bool) -> int:
+        """Take the folder over, or make it, and return the index of the first frame that is not in it.
+
+        Args:
+            resume: Go on behind the parts that are there.
+            overwrite: Without ``resume``, remove them.
+
+        Raises:
+            OutputError: Parts are there and neither is asked for; the folder belongs to something else, or
+                cannot be written.
+            UsageError: They are of other settings or of another source.
+        """
+        if self.folder.exists():
+            before = self._recorded()
+            if resume:
+                _require_same(self.folder, before, self._run)
+            else:
+                self.require_free(overwrite=overwrite)
+                self.discard()
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(self.folder / RUN, json.dumps(self._run).encode())
+        return self.num_frames
+
+    def require_free(self, *, overwrite: bool) -> None:
+        """Refuse parts that would be lost.
+
+        Raises:
+            OutputError: Parts are there without ``overwrite``.
+        """
+        if self.num_frames and not overwrite:
+            raise OutputError(
+                f"{self.folder} holds {self.extent} of an interrupted run",
+                "--resume goes on, --overwrite starts anew",
+            )
+
+    def _recorded(self) -> Record:
+        try:
+            recorded: Record = json.loads((self.folder / RUN).read_bytes())
+            return recorded
+        except (OSError, ValueError) as error:
+            raise OutputError(f"{self.folder} is not of an interrupted run", "move it away") from error
+
+    @property
+    def finished(self) -> list[Part]:
+        """Return the parts in their order."""
+        return [_read(path.parent) for path in sorted(self.folder.glob(f"[0-9]*/{_PART}"))]
+
+    @property
+    def num_frames(self) -> int:
+        """Return the number of frames in the parts."""
+        return sum(len(part.fractions) for part in self.finished)
+
+    @property
+    def extent(self) -> str:
+        """Return how much there is, as a text."""
+        return f"the first {self.num_frames} frames"
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Yield an empty folder, which is gone afterwards unless it was renamed."""
+        folder = self.folder / _UNFINISHED
+        shutil.rmtree(folder, ignore_errors=True)
+        with writing(folder):
+            folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def add(
+        self, folder: Path, *, first: int, begin: Fraction, fractions: list[float], windows: list[Record]
+    ) -> None:
+        """Make a scratch folder with all its outputs a part.
+
+        Args:
+            folder: The folder of `scratch`.
+            first: Index of its first frame.
+            begin: See `Part`.
+            fractions: See `Part`.
+            windows: See `Part`.
+        """
+        record = {"begin": str(begin), "shares": fractions, "windows": windows}
+        write_atomic(folder / _PART, json.dumps(record).encode())
+        with writing(folder):
+            folder.replace(self.folder / f"{first:09d}")
+
+    def discard(self) -> None:
+        """Remove the folder, and the one around it if nothing else is in that."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):
+            self.folder.parent.rmdir()
+
+
+def _read(folder: Path) -> Part:
+    record = json.loads((folder / _PART).read_bytes())
+    return Part(folder, Fraction(record["begin"]), record["shares"], record["windows"])
+
+
+def _require_same(folder: Path, before: Mapping[str, object], now: Mapping[str, object]) -> None:
+    for name, value in now.items():
+        if before.get(name) != value:
+            raise UsageError(
+                f"{folder} is of a run with {name} = {before.get(name)}, this one has {value}",
+                "give the same, or --overwrite to start anew",
+            )

@@ -1,0 +1,110 @@
+"""The record of a separation, and the lines of it that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean, median
+
+from edlrr_cli import __version__
+from edlrr_cli.media.video import VideoInfo
+from edlrr_cli.pipelines.bgsep.outputs import Outputs
+from edlrr_cli.pipelines.bgsep.parts import Part
+from edlrr_cli.pipelines.bgsep.settings import Settings
+from edlrr_cli.pipelines.failures import Record
+
+IN_FILE_ONLY = ("windows", "foreground_fractions")
+"""Lists that are as long as the video; the report's file has them, stdout has not."""
+
+
+def bgsep_record(
+    source: Path,
+    outputs: Outputs,
+    settings: Settings,
+    info: VideoInfo,
+    parts: list[Part],
+    *,
+    device: str,
+    resumed_at: int,
+    seconds: float,
+) -> Record:
+    """Return all that is known about a run, by name.
+
+    Args:
+        source: The source, as given.
+        outputs: What was written.
+        settings: The settings of the run.
+        info: What is known about the source.
+        parts: All parts.
+        device: Where it ran.
+        resumed_at: First frame of this run of the program.
+        seconds: The time that it took.
+
+    Returns:
+        Plain values; None where the method has no such thing.
+    """
+    fractions = [fraction for part in parts for fraction in part.fractions]
+    windows = _windows(parts)
+    ranks = [window["rank"] for window in windows if window["rank"] is not None]
+    sparsities = [window["sparsity"] for window in windows if window["sparsity"] is not None]
+    return {
+        "status": "ok",
+        "input": str(source),
+        "output": str(outputs.folder),
+        "outputs": list(outputs.names),
+        "method": settings.config.method,
+        "reg": settings.config.reg if settings.config.method == "lrr" else None,
+        "device": device,
+        "seed": settings.config.seed,
+        "frames": len(fractions),
+        "height_px": info.size_px[0],
+        "width_px": info.size_px[1],
+        "frame_rate": float(info.frame_rate),
+        "num_windows": len(windows) or None,
+        "rank": median(ranks) if ranks else None,
+        "rank_range": [min(ranks), max(ranks)] if ranks else None,
+        "sparsity": median(sparsities) if sparsities else None,
+        "foreground_fraction": fmean(fractions),
+        "resumed_at": resumed_at,
+        "seconds": seconds,
+        "frames_per_second": (len(fractions) - resumed_at) / seconds,
+        "notes": list(info.notes),
+        "settings": settings.as_record(),
+        "version": __version__,
+        "windows": windows,
+        "foreground_fractions": fractions,
+    }
+
+
+def _windows(parts: list[Part]) -> list[Record]:
+    """Return what is known of each window once: a run that went on has fitted some of them again."""
+    known = {window["start"]: window for part in parts for window in part.windows}
+    return [known[start] for start in sorted(known)]
+
+
+def bgsep_lines(record: Record) -> Iterator[tuple[str, str]]:
+    """Yield what people read of a record: labels and texts."""
+    size = f"{record['width_px']} x {record['height_px']} pixels"
+    yield "split", f"{record['input']}"
+    yield "frames", f"{record['frames']} of {size}, {record['frame_rate']:.4g} a second"
+    yield "foreground", f"{record['foreground_fraction']:.2%} of the pixels"
+    if record["rank"] is not None:
+        yield "rank", _rank(record)
+        yield "sparsity", f"{record['sparsity']:.1%} of the values met to one level"
+    yield "outputs", f"{record['output']}: {', '.join(record['outputs'])}"
+    speed = f"{record['frames_per_second']:.1f} frames/s"
+    resumed = f" from frame {record['resumed_at']} on" if record["resumed_at"] else ""
+    yield "done", f"{record['seconds']:.1f} s on {record['device']}{resumed}, {speed}"
+
+
+def bgsep_line(record: Record) -> str:
+    """Return what people read of one video among many."""
+    moving = f"{record['foreground_fraction']:.2%} foreground"
+    return f"{record['frames']} frames, {moving}, {record['seconds']:.1f} s on {record['device']}"
+
+
+def _rank(record: Record) -> str:
+    least, most = record["rank_range"]
+    spread = f" ({record['num_windows']} windows: {least}..{most})" if record["num_windows"] > 1 else ""
+    penalty = f", {record['reg']}" if record["reg"] else ""
+    return f"{record['rank']:g}{spread}{penalty}"

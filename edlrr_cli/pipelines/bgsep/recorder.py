@@ -1,0 +1,102 @@
+"""Frames into parts, and parts into outputs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from fractions import Fraction
+from itertools import chain, islice
+from pathlib import Path
+
+from edlrr_cli.media.files import write_atomic, writing
+from edlrr_cli.media.video import VideoInfo
+from edlrr_cli.media.video_join import join_videos
+from edlrr_cli.media.video_writer import TIME_BASE
+from edlrr_cli.pipelines.bgsep.layers import write_layers
+from edlrr_cli.pipelines.bgsep.outputs import BACKGROUND, MASKS, OVERVIEW, REPORT, Outputs
+from edlrr_cli.pipelines.bgsep.parts import NUM_FRAMES, Parts
+from edlrr_cli.pipelines.bgsep.preview_frames import (
+    Choice,
+    PreviewFrame,
+    load_preview_frames,
+    save_preview_frame,
+    write_background,
+    write_overview,
+)
+from edlrr_cli.pipelines.failures import Record
+from edlrr_cli.tasks.bgsep.stream import Split, WindowNote
+
+
+def record_parts(
+    splits: Iterator[Split], notes: list[WindowNote], parts: Parts, outputs: Outputs, info: VideoInfo
+) -> None:
+    """Write the frames into parts, each finished before the next is begun.
+
+    Args:
+        splits: The frames after the last finished part.
+        notes: What is known about the windows; grows with the frames.
+        parts: The folder of the parts.
+        outputs: What is written for each frame.
+        info: What is known about the source.
+
+    Raises:
+        EdlrrError: The source failed, or writing; the finished parts stay.
+    """
+    num_recorded = 0
+    for first in splits:
+        # Rounded as the times in the files are, so that they fit when they are joined.
+        begin = round(first.frame.time / TIME_BASE) * TIME_BASE
+        with parts.scratch() as folder:
+            frames = chain([first], islice(splits, NUM_FRAMES - 1))
+            fractions = _record(frames, folder, begin, outputs, info)
+            windows = [asdict(note) for note in notes[num_recorded:]]
+            num_recorded += len(windows)
+            parts.add(folder, first=first.index, begin=begin, fractions=fractions, windows=windows)
+
+
+def _record(
+    splits: Iterable[Split], folder: Path, begin: Fraction, outputs: Outputs, info: VideoInfo
+) -> list[float]:
+    """Write the frames of a part, and return the foreground fraction of each."""
+    fractions, choice = [], Choice(info.num_frames)
+    with write_layers(folder, outputs, info) as write:
+        for split in splits:
+            write(split, split.frame.time - begin)
+            fractions.append(round(float(split.mask.mean()), 6))
+            if split.index in choice:
+                save_preview_frame(folder, split)
+    return fractions
+
+
+def assemble(parts: Parts, outputs: Outputs, record: Record, info: VideoInfo) -> list[PreviewFrame]:
+    """Make the outputs from the finished parts, publish them together, and remove the parts.
+
+    Args:
+        parts: All parts of the video.
+        outputs: The outputs, replaced where they exist.
+        record: The content of the report's file.
+        info: What is known about the source.
+
+    Returns:
+        The frames of the overview.
+
+    Raises:
+        OutputError: Writing failed; nothing was published, and the parts stay.
+    """
+    with parts.scratch() as stage:
+        finished = parts.finished
+        for name in (video + outputs.encoding.suffix for video in outputs.videos):
+            join_videos([(part.folder / name, part.begin) for part in finished], stage / name)
+        if outputs.encoding.mask_format == "png":
+            with writing(outputs.folder / MASKS):
+                for part in finished:
+                    shutil.copytree(part.folder / MASKS, stage / MASKS, dirs_exist_ok=True)
+        frames, choice = load_preview_frames([part.folder for part in finished]), Choice(info.num_frames)
+        write_background(stage / BACKGROUND, frames, choice, info.look)
+        write_overview(stage / OVERVIEW, frames, choice)
+        write_atomic(stage / REPORT, json.dumps(record, indent=1, allow_nan=False).encode())
+        outputs.publish(stage)
+    parts.discard()
+    return choice.shown(frames)

@@ -1,0 +1,261 @@
+"""One image to denoise: its files are checked and read, its noise is removed, the results are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edlrr_cli import __version__
+from edlrr_cli.media.encoding import AS_THEY_COME, Encoding
+from edlrr_cli.media.figure import comparison_panels, write_figure
+from edlrr_cli.media.images import Picture, read_picture, read_reference
+from edlrr_cli.media.preview import preview
+from edlrr_cli.media.save import as_written, check_output, losses, save_picture
+from edlrr_cli.metrics import psnr, ssim
+from edlrr_cli.pipelines.denoisers import load_denoiser
+from edlrr_cli.pipelines.failures import Record
+from edlrr_cli.pipelines.job import Job, Monitor
+from edlrr_cli.pipelines.noise_levels import NOISE_LEVELS
+from edlrr_cli.pipelines.panel import Comparison, Layer, Panel
+from edlrr_cli.pipelines.targets import check_images
+from edlrr_cli.tasks.denoise.config import Config
+
+if TYPE_CHECKING:
+    from edlrr_cli.tasks.denoise.run import Result
+
+# Images up to this side may be denoised at once; larger ones keep a GPU busy by themselves.
+_SMALL_PX = 512
+# A bar for less would only flash up.
+_SILENT_S = 1.0
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Noise that is added to a clean image first.
+
+    Attributes:
+        level: Its standard deviation on 0..255; 0: none.
+        seed: The seed of the noise.
+    """
+
+    level: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What was read.
+
+    Attributes:
+        picture: The image as it is in the file.
+        noisy: Its pixels, with the noise of an experiment, shape (h, w, c).
+        clean: Pixels without noise, if they are known.
+        notes: What the user should know about the file, one phrase each.
+    """
+
+    picture: Picture
+    noisy: NDArray[np.float64]
+    clean: NDArray[np.float64] | None
+    notes: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenoiseJob(Job[Inputs, "Result"]):
+    """An image whose noise is removed.
+
+    Attributes:
+        config: The settings.
+        reference: A clean image to measure against; None without.
+        model: Weights; None for the shipped ones.
+        figure: A comparison to write; None without.
+        encoding: How the result is written.
+        experiment: Noise that is added first.
+    """
+
+    config: Config
+    reference: Path | None = None
+    model: Path | None = None
+    figure: Path | None = None
+    encoding: Encoding = AS_THEY_COME
+    experiment: Experiment = Experiment()
+
+    command = "denoise"
+
+    def read(self, monitor: Monitor) -> Inputs:
+        """See `Job.read`."""
+        check_images(
+            self.output,
+            (self.input, self.reference, self.model),
+            figures={"figure": self.figure},
+            overwrite=self.overwrite,
+            encoding=self.encoding,
+        )
+        picture = read_picture(self.input)
+        if picture.visible is not None:
+            picture = picture.within(np.ones(picture.size_px, bool))
+        check_output(self.output, overwrite=self.overwrite, like=picture, encoding=self.encoding)
+        clean = None if self.reference is None else read_reference(self.reference, picture)
+        noisy, clean = _with_noise(picture, clean, self.experiment)
+        notes = [*picture.notes, *losses(self.output, picture, self.encoding)]
+        if self.experiment.level:
+            notes.append(f"noise of level {self.experiment.level:g} was added, as an experiment")
+        for note in notes:
+            monitor.note(self.input, note)
+        return Inputs(picture, noisy, clean, notes)
+
+    def group(self, inputs: Inputs) -> tuple[int, ...] | None:
+        """Return the shape of a small image, which may be denoised with others."""
+        shape = inputs.noisy.shape
+        return shape if self.config.method == "network" and max(shape) <= _SMALL_PX else None
+
+    def compute(self, inputs: Inputs, monitor: Monitor) -> Result:
+        """Denoise by any method."""
+        # torch is imported here, after all that can be refused without it.
+        from edlrr_cli.tasks.denoise import run
+
+        denoiser = load_denoiser(self.model) if self.config.method == "network" else None
+        with monitor.progress("part", delay_s=_SILENT_S) as advance:
+            return run.denoise(
+                inputs.noisy, self.config, denoiser, progress=advance, visible=inputs.picture.visible
+            )
+
+    def compute_each(self, jobs: Sequence[DenoiseJob], inputs: Sequence[Inputs]) -> Sequence[Result]:
+        """Denoise images of one shape."""
+        from edlrr_cli.tasks.denoise.run import denoise_each
+
+        return denoise_each(
+            [each.noisy for each in inputs],
+            self.config,
+            load_denoiser(self.model),
+            visible=[each.picture.visible for each in inputs],
+        )
+
+    def on_cpu(self) -> DenoiseJob:
+        """See `Job.on_cpu`."""
+        return replace(self, config=replace(self.config, device="cpu"))
+
+    def write(self, inputs: Inputs, result: Result, monitor: Monitor) -> Record:
+        """See `Job.write`."""
+        save_picture(
+            self.output,
+            result.pixels,
+            like=inputs.picture,
+            overwrite=self.overwrite,
+            encoding=self.encoding,
+        )
+        for note in result.notes:
+            monitor.note(self.input, note)
+        denoised = as_written(result.pixels, inputs.picture)
+        record = self._record(inputs, result, denoised)
+        if self.figure is not None:
+            self._write_figure(self.figure, inputs, denoised, record)
+        return record
+
+    def _record(self, inputs: Inputs, result: Result, denoised: NDArray[np.float64]) -> Record:
+        """Return all that is known about a run; noise on 0..255, None where there is no such thing."""
+        config = self.config
+        settings = {**asdict(config), "sigma": config.sigma and round(config.sigma * NOISE_LEVELS, 6)}
+        settings |= {"add_noise": self.experiment.level, "seed": self.experiment.seed}
+        return {
+            "status": "ok",
+            "input": self.input,
+            "reference": self.reference,
+            "output": self.output,
+            "figure": self.figure,
+            "model": self.model,
+            "method": config.method,
+            "reg": config.penalty if config.method == "lrr" else None,
+            "sigma": round(result.sigma * NOISE_LEVELS, 3),
+            "sigma_estimated": config.sigma is None,
+            "device": result.device,
+            "seconds": result.seconds,
+            **_quality(inputs.noisy, denoised, inputs.clean),
+            "settings": settings,
+            "version": __version__,
+            "notes": [*inputs.notes, *result.notes],
+        }
+
+    def _write_figure(
+        self, path: Path, inputs: Inputs, denoised: NDArray[np.float64], record: Record
+    ) -> None:
+        captions = {"damaged": f"sigma {record['sigma']:.1f}", "restored": record["method"]}
+        if inputs.clean is not None:
+            captions["damaged"] += f", PSNR {record['psnr_input']:.2f} dB"
+            captions["restored"] += f", PSNR {record['psnr']:.2f} dB"
+        panels = comparison_panels(inputs.noisy.clip(0, 1), denoised, inputs.clean, captions=captions)
+        write_figure(path, panels, overwrite=self.overwrite)
+
+    @staticmethod
+    def lines(record: Record) -> Iterator[tuple[str, str]]:
+        """See `Job.lines`."""
+        yield "denoised", str(record["output"])
+        origin = "estimated" if record["sigma_estimated"] else "as given"
+        strength = record["settings"]["strength"]
+        yield (
+            "noise",
+            f"sigma {record['sigma']:.1f} ({origin})" + ("" if strength == 1 else f" x {strength:g}"),
+        )
+        if record["psnr"] is not None:
+            yield "PSNR", f"{record['psnr_input']:.2f} -> {record['psnr']:.2f} dB"
+        if record["ssim"] is not None:
+            yield "SSIM", f"{record['ssim_input']:.4f} -> {record['ssim']:.4f}"
+        yield "method", record["method"] if record["reg"] is None else f"{record['method']} ({record['reg']})"
+        if record["figure"] is not None:
+            yield "figure", str(record["figure"])
+        yield "done", f"{record['seconds']:.1f} s on {record['device']}"
+
+    @staticmethod
+    def line(record: Record) -> str:
+        """See `Job.line`."""
+        quality = [] if record["psnr"] is None else [f"PSNR {record['psnr']:.2f} dB"]
+        return ", ".join(
+            [*quality, f"noise {record['sigma']:.3g}, {record['seconds']:.1f} s on {record['device']}"]
+        )
+
+    @classmethod
+    def panel(cls, record: Record, side_px: int) -> Panel:
+        """See `Job.panel`."""
+        return Panel(partial(_comparisons, record, side_px), list(cls.lines(record)))
+
+
+def _with_noise(
+    picture: Picture, clean: NDArray[np.float64] | None, experiment: Experiment
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return the pixels to denoise, and the clean ones if they are known."""
+    if experiment.level == 0:
+        return picture.pixels, clean
+    noise = np.random.default_rng(experiment.seed).standard_normal(picture.pixels.shape)
+    if picture.visible is not None:
+        noise[~picture.visible] = 0
+    noisy = picture.pixels + experiment.level / NOISE_LEVELS * noise
+    return noisy, picture.pixels if clean is None else clean
+
+
+def _quality(
+    noisy: NDArray[np.float64], denoised: NDArray[np.float64], clean: NDArray[np.float64] | None
+) -> dict[str, float | None]:
+    if clean is None:
+        return dict.fromkeys(("psnr_input", "psnr", "ssim_input", "ssim"))
+    measured: dict[str, float | None] = {}
+    for suffix, pixels in (("_input", noisy), ("", denoised)):
+        measured[f"psnr{suffix}"] = psnr(pixels, clean, data_range=1.0)
+        measured[f"ssim{suffix}"] = ssim(pixels, clean, data_range=1.0)
+    return measured
+
+
+def _comparisons(record: Record, side_px: int) -> list[Comparison]:
+    """Read the images; the noise of an experiment is drawn again."""
+    picture, settings = read_picture(record["input"]), record["settings"]
+    reference = None if record["reference"] is None else read_reference(record["reference"], picture)
+    noisy, clean = _with_noise(picture, reference, Experiment(settings["add_noise"], settings["seed"]))
+    left = [Layer("noisy", preview(noisy, side_px))]
+    if clean is not None:
+        left.append(Layer("clean", preview(clean, side_px)))
+    denoised = picture.pixels_of(read_picture(record["output"]))
+    return [Comparison(left, [Layer("denoised", preview(denoised, side_px))])]

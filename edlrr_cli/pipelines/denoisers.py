@@ -1,0 +1,30 @@
+"""A denoiser from a file of weights."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edlrr_cli.tasks.denoise.network import Denoiser
+
+_log = logging.getLogger(__name__)
+
+
+@functools.cache
+def load_denoiser(path: Path | None = None) -> Denoiser:
+    """Load the network of a file of weights; None stands for the shipped ones.
+
+    Raises:
+        InputError: The file is missing, or holds no network of this program.
+    """
+    from edlrr_cli.media.shipped import DENOISER
+    from edlrr_cli.media.weights import read_weights
+    from edlrr_cli.tasks.denoise.network import Denoiser
+
+    path = path or DENOISER
+    weights = read_weights(path)
+    _log.info("weights %s (%s)", path, weights.about.get("arch"))
+    return Denoiser.of(weights.tensors, weights.about, name=str(path))

@@ -1,0 +1,1 @@
+"""Fill the missing pixels of image files."""

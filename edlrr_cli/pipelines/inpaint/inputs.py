@@ -1,0 +1,46 @@
+"""What one inpainting reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edlrr_cli.media.images import Picture
+from edlrr_cli.media.masks import MaskReading, read_mask
+from edlrr_cli.pipelines.inpaint.settings import MaskSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What was read.
+
+    Attributes:
+        picture: The damaged image.
+        mask: Which of its pixels are known.
+        reference: Clean pixels of the image's shape, or None.
+        losses: What the output cannot hold of the image, one phrase each.
+    """
+
+    picture: Picture
+    mask: MaskReading
+    reference: NDArray[np.float64] | None
+    losses: tuple[str, ...]
+
+    @property
+    def notes(self) -> list[str]:
+        """Return what the user should know about the files, one phrase each."""
+        return [*self.picture.notes, *self.losses, f"mask: {self.mask.evidence}"]
+
+
+def read_mask_file(path: Path, picture: Picture, settings: MaskSettings) -> MaskReading:
+    """Read the mask of an image; see `edlrr_cli.media.masks.read_mask`."""
+    return read_mask(
+        path,
+        picture,
+        mode=settings.mask_mode,
+        threshold=settings.mask_threshold,
+        dilate=settings.dilate,
+    )

@@ -1,0 +1,227 @@
+"""One image to restore: its files are checked and read, its hole is filled, and the results are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edlrr_cli.errors import InputError, UsageError
+from edlrr_cli.media.encoding import AS_THEY_COME, Encoding
+from edlrr_cli.media.error_map import write_error_map
+from edlrr_cli.media.figure import comparison_panels, write_figure
+from edlrr_cli.media.images import read_picture, read_reference
+from edlrr_cli.media.save import as_written, check_output, losses, save_picture
+from edlrr_cli.metrics import psnr
+from edlrr_cli.pipelines.denoisers import load_denoiser
+from edlrr_cli.pipelines.failures import Record
+from edlrr_cli.pipelines.inpaint.history import History
+from edlrr_cli.pipelines.inpaint.inputs import Inputs, read_mask_file
+from edlrr_cli.pipelines.inpaint.panel import inpaint_panel
+from edlrr_cli.pipelines.inpaint.record import inpaint_line, inpaint_lines, inpaint_record
+from edlrr_cli.pipelines.inpaint.settings import Settings
+from edlrr_cli.pipelines.job import Advance, Job, Monitor
+from edlrr_cli.pipelines.noise_levels import NOISE_LEVELS
+from edlrr_cli.pipelines.panel import Panel
+from edlrr_cli.pipelines.targets import check_images
+
+if TYPE_CHECKING:
+    from edlrr_cli.baselines.result import Progress as BaselineProgress
+    from edlrr_cli.tasks.inpaint.compared import Compared
+    from edlrr_cli.tasks.inpaint.picture import Progress, Result
+
+
+@dataclass(frozen=True, eq=False)
+class Restored:
+    """A result, and the course of its computation."""
+
+    result: Result | Compared
+    history: History
+
+
+@dataclass(frozen=True, kw_only=True)
+class InpaintJob(Job[Inputs, Restored]):
+    """An image whose missing pixels are filled.
+
+    Attributes:
+        mask: The mask file.
+        settings: All settings.
+        reference: A clean image to measure against; None without.
+        figure: A comparison to write; None without.
+        error_map: The expected errors to write; None without.
+        encoding: How the result is written.
+    """
+
+    mask: Path
+    settings: Settings
+    reference: Path | None = None
+    figure: Path | None = None
+    error_map: Path | None = None
+    encoding: Encoding = AS_THEY_COME
+
+    command = "inpaint"
+    unlisted = ("history",)
+    lines = staticmethod(inpaint_lines)
+    line = staticmethod(inpaint_line)
+
+    def read(self, monitor: Monitor) -> Inputs:
+        """See `Job.read`."""
+        check_images(
+            self.output,
+            (self.input, self.mask, self.reference),
+            figures={"figure": self.figure, "error map": self.error_map},
+            overwrite=self.overwrite,
+            encoding=self.encoding,
+        )
+        picture = read_picture(self.input)
+        check_output(self.output, overwrite=self.overwrite, like=picture, encoding=self.encoding)
+        mask = read_mask_file(self.mask, picture, self.settings.mask)
+        if picture.visible is not None and not (picture.visible & mask.known).any():
+            raise InputError(
+                f"mask {self.mask} leaves no pixel of {self.input} known that is not transparent",
+                "mark less of the image",
+            )
+        picture = picture.within(mask.known)
+        reference = None if self.reference is None else read_reference(self.reference, picture)
+        inputs = Inputs(picture, mask, reference, losses(self.output, picture, self.encoding))
+        for note in (*picture.notes, *inputs.losses):
+            monitor.note(self.input, note)
+        monitor.note(self.mask, mask.evidence)
+        return inputs
+
+    def group(self, inputs: Inputs) -> tuple[int, ...] | None:
+        """Return the shape of a small image, which may be restored with others."""
+        from edlrr_cli.tasks.inpaint.windows import is_small
+
+        shape: tuple[int, ...] = inputs.picture.pixels.shape
+        return shape if self.settings.is_ours and is_small(inputs.mask.known) else None
+
+    def compute(self, inputs: Inputs, monitor: Monitor) -> Restored:
+        """Fill the hole by the chosen method."""
+        from edlrr_cli.tasks.inpaint import compared, restore
+
+        config, choice = self.settings.config, self.settings.choice
+        image, known, visible = inputs.picture.pixels, inputs.mask.known, inputs.picture.visible
+        result: Result | Compared
+        with monitor.progress("step") as advance:
+            history = History(None if advance is None else _reported(advance, inputs.reference))
+            if self.settings.is_ours:
+                result = restore.restore(
+                    image,
+                    known,
+                    config,
+                    denoiser=load_denoiser() if config.needs_denoiser else None,
+                    callback=history,
+                    visible=visible,
+                )
+            else:
+                result = compared.inpaint_by(
+                    choice.method,
+                    image,
+                    known,
+                    params=choice.params,
+                    tuned=choice.tune,
+                    device=config.device,
+                    seed=config.seed,
+                    callback=history,
+                    visible=visible,
+                )
+        return Restored(result, history)
+
+    def compute_each(self, jobs: Sequence[InpaintJob], inputs: Sequence[Inputs]) -> list[Restored]:
+        """Restore images of one shape."""
+        from edlrr_cli.tasks.inpaint.picture import Damaged
+        from edlrr_cli.tasks.inpaint.restore import restore_each
+
+        config = self.settings.config
+        histories = [History() for _ in inputs]
+        problems = [
+            Damaged(each.picture.pixels, each.mask.known, callback=history, visible=each.picture.visible)
+            for each, history in zip(inputs, histories, strict=True)
+        ]
+        results = restore_each(problems, config, denoiser=load_denoiser() if config.needs_denoiser else None)
+        return list(map(Restored, results, histories))
+
+    def on_cpu(self) -> InpaintJob:
+        """See `Job.on_cpu`."""
+        config = replace(self.settings.config, device="cpu")
+        return replace(self, settings=replace(self.settings, config=config))
+
+    def write(self, inputs: Inputs, result: Restored, monitor: Monitor) -> Record:
+        """See `Job.write`."""
+        restored, history = result.result, result.history
+        for note in restored.notes:
+            monitor.note(self.input, note)
+        save_picture(
+            self.output,
+            restored.restored,
+            like=inputs.picture,
+            overwrite=self.overwrite,
+            encoding=self.encoding,
+        )
+        written = as_written(restored.restored, inputs.picture)
+        record = {
+            "status": "ok",
+            "input": self.input,
+            "mask": self.mask,
+            "reference": self.reference,
+            "output": self.output,
+            "figure": self.figure,
+            **inpaint_record(inputs, self.settings, restored, written),
+            "error_map": self.error_map,
+            "history": history.as_record(restored),
+        }
+        if self.error_map is not None:
+            record["error_map_white"] = self._write_error_map(self.error_map, restored)
+        if self.figure is not None:
+            self._write_figure(self.figure, inputs, written, record)
+        return record
+
+    def _write_error_map(self, path: Path, result: Result | Compared) -> float:
+        """Write it and return the error that white stands for, on 0..255."""
+        from edlrr_cli.tasks.inpaint.picture import Result
+
+        if not isinstance(result, Result) or result.error is None:
+            raise UsageError("--error-map: too few known pixels to judge by", "leave it out")
+        return NOISE_LEVELS * write_error_map(path, np.asarray(result.error), overwrite=self.overwrite)
+
+    def _write_figure(self, path: Path, inputs: Inputs, written: NDArray[np.float64], record: Record) -> None:
+        captions = {
+            "damaged": f"{100 * record['missing_fraction']:.3g} % missing",
+            "restored": record["reg"] or record["title"],
+        }
+        if inputs.reference is not None:
+            captions["damaged"] += f", PSNR {record['psnr_input']:.2f} dB"
+            captions["restored"] += f", PSNR {record['psnr']:.2f} dB"
+        panels = comparison_panels(inputs.picture.pixels, written, inputs.reference, captions=captions)
+        write_figure(path, panels, overwrite=self.overwrite)
+
+    @classmethod
+    def panel(cls, record: Record, side_px: int) -> Panel:
+        """See `Job.panel`."""
+        return inpaint_panel(record, side_px=side_px)
+
+
+def _reported(
+    advance: Advance, reference: NDArray[np.float64] | None
+) -> Callable[[Progress | BaselineProgress], None]:
+    """Return a callback that reports the loss, and the PSNR where the whole image is known at each step.
+
+    Baselines give no image, and the windows of a large image a part of it.
+    """
+    from edlrr_cli.tasks.inpaint.picture import WINDOWS, Progress
+
+    def report(progress: Progress | BaselineProgress) -> None:
+        text = f"loss={progress.loss:.4g}"
+        if reference is not None and isinstance(progress, Progress):
+            current = progress.current()
+            if current.shape == reference.shape:
+                text += f", PSNR={psnr(current, reference, data_range=1.0):.2f}"
+        windows = isinstance(progress, Progress) and progress.stage == WINDOWS
+        advance(progress.step, progress.num_steps, text=text, unit="window" if windows else "")
+
+    return report

@@ -1,0 +1,75 @@
+"""What the page of ``edlrr inpaint`` shows of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+
+from edlrr_cli.media.images import read_picture
+from edlrr_cli.media.preview import hole_preview, preview
+from edlrr_cli.pipelines.curve import Curve, draw_curve
+from edlrr_cli.pipelines.failures import Record
+from edlrr_cli.pipelines.inpaint.inputs import read_mask_file
+from edlrr_cli.pipelines.inpaint.record import inpaint_lines
+from edlrr_cli.pipelines.inpaint.settings import MaskSettings
+from edlrr_cli.pipelines.panel import Comparison, Layer, Panel
+
+_ROUNDS = "The penalty changes from round to round, so values do not compare."
+# What the values of a stage are, the unit of its steps, and a note; every other stage is a baseline.
+_STAGES = {
+    "global": (
+        "objective of global low-rank completion",
+        "step",
+        "The penalty changes during the first 80 % of the steps; only values behind compare.",
+    ),
+    "local": ("penalty of the local windows", "round", _ROUNDS),
+    "nonlocal": ("penalty of the similar patches", "round", _ROUNDS),
+    "network": ("noise level that the network receives", "round", ""),
+}
+_WATCHED = ("what the method watches", "step", "")
+# Fewer make no curve.
+_FEWEST_POINTS = 3
+
+
+def inpaint_panel(record: Record, *, side_px: int) -> Panel:
+    """Return what is shown of a record, images of at most so many pixels a side."""
+    read = partial(_images, record, side_px)
+    return Panel(read, list(inpaint_lines(record)), list(_curves(record["history"])))
+
+
+def _images(record: Record, side_px: int) -> list[Comparison]:
+    """Read the images, floats on the range that was computed with."""
+    picture = read_picture(record["input"])
+    settings = record["settings"]
+    reading = {field.name: settings[field.name] for field in fields(MaskSettings)}
+    mask = read_mask_file(record["mask"], picture, MaskSettings(**reading))
+    picture = picture.within(mask.known)
+
+    def layer(name: str, path: Path) -> Layer:
+        return Layer(name, preview(picture.pixels_of(read_picture(path)), side_px))
+
+    left = [Layer("damaged", preview(picture.pixels, side_px))]
+    right = [layer("restored", record["output"])]
+    if record["reference"] is not None:
+        left.append(layer("reference", record["reference"]))
+    if record["error_map"] is not None:
+        right.append(layer("error map", record["error_map"]))
+    hole = Layer("show the mask", hole_preview(mask.known, side_px))
+    return [Comparison(left, right, hole)]
+
+
+def _curves(history: list[Record]) -> Iterator[Curve]:
+    for stage in history:
+        if len(stage["points"]) < _FEWEST_POINTS:
+            continue
+        meaning, unit, note = _STAGES.get(stage["stage"], _WATCHED)
+        runs = f"One of {stage['runs']} runs." if stage["runs"] > 1 else ""
+        yield draw_curve(
+            stage["points"],
+            title=stage["stage"],
+            x_label=unit,
+            y_label=meaning,
+            note=" ".join(filter(None, (note, runs))),
+        )

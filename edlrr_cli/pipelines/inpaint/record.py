@@ -1,0 +1,194 @@
+"""The record of an inpainting, and the lines of it that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from edlrr_cli import __version__
+from edlrr_cli.baselines.registry import find
+from edlrr_cli.metrics import psnr, ssim
+from edlrr_cli.pipelines.failures import Record
+from edlrr_cli.pipelines.inpaint.inputs import Inputs
+from edlrr_cli.pipelines.inpaint.params import as_word
+from edlrr_cli.pipelines.inpaint.settings import Settings
+from edlrr_cli.pipelines.noise_levels import AUTO, NOISE_LEVELS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edlrr_cli.tasks.inpaint.compared import Compared
+    from edlrr_cli.tasks.inpaint.picture import Result
+
+_OURS_ONLY = (
+    "weight",
+    "effective_rank_before",
+    "effective_rank_after",
+    "data_term",
+    "penalty",
+    "lam",
+    "scale",
+    "noise",
+    "quality",
+    "expected_psnr",
+)
+
+
+def inpaint_record(
+    inputs: Inputs, settings: Settings, result: Result | Compared, written: NDArray[np.float64]
+) -> Record:
+    """Return what is known about a run but its files, by name; the names are the same for every method.
+
+    Args:
+        inputs: What was in the files.
+        settings: All settings.
+        result: The result of the computation.
+        written: The restored pixels at the depth of the output; they are what is measured.
+
+    Returns:
+        Plain values; infinite where images are identical, None where nothing was measured or the
+        method has no such thing.
+    """
+    return {
+        "method": settings.choice.method,
+        "title": "low-rank penalty" if settings.is_ours else find(settings.choice.method).title,
+        "reg": settings.config.reg if settings.is_ours else None,
+        "device": result.device,
+        "seed": settings.config.seed,
+        "mask_mode": inputs.mask.mode,
+        "missing_fraction": inputs.mask.missing_fraction,
+        "iterations": result.iterations,
+        "stop": result.stop,
+        "seconds": result.seconds,
+        "error_map": None,
+        "error_map_white": None,
+        **_quality(inputs, written),
+        **_particulars(result),
+        "notes": [*inputs.notes, *result.notes],
+        "settings": settings.as_record(),
+        "version": __version__,
+    }
+
+
+def _particulars(result: Result | Compared) -> Record:
+    """Return what only the low-rank methods have, and what only baselines have; None for the rest."""
+    from edlrr_cli.tasks.inpaint.compared import Compared
+
+    if not isinstance(result, Compared):
+        ours = {name: getattr(result, name) for name in _OURS_ONLY}
+        return {
+            **ours,
+            "shares": dict(result.shares) or None,
+            "held_out_psnr": result.held_out_psnr,
+            "params": None,
+            "tuning": None,
+        }
+    scores = result.tuning.scores if result.tuning else None
+    return {
+        **dict.fromkeys(_OURS_ONLY),
+        "shares": None,
+        "held_out_psnr": result.held_out_psnr,
+        "params": result.params,
+        "tuning": scores and [{"params": score.params, "held_out_rmse": score.rmse} for score in scores],
+    }
+
+
+def _quality(inputs: Inputs, written: NDArray[np.float64]) -> dict[str, float | None]:
+    reference = inputs.reference
+    if reference is None:
+        return dict.fromkeys(("psnr_input", "psnr", "psnr_missing", "ssim"))
+    return {
+        "psnr_input": psnr(inputs.picture.pixels, reference, data_range=1.0),
+        "psnr": psnr(written, reference, data_range=1.0),
+        "psnr_missing": psnr(written, reference, data_range=1.0, where=~inputs.mask.known),
+        "ssim": ssim(written, reference, data_range=1.0),
+    }
+
+
+def inpaint_lines(record: Record) -> Iterator[tuple[str, str]]:
+    """Yield what people read of a record: labels and texts."""
+    yield "restored", str(record["output"])
+    missing = f"{100 * record['missing_fraction']:.3g} % of the pixels"
+    yield "missing", f"{missing} (mask mode {record['mask_mode']})"
+    if record["psnr"] is not None:
+        gain = f"{record['psnr_input']:.2f} -> {record['psnr']:.2f} dB"
+        yield "PSNR", f"{gain}, missing pixels only {record['psnr_missing']:.2f} dB"
+    if record["ssim"] is not None:
+        yield "SSIM", f"{record['ssim']:.4f}"
+    yield from _baseline_lines(record) if record["reg"] is None else _our_lines(record)
+    if record["error_map"] is not None:
+        yield "error map", f"{record['error_map']}, white is {record['error_map_white']:.3g} of 255"
+    if record["figure"] is not None:
+        yield "figure", str(record["figure"])
+
+
+def _our_lines(record: Record) -> Iterator[tuple[str, str]]:
+    settings = record["settings"]
+    # The prior auto decides how many are hidden: fewer for small holes, more for small images.
+    yield from _held_out(record, None if settings["prior"] == "auto" else settings["held_out"])
+    if record["expected_psnr"] is not None:
+        yield "expected PSNR", f"{record['expected_psnr']:.2f} dB of the whole image"
+    if settings["noise"] == AUTO:
+        yield "noise", f"{NOISE_LEVELS * record['noise']:.3g} of 255, estimated"
+    ranks = (record["effective_rank_before"], record["effective_rank_after"])
+    yield "effective rank", f"{ranks[0]:.1f} -> {ranks[1]:.1f}"
+    yield from _global_lines(record) if settings["prior"] == "global" else _prior_lines(record)
+    steps = ""
+    if settings["prior"] == "global":
+        early = "" if record["stop"] == "steps" else f" ({record['stop']})"
+        steps = f"{record['iterations']} of {settings['steps']} steps{early}, "
+    elif record["stop"] == "time budget":
+        steps = "cut short by the time budget, "
+    yield "done", f"{steps}{record['seconds']:.1f} s on {record['device']}"
+
+
+def _global_lines(record: Record) -> Iterator[tuple[str, str]]:
+    yield "objective", _objective(record)
+    if record["weight"] < 1:
+        start = f"{1 - record['weight']:.0%} {record['settings']['fill']} start"
+        yield "mixture", f"{record['weight']:.0%} minimiser, {start}"
+
+
+def _prior_lines(record: Record) -> Iterator[tuple[str, str]]:
+    settings = record["settings"]
+    kept = "fitted" if record["noise"] else "kept exactly"
+    yield "prior", f"{settings['prior']}, {record['quality']}; known pixels {kept}"
+    if record["shares"]:
+        weights = sorted(record["shares"].items(), key=lambda pair: -pair[1])
+        yield "mixture", ", ".join(f"{weight:.0%} {name}" for name, weight in weights)
+
+
+def _baseline_lines(record: Record) -> Iterator[tuple[str, str]]:
+    from edlrr_cli.tasks.inpaint.tuning import SHARE
+
+    yield from _held_out(record, SHARE)
+    yield "method", f"{record['title']} ({find(record['method']).source}); known pixels put back"
+    if record["params"]:
+        yield "parameters", " ".join(f"{name}={as_word(value)}" for name, value in record["params"].items())
+    if record["settings"]["tune"]:
+        tried = record["tuning"]
+        yield "tuned", f"best of {len(tried)} settings" if tried else "nothing to choose"
+    steps = f"{record['iterations']} steps ({record['stop']}), " if record["iterations"] else ""
+    yield "done", f"{steps}{record['seconds']:.1f} s on {record['device']}"
+
+
+def _held_out(record: Record, fraction: float | None) -> Iterator[tuple[str, str]]:
+    if record["held_out_psnr"] is not None:
+        which = "known pixels" if fraction is None else f"{100 * fraction:.3g} % of the known pixels"
+        hidden = f"{which}, hidden"
+        yield "held-out PSNR", f"{record['held_out_psnr']:.2f} dB on {hidden}"
+
+
+def _objective(record: Record) -> str:
+    penalty = f"penalty {record['penalty']:.4g} ({record['reg']})"
+    if record["lam"] is None:
+        return f"{penalty}; known pixels kept exactly"
+    return f"data term {record['data_term']:.4g} + lambda {record['lam']:.4g} x {penalty}"
+
+
+def inpaint_line(record: Record) -> str:
+    """Return what people read of one image of a batch."""
+    quality = (record["psnr"], "PSNR"), (record["expected_psnr"], "expected PSNR")
+    words = [f"{name} {value:.2f} dB" for value, name in quality if value is not None][:1]
+    return ", ".join([*words, f"{record['seconds']:.1f} s on {record['device']}"])

@@ -1,0 +1,102 @@
+"""From the names on a command line to inputs, and to the files that belong to each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edlrr_cli.errors import InputError
+from edlrr_cli.media.formats import images_with_stem, is_pattern, list_images, matching
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input to work on.
+
+    Attributes:
+        path: Its file.
+        folder: Its folder below the one that was named, mirrored where results go; ``.`` for others.
+    """
+
+    path: Path
+    folder: Path = Path()
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The images that names stand for.
+
+    Attributes:
+        names: Files, folders, and patterns such as ``scans/*.png``; ``**`` is any depth.
+        recursive: Look into the folders of folders too.
+        leave_out: Files of a folder or a pattern whose stem ends so are left out, unless it is empty.
+    """
+
+    names: Sequence[Path]
+    recursive: bool = False
+    leave_out: str = ""
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether the names stand for any number of inputs: several, a folder or a pattern."""
+        return len(self.names) > 1 or any(name.is_dir() or is_pattern(name) for name in self.names)
+
+    def find(self) -> list[Input]:
+        """Return the inputs in the order of the names, those of a folder sorted.
+
+        Raises:
+            InputError: A folder without images, or a pattern that nothing matches.
+        """
+        return once(source for name in self.names for source in self._found(name))
+
+    def _found(self, name: Path) -> Iterator[Input]:
+        if name.is_dir():
+            images = [path for path in list_images(name, recursive=self.recursive) if self._includes(path)]
+            if not images:
+                remedy = "name another" if self.recursive else "name another, or look deeper with --recursive"
+                raise InputError(f"folder {name} has no images", remedy)
+            yield from (Input(path, path.parent.relative_to(name)) for path in images)
+        elif is_pattern(name):
+            files = [path for path in matching(name) if path.is_file() and self._includes(path)]
+            if not files:
+                raise InputError(f"nothing matches {name}", "check the pattern")
+            yield from map(Input, files)
+        else:
+            yield Input(name)
+
+    def _includes(self, path: Path) -> bool:
+        return not (self.leave_out and path.stem.endswith(self.leave_out))
+
+
+def once(inputs: Iterable[Input]) -> list[Input]:
+    """Return each input once, in the order of the first time it was named."""
+    found: dict[Path, Input] = {}
+    for source in inputs:
+        found.setdefault(source.path.absolute(), source)
+    return list(found.values())
+
+
+def companion(named: Path, source: Input, *, suffix: str, what: str) -> Path:
+    """Return the file that belongs to an image: the one named, or that of its stem in the folder named.
+
+    Args:
+        named: A file for all, or a folder; there the image's own folder below it is looked at first.
+        source: The image.
+        suffix: Between the stem and the extension of the file looked for.
+        what: What the file is, for messages.
+
+    Raises:
+        InputError: There is none, or more than one.
+    """
+    if not named.is_dir():
+        return named
+    stem = source.path.stem + suffix
+    for folder in dict.fromkeys((named / source.folder, named)):
+        matches = images_with_stem(folder, stem)
+        if len(matches) > 1:
+            both = " and ".join(path.name for path in matches[:2])
+            raise InputError(f"{source.path}: its {what} may be {both} in {folder}", "leave one there")
+        if matches:
+            return matches[0]
+    raise InputError(f"{source.path}: {named} has no {what} {stem}.*", "add it, or name a file for all")

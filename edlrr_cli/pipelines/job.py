@@ -1,0 +1,248 @@
+"""One input of a command: a `Job` reads it, computes, writes, and describes what it did.
+
+A command is a subclass of `Job`. Batches, worker processes, clusters, computing several inputs at once on a
+GPU, the records and the HTML page follow from its methods.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, cast
+
+from edlrr_cli.media.files import check_target
+from edlrr_cli.pipelines.failures import Record, failure_record
+from edlrr_cli.pipelines.logs import log_subject
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from edlrr_cli.pipelines.panel import Panel
+
+InputsT = TypeVar("InputsT")
+ResultT = TypeVar("ResultT")
+
+_log = logging.getLogger(__name__)
+
+
+class Advance(Protocol):
+    """Receives how far a computation is: steps done, of how many, and a short text about them."""
+
+    def __call__(self, done: float, total: float | None = None, *, text: str = "", unit: str = "") -> None:
+        """Update the progress; an empty unit keeps the one before."""
+
+
+class Monitor:
+    """Receives the notes and the progress of a job; this one ignores them."""
+
+    def note(self, subject: object, text: str) -> None:
+        """Receive what the user should know about a file."""
+
+    @contextmanager
+    def progress(
+        self, unit: str, *, total: float | None = None, done: float = 0, delay_s: float = 0
+    ) -> Iterator[Advance | None]:
+        """Yield what receives the progress, or None if nobody looks at it.
+
+        Args:
+            unit: What is counted.
+            total: How many there are; None: not known yet.
+            done: How many were done before.
+            delay_s: Seconds before which there is nothing to show.
+        """
+        yield None
+
+
+SILENT = Monitor()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(ABC, Generic[InputsT, ResultT]):
+    """One input of a command and all that is done with it; picklable, so that any process can take it.
+
+    Attributes:
+        input: The file, or what stands for it.
+        output: The result.
+        overwrite: Whether existing outputs may be replaced.
+    """
+
+    input: Path
+    output: Path
+    overwrite: bool = False
+
+    command: ClassVar[str]
+    """The command's name, in the heading of its page."""
+    unit: ClassVar[str] = "image"
+    """What an input is, on the progress bar."""
+    unlisted: ClassVar[tuple[str, ...]] = ()
+    """Keys of the record that are printed, but too long for the page."""
+    unprinted: ClassVar[tuple[str, ...]] = ()
+    """Keys of the record that are neither printed nor listed on the page; `panel` may need them."""
+    continue_with: ClassVar[str] = "--skip-existing"
+    """The options that continue an interrupted batch."""
+
+    @abstractmethod
+    def read(self, monitor: Monitor) -> InputsT:
+        """Check the outputs and read the files; every fault is found here, before the work.
+
+        Raises:
+            EdlrrError: A file is unfit, or an output could not be written.
+        """
+
+    @abstractmethod
+    def compute(self, inputs: InputsT, monitor: Monitor) -> ResultT:
+        """Compute the result of one input of any size."""
+
+    @abstractmethod
+    def write(self, inputs: InputsT, result: ResultT, monitor: Monitor) -> Record:
+        """Write the outputs, and return the record: ``status``, ``input``, ``output`` and more."""
+
+    def group(self, inputs: InputsT) -> Hashable:
+        """Return what inputs have in common that can be computed at once; None: computed by itself."""
+        return None
+
+    def compute_each(self, jobs: Sequence[Self], inputs: Sequence[InputsT]) -> Sequence[ResultT]:
+        """Compute several inputs of one group at once.
+
+        Args:
+            jobs: This one and others that differ from it in their files alone.
+            inputs: What they have read.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def groups(cls) -> bool:
+        """Whether several inputs can be computed at once."""
+        return cls.compute_each is not Job.compute_each
+
+    def on_cpu(self) -> Self | None:
+        """Return the same job on the CPU, for a GPU whose memory is too small; None if there is none."""
+        return None
+
+    def is_done(self) -> bool:
+        """Whether the output exists as a whole."""
+        return self.output.exists()
+
+    def check(self) -> None:
+        """Refuse an output that exists.
+
+        Raises:
+            OutputError: It exists without ``overwrite``, or cannot be written.
+        """
+        check_target(self.output, self.input, overwrite=self.overwrite)
+
+    def repeatable(self) -> Self:
+        """Return the same job as it may be started again, over what an attempt that died has left."""
+        return replace(self, overwrite=True)
+
+    @staticmethod
+    def lines(record: Record) -> Iterator[tuple[str, str]]:
+        """Yield the report of a single input: labels and texts."""
+        yield "output", str(record["output"])
+
+    @staticmethod
+    def line(record: Record) -> str:
+        """Return the report of one input of a batch, beside the names of its files; may be empty."""
+        return ""
+
+    @classmethod
+    def panel(cls, record: Record, side_px: int) -> Panel:
+        """Return what the page shows of a record, images of at most so many pixels a side."""
+        from edlrr_cli.pipelines.panel import Panel
+
+        return Panel(tuple, list(cls.lines(record)))
+
+    def run(
+        self, monitor: Monitor = SILENT, inputs: InputsT | None = None, result: ResultT | None = None
+    ) -> Record:
+        """Do all of it, on the CPU if the memory of the GPU is too small, and return the record.
+
+        Args:
+            monitor: Receives notes and progress.
+            inputs: What was read; None: not yet.
+            result: What was computed; None: not yet.
+
+        Raises:
+            EdlrrError: A file, a setting or the computation.
+            KeyboardInterrupt: Ctrl-C; its text says what is kept, if anything.
+        """
+        if inputs is None:
+            inputs = self.read(monitor)
+        fallback = None
+        if result is None:
+            try:
+                result = self.compute(inputs, monitor)
+            except RuntimeError as error:
+                fallback = self.on_cpu()
+                if fallback is None or not _is_full_gpu(error):
+                    raise
+        if fallback is not None:  # outside of the handler, whose exception holds memory of the GPU
+            _free_gpu()
+            result = fallback.compute(inputs, monitor)
+        return self.write(inputs, cast("ResultT", result), monitor)
+
+
+AnyJob = Job[Any, Any]
+
+
+def _is_full_gpu(error: RuntimeError) -> bool:
+    from edlrr_cli.tasks.memory import is_full_gpu
+
+    return is_full_gpu(error)
+
+
+def _free_gpu() -> None:
+    """Leave the memory of the GPU to other processes."""
+    import torch
+
+    torch.cuda.empty_cache()
+    _log.warning("the memory of the GPU is too small for this, which is computed on the CPU instead")
+
+
+def attempt(job: AnyJob, inputs: object = None, result: object = None) -> Record:
+    """Return the record of a job, or of its failure; the arguments are those of `Job.run`."""
+    try:
+        with log_subject(job.input):
+            return job.run(SILENT, inputs, result)
+    except Exception as error:
+        return failure_record(job.input, error)
+
+
+def attempt_group(jobs: Sequence[AnyJob]) -> list[Record]:
+    """Return the record of each job, or of its failure; those of one group are computed at once.
+
+    Args:
+        jobs: All inputs of a group are held in memory.
+    """
+    records: dict[int, Record] = {}
+    inputs: dict[int, object] = {}
+    groups: dict[Hashable, list[int]] = {}
+    for index, job in enumerate(jobs):
+        try:
+            with log_subject(job.input):
+                read = job.read(SILENT)
+                key = job.group(read)
+        except Exception as error:
+            records[index] = failure_record(job.input, error)
+            continue
+        if key is None:
+            records[index] = attempt(job, read)
+        else:
+            inputs[index] = read
+            groups.setdefault(key, []).append(index)
+    for members in groups.values():
+        results: Sequence[object] = [None] * len(members)
+        if len(members) > 1:
+            group = [jobs[index] for index in members]
+            try:
+                with log_subject(f"{len(members)} images"):
+                    results = group[0].compute_each(group, [inputs[index] for index in members])
+            except Exception as error:  # one of them failed, and which is not known
+                _log.info("one of %d images failed, each is computed by itself: %s", len(members), error)
+        for index, result in zip(members, results, strict=True):
+            records[index] = attempt(jobs[index], inputs.pop(index), result)
+    return [records[index] for index in range(len(jobs))]

@@ -1,0 +1,1 @@
+"""Train a denoising network on a folder of images."""
