@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edlrr_cli.api.denoising import denoise
     from edlrr_cli.api.inpainting import inpaint, inpaint_lowrank
+    from edlrr_cli.api.separation import separate
     from edlrr_cli.lrr.regularizer import LowRankRegularizer, lowrank_penalty
 
 __version__ = "0.1.0"
@@ -22,6 +23,7 @@ __all__ = [
     "inpaint",
     "inpaint_lowrank",
     "lowrank_penalty",
+    "separate",
 ]
 
 _HOMES = {
@@ -30,6 +32,7 @@ _HOMES = {
     "inpaint": "edlrr_cli.api.inpainting",
     "inpaint_lowrank": "edlrr_cli.api.inpainting",
     "lowrank_penalty": "edlrr_cli.lrr.regularizer",
+    "separate": "edlrr_cli.api.separation",
 }
 
 

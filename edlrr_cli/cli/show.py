@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from edlrr_cli.baselines.registry import METHODS, default_params
 from edlrr_cli.cli.groups import HelpfulGroup
 from edlrr_cli.cli.options import FILE, REG, common_options
+from edlrr_cli.cli.reference import reference
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import REG_NAMES, parse_reg
 from edlrr_cli.pipelines.inpaint.params import as_word
 from edlrr_cli.pipelines.inpaint.settings import OURS
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _METHOD_ROW = "{:<17}{:<26}{:<24}{}"
 
@@ -28,17 +26,13 @@ def show() -> None:
 
 
 @show.command()
-@common_options
 @click.pass_context
 def commands(context: click.Context, /) -> None:
     """Print the reference of all commands, in Markdown."""
-    from edlrr_cli.cli.reference import reference
-
     click.echo(reference(context.find_root().command))
 
 
 @show.command()
-@common_options
 def regs() -> None:
     """List every penalty with its formula and its default gamma."""
     click.echo(f"{'name':<19}{'gamma':<7}formula")
@@ -58,14 +52,11 @@ def _penalties() -> Iterator[tuple[str, str, str]]:
 
 
 @show.command()
-@common_options
 def methods() -> None:
     """List every method with its source and its parameters, as published.
 
     Where --tune chooses a parameter, its candidates follow in brackets.
     """
-    from edlrr_cli.baselines.registry import METHODS, default_params
-
     rows = [
         (name, method.title, method.source, _parameters(default_params(name), method.grid))
         for name, method in METHODS.items()
@@ -88,7 +79,7 @@ def _parameters(params: Mapping[str, Any], grid: Mapping[str, tuple[Any, ...]]) 
 @click.argument("name", type=REG)
 @click.option("--image", type=FILE, help="Mark the singular values of this image's channels.")
 @click.option("--gamma", type=float, help="Shape of the penalty. [default: the penalty's own]")
-@click.option("--scale", type=float, help="Unit of the singular values. [default: the largest fits]")
+@click.option("--scale", type=float, help="Scale of the singular values. [default: the largest fits]")
 @click.option("-o", "--output", type=FILE, help="The drawing, a .png. [default: reg_NAME.png here]")
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 @common_options
@@ -110,30 +101,8 @@ def reg(
     if scale is not None and (image is None or not 0 < scale < float("inf")):
         raise UsageError("--scale divides the singular values of --image", "give --image and a scale above 0")
     target = output or Path(f"reg_{name}.png")
-    inputs = [] if image is None else [image]
 
-    from edlrr_cli.media.figure import check_figure
-    from edlrr_cli.media.files import write_atomic
+    from edlrr_cli.pipelines.penalty_figure import draw_penalty
 
-    check_figure(target, *inputs, overwrite=overwrite)
-    spectrum = None if image is None else centred_spectrum(image)
-
-    from edlrr_cli.lrr.series import make_function
-    from edlrr_cli.pipelines.penalty_figure import draw, study
-
-    subject = study(name, make_function(name, gamma), spectrum, scale)
-    write_atomic(target, draw(subject))
-    click.echo(f"{subject.summary}; drawn in {target}")
-
-
-def centred_spectrum(path: Path) -> NDArray[np.float64]:
-    """Return the singular values of an image's channels without their row and column means, (c, k)."""
-    import numpy as np
-
-    from edlrr_cli.media.images import read_picture
-
-    channels = np.moveaxis(read_picture(path).pixels, 2, 0)
-    rows, columns = channels.mean(axis=2, keepdims=True), channels.mean(axis=1, keepdims=True)
-    centred = channels - rows - columns + channels.mean(axis=(1, 2), keepdims=True)
-    spectrum: NDArray[np.float64] = np.linalg.svd(centred, compute_uv=False)
-    return spectrum
+    summary = draw_penalty(name, target, image=image, gamma=gamma, scale=scale, overwrite=overwrite)
+    click.echo(f"{summary}; drawn in {target}")

@@ -102,8 +102,8 @@ def train(
     torchrun --nproc-per-node 4 -m edlrr_cli train --data photos/ -o big.safetensors --steps 80000
 
     The loss is the error of the predicted noise on patches; --lam adds the low-rank penalty of full images.
-    A log, .csv, and its plot, .png, are written beside the weights. After Ctrl-C or a kill --resume continues
-    from the checkpoint, to the same weights as without the interruption if the length is given in steps.
+    A log, .csv, and its plot, .png, are written beside the weights. After Ctrl-C or a kill --resume
+    continues from the checkpoint, to the same weights as without the interruption if --steps is given.
     """
     config = resolve(flags)
     from edlrr_cli.pipelines.train import run

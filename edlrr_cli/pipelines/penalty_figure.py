@@ -1,9 +1,10 @@
-"""The drawing of ``edlrr show reg``: a penalty, its series, and the error between them."""
+"""The figure of a penalty: its function, its series, and the error between them."""
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,10 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from edlrr_cli.lrr.series import Series
+from edlrr_cli.lrr.series import Series, make_function
+from edlrr_cli.media.figure import check_figure
+from edlrr_cli.media.files import write_atomic
+from edlrr_cli.media.images import read_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +28,45 @@ _DEFAULT_RANGE = 10.0  # of penalties that are exact everywhere
 _SMALLEST_ERROR = 1e-9  # below it is rounding, not the series
 _ROOM = 30  # factor below the smallest usual error that is left to the marks
 _EXACT, _SERIES, _LIMIT = "#222222", "#d1495b", "#00798c"
-_CHANNEL_COLOURS = {1: ("#555555",), 3: ("#c03028", "#2e8b3d", "#2b5fc0")}
+_CHANNEL_COLORS = {1: ("#555555",), 3: ("#c03028", "#2e8b3d", "#2b5fc0")}
+
+
+def draw_penalty(
+    name: str,
+    output: Path,
+    *,
+    image: Path | None = None,
+    gamma: float | None = None,
+    scale: float | None = None,
+    overwrite: bool = False,
+) -> str:
+    """Draw a penalty over the spectrum of an image, and return a summary of one line.
+
+    Args:
+        name: One of `edlrr_cli.lrr.names.REG_NAMES`.
+        output: The figure, a .png.
+        image: Its singular values are marked; None without.
+        gamma: Shape of the penalty; None: its default.
+        scale: Scale of the singular values; None: the largest fits.
+        overwrite: Whether an existing figure may be replaced.
+
+    Raises:
+        EdlrrError: The output cannot be written, the image cannot be read, or the series is accurate nowhere.
+    """
+    check_figure(output, *([] if image is None else [image]), overwrite=overwrite)
+    spectrum = None if image is None else centered_spectrum(image)
+    subject = study(name, make_function(name, gamma), spectrum, scale)
+    write_atomic(output, draw(subject))
+    return subject.summary
+
+
+def centered_spectrum(path: Path) -> NDArray[np.float64]:
+    """Return the singular values of an image's channels without their row and column means, (c, k)."""
+    channels = np.moveaxis(read_picture(path).pixels, 2, 0)
+    rows, columns = channels.mean(axis=2, keepdims=True), channels.mean(axis=1, keepdims=True)
+    centered = channels - rows - columns + channels.mean(axis=(1, 2), keepdims=True)
+    spectrum: NDArray[np.float64] = np.linalg.svd(centered, compute_uv=False)
+    return spectrum
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +74,7 @@ class Study:
     """What is drawn.
 
     Attributes:
-        name: Of the penalty.
+        name: The name of the penalty.
         exact: The penalty h.
         series: What replaces it; None if nothing does.
         spectrum: Scaled singular values, (c, k); None without an image.
@@ -54,7 +96,7 @@ def study(
     """Put a function and a spectrum on one axis, x = sigma / scale.
 
     Args:
-        name: Of the penalty.
+        name: The name of the penalty.
         function: The penalty or its series.
         sigma: Singular values, (c, k); None if there is no image.
         scale: None puts the largest singular value where the function wants it.
@@ -147,7 +189,7 @@ def _draw_spectrum(axes: Axes, subject: Study) -> None:
     """Mark the singular values along the axis, one row per channel."""
     if subject.spectrum is None:
         return
-    colours = _CHANNEL_COLOURS[len(subject.spectrum)]
+    colours = _CHANNEL_COLORS[len(subject.spectrum)]
     for row, (values, colour) in enumerate(zip(subject.spectrum, colours, strict=True)):
         height = np.full_like(values, 0.015 + 0.022 * row)
         label = "singular values" if row == 0 else None

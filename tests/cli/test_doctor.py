@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from edlrr_cli.cli import doctor
+from edlrr_cli.pipelines import self_test
 
 
 def test_what_is_here_is_told_and_tested(run):
@@ -20,7 +20,7 @@ def test_what_is_here_is_told_and_tested(run):
 
 
 def test_a_wrong_picture_is_told_by_the_exit_code(run, monkeypatch):
-    monkeypatch.setattr(doctor, "_LEAST_PSNR", 200.0)
+    monkeypatch.setattr(self_test, "_LEAST_PSNR", 200.0)
     result = run("doctor")
     assert (result.exit_code, "does NOT work" in result.stdout) == (1, True)
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from edlrr_cli.baselines.registry import METHOD_NAMES, METHODS
-from edlrr_cli.cli.show import centred_spectrum
 from edlrr_cli.lrr.names import REG_NAMES
+from edlrr_cli.pipelines.penalty_figure import centered_spectrum
 
 DRAWING_PX = (1320, 528)
 
@@ -60,7 +60,7 @@ def test_draws_a_penalty_over_the_spectrum_of_an_image(run, scene, name, said):
     result = run("show", "reg", name, "--image", scene.clean, "-o", target)
     assert result.exit_code == 0, result.stderr
     assert said in result.stdout
-    assert f"sigma_1 = {centred_spectrum(scene.clean).max():.4g}" in result.stdout
+    assert f"sigma_1 = {centered_spectrum(scene.clean).max():.4g}" in result.stdout
     assert result.stdout.count("\n") == 1
     assert size_px(target) == DRAWING_PX
 
@@ -100,4 +100,4 @@ def test_refusals(refused, tmp_path, monkeypatch, arguments, code, said):
 def test_centring_leaves_nothing_of_a_sum_of_a_row_and_a_column(tmp_path):
     values = np.add.outer(np.arange(20), np.arange(30)).astype(np.uint8)
     Image.fromarray(values).save(tmp_path / "ramp.png")
-    assert centred_spectrum(tmp_path / "ramp.png").max() < 1e-12
+    assert centered_spectrum(tmp_path / "ramp.png").max() < 1e-12

@@ -53,7 +53,7 @@ def bgsep(
     A sequence is a folder with input/ and groundtruth/, and maybe temporalROI.txt, ROI.bmp and
     background.png. The rows: lrr, as in 'edlrr bgsep'; lrr:batch, the same in one window; lrr:paper, the
     low-rank matrix of the paper, and pcp, the same solved exactly, both of the scored frames alone; median;
-    mog2 and knn of OpenCV. A case that fails is told in the file and by exit code 1; the others go on.
+    mog2 and knn of OpenCV. Failures are reported in the file and by exit code 1; the others continue.
     """
     check_output(output, overwrite)
     from edlrr_cli.bench import bgsep as benchmark
@@ -61,7 +61,7 @@ def bgsep(
 
     cases = benchmark.make_cases(data, sequences=sequences, methods=methods, num_scored=frames, device=device)
     if methods is None:
-        _tell_missing(benchmark.methods_here(), tuple(benchmark.RIVALS))
+        _print_missing(benchmark.methods_here(), tuple(benchmark.RIVALS))
     folders = {case.sequence: case.folder for case in cases}
     streaming = bgsep_memory.run(folders, device) if memory else []  # first: its failure ends the command
     rows = []
@@ -74,11 +74,11 @@ def bgsep(
     parameters = {**benchmark.PARAMETERS, **benchmark.describe(cases)}
     publish(output, benchmark.NAME, parameters, rows, device=device)
     if failed:
-        raise EdlrrError(f"{failed} cases failed", f"{output} tells why")
+        raise EdlrrError(f"{failed} cases failed", f"see {output}")
 
 
-def _tell_missing(here: tuple[str, ...], every: tuple[str, ...]) -> None:
-    """Say which rows are left out since their library is not installed."""
+def _print_missing(here: tuple[str, ...], every: tuple[str, ...]) -> None:
+    """Print which rows are left out since their library is not installed."""
     missing = [name for name in every if name not in here]
     if missing:
         click.echo(f"left out: {', '.join(missing)}; pip install 'edlrr[opencv]'", err=True)

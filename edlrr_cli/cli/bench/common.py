@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from edlrr_cli.bench.record import encode, make_record
 from edlrr_cli.cli.console import shows_progress
 from edlrr_cli.cli.options import FILE, common_options
 from edlrr_cli.media.files import check_target, write_atomic
@@ -112,7 +113,6 @@ def publish(
     output: Path, name: str, parameters: Mapping[str, Any], rows: Sequence[dict[str, Any]], *, device: str
 ) -> None:
     """Write the record, and print its name."""
-    from edlrr_cli.bench.record import encode, make_record
 
     record = make_record(name, command=command_line(), device=device, parameters=parameters, rows=rows)
     write_atomic(output, encode(record))

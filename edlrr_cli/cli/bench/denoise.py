@@ -17,6 +17,7 @@ from edlrr_cli.cli.bench.common import (
     publish,
 )
 from edlrr_cli.cli.options import FILE
+from edlrr_cli.media.files import write_atomic
 
 
 @click.command(cls=Measured)
@@ -31,7 +32,7 @@ from edlrr_cli.cli.options import FILE
     show_default=True,
     help="cpu: small networks, trained for minutes; paper: DnCNN-S as published, for a GPU.",
 )
-@click.option("--seeds", type=POSITIVE, default=3, show_default=True, help="Of the training.")
+@click.option("--seeds", type=POSITIVE, default=3, show_default=True, help="Seeds of the training.")
 @device_option
 @output_options
 def denoise(
@@ -52,8 +53,8 @@ def denoise(
     edlrr bench denoise --data denoise/ --models gpu/ --recipe paper --device cuda -o paper.json
 
     Networks: plain; lrr, with the low-rank term; error, with the term on f(X) - N; wide, with its full
-    images at 0..75; bias-free; blind, trained at 0..55. An interrupted run goes on with the networks that
-    are in --models.
+    images at 0..75; bias-free; blind, trained at 0..55. An interrupted run continues with the networks
+    in --models.
     """
     check_output(output, overwrite)
     if figure is not None:
@@ -62,7 +63,6 @@ def denoise(
     from edlrr_cli.bench.denoise_figure import draw_figure
     from edlrr_cli.bench.denoise_scores import read_sets, verdicts
     from edlrr_cli.bench.denoise_training import Workshop, train_all, trial_rows
-    from edlrr_cli.media.files import write_atomic
     from edlrr_cli.tasks.device import resolve_device
 
     plan = benchmark.find_recipe(recipe)

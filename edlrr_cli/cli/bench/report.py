@@ -7,8 +7,12 @@ from typing import Any
 
 import click
 
+from edlrr_cli.bench.record import read_record
+from edlrr_cli.bench.report import blocks, insert_all
+from edlrr_cli.bench.table1_means import Means
 from edlrr_cli.cli.options import FILE, common_options
 from edlrr_cli.errors import InputError, OutputError, UsageError
+from edlrr_cli.media.files import check_target, write_atomic
 
 
 @click.command()
@@ -20,12 +24,9 @@ def report(*, files: tuple[Path, ...], into: Path | None, plot: Path | None) -> 
     """Turn the JSON FILES of benchmarks into Markdown tables.
 
     A document given by --into must have the lines <!-- bench:NAME --> and <!-- /bench:NAME --> for each
-    NAME.json; what stands between them is replaced. Where a benchmark has more to tell, that goes between
+    NAME.json; what stands between them is replaced. Details of a benchmark go between
     <!-- bench:NAME:details --> and <!-- /bench:NAME:details -->, and the document needs one of the two.
     """
-    from edlrr_cli.bench.record import read_record
-    from edlrr_cli.bench.report import blocks, insert_all
-
     records = [read_record(path) for path in files]
     if plot is not None:
         _draw(plot, records)
@@ -34,8 +35,6 @@ def report(*, files: tuple[Path, ...], into: Path | None, plot: Path | None) -> 
     if into is None:
         click.echo("\n\n".join(text for parts in tables for text in parts.values()))
         return
-    from edlrr_cli.media.files import check_target, write_atomic
-
     names = [path.stem for path in files]
     if len(set(names)) < len(names):
         raise UsageError("two FILES have the same name, hence the same markers", "rename one")
@@ -49,9 +48,7 @@ def report(*, files: tuple[Path, ...], into: Path | None, plot: Path | None) -> 
 
 def _draw(path: Path, records: list[dict[str, Any]]) -> None:
     """Draw the methods of all records in one plot; of one that is in several, the last."""
-    from edlrr_cli.bench.table1_means import Means
     from edlrr_cli.bench.table1_plot import document
-    from edlrr_cli.media.files import check_target, write_atomic
 
     if path.suffix.lower() != ".svg":
         raise OutputError(f"plot {path}: expected the extension .svg, got {path.suffix!r}", "name it .svg")

@@ -1,4 +1,4 @@
-"""``edlrr bench table1``: the paper's Table 1 on a folder of pictures."""
+"""``edlrr bench table1``: the paper's Table 1 on a folder of images."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from edlrr_cli.baselines.registry import METHODS
 from edlrr_cli.cli.bench.common import (
     POSITIVE,
     Measured,
@@ -19,23 +20,24 @@ from edlrr_cli.cli.bench.common import (
 )
 from edlrr_cli.cli.options import FILE
 from edlrr_cli.errors import EdlrrError
+from edlrr_cli.media.files import write_atomic
 
 
 @click.command(cls=Measured)
-@click.option("--data", type=FILE, help="Folder of pictures, or of images/ and masks/ as in Table 1.")
+@click.option("--data", type=FILE, help="Folder of images, or of images/ and masks/ as in Table 1.")
 @click.option("--methods", callback=words, help="Rows of the table. [default: all]")
 @click.option(
     "--corruptions",
     callback=words,
     help="Kinds of damage. [default: drop20,drop30,drop40,drop50,block,text]",
 )
-@click.option("--images", callback=words, help="Names of pictures, without their suffix. [default: all]")
+@click.option("--images", callback=words, help="Names of images, without their suffix. [default: all]")
 @click.option("--seeds", type=POSITIVE, default=1, show_default=True, help="Draws of the dropped pixels.")
 @click.option("--quick", is_flag=True, help="Two small crops, three damages, no tuning.")
 @click.option("--jobs", type=POSITIVE, default=1, show_default=True, help="Cases side by side.")
 @click.option("--html", type=FILE, help="Also write a report, one self-contained page.")
 @click.option(
-    "--pictures", callback=words, help="Names of the pictures shown in the report. [default: the first two]"
+    "--pictures", callback=words, help="Names of the images shown in the report. [default: the first two]"
 )
 @device_option
 @output_options
@@ -54,19 +56,19 @@ def table1(
     output: Path,
     overwrite: bool,
 ) -> None:
-    """Restore pictures from six kinds of damage by every method of the paper's Table 1.
+    """Restore images from six kinds of damage by every method of the paper's Table 1.
 
     \b
     edlrr bench table1 --quick --jobs 2 -o quick.json --html quick.html
     edlrr bench table1 --data table1 --seeds 3 --jobs 2 -o table1.json
     edlrr bench table1 --data photos --methods taylor-gamma:auto,irnn,irnn:tuned --corruptions text -o a.json
 
-    A row is a penalty (NAME: on whole channels, NAME:local, NAME:nonlocal, NAME:auto: with that prior,
+    A row is a penalty (NAME: global low-rank completion, NAME:local, NAME:nonlocal, NAME:auto: that prior,
     NAME:fast, NAME:best: auto at that quality, NAME:paper: the paper's setting) or a method of
     'edlrr show methods' (NAME: as published, NAME:tuned: parameters chosen on hidden known pixels,
     NAME:PARAM=VALUE).
-    The same command goes on where it was stopped and runs only what is new; --overwrite starts anew. A
-    case that fails is told in the file and by exit code 1; the others go on.
+    The same command continues where it was stopped and runs only what is new; --overwrite starts again.
+    Failures are reported in the file and by exit code 1; the other cases continue.
     """
     for target in (output, html):
         if target is not None:
@@ -87,7 +89,7 @@ def table1(
         pictures=folder,
     )
     if methods is None:
-        _tell_missing()
+        _print_missing()
     settings = {"jobs": jobs, "threads_per_job": benchmark.threads_per_job(jobs)}
     book = ledger.Ledger(output, plan, command=command_line(), settings=settings, anew=overwrite)
     left = book.cases_left()
@@ -100,13 +102,11 @@ def table1(
         _write_page(html, book.record, folder)
     failed = sum("error" in row for row in book.rows)
     if failed:
-        raise EdlrrError(f"{failed} cases failed", f"{output} tells why")
+        raise EdlrrError(f"{failed} cases failed", f"see {output}")
 
 
-def _tell_missing() -> None:
-    """Say which rows are left out since their library is not installed."""
-    from edlrr_cli.baselines.registry import METHODS
-
+def _print_missing() -> None:
+    """Print which rows are left out since their library is not installed."""
     missing = [name for name, method in METHODS.items() if not method.installed]
     if missing:
         click.echo(f"left out: {', '.join(missing)}; pip install 'edlrr[opencv]'", err=True)
@@ -114,7 +114,6 @@ def _tell_missing() -> None:
 
 def _write_page(path: Path, record: dict[str, Any], pictures: Path | None) -> None:
     from edlrr_cli.bench.table1_page import page
-    from edlrr_cli.media.files import write_atomic
 
     write_atomic(path, page(record, pictures).encode())
     click.echo(f"{path}: the report")

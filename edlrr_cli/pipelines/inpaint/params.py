@@ -1,4 +1,4 @@
-"""Parameters of a compared method: from ``NAME=VALUE`` or TOML to the types that its solver declares."""
+"""Parameters of a baseline: from ``NAME=VALUE`` or TOML to the types that its solver declares."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def parse_assignments(words: Iterable[str]) -> dict[str, str]:
     return given
 
 
-def as_word(value: Any) -> str:
+def as_word(value: object) -> str:
     """Return a parameter as ``--param`` takes it.
 
     Example:
@@ -48,11 +48,11 @@ def as_word(value: Any) -> str:
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
-def typed_params(method: str, given: Mapping[str, Any]) -> Params:
+def typed_params(method: str, given: Mapping[str, object]) -> Params:
     """Give each parameter the type that the method's solver declares; imports torch if any is given.
 
     Args:
-        method: A compared method.
+        method: A baseline.
         given: By name, a text or a value of TOML. Unknown names stay for the registry to refuse.
 
     Raises:
@@ -65,7 +65,7 @@ def typed_params(method: str, given: Mapping[str, Any]) -> Params:
     }
 
 
-def _typed(method: str, name: str, value: Any, hint: Any) -> Any:
+def _typed(method: str, name: str, value: object, hint: object) -> object:
     kinds = get_args(hint) or (hint,)
     optional = type(None) in kinds
     if optional and value == "none":
@@ -81,19 +81,19 @@ def _typed(method: str, name: str, value: Any, hint: Any) -> Any:
     raise UsageError(f"method {method}: {name} must be {expected}, got {value!r}")
 
 
-def _finite(value: Any) -> float:
+def _finite(value: str | float) -> float:
     number = float(value)
     if not math.isfinite(number):
         raise ValueError(value)
     return number
 
 
-def _truth(value: Any) -> bool:
+def _truth(value: object) -> bool:
     return ("false", "true").index(str(value).lower()) == 1
 
 
 # Of each type: what may stand for a value of it, and how that is read.
-_PARSERS: dict[type, tuple[tuple[type, ...], Callable[[Any], Any]]] = {
+_PARSERS: dict[type, tuple[tuple[type, ...], Callable[[Any], object]]] = {
     str: ((str,), str),
     int: ((str, int), int),
     float: ((str, int, float), _finite),

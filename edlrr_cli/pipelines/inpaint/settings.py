@@ -32,6 +32,9 @@ OURS = "lrr"
 
 METHODS = (OURS, *METHOD_NAMES)
 
+Values = Mapping[str, Any]
+"""Settings by name."""
+
 _Part = TypeVar("_Part")
 
 
@@ -78,7 +81,7 @@ class Settings:
         """Whether the low-rank penalty fills the hole, and not a baseline."""
         return self.choice.method == OURS
 
-    def as_record(self) -> dict[str, Any]:
+    def as_record(self) -> Values:
         """Return the settings as in a ``--config`` file, noise on 0..255; None: not set, or not used."""
         config = {**dataclasses.asdict(self.config), "noise": _to_levels(self.config.noise)}
         if not self.is_ours:
@@ -96,7 +99,7 @@ def setting_types(owners: Sequence[type]) -> dict[str, type]:
     return {name: (get_args(hint) or (hint,))[0] for name, hint in hints.items() if name != "params"}
 
 
-def setting_defaults(owners: Sequence[Any]) -> dict[str, Any]:
+def setting_defaults(owners: Sequence[type]) -> Values:
     """Return the default of each setting by name, ``params`` apart."""
     return {
         entry.name: entry.default for owner in owners for entry in fields(owner) if entry.name != "params"
@@ -107,7 +110,7 @@ OWNERS = (MethodSettings, Config, MaskSettings)
 """The dataclasses whose fields are the settings of ``edlrr inpaint``."""
 
 
-def resolve(flags: Mapping[str, Any], config_file: Path | None, preset: str | None) -> Settings:
+def resolve(flags: Values, config_file: Path | None, preset: str | None) -> Settings:
     """Merge the settings: flag, then ``--config`` file, then preset, then default; parameters one by one.
 
     Args:
@@ -141,20 +144,20 @@ class Layer:
     """
 
     source: str
-    values: dict[str, Any]
+    values: Values
 
 
-def layers(flags: Mapping[str, Any], config_file: Path | None, preset: str | None) -> list[Layer]:
+def layers(flags: Values, config_file: Path | None, preset: str | None) -> list[Layer]:
     """Return the settings of each source, later ones winning; the arguments are those of `resolve`.
 
     Raises:
         InputError: The file is missing or not TOML.
         UsageError: An unknown key or preset, a wrong type, or a value outside its domain.
     """
-    from_file = {} if config_file is None else read_settings(config_file)
+    from_file = {} if config_file is None else dict(read_settings(config_file))
     named = from_file.pop("preset", None)
     preset = preset or named
-    from_preset = {} if preset is None else read_settings(preset_path(preset))
+    from_preset = {} if preset is None else dict(read_settings(preset_path(preset)))
     from_preset.pop("preset", None)
     given = {name: value for name, value in flags.items() if value is not None}
     return [
@@ -164,7 +167,7 @@ def layers(flags: Mapping[str, Any], config_file: Path | None, preset: str | Non
     ]
 
 
-def _refuse_idle(values: Mapping[str, Any], method: str, *, flags: bool) -> None:
+def _refuse_idle(values: Values, method: str, *, flags: bool) -> None:
     """Refuse what the method would ignore."""
     alone, remedy = (_OTHERS_ALONE, "name one with --method") if method == OURS else (_OURS_ALONE, "")
     for name in alone:
@@ -184,7 +187,7 @@ def _naming(source: str) -> Iterator[None]:
         raise UsageError(f"{source}{error.message}", error.remedy) from error
 
 
-def read_settings(path: Path) -> dict[str, Any]:
+def read_settings(path: Path) -> Values:
     """Read a TOML file of settings and check each of them.
 
     Raises:
@@ -206,7 +209,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     return values
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path) -> Values:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
@@ -217,14 +220,14 @@ def _load(path: Path) -> dict[str, Any]:
         raise InputError(f"config {path} is not valid TOML ({error})", "correct that line") from error
 
 
-def _settings(values: dict[str, Any]) -> Settings:
+def _settings(values: Values) -> Settings:
     if "noise" in values:
         values = {**values, "noise": _to_unit_range(values["noise"])}
     check_method(values.get("method", OURS))
     return Settings(_part(Config, values), _part(MaskSettings, values), _part(MethodSettings, values))
 
 
-def _part(owner: type[_Part], values: Mapping[str, Any]) -> _Part:
+def _part(owner: type[_Part], values: Values) -> _Part:
     return owner(**{name: values[name] for name in get_type_hints(owner) if name in values})
 
 
