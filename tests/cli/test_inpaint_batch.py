@@ -162,7 +162,7 @@ def test_two_pictures_are_never_written_to_one_file(run, many):
 def test_refusals(refused, many):
     a, b = many.folder / "in/a.png", many.folder / "in/b.png"
     said = ("--mask", many.mask, *QUICK)
-    assert "figure is of one picture" in refused(2, "inpaint", a, b, *said, "--figure", many.folder / "f.png")
+    assert "figure is for one image" in refused(2, "inpaint", a, b, *said, "--figure", many.folder / "f.png")
     assert "is a file, and the results are many" in refused(4, "inpaint", a, b, *said, "-o", many.damaged)
     assert "nothing matches" in refused(3, "inpaint", many.folder / "*.bmp", *said)
 

@@ -38,7 +38,6 @@ def test_every_setting_is_an_option_without_a_default_of_its_own():
 def test_mask_words_and_defaults_are_those_of_the_reader():
     parameters = inspect.signature(masks.read_mask).parameters
     ours = settings.MaskSettings()
-    assert settings.MASK_MODES == masks.MASK_MODES
     assert (ours.mask_mode, ours.mask_threshold, ours.dilate) == tuple(
         parameters[name].default for name in ("mode", "threshold", "dilate")
     )
@@ -100,8 +99,8 @@ def test_noise_is_converted_once_and_told_as_given():
         ("tune = 1", "tune must be true or false, got 1"),
         ('method = "tv"\n[params]\nrtol = "a"', "method tv: rtol must be a number, got 'a'"),
         ('method = "tv"\nwhiten = 1', "whiten is a setting of the method lrr, not of tv; leave it out"),
-        ("tune = true", "tune is a setting of the compared methods, not of lrr; name one with --method"),
-        ("[params]\nrtol = 1", "params is a setting of the compared methods, not of lrr"),
+        ("tune = true", "tune is a setting of the baselines, not of lrr; name one with --method"),
+        ("[params]\nrtol = 1", "params is a setting of the baselines, not of lrr"),
     ],
 )
 def test_wrong_settings_are_refused_with_the_file(toml, refused, scene, text, said):
@@ -161,7 +160,7 @@ def test_parameters_are_merged_one_by_one_and_typed(toml):
 def test_a_flag_may_take_another_method_than_the_file(toml):
     path = toml('method = "tv"\n[params]\nrtol = 0.01\n')
     assert resolve({"method": "nuclear-admm"}, path, None).choice.params == {"rtol": 0.01}
-    with pytest.raises(UsageError, match="params is a setting of the compared methods, not of lrr"):
+    with pytest.raises(UsageError, match="params is a setting of the baselines, not of lrr"):
         resolve({"method": "lrr"}, path, None)
 
 
@@ -173,8 +172,8 @@ def test_what_a_compared_method_would_ignore_is_refused(refused, scene, toml):
     assert f"config {path}: lr is a setting of the method lrr" in refused(2, *given, "--config", path)
     assert "preset random: steps is a setting of" in refused(2, *given, "--preset", "random")
     ours = ("inpaint", scene.damaged, "--mask", scene.mask)
-    assert "--param is a setting of the compared methods" in refused(2, *ours, "--param", "rtol=1")
-    assert "--tune is a setting of the compared methods, not of lrr" in refused(2, *ours, "--tune")
+    assert "--param is a setting of the baselines" in refused(2, *ours, "--param", "rtol=1")
+    assert "--tune is a setting of the baselines, not of lrr" in refused(2, *ours, "--tune")
     assert resolve({"tune": False, "params": None}, None, None).choice == settings.MethodSettings()
 
 

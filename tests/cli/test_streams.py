@@ -109,10 +109,10 @@ def test_an_endless_stream_is_refused(run, scene, monkeypatch):
     [
         ("inpaint - --mask -", EXIT_USAGE, "- stands for two inputs"),
         ("denoise - --reference -", EXIT_USAGE, "- stands for two inputs"),
-        ("denoise - clean.png", EXIT_USAGE, "- is of one picture"),
-        ("denoise clean.png damaged.png -o -", EXIT_USAGE, "- is of one picture"),
-        ("inpaint . --mask -", EXIT_USAGE, "- is of one picture"),
-        ("denoise - --skip-existing", EXIT_USAGE, "- is of one picture"),
+        ("denoise - clean.png", EXIT_USAGE, "- is for one image"),
+        ("denoise clean.png damaged.png -o -", EXIT_USAGE, "- is for one image"),
+        ("inpaint . --mask -", EXIT_USAGE, "- is for one image"),
+        ("denoise - --skip-existing", EXIT_USAGE, "- is for one image"),
         ("denoise - -o .", EXIT_USAGE, "standard input has no name for a file in ."),
         ("denoise clean.png -o out.png --figure -", EXIT_OUTPUT, "figure -: expected the extension .png"),
     ],
@@ -126,7 +126,7 @@ def test_a_terminal_gets_no_picture_and_gives_none(refused, scene, monkeypatch):
     for stream in ("click.testing._NamedTextIOWrapper", "click.testing.EchoingStdin"):
         monkeypatch.setattr(f"{stream}.isatty", lambda self: True, raising=False)
     told = refused(EXIT_OUTPUT, "denoise", scene.clean, "-o", "-")
-    assert "a picture is not for a terminal; redirect it" in told
+    assert "an image is not for a terminal; redirect it" in told
     assert "nothing is piped into standard input" in refused(EXIT_INPUT, "denoise", "-")
 
 

@@ -150,7 +150,7 @@ def test_two_processes_train_one_network(folder, tmp_path):
     [
         (["--arch", "dncn"], EXIT_USAGE, "did you mean 'dncnn'"),
         (["--sigma", "50-25"], EXIT_USAGE, "not a range"),
-        (["--time-budget", "60"], EXIT_USAGE, "say 90s, 60m or 1.5h"),
+        (["--time-budget", "60"], EXIT_USAGE, "write 90s, 60m or 1.5h"),
         (["--reg", "nucler"], EXIT_USAGE, "did you mean 'nuclear'"),
         (["--resume"], EXIT_INPUT, "start without --resume"),
         (["--patch-px", "64"], EXIT_USAGE, "no image is as large as a patch"),

@@ -84,11 +84,3 @@ def test_one_job_makes_a_command(call, tmp_path, jobs):
     assert "edlrr mirror: 2 done, 1 failed" in text
     statuses = [json.loads(line)["status"] for line in call("--json", "--skip-existing").stdout.splitlines()]
     assert sorted(statuses) == ["error", "skipped", "skipped"]
-
-
-def test_a_single_input(call, tmp_path):
-    ended = call(images=tmp_path / "in/a.png")
-    assert (ended.exit_code, ended.stdout.split()) == (
-        0,
-        ["output", str(tmp_path / "out")],
-    ) or ended.exception
