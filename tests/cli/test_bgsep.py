@@ -196,7 +196,9 @@ def test_going_on_gives_what_an_uninterrupted_run_gives(run, clip, tmp_path, sho
     result = run(*parted)
     assert result.exit_code == EXIT_INTERRUPTED
     parts = tmp_path / "parted" / "parts"
-    assert result.stderr.lstrip() == (f"edlrr: interrupted: the first 20 frames are in {parts}, --resume goes on\n")
+    assert result.stderr.lstrip() == (
+        f"edlrr: interrupted: the first 20 frames are in {parts}, --resume goes on\n"
+    )
     assert [path.name for path in (tmp_path / "parted").iterdir()] == ["parts"]
     assert [len(frames_of(path)) for path in parts.glob("*/background.mp4")] == [10, 10]
     interrupt(None)
