@@ -212,7 +212,7 @@ def _inpaint_arrays(
 ) -> list[NDArray[Any]]:
     """Restore images of one shape and dtype, (h, w) or (h, w, c)."""
     from edlrr_cli.api.denoisers import shipped_denoiser
-    from edlrr_cli.tasks.inpaint.picture import Damaged
+    from edlrr_cli.tasks.inpaint.problem import InpaintProblem
     from edlrr_cli.tasks.inpaint.restore import restore_each
 
     pairs = list(zip(images, masks, strict=True))
@@ -220,7 +220,7 @@ def _inpaint_arrays(
         check_size(image)
         check_mask(mask, image)
     damaged = [
-        Damaged(np.where(mask[..., None], 0.0, pixels_of(image)), np.logical_not(mask, order="C"))
+        InpaintProblem(np.where(mask[..., None], 0.0, pixels_of(image)), np.logical_not(mask, order="C"))
         for image, mask in pairs
     ]
     denoiser = shipped_denoiser() if config.needs_denoiser else None

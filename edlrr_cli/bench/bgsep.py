@@ -80,7 +80,7 @@ class Method:
 _PAPER = {"fit": "full", "reg": "nuclear", "solver": "adam", "lam": 1.0}
 
 #: The rows of the table. OpenCV's methods detect shadows themselves; the ground truth labels them background.
-RIVALS = {
+METHODS = {
     "lrr": Method(),
     "lrr:batch": Method(one_window=True),
     "lrr:paper": Method(_PAPER, only_scored=True, one_window=True),
@@ -95,7 +95,7 @@ _NEED_OPENCV = ("mog2", "knn")
 def methods_here() -> tuple[str, ...]:
     """Return the names of the methods whose libraries are installed."""
     missing = () if importlib.util.find_spec("cv2") else _NEED_OPENCV
-    return tuple(name for name in RIVALS if name not in missing)
+    return tuple(name for name in METHODS if name not in missing)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Case:
     Attributes:
         folder: Folder of the sequence.
         sequence: Name of the sequence.
-        method: One of `RIVALS`.
+        method: One of `METHODS`.
         num_scored: Maximum number of scored frames.
         device: Device name as in ``edlrr inpaint``.
     """
@@ -142,8 +142,8 @@ def make_cases(
     resolve_device(device)
     names = methods_here() if methods is None else methods
     for name in names:
-        if name not in RIVALS:
-            raise UsageError(f"unknown method {name!r}", nearest(name, tuple(RIVALS)))
+        if name not in METHODS:
+            raise UsageError(f"unknown method {name!r}", nearest(name, tuple(METHODS)))
     folders = choose(find_sequences(data), sequences)
     for folder in folders.values():
         read_scene(folder)
@@ -158,7 +158,7 @@ def describe(cases: Sequence[Case]) -> dict[str, Any]:
     """Return the parameters of this run, in addition to `PARAMETERS`."""
     folders = {case.sequence: case for case in cases}
     return {
-        "methods": {case.method: dict(RIVALS[case.method].settings) for case in cases},
+        "methods": {case.method: dict(METHODS[case.method].settings) for case in cases},
         "sequences": {name: _facts(case) for name, case in folders.items()},
         "num_scored": cases[0].num_scored,
     }
@@ -184,7 +184,7 @@ def run(cases: Sequence[Case]) -> Iterator[Row]:
 
 def run_case(case: Case) -> Row:
     """Run one case in this process."""
-    scene, method = read_scene(case.folder), RIVALS[case.method]
+    scene, method = read_scene(case.folder), METHODS[case.method]
     scored = scene.spread(case.num_scored)
     video: Video = Excerpt(scene.video, tuple(scored)) if method.only_scored else scene.video
     config = method.config(video.info.num_frames, case.device)

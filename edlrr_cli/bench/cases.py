@@ -16,7 +16,7 @@ from edlrr_cli.bench.images import block_hole, read_hole, text_hole
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.lrr.names import nearest
 from edlrr_cli.media.formats import list_images
-from edlrr_cli.media.images import read_picture
+from edlrr_cli.media.images import read_image
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -101,7 +101,7 @@ class Data:
             InputError: A file cannot be used.
             UsageError: The corruption is unknown.
         """
-        clean = self._cropped(read_picture(self._paths[image]).pixels)
+        clean = self._cropped(read_image(self._paths[image]).pixels)
         height, width = clean.shape[:2]
         rate = drop_rate(corruption)
         if rate is not None:

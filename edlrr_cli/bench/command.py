@@ -16,7 +16,7 @@ from edlrr_cli.bench.images import PHOTO, photo, save_png, text_hole
 from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.timing import time_side_by_side
 from edlrr_cli.errors import EdlrrError
-from edlrr_cli.media.images import read_picture
+from edlrr_cli.media.images import read_image
 from edlrr_cli.metrics import psnr
 
 NAME = "command"
@@ -102,4 +102,4 @@ def _execute(command: list[str]) -> None:
 
 def _quality(written: Path, clean: NDArray[np.float64]) -> float | None:
     """Return the PSNR of the output of a command; None if it has none."""
-    return psnr(read_picture(written).pixels, clean, data_range=1.0) if written.exists() else None
+    return psnr(read_image(written).pixels, clean, data_range=1.0) if written.exists() else None

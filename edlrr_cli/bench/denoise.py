@@ -21,7 +21,7 @@ from edlrr_cli.bench.denoise_scores import (
     score,
     yield_denoisers,
 )
-from edlrr_cli.bench.denoise_training import Trained, Workshop
+from edlrr_cli.bench.denoise_training import ModelCache, Trained
 from edlrr_cli.bench.images import save_png
 from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.timing import time_side_by_side
@@ -68,9 +68,9 @@ def load_shipped() -> Denoiser | None:
     return load_denoiser(DENOISER)
 
 
-def enter(trained: Trained, workshop: Workshop, device: str) -> list[NamedDenoiser]:
+def list_denoisers(trained: Trained, cache: ModelCache, device: str) -> list[NamedDenoiser]:
     """Return all denoisers of the comparison."""
-    return list(yield_denoisers(trained.networks, workshop, load_shipped(), device))
+    return list(yield_denoisers(trained.networks, cache, load_shipped(), device))
 
 
 def cases(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edlrr_cli.baselines.denoisers import DENOISERS
 from edlrr_cli.bench.denoise_networks import Network, Recipe
-from edlrr_cli.bench.denoise_training import Workshop
+from edlrr_cli.bench.denoise_training import ModelCache
 from edlrr_cli.bench.record import Row
 from edlrr_cli.errors import UsageError
 from edlrr_cli.media.formats import require_images
@@ -62,19 +62,19 @@ class NamedDenoiser:
 
 
 def yield_denoisers(
-    networks: Sequence[Network], workshop: Workshop, shipped: Denoiser | None, device: str
+    networks: Sequence[Network], cache: ModelCache, shipped: Denoiser | None, device: str
 ) -> Iterator[NamedDenoiser]:
     """Yield all available denoisers.
 
     Args:
         networks: Networks of Figure 3.
-        workshop: Model cache that contains them.
+        cache: Model cache that contains them.
         shipped: The network that is included in the package, or None.
         device: Device of the networks.
     """
     yield NamedDenoiser("noisy", None, 0, lambda pixels, sigma: pixels)
     for network in networks:
-        module = workshop.load(network)
+        module = cache.load(network)
         yield NamedDenoiser(network.kind, network.level, network.seed, _unscaled(module, device))
         if network.kind == "plain" and network.seed == 0:
             assert network.level is not None

@@ -35,7 +35,7 @@ class Trial:
     cost: float
 
 
-class Workshop:
+class ModelCache:
     """Model cache: trains networks on demand and stores them in a folder.
 
     Args:
@@ -132,19 +132,19 @@ class Trained:
 
 
 def train_all(
-    workshop: Workshop, recipe: Recipe, num_seeds: int, progress: Callable[[Network], None]
+    cache: ModelCache, recipe: Recipe, num_seeds: int, progress: Callable[[Network], None]
 ) -> Trained:
     """Train the networks of Figure 3: ``plain`` and ``lrr`` with every seed, the others with the first.
 
     Args:
-        workshop: Model cache.
+        cache: Model cache.
         recipe: Settings of the training.
         num_seeds: Number of seeds.
         progress: Called with each network once it is trained.
     """
 
     def psnr(network: Network) -> float:
-        found = workshop.psnr(network)
+        found = cache.psnr(network)
         progress(network)
         return found
 
@@ -160,7 +160,7 @@ def train_all(
             seeds = range(num_seeds if kind in ("plain", "lrr") else 1)
             networks += [replace(chosen, seed=seed) for seed in seeds]
     for network in networks:
-        workshop.about(network)
+        cache.about(network)
         progress(network)
     return Trained(networks, trials)
 

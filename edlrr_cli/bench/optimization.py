@@ -21,7 +21,7 @@ from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.global_lowrank import completion as task
 from edlrr_cli.tasks.inpaint.global_lowrank.whitening import Whitening
-from edlrr_cli.tasks.inpaint.picture import Result
+from edlrr_cli.tasks.inpaint.problem import Result
 
 NAME = "optimization"
 #: The methods by name; ratios refer to the last.

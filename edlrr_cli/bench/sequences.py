@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.lrr.names import nearest
 from edlrr_cli.media.formats import visible
-from edlrr_cli.media.images import read_picture
+from edlrr_cli.media.images import read_image
 from edlrr_cli.media.video import Frame, Video, VideoInfo, image_files, open_video
 
 Bytes = NDArray[np.uint8]
@@ -153,7 +153,7 @@ def _levels(path: Path) -> Bytes:
 
 
 def _eight_bits(path: Path) -> Bytes:
-    return np.rint(read_picture(path).pixels * 255).astype(np.uint8)
+    return np.rint(read_image(path).pixels * 255).astype(np.uint8)
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ class Plan:
         num_seeds: Number of draws of the dropped pixels; damage by a mask is run once.
         device: Device name as in ``edlrr inpaint``.
         crop_px: Side of the central square that is used; None for whole images.
-        pictures: Folder for thumbnails of the first seed; None for none.
+        thumbnails: Folder for thumbnails of the first seed; None for none.
         picture_images: Names of the images with thumbnails.
     """
 
@@ -72,7 +72,7 @@ class Plan:
     num_seeds: int = 1
     device: str = "auto"
     crop_px: int | None = None
-    pictures: Path | None = None
+    thumbnails: Path | None = None
     picture_images: tuple[str, ...] = ()
 
     def check(self) -> None:
@@ -186,9 +186,9 @@ class CaseKey:
     def thumbnail(self, slug: str) -> Path | None:
         """Return the path of a thumbnail; None if the plan has none for this case."""
         plan = self.plan
-        if plan.pictures is None or self.seed > 0 or self.image not in plan.picture_images:
+        if plan.thumbnails is None or self.seed > 0 or self.image not in plan.picture_images:
             return None
-        return plan.pictures / f"{self.corruption}-{self.seed}-{self.image}-{slug}.jpg"
+        return plan.thumbnails / f"{self.corruption}-{self.seed}-{self.image}-{slug}.jpg"
 
     @property
     def slug(self) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edlrr_cli.bench.images import PHOTO, caption_hole, large_photo, photo, save_png, text_hole
 from edlrr_cli.bench.record import Row
 from edlrr_cli.errors import EdlrrError
-from edlrr_cli.media.images import read_picture
+from edlrr_cli.media.images import read_image
 from edlrr_cli.metrics import psnr
 
 NAME = "throughput"
@@ -122,7 +122,7 @@ def _restored(folder: Path, clean: _Pixels, hole: _Hole, options: Sequence[str])
     save_png(image, np.where(hole[..., None], 1.0, clean))
     save_png(mask, hole.astype(np.float64))
     ended = edlrr("inpaint", str(image), "--mask", str(mask), "-o", str(output), *options)
-    restored = read_picture(output).pixels
+    restored = read_image(output).pixels
     return {
         "megapixels": hole.size / 1e6,
         "missing_fraction": float(hole.mean()),

@@ -101,7 +101,7 @@ def denoise(
             reference=reference and companion(reference, source, suffix="", what="reference"),
             model=model,
             figure=figure,
-            encoding=encoding.of_many(target) if many else encoding,
+            encoding=encoding.for_batch(target) if many else encoding,
             experiment=Experiment(add_noise, seed),
         )
 

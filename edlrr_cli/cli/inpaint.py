@@ -104,7 +104,7 @@ def inpaint(
             reference=reference and companion(reference, source, suffix="", what="reference"),
             figure=figure,
             error_map=error_map,
-            encoding=encoding.of_many(target) if many else encoding,
+            encoding=encoding.for_batch(target) if many else encoding,
         )
 
     return run_jobs(

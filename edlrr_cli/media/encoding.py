@@ -24,11 +24,11 @@ class Encoding:
     jpeg_quality: int | None = None
     strip_metadata: bool = False
 
-    def of_many(self, path: Path) -> Encoding:
+    def for_batch(self, path: Path) -> Encoding:
         """Return the settings for one output of a batch: the JPEG quality applies to its JPEG files only."""
         of_jpeg = WRITE_FORMATS.get(path.suffix.lower()) == "JPEG"
         return self if of_jpeg else replace(self, jpeg_quality=None)
 
 
-AS_THEY_COME = Encoding()
+DEFAULT_ENCODING = Encoding()
 """The default: the format follows the file name, and all metadata is kept."""

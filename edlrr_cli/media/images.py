@@ -57,7 +57,7 @@ _MIN_SIDE_PX = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class StillImage:
     """A decoded still image with everything needed to write another one like it.
 
     Attributes:
@@ -104,7 +104,7 @@ class Picture:
         visible = None if self.alpha is None else self.alpha > 0
         return None if visible is None or visible.all() else visible
 
-    def within(self, known: NDArray[np.bool_]) -> Picture:
+    def within(self, known: NDArray[np.bool_]) -> StillImage:
         """Return the image with the range of its floats taken from the known, visible pixels.
 
         Invisible pixels may then lie outside of [0, 1]. An image without floats is returned unchanged.
@@ -117,7 +117,7 @@ class Picture:
         floats = self.floats.within(known, self.visible)
         return replace(self, floats=floats, pixels=floats.normalized(floats.values))
 
-    def pixels_of(self, other: Picture) -> NDArray[np.float64]:
+    def pixels_of(self, other: StillImage) -> NDArray[np.float64]:
         """Return the pixels of another image; floats are normalized by the range of this one."""
         if self.floats is None or other.floats is None:
             return other.pixels
@@ -129,7 +129,7 @@ class Picture:
         return self.pixels.shape[0], self.pixels.shape[1]
 
 
-def read_picture(path: Path) -> Picture:
+def read_image(path: Path) -> StillImage:
     """Read the (first) image of an image file.
 
     Gray and CMYK are kept, 1-bit becomes gray, a palette and YCbCr become RGB, a transparent color becomes
@@ -141,7 +141,7 @@ def read_picture(path: Path) -> Picture:
         path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM, JPEG 2000 or EXR file, or a stream, see `open_input`.
 
     Returns:
-        The image; values are k / 255 or k / 65535 exactly as rounded, so `save_picture` restores k. Floats
+        The image; values are k / 255 or k / 65535 exactly as rounded, so `save_image` restores k. Floats
         are mapped to [0, 1] by their own range, unless they are within it.
 
     Raises:
@@ -153,13 +153,13 @@ def read_picture(path: Path) -> Picture:
         return replace(image, notes=(*image.notes, *images.left_out()))
 
 
-def read_reference(path: Path, like: Picture) -> NDArray[np.float64]:
+def read_reference(path: Path, like: StillImage) -> NDArray[np.float64]:
     """Read the pixels of a reference image for ``like``; the shape is that of ``like.pixels``.
 
     Raises:
-        InputError: See `read_picture`; or the two differ in size or number of channels.
+        InputError: See `read_image`; or the two differ in size or number of channels.
     """
-    reference = read_picture(path)
+    reference = read_image(path)
     kinds = [_kind(image) for image in (reference, like)]
     if kinds[0] != kinds[1]:
         raise InputError(
@@ -168,7 +168,7 @@ def read_reference(path: Path, like: Picture) -> NDArray[np.float64]:
     return like.pixels_of(reference)
 
 
-def _kind(image: Picture) -> str:
+def _kind(image: StillImage) -> str:
     height, width, channels = image.pixels.shape
     colors = {1: "gray", 3: "RGB", 4: "CMYK"}[channels]
     return f"{width} x {height} pixels {colors}{' of floats' if image.floats else ''}"
@@ -195,10 +195,10 @@ def open_images(path: Path) -> Iterator[Images]:
     """Open a file of one or more images.
 
     Args:
-        path: See `read_picture`.
+        path: See `read_image`.
 
     Raises:
-        InputError: See `read_picture`.
+        InputError: See `read_image`.
     """
     if not is_stream(path):
         _check_source(path)
@@ -229,11 +229,11 @@ class Images:
         with _decoding_errors(self._path):
             return len(self._tiff) if self._tiff is not None else getattr(self._pillow, "n_frames", 1)
 
-    def read(self, index: int) -> Picture:
+    def read(self, index: int) -> StillImage:
         """Read the image at an index.
 
         Raises:
-            InputError: See `read_picture`.
+            InputError: See `read_image`.
         """
         with _decoding_errors(self._path):
             decoded = self._decoded(index)
@@ -315,7 +315,7 @@ def _decoding_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _from_decoded(path: Path, image: DecodedImage) -> Picture:
+def _from_decoded(path: Path, image: DecodedImage) -> StillImage:
     _check_sides(path, *image.values.shape[1::-1])
     exif, exif_notes = descriptive_exif(lambda: image.tags)
     orientation = _orientation(image.tags)
@@ -326,7 +326,7 @@ def _from_decoded(path: Path, image: DecodedImage) -> Picture:
     colors = stored if alpha is None else stored[..., :-1]
     floats = _floats_of(path, stored, colors.shape[2]) if stored.dtype.kind == "f" else None
     fitted = fitting_profile(profile, colors.shape[2])
-    return Picture(
+    return StillImage(
         pixels=floats.normalized(colors) if floats else colors / np.float64(np.iinfo(colors.dtype).max),
         alpha=alpha,
         mode=_mode_of(image),
@@ -361,7 +361,7 @@ def _check_sides(path: Path, width: int, height: int) -> None:
         raise InputError(f"{path} has {width} x {height} pixels, fewer than 2 x 2", "give a larger image")
 
 
-def _load(path: Path, image: Image.Image, stream: BinaryIO) -> Picture:
+def _load(path: Path, image: Image.Image, stream: BinaryIO) -> StillImage:
     raw_modes, deep = _raw_modes(image), is_deep_color(image)
     loses_tag = deep or image.format == "TIFF"  # loading a TIFF applies the orientation and removes the tag
     orientation = _orientation(image.getexif()) if loses_tag else 1
@@ -385,7 +385,7 @@ def _load(path: Path, image: Image.Image, stream: BinaryIO) -> Picture:
     return _deepened(still, None if levels is None else upright(levels, orientation))
 
 
-def _deepened(image: Picture, levels: DeepLevels | None) -> Picture:
+def _deepened(image: StillImage, levels: DeepLevels | None) -> StillImage:
     """Replace the 8 bits of Pillow with 16, unless they disagree: then FFmpeg misread the layout."""
     if levels is None or not _agree(image, levels):
         return replace(image, notes=(*image.notes, "16 bits per color channel were read as 8"))
@@ -398,7 +398,7 @@ def _deepened(image: Picture, levels: DeepLevels | None) -> Picture:
     )
 
 
-def _agree(image: Picture, levels: DeepLevels) -> bool:
+def _agree(image: StillImage, levels: DeepLevels) -> bool:
     height, width, num_colors = image.pixels.shape
     if levels.shape != (height, width, num_colors + (image.alpha is not None)):
         return False
@@ -406,7 +406,7 @@ def _agree(image: Picture, levels: DeepLevels) -> bool:
     return bool(np.abs(difference).max() <= 1)  # Pillow truncates or rounds the lower 8 bits
 
 
-def _to_still(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> Picture:
+def _to_still(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> StillImage:
     _check_sides(path, *image.size)
     exif, notes = descriptive_exif(image.getexif)
     plain = _to_plain_mode(path, image, raw_modes)
@@ -418,7 +418,7 @@ def _to_still(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> Pic
     pixels = values.reshape(*values.shape[:2], -1) / np.float64(65535 if mode.endswith(";16") else 255)
     profile = image.info.get("icc_profile")
     fitted = fitting_profile(profile, pixels.shape[2])
-    return Picture(
+    return StillImage(
         pixels=pixels,
         alpha=alpha,
         mode=mode,
@@ -431,7 +431,7 @@ def _to_still(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> Pic
 
 
 def _to_plain_mode(path: Path, image: Image.Image, raw_modes: tuple[str, ...]) -> Image.Image:
-    """Return the image in one of the modes that `Picture.mode` lists."""
+    """Return the image in one of the modes that `StillImage.mode` lists."""
     if image.mode.startswith("I"):
         return _to_gray_16(path, image)
     if image.mode == "F":

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from edlrr_cli.media.images import Picture, upright
+from edlrr_cli.media.images import StillImage, upright
 from edlrr_cli.media.streams import STANDARD_INPUT
 from edlrr_cli.media.tiff import MAGICS
 from edlrr_cli.media.tiff_kinds import check_size, is_decoded_here
@@ -23,7 +23,7 @@ _ORIENTATION_TAG = 274
 _FEW_VALUES, _MIN_EQUAL = 32, 0.8
 
 
-def labeled_pixels(image: Picture) -> Bools | None:
+def labeled_pixels(image: StillImage) -> Bools | None:
     """Return the mask of nonzero labels, shape (h, w); None if the gray levels are not labels.
 
     Labels are integers without transparency that include 0 but not full white, and are few, or constant over
@@ -46,7 +46,7 @@ def read_wide_labels(path: Path) -> Bools | None:
 
     Returns:
         The mask of nonzero labels, shape (h, w), upright; None if the file is anything else, including a
-        photograph of such integers, or cannot be decoded: `read_picture` then reports the error.
+        photograph of such integers, or cannot be decoded: `read_image` then reports the error.
     """
     if path is STANDARD_INPUT:  # it can be read only once
         return None

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.media.cmyk import to_rgb
 from edlrr_cli.media.formats import MASK_MODES
-from edlrr_cli.media.images import Picture, read_picture
+from edlrr_cli.media.images import StillImage, read_image
 from edlrr_cli.media.labels import labeled_pixels, read_wide_labels
 
 _BoolArray = NDArray[np.bool_]
@@ -65,7 +65,7 @@ class _Polarity:
 
 
 def read_mask(
-    path: Path, image: Picture, *, mode: str = "auto", threshold: int | None = None, dilate: int = 0
+    path: Path, image: StillImage, *, mode: str = "auto", threshold: int | None = None, dilate: int = 0
 ) -> MaskReading:
     """Read a mask file and decide which pixels of ``image`` are known.
 
@@ -127,15 +127,15 @@ def _check_settings(mode: str, threshold: int | None, dilate: int) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class _Labels(Picture):
+class _Labels(StillImage):
     """A label image: white where the label is not 0."""
 
 
-def _read_marks(path: Path, threshold: int | None) -> Picture:
+def _read_marks(path: Path, threshold: int | None) -> StillImage:
     """Read a mask file, labels as black and white unless a threshold is given."""
     labeled = read_wide_labels(path)
     if labeled is None:
-        image = read_picture(path)
+        image = read_image(path)
         labeled = labeled_pixels(image) if threshold is None else None
         if labeled is None:
             return image
@@ -147,7 +147,7 @@ def _read_marks(path: Path, threshold: int | None) -> Picture:
     return _Labels(labeled[..., None].astype(np.float64), None, "L", "", b"", b"", None, ())
 
 
-def _check_size(path: Path, mask: Picture, image: Picture) -> None:
+def _check_size(path: Path, mask: StillImage, image: StillImage) -> None:
     if mask.size_px == image.size_px:
         return
     sizes = [f"{width} x {height}" for height, width in (mask.size_px, image.size_px)]
@@ -184,7 +184,7 @@ def _dilated(path: Path, missing: _BoolArray, radius_px: int) -> _BoolArray:
     return grown
 
 
-def _distance(mode: str, mask: Picture) -> NDArray[np.float64]:
+def _distance(mode: str, mask: StillImage) -> NDArray[np.float64]:
     """Return the distance of each mask pixel from the color of the known pixels, 0..1."""
     opacity = np.float64(1.0) if mask.alpha is None else mask.alpha / mask.peak
     if mode == "alpha":
@@ -195,7 +195,7 @@ def _distance(mode: str, mask: Picture) -> NDArray[np.float64]:
     return distance
 
 
-def _polarity(mode: str, mask: Picture, threshold: int | None) -> _Polarity:
+def _polarity(mode: str, mask: StillImage, threshold: int | None) -> _Polarity:
     distance = _distance(mode, mask)
     level, levels = (1, max(mask.peak, 255)) if threshold is None else (threshold, 255)
     missing = distance >= (level - 0.5) / levels
@@ -206,13 +206,13 @@ def _polarity(mode: str, mask: Picture, threshold: int | None) -> _Polarity:
     return _Polarity(mode, missing, certain, faint)
 
 
-def _read_as(path: Path, mode: str, mask: Picture, threshold: int | None) -> _Polarity:
+def _read_as(path: Path, mode: str, mask: StillImage, threshold: int | None) -> _Polarity:
     if mode == "alpha" and mask.alpha is None:
         raise InputError(f"mask {path} has no transparency for --mask-mode alpha", _SET_MODE)
     return _polarity(mode, mask, threshold)
 
 
-def _decide(path: Path, mask: Picture, image: Picture, threshold: int | None) -> tuple[_Polarity, str]:
+def _decide(path: Path, mask: StillImage, image: StillImage, threshold: int | None) -> tuple[_Polarity, str]:
     """Return the polarity that the evidence supports, and the reason as a phrase."""
     if mask.alpha is not None and np.ptp(mask.alpha) > 0:
         return _decide_alpha(path, mask, image, threshold)
@@ -240,7 +240,7 @@ def _decide(path: Path, mask: Picture, image: Picture, threshold: int | None) ->
     return (chosen if flat + small > 0 else others[0]), " and ".join(reasons)
 
 
-def _raise_unreadable(path: Path, mask: Picture) -> NoReturn:
+def _raise_unreadable(path: Path, mask: StillImage) -> NoReturn:
     """Raise an error that explains why neither white nor black can mark the hole."""
     if np.ptp(mask.pixels, axis=(0, 1)).max() == 0:
         raise InputError(
@@ -252,7 +252,9 @@ def _raise_unreadable(path: Path, mask: Picture) -> NoReturn:
     )
 
 
-def _decide_alpha(path: Path, mask: Picture, image: Picture, threshold: int | None) -> tuple[_Polarity, str]:
+def _decide_alpha(
+    path: Path, mask: StillImage, image: StillImage, threshold: int | None
+) -> tuple[_Polarity, str]:
     """Use the transparency unless the opaque part looks like paint on a transparent layer."""
     reading = _polarity("alpha", mask, threshold)
     known = ~reading.missing
@@ -266,7 +268,7 @@ def _decide_alpha(path: Path, mask: Picture, image: Picture, threshold: int | No
     return reading, "the mask is transparent there"
 
 
-def _flatness_vote(image: Picture, hole: _BoolArray, known: _BoolArray) -> int:
+def _flatness_vote(image: StillImage, hole: _BoolArray, known: _BoolArray) -> int:
     """Return 1 if the hole is one color in the image and the rest is not, -1 if reversed, else 0."""
     flat_hole, flat_known = (
         bool(part.any()) and _is_constant(_samples(image.pixels, part)) for part in (hole, known)
@@ -292,7 +294,7 @@ def _is_constant(colors: NDArray[np.float64]) -> bool:
     return float((deviation <= _CONSTANT_TOLERANCE).mean()) >= _CONSTANT_FRACTION
 
 
-def _subject(mode: str, mask: Picture) -> str:
+def _subject(mode: str, mask: StillImage) -> str:
     if isinstance(mask, _Labels):
         return "every label but 0" if mode == "white" else "label 0"
     return "transparency" if mode == "alpha" else mode

@@ -28,12 +28,12 @@ class Preview:
     Attributes:
         content: The content of the file, of the media type `KIND`.
         size_px: (height, width) of the preview.
-        of_px: (height, width) of the original image.
+        original_px: (height, width) of the original image.
     """
 
     content: bytes
     size_px: tuple[int, int]
-    of_px: tuple[int, int]
+    original_px: tuple[int, int]
 
 
 def preview(pixels: NDArray[np.floating[Any]], side_px: int) -> Preview:

@@ -14,11 +14,11 @@ from PIL import Image
 
 from edlrr_cli.errors import NumericsError, OutputError, UsageError
 from edlrr_cli.media.deep_color import encode_deep_png
-from edlrr_cli.media.encoding import AS_THEY_COME, Encoding
+from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.exr import encode_exr
 from edlrr_cli.media.files import check_target, write_atomic
 from edlrr_cli.media.formats import WRITE_FORMATS
-from edlrr_cli.media.images import Levels, Picture
+from edlrr_cli.media.images import Levels, StillImage
 from edlrr_cli.media.plain_tiff import encode_tiff
 from edlrr_cli.media.streams import STANDARD_OUTPUT, write_standard_output
 from edlrr_cli.media.tags.keep import Carried, notes_on
@@ -42,8 +42,8 @@ def check_output(
     path: Path,
     *inputs: Path,
     overwrite: bool,
-    like: Picture | None = None,
-    encoding: Encoding = AS_THEY_COME,
+    like: StillImage | None = None,
+    encoding: Encoding = DEFAULT_ENCODING,
 ) -> None:
     """Check that an output image can be written, before any expensive work.
 
@@ -77,7 +77,7 @@ def check_output(
         )
 
 
-def _lost(file_format: str, like: Picture) -> tuple[str, str]:
+def _lost(file_format: str, like: StillImage) -> tuple[str, str]:
     """Return what a format cannot keep, empty if nothing, and the extensions of formats that keep it."""
     if like.extra is not None and file_format != "TIFF":
         return "channels that are neither color nor transparency", ".tif"
@@ -95,7 +95,7 @@ def _lost(file_format: str, like: Picture) -> tuple[str, str]:
     return "", ""
 
 
-def _lost_from_floats(file_format: str, num_bytes: int, like: Picture) -> tuple[str, str]:
+def _lost_from_floats(file_format: str, num_bytes: int, like: StillImage) -> tuple[str, str]:
     if file_format not in _KEEPS_FLOATS:
         return "floats", ".tif or .exr"
     if file_format == "EXR" and num_bytes > 4:
@@ -115,7 +115,7 @@ def _check_file(path: Path, encoding: Encoding) -> None:
         raise UsageError(f"output {path} is not a .{encoding.format} file", "leave --format or the name out")
 
 
-def _format_of(path: Path, like: Picture, encoding: Encoding) -> str:
+def _format_of(path: Path, like: StillImage, encoding: Encoding) -> str:
     if path is not STANDARD_OUTPUT:
         return WRITE_FORMATS[path.suffix.lower()]
     if encoding.format is not None:
@@ -123,13 +123,13 @@ def _format_of(path: Path, like: Picture, encoding: Encoding) -> str:
     return like.format if like.format in WRITE_FORMATS.values() else "PNG"
 
 
-def save_picture(
+def save_image(
     path: Path,
     pixels: NDArray[np.floating[Any]],
     *,
-    like: Picture,
+    like: StillImage,
     overwrite: bool,
-    encoding: Encoding = AS_THEY_COME,
+    encoding: Encoding = DEFAULT_ENCODING,
 ) -> None:
     """Write pixels with the mode, depth, transparency and metadata of another image.
 
@@ -163,7 +163,7 @@ def save_picture(
         write_atomic(path, content)
 
 
-def _encoded(path: Path, pixels: NDArray[np.floating[Any]], like: Picture, encoding: Encoding) -> bytes:
+def _encoded(path: Path, pixels: NDArray[np.floating[Any]], like: StillImage, encoding: Encoding) -> bytes:
     file_format = _format_of(path, like, encoding)
     carried = _carried(file_format, like, encoding)
     with _encoding(path, file_format):
@@ -175,7 +175,7 @@ def _encoded_pixels(
     path: Path,
     pixels: NDArray[np.floating[Any]],
     file_format: str,
-    like: Picture,
+    like: StillImage,
     encoding: Encoding,
     metadata: dict[str, Any],
 ) -> bytes:
@@ -196,13 +196,13 @@ def _encoded_pixels(
     return encode_image(path, image, file_format, **settings)
 
 
-def _to_image(levels: Levels, like: Picture) -> Image.Image:
+def _to_image(levels: Levels, like: StillImage) -> Image.Image:
     if like.mode == "CMYK":
         return Image.frombytes("CMYK", like.size_px[::-1], levels.tobytes())
     return Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels)
 
 
-def _encode_tiff(path: Path, values: NDArray[Any], like: Picture, metadata: dict[str, Any]) -> bytes:
+def _encode_tiff(path: Path, values: NDArray[Any], like: StillImage, metadata: dict[str, Any]) -> bytes:
     meanings: tuple[int, ...] = ()
     if like.extra is not None:
         values, meanings = np.dstack([values, like.extra.values]), like.extra.meanings
@@ -215,8 +215,8 @@ def _encode_deep(path: Path, levels: Levels, **metadata: Any) -> bytes:
         return encode_deep_png(levels.astype(np.uint16), **metadata)
 
 
-def as_written(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[np.float64]:
-    """Round pixels to the levels of the file that `save_picture` writes; lossy formats lose more."""
+def as_written(pixels: NDArray[np.floating[Any]], like: StillImage) -> NDArray[np.float64]:
+    """Round pixels to the levels of the file that `save_image` writes; lossy formats lose more."""
     if like.floats is not None:
         return like.floats.normalized(like.floats.restored(pixels))
     levels: NDArray[np.float64] = np.rint(np.clip(pixels, 0.0, 1.0) * like.peak)
@@ -274,7 +274,7 @@ def _encoding(path: Path, file_format: str) -> Iterator[None]:
         ) from error
 
 
-def _stored(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[Any]:
+def _stored(pixels: NDArray[np.floating[Any]], like: StillImage) -> NDArray[Any]:
     """Return the values of a lossless file: floats or unsigned integers, (h, w, 1..4), alpha last."""
     if like.floats is not None:
         return _with_alpha(like.floats.restored(pixels), like)
@@ -285,11 +285,11 @@ def _stored(pixels: NDArray[np.floating[Any]], like: Picture) -> NDArray[Any]:
     return _with_alpha(levels, like)
 
 
-def _with_alpha(values: NDArray[Any], like: Picture) -> NDArray[Any]:
+def _with_alpha(values: NDArray[Any], like: StillImage) -> NDArray[Any]:
     return values if like.alpha is None else np.dstack([values, like.alpha])
 
 
-def _straight(levels: Levels, like: Picture) -> Levels:
+def _straight(levels: Levels, like: StillImage) -> Levels:
     """Divide premultiplied colors by alpha; only TIFF and EXR store them premultiplied."""
     if "a" not in like.mode:
         return levels
@@ -298,8 +298,8 @@ def _straight(levels: Levels, like: Picture) -> Levels:
     return np.dstack([colors.astype(levels.dtype), alpha])
 
 
-def losses(path: Path, like: Picture, encoding: Encoding = AS_THEY_COME) -> tuple[str, ...]:
-    """Return what `save_picture` does not write of an image, one phrase each; empty if all is kept.
+def losses(path: Path, like: StillImage, encoding: Encoding = DEFAULT_ENCODING) -> tuple[str, ...]:
+    """Return what `save_image` does not write of an image, one phrase each; empty if all is kept.
 
     Metadata that the user asked to strip is not listed.
     """
@@ -307,7 +307,7 @@ def losses(path: Path, like: Picture, encoding: Encoding = AS_THEY_COME) -> tupl
     return notes_on(file_format, _carried(file_format, like, encoding))
 
 
-def _carried(file_format: str, like: Picture, encoding: Encoding) -> Carried:
+def _carried(file_format: str, like: StillImage, encoding: Encoding) -> Carried:
     becomes_rgb = file_format == "WEBP" and like.pixels.shape[2] == 1
     if encoding.strip_metadata:
         return Carried(b"", like.icc_profile, None, like.metadata.stripped(), becomes_rgb)

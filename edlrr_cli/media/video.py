@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edlrr_cli.errors import InputError
 from edlrr_cli.media import formats
 from edlrr_cli.media.cmyk import to_rgb
-from edlrr_cli.media.images import Images, Picture, open_images, read_picture
+from edlrr_cli.media.images import Images, StillImage, open_images, read_image
 from edlrr_cli.media.tags.png import lost_colors
 from edlrr_cli.media.tags.video import (
     FULL_RANGE,
@@ -226,11 +226,11 @@ class _Stack:
                     yield Frame(_frame_pixels(image, self.info, name, "the first one"), time)
                 time += duration_s or 1 / DEFAULT_RATE
 
-    def _read(self, images: Images, index: int) -> Picture:
+    def _read(self, images: Images, index: int) -> StillImage:
         return _without_floats(self._path, images.read(index))
 
 
-def _info_of(first: Picture, durations_s: Sequence[Fraction]) -> VideoInfo:
+def _info_of(first: StillImage, durations_s: Sequence[Fraction]) -> VideoInfo:
     """Return the properties of an image sequence; images without a duration get the default one."""
     height, width, num_channels = to_rgb(first.pixels).shape
     total_s = sum((duration_s or 1 / DEFAULT_RATE for duration_s in durations_s), Fraction(0))
@@ -252,7 +252,7 @@ def _info_of(first: Picture, durations_s: Sequence[Fraction]) -> VideoInfo:
     )
 
 
-def _frame_pixels(image: Picture, info: VideoInfo, name: str, first_name: str) -> Pixels:
+def _frame_pixels(image: StillImage, info: VideoInfo, name: str, first_name: str) -> Pixels:
     if image.peak > info.peak:
         raise InputError(f"{name} has 16 bits, {first_name} 8", "give images of one depth")
     pixels = to_rgb(image.pixels)
@@ -265,11 +265,11 @@ def _frame_pixels(image: Picture, info: VideoInfo, name: str, first_name: str) -
     return whole
 
 
-def _read_frame(path: Path) -> Picture:
-    return _without_floats(path, read_picture(path))
+def _read_frame(path: Path) -> StillImage:
+    return _without_floats(path, read_image(path))
 
 
-def _without_floats(path: Path, image: Picture) -> Picture:
+def _without_floats(path: Path, image: StillImage) -> StillImage:
     if image.floats is not None:
         raise InputError(f"{path} has floats, which frames cannot have", "convert the frames to 16 bits")
     return image

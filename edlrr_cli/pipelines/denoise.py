@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edlrr_cli import __version__
-from edlrr_cli.media.encoding import AS_THEY_COME, Encoding
+from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.figure import comparison_panels, write_figure
-from edlrr_cli.media.images import Picture, read_picture, read_reference
+from edlrr_cli.media.images import StillImage, read_image, read_reference
 from edlrr_cli.media.preview import preview
-from edlrr_cli.media.save import as_written, check_output, losses, save_picture
+from edlrr_cli.media.save import as_written, check_output, losses, save_image
 from edlrr_cli.metrics import psnr, ssim
 from edlrr_cli.pipelines.denoisers import load_denoiser
 from edlrr_cli.pipelines.failures import Record
@@ -59,7 +59,7 @@ class Inputs:
         notes: What the user should know about the file, one phrase each.
     """
 
-    picture: Picture
+    picture: StillImage
     noisy: NDArray[np.float64]
     clean: NDArray[np.float64] | None
     notes: list[str]
@@ -82,7 +82,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
     reference: Path | None = None
     model: Path | None = None
     figure: Path | None = None
-    encoding: Encoding = AS_THEY_COME
+    encoding: Encoding = DEFAULT_ENCODING
     experiment: Experiment = Experiment()
 
     command = "denoise"
@@ -96,7 +96,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
             overwrite=self.overwrite,
             encoding=self.encoding,
         )
-        picture = read_picture(self.input)
+        picture = read_image(self.input)
         if picture.visible is not None:
             picture = picture.within(np.ones(picture.size_px, bool))
         check_output(self.output, overwrite=self.overwrite, like=picture, encoding=self.encoding)
@@ -142,7 +142,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
 
     def write(self, inputs: Inputs, result: Result, monitor: Monitor) -> Record:
         """See `Job.write`."""
-        save_picture(
+        save_image(
             self.output,
             result.pixels,
             like=inputs.picture,
@@ -225,7 +225,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
 
 
 def _with_noise(
-    picture: Picture, clean: NDArray[np.float64] | None, experiment: Experiment
+    picture: StillImage, clean: NDArray[np.float64] | None, experiment: Experiment
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
     """Return the pixels to denoise, and the clean ones if they are known."""
     if experiment.level == 0:
@@ -251,11 +251,11 @@ def _quality(
 
 def _comparisons(record: Record, side_px: int) -> list[Comparison]:
     """Read the images; the noise of an experiment is drawn again."""
-    picture, settings = read_picture(record["input"]), record["settings"]
+    picture, settings = read_image(record["input"]), record["settings"]
     reference = None if record["reference"] is None else read_reference(record["reference"], picture)
     noisy, clean = _with_noise(picture, reference, Experiment(settings["add_noise"], settings["seed"]))
     left = [Layer("noisy", preview(noisy, side_px))]
     if clean is not None:
         left.append(Layer("clean", preview(clean, side_px)))
-    denoised = picture.pixels_of(read_picture(record["output"]))
+    denoised = picture.pixels_of(read_image(record["output"]))
     return [Comparison(left, [Layer("denoised", preview(denoised, side_px))])]

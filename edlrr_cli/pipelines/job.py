@@ -190,9 +190,9 @@ AnyJob = Job[Any, Any]
 
 
 def _is_full_gpu(error: RuntimeError) -> bool:
-    from edlrr_cli.tasks.memory import is_full_gpu
+    from edlrr_cli.tasks.memory import is_out_of_gpu_memory
 
-    return is_full_gpu(error)
+    return is_out_of_gpu_memory(error)
 
 
 def _free_gpu() -> None:

@@ -55,7 +55,7 @@ class Comparison:
     @property
     def scale(self) -> str:
         """Return the size of the image and the fraction of it that is shown, as a text."""
-        (height, width), (_, shown) = self.left[0].preview.of_px, self.size_px
+        (height, width), (_, shown) = self.left[0].preview.original_px, self.size_px
         size = f"{width} × {height} pixels"
         return size if shown == width else f"{size}, shown at {shown / width:.0%}"
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edlrr_cli.lrr.series import Series, make_function
 from edlrr_cli.media.figure import check_figure
 from edlrr_cli.media.files import write_atomic
-from edlrr_cli.media.images import read_picture
+from edlrr_cli.media.images import read_image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +62,7 @@ def draw_penalty(
 
 def centered_spectrum(path: Path) -> NDArray[np.float64]:
     """Return the singular values of an image's channels without their row and column means, (c, k)."""
-    channels = np.moveaxis(read_picture(path).pixels, 2, 0)
+    channels = np.moveaxis(read_image(path).pixels, 2, 0)
     rows, columns = channels.mean(axis=2, keepdims=True), channels.mean(axis=1, keepdims=True)
     centered = channels - rows - columns + channels.mean(axis=(1, 2), keepdims=True)
     spectrum: NDArray[np.float64] = np.linalg.svd(centered, compute_uv=False)

@@ -40,7 +40,7 @@ def in_batches(call: Callable[[Sequence[T]], list[R]], items: Sequence[T], *, mo
             done += call(batch)
             continue
         except RuntimeError as error:
-            if len(batch) == 1 or not is_full_gpu(error):
+            if len(batch) == 1 or not is_out_of_gpu_memory(error):
                 raise
         torch.cuda.empty_cache()  # after the except block, since the exception's frames hold tensors
         most = len(batch) // 2
@@ -50,6 +50,6 @@ def in_batches(call: Callable[[Sequence[T]], list[R]], items: Sequence[T], *, mo
     return done
 
 
-def is_full_gpu(error: RuntimeError) -> bool:
+def is_out_of_gpu_memory(error: RuntimeError) -> bool:
     """Whether an error of torch's allocator or driver reports that the GPU is out of memory."""
     return isinstance(error, torch.OutOfMemoryError) or "CUDA error: out of memory" in str(error)

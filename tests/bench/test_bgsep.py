@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from edlrr_cli.bench import bgsep, bgsep_memory
-from edlrr_cli.bench.bgsep import RIVALS, Case, make_cases, means, run, run_case
+from edlrr_cli.bench.bgsep import METHODS, Case, make_cases, means, run, run_case
 from edlrr_cli.bench.bgsep_scores import Scorer
 from edlrr_cli.bench.sequences import Scene
 from edlrr_cli.errors import InputError, UsageError
@@ -88,13 +88,13 @@ def test_a_method_without_a_difference_has_no_best_threshold(scorer):
 
 
 def test_settings_of_the_rows():
-    assert RIVALS["lrr"].config(700, "cpu").num_window == 600
-    assert RIVALS["lrr:batch"].config(700, "cpu").num_window == 700
-    paper, exact = (RIVALS[name].config(90, "cpu") for name in ("lrr:paper", "pcp"))
+    assert METHODS["lrr"].config(700, "cpu").num_window == 600
+    assert METHODS["lrr:batch"].config(700, "cpu").num_window == 700
+    paper, exact = (METHODS[name].config(90, "cpu") for name in ("lrr:paper", "pcp"))
     assert (paper.num_window, paper.reg, paper.weight) == (exact.num_window, exact.reg, exact.weight)
     assert (paper.solver, exact.solver) == ("adam", "ialm")
-    assert RIVALS["median"].config(9, "cpu").shadows
-    assert not RIVALS["mog2"].config(9, "cpu").shadows
+    assert METHODS["median"].config(9, "cpu").shadows
+    assert not METHODS["mog2"].config(9, "cpu").shadows
 
 
 @pytest.mark.parametrize("method", ["median", "lrr:paper"])

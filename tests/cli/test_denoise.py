@@ -15,8 +15,8 @@ from PIL import Image
 from safetensors.torch import save
 
 from edlrr_cli.errors import EXIT_DEVICE, EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_USAGE
-from edlrr_cli.media.images import read_picture
-from edlrr_cli.media.save import save_picture
+from edlrr_cli.media.images import read_image
+from edlrr_cli.media.save import save_image
 from edlrr_cli.media.weights import write_weights
 from edlrr_cli.networks.build import build_network
 from edlrr_cli.networks.names import Size
@@ -127,11 +127,11 @@ def test_16_bits_of_colour_and_transparency_are_kept(run, clean, model, tmp_path
     rng, peak = np.random.default_rng(0), 65535
     pixels = np.rint(waves(20, 30, num_channels) / 255 * peak) / peak
     alpha = rng.integers(0, peak + 1, (20, 30), dtype=np.uint16) if "A" in mode else None
-    picture = replace(read_picture(clean), pixels=pixels, alpha=alpha, mode=mode)
-    save_picture(tmp_path / "p.png", pixels, like=picture, overwrite=False)
+    picture = replace(read_image(clean), pixels=pixels, alpha=alpha, mode=mode)
+    save_image(tmp_path / "p.png", pixels, like=picture, overwrite=False)
     result = run("denoise", tmp_path / "p.png", "--model", model, "-o", tmp_path / "out.png")
     assert result.exit_code == 0, result.stderr
-    written = read_picture(tmp_path / "out.png")
+    written = read_image(tmp_path / "out.png")
     assert written.mode == mode
     assert alpha is None or (written.alpha == alpha).all()
     # The network is of single precision: a last level of 16 bits may differ.

@@ -11,7 +11,7 @@ from PIL import Image
 
 from edlrr_cli.errors import EXIT_OUTPUT
 from edlrr_cli.media.exr import encode_exr
-from edlrr_cli.media.images import read_picture
+from edlrr_cli.media.images import read_image
 
 SIDE_PX = 40
 QUICK = ("--prior", "global", "--steps", "20", "--device", "cpu")
@@ -46,7 +46,7 @@ def files(request, tmp_path):
 
 
 def stored(path) -> np.ndarray:
-    picture = read_picture(path)
+    picture = read_image(path)
     return picture.pixels if picture.floats is None else picture.floats.values
 
 

@@ -11,7 +11,7 @@ import torch
 
 from edlrr_cli.pipelines.job import Job
 from edlrr_cli.tasks.denoise import run as denoising
-from edlrr_cli.tasks.inpaint import compared, restore
+from edlrr_cli.tasks.inpaint import baseline, restore
 
 FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 TOLD = "edlrr: warning: the memory of the GPU is too small for this, which is computed on the CPU instead\n"
@@ -33,7 +33,7 @@ def full_gpu(monkeypatch, module, name):
     ("module", "name", "arguments"),
     [
         (restore, "restore", ("--prior", "global")),
-        (compared, "inpaint_by", ("--method", "tv")),
+        (baseline, "inpaint_by_baseline", ("--method", "tv")),
     ],
 )
 def test_inpaint_goes_on_on_the_cpu(run, scene, monkeypatch, module, name, arguments):

@@ -10,9 +10,9 @@ from PIL import Image
 
 from edlrr_cli.errors import InputError, OutputError
 from edlrr_cli.media.figure import comparison_panels, write_figure
-from edlrr_cli.media.images import read_picture, read_reference
+from edlrr_cli.media.images import read_image, read_reference
 from edlrr_cli.media.masks import read_mask
-from edlrr_cli.media.save import check_output, save_picture
+from edlrr_cli.media.save import check_output, save_image
 
 INKS = np.random.default_rng(0).integers(0, 256, (12, 17, 4), np.uint8)
 PROFILE = bytes(16) + b"CMYK" + bytes(108)
@@ -33,10 +33,10 @@ def stored(path: Path) -> np.ndarray:
 @pytest.mark.parametrize("compression", [None, "tiff_lzw"])
 def test_tiff_keeps_every_ink(tmp_path: Path, compression: str | None) -> None:
     path = cmyk(tmp_path / "in.tif", icc_profile=PROFILE, compression=compression)
-    picture = read_picture(path)
+    picture = read_image(path)
     assert (picture.mode, picture.pixels.shape, picture.notes) == ("CMYK", INKS.shape, ())
     np.testing.assert_array_equal(picture.pixels, INKS / 255)
-    save_picture(tmp_path / "out.tif", picture.pixels, like=picture, overwrite=False)
+    save_image(tmp_path / "out.tif", picture.pixels, like=picture, overwrite=False)
     np.testing.assert_array_equal(stored(tmp_path / "out.tif"), INKS)
 
 
@@ -45,15 +45,15 @@ def test_jpeg_is_not_inverted(tmp_path: Path) -> None:
     smooth = np.broadcast_to(np.array([200, 30, 90, 10], np.uint8), (16, 16, 4))
     path = cmyk(tmp_path / "in.jpg", np.ascontiguousarray(smooth), icc_profile=PROFILE, quality=100)
     assert b"Adobe" in path.read_bytes()
-    picture = read_picture(path)
+    picture = read_image(path)
     assert np.abs(picture.pixels * 255 - smooth).max() < 4
-    save_picture(tmp_path / "out.jpg", picture.pixels, like=picture, overwrite=False)
+    save_image(tmp_path / "out.jpg", picture.pixels, like=picture, overwrite=False)
     assert np.abs(stored(tmp_path / "out.jpg").astype(int) - smooth).max() < 6
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".bmp", ".exr"])
 def test_a_format_without_cmyk_is_refused(tmp_path: Path, suffix: str) -> None:
-    picture = read_picture(cmyk(tmp_path / "in.tif"))
+    picture = read_image(cmyk(tmp_path / "in.tif"))
     with pytest.raises(OutputError, match="cannot keep") as caught:
         check_output(tmp_path / f"out{suffix}", overwrite=False, like=picture)
     assert ".tif" in caught.value.remedy
@@ -62,7 +62,7 @@ def test_a_format_without_cmyk_is_refused(tmp_path: Path, suffix: str) -> None:
 def test_rgb_is_no_reference_for_cmyk(tmp_path: Path) -> None:
     Image.new("RGB", (17, 12)).save(tmp_path / "clean.png")
     with pytest.raises(InputError, match="pixels RGB, the image is 17 x 12 pixels CMYK"):
-        read_reference(tmp_path / "clean.png", read_picture(cmyk(tmp_path / "in.tif")))
+        read_reference(tmp_path / "clean.png", read_image(cmyk(tmp_path / "in.tif")))
 
 
 @pytest.mark.parametrize("mode", ["white", "black"])
@@ -73,7 +73,7 @@ def test_a_mask_in_cmyk_is_looked_at(tmp_path: Path, mode: str) -> None:
     black = np.where(hole, mode == "black", mode == "white")
     ink = np.zeros_like(INKS)
     ink[..., 3] = 255 * black
-    reading = read_mask(cmyk(tmp_path / "mask.tif", ink), read_picture(cmyk(tmp_path / "in.tif")), mode=mode)
+    reading = read_mask(cmyk(tmp_path / "mask.tif", ink), read_image(cmyk(tmp_path / "in.tif")), mode=mode)
     np.testing.assert_array_equal(~reading.known, hole)
 
 
@@ -93,8 +93,8 @@ def test_colors_of_a_palette_are_exact(tmp_path: Path, suffix: str) -> None:
     image = Image.fromarray(places)
     image.putpalette(palette.tobytes())
     image.save(tmp_path / f"in{suffix}")
-    picture = read_picture(tmp_path / f"in{suffix}")
-    save_picture(tmp_path / "out.png", picture.pixels, like=picture, overwrite=False)
+    picture = read_image(tmp_path / f"in{suffix}")
+    save_image(tmp_path / "out.png", picture.pixels, like=picture, overwrite=False)
     with Image.open(tmp_path / "out.png") as written:
         np.testing.assert_array_equal(np.asarray(written), palette[places])
 
@@ -105,8 +105,8 @@ def test_the_transparent_entry_of_a_palette_becomes_alpha(tmp_path: Path, suffix
     image = Image.fromarray(places)
     image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 9, 8, 7])
     image.save(tmp_path / f"in{suffix}", transparency=3)
-    picture = read_picture(tmp_path / f"in{suffix}")
-    save_picture(tmp_path / "out.png", picture.pixels, like=picture, overwrite=False)
+    picture = read_image(tmp_path / f"in{suffix}")
+    save_image(tmp_path / "out.png", picture.pixels, like=picture, overwrite=False)
     with Image.open(tmp_path / "out.png") as written:
         values = np.asarray(written)
     np.testing.assert_array_equal(values[..., 3], np.where(places == 3, 0, 255))

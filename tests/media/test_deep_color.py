@@ -15,10 +15,10 @@ from PIL import Image, ImageCms
 
 from edlrr_cli.errors import InputError, OutputError
 from edlrr_cli.media import deep_color
-from edlrr_cli.media.images import Picture, read_picture
+from edlrr_cli.media.images import StillImage, read_image
 from edlrr_cli.media.masks import read_mask
 from edlrr_cli.media.plain_tiff import encode_tiff
-from edlrr_cli.media.save import check_output, save_picture
+from edlrr_cli.media.save import check_output, save_image
 from edlrr_cli.media.tags.tiff import directory
 
 AS_8 = ("16 bits per color channel were read as 8",)
@@ -69,12 +69,12 @@ def stored(path: Path) -> np.ndarray:
     return values[..., [2, 1, 0, 3][: values.shape[2]]]
 
 
-def read(folder: Path, content: bytes) -> Picture:
+def read(folder: Path, content: bytes) -> StillImage:
     (folder / "in").write_bytes(content)
-    return read_picture(folder / "in")
+    return read_image(folder / "in")
 
 
-def whole(picture: Picture) -> np.ndarray:
+def whole(picture: StillImage) -> np.ndarray:
     values = np.rint(picture.pixels * 65535).astype(np.uint16)
     np.testing.assert_array_equal(picture.pixels, values / np.float64(65535))
     return values if picture.alpha is None else np.dstack([values, picture.alpha])
@@ -116,9 +116,9 @@ def test_lzw_as_other_programs_write_it(tmp_path: Path) -> None:
 def test_what_is_written_is_what_was_read(tmp_path: Path, suffix: str, num_channels: int, width: int) -> None:
     values = levels(num_channels, width=width)
     picture, out = read(tmp_path, png(values)), tmp_path / f"out{suffix}"
-    save_picture(out, picture.pixels, like=picture, overwrite=False)
+    save_image(out, picture.pixels, like=picture, overwrite=False)
     np.testing.assert_array_equal(stored(out), values)
-    again = read_picture(out)
+    again = read_image(out)
     assert again.mode == picture.mode
     np.testing.assert_array_equal(whole(again), values)
 
@@ -127,8 +127,8 @@ def test_what_is_written_is_what_was_read(tmp_path: Path, suffix: str, num_chann
 def test_gray_with_alpha_is_kept(tmp_path: Path, suffix: str) -> None:
     values, out = levels(2), tmp_path / f"out{suffix}"
     picture = read(tmp_path, png(values))
-    save_picture(out, picture.pixels, like=picture, overwrite=False)
-    np.testing.assert_array_equal(whole(read_picture(out)), values)
+    save_image(out, picture.pixels, like=picture, overwrite=False)
+    np.testing.assert_array_equal(whole(read_image(out)), values)
 
 
 @pytest.mark.parametrize("num_channels", [1, 3])
@@ -164,7 +164,7 @@ def test_orientation_is_applied_once(tmp_path: Path, orientation: int, suffix: s
     )
     picture = read(tmp_path, content)
     np.testing.assert_array_equal(whole(picture), upright)
-    save_picture(tmp_path / "out.png", picture.pixels, like=picture, overwrite=False)
+    save_image(tmp_path / "out.png", picture.pixels, like=picture, overwrite=False)
     np.testing.assert_array_equal(stored(tmp_path / "out.png"), upright)
     with Image.open(tmp_path / "out.png") as image:
         assert dict(image.getexif()) == {315: "A. Painter"}
@@ -185,7 +185,7 @@ def test_metadata_travel(tmp_path: Path, source: str, target: str) -> None:
         else encode_tiff(levels(4), tiffinfo=directory(exif.tobytes(), {}), **settings)
     )
     picture, out = read(tmp_path, content), tmp_path / f"out{target}"
-    save_picture(out, picture.pixels, like=picture, overwrite=False)
+    save_image(out, picture.pixels, like=picture, overwrite=False)
     np.testing.assert_array_equal(stored(out), levels(4))
     with Image.open(out) as image:
         kept = image.getexif()
@@ -198,7 +198,7 @@ def test_metadata_travel(tmp_path: Path, source: str, target: str) -> None:
 
 def test_no_metadata_are_invented(tmp_path: Path) -> None:
     picture = read(tmp_path, png(levels(3)))
-    save_picture(tmp_path / "out.png", picture.pixels, like=picture, overwrite=False)
+    save_image(tmp_path / "out.png", picture.pixels, like=picture, overwrite=False)
     with Image.open(tmp_path / "out.png") as image:
         image.load()
         assert image.info == {}
@@ -263,7 +263,7 @@ def test_pixels_that_differ_from_pillows_are_not_taken(
 
 def test_eight_bits_stay_eight(tmp_path: Path) -> None:
     Image.fromarray((levels(4) >> 8).astype(np.uint8)).save(tmp_path / "in.png")
-    picture = read_picture(tmp_path / "in.png")
+    picture = read_image(tmp_path / "in.png")
     assert (picture.mode, picture.peak, picture.alpha.dtype, picture.notes) == ("RGBA", 255, np.uint8, ())
 
 

@@ -17,10 +17,10 @@ from PIL import Image
 
 from edlrr_cli.errors import InputError, NumericsError, OutputError
 from edlrr_cli.media.exr import encode_exr
-from edlrr_cli.media.images import read_picture, read_reference
+from edlrr_cli.media.images import read_image, read_reference
 from edlrr_cli.media.masks import read_mask
 from edlrr_cli.media.plain_tiff import encode_tiff
-from edlrr_cli.media.save import as_written, check_output, save_picture
+from edlrr_cli.media.save import as_written, check_output, save_image
 from edlrr_cli.media.tags.tiff import directory
 
 SHAPE = (21, 34)
@@ -90,7 +90,7 @@ def test_every_layout_of_tiff_is_read(tmp_path: Path, layout: str, num_channels:
     values, path = floats(num_channels), tmp_path / "in.tif"
     kind = {} if num_channels == 1 else {"photometric": "rgb"}
     tifffile.imwrite(path, values.squeeze(), **kind, **LAYOUTS[layout])
-    picture = read_picture(path)
+    picture = read_image(path)
     np.testing.assert_array_equal(picture.floats.values, values[..., :3])
     assert (picture.alpha is None) == (num_channels < 4)
 
@@ -103,19 +103,19 @@ def by_pillow(compression: str) -> bytes:
 
 def test_packbits_are_read(tmp_path: Path) -> None:
     (tmp_path / "in.tif").write_bytes(by_pillow("packbits"))
-    np.testing.assert_array_equal(read_picture(tmp_path / "in.tif").floats.values, floats(1))
+    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").floats.values, floats(1))
 
 
 def test_lzw_is_read(tmp_path: Path) -> None:
     (tmp_path / "in.tif").write_bytes(by_pillow("tiff_lzw"))
-    np.testing.assert_array_equal(read_picture(tmp_path / "in.tif").floats.values, floats(1))
+    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").floats.values, floats(1))
 
 
 def test_planes_of_a_tiff_are_read(tmp_path: Path) -> None:
     values = floats(3)
     planes = np.moveaxis(values, 2, 0)
     tifffile.imwrite(tmp_path / "in.tif", planes, planarconfig="separate", photometric="rgb")
-    np.testing.assert_array_equal(read_picture(tmp_path / "in.tif").floats.values, values)
+    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").floats.values, values)
 
 
 @pytest.mark.parametrize(
@@ -127,13 +127,13 @@ def test_what_is_written_is_what_was_read(tmp_path: Path, suffix: str, num_chann
     values = floats(num_channels, dtype)
     path, out = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
     path.write_bytes(encode_tiff(values) if suffix == ".tif" else encode_exr(values))
-    picture = read_picture(path)
+    picture = read_image(path)
     assert picture.pixels.min() == 0
     assert picture.pixels.max() == 1
     changed = picture.pixels.copy()
     changed[5:9, 3] = [[1.5], [-2.0], [0.25], [1.0]]
-    save_picture(out, changed, like=picture, overwrite=False)
-    again = read_picture(out)
+    save_image(out, changed, like=picture, overwrite=False)
+    again = read_image(out)
     known = np.ones(SHAPE, bool)
     known[5:9, 3] = False
     stored, colors = again.floats.values, picture.floats.values
@@ -152,14 +152,14 @@ def test_what_is_written_is_what_was_read(tmp_path: Path, suffix: str, num_chann
 def test_values_within_0_and_1_are_taken_as_they_are(tmp_path: Path) -> None:
     values = np.linspace(0.25, 0.5, 12, dtype=np.float32).reshape(3, 4)
     tifffile.imwrite(tmp_path / "in.tif", values)
-    np.testing.assert_array_equal(read_picture(tmp_path / "in.tif").pixels[..., 0], values)
+    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").pixels[..., 0], values)
 
 
 @pytest.mark.parametrize("value", [0.0, 5.0, -1e30])
 def test_a_constant_picture_round_trips(tmp_path: Path, value: float) -> None:
     tifffile.imwrite(tmp_path / "in.tif", np.full((4, 4), value, np.float32))
-    picture = read_picture(tmp_path / "in.tif")
-    save_picture(tmp_path / "out.tif", picture.pixels + 0.0, like=picture, overwrite=False)
+    picture = read_image(tmp_path / "in.tif")
+    save_image(tmp_path / "out.tif", picture.pixels + 0.0, like=picture, overwrite=False)
     assert (tifffile.imread(tmp_path / "out.tif") == np.float32(value)).all()
 
 
@@ -170,10 +170,10 @@ def test_the_range_is_that_of_known_pixels(tmp_path: Path) -> None:
     damaged = np.where(hole[..., None], np.float32(-9999), values)
     tifffile.imwrite(tmp_path / "in.tif", damaged.squeeze())
     tifffile.imwrite(tmp_path / "clean.tif", values.squeeze())
-    picture = read_picture(tmp_path / "in.tif").within(~hole)
+    picture = read_image(tmp_path / "in.tif").within(~hole)
     assert (picture.floats.low, picture.floats.high) == (values[~hole].min(), values[~hole].max())
     assert picture.pixels.min() == 0
-    save_picture(tmp_path / "out.tif", picture.pixels, like=picture, overwrite=False)
+    save_image(tmp_path / "out.tif", picture.pixels, like=picture, overwrite=False)
     written = tifffile.imread(tmp_path / "out.tif")
     np.testing.assert_array_equal(bits(written[~hole]), bits(values.squeeze()[~hole]))
     assert written[hole].min() >= values[~hole].min()
@@ -185,7 +185,7 @@ def test_integers_are_no_reference_for_floats(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "in.tif", floats(1).squeeze())
     Image.new("L", SHAPE[::-1]).save(tmp_path / "clean.png")
     with pytest.raises(InputError, match="34 x 21 pixels gray, the image is 34 x 21 pixels gray of floats"):
-        read_reference(tmp_path / "clean.png", read_picture(tmp_path / "in.tif"))
+        read_reference(tmp_path / "clean.png", read_image(tmp_path / "in.tif"))
 
 
 @pytest.mark.parametrize("high", [1.0, 255.0])
@@ -196,7 +196,7 @@ def test_a_mask_may_be_floats(tmp_path: Path, high: float, suffix: str) -> None:
     path = tmp_path / f"mask{suffix}"
     path.write_bytes(encode_exr(hole) if suffix == ".exr" else encode_tiff(hole))
     Image.new("L", SHAPE[::-1]).save(tmp_path / "in.png")
-    reading = read_mask(path, read_picture(tmp_path / "in.png"), mode="white")
+    reading = read_mask(path, read_image(tmp_path / "in.png"), mode="white")
     np.testing.assert_array_equal(~reading.known, hole[..., 0] > 0)
 
 
@@ -208,20 +208,20 @@ def test_metadata_of_a_float_tiff_travel(tmp_path: Path) -> None:
         floats(3), dpi=(300, 300), tiffinfo=directory(exif.tobytes(), {}), icc_profile=profile
     )
     (tmp_path / "in.tif").write_bytes(content)
-    picture = read_picture(tmp_path / "in.tif")
+    picture = read_image(tmp_path / "in.tif")
     assert picture.dpi == (300, 300)
     assert picture.icc_profile == profile
     kept = Image.Exif()
     kept.load(picture.exif)
     assert dict(kept) == {270: "a probe", 315: "someone"}
-    save_picture(tmp_path / "out.tif", picture.pixels, like=picture, overwrite=False)
+    save_image(tmp_path / "out.tif", picture.pixels, like=picture, overwrite=False)
     assert (tmp_path / "out.tif").read_bytes() == content
 
 
 def test_orientation_of_a_float_tiff_is_applied(tmp_path: Path) -> None:
     values = floats(3)
     tifffile.imwrite(tmp_path / "in.tif", values, photometric="rgb", extratags=[(274, 3, 1, 6)])
-    np.testing.assert_array_equal(read_picture(tmp_path / "in.tif").floats.values, np.rot90(values, -1))
+    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").floats.values, np.rot90(values, -1))
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4"])
@@ -229,7 +229,7 @@ def test_orientation_of_a_float_tiff_is_applied(tmp_path: Path) -> None:
 def test_exr_is_read_exactly(tmp_path: Path, dtype: str, names: str) -> None:
     planes = {name: floats(1, dtype, seed)[..., 0] for seed, name in enumerate(names)}
     (tmp_path / "in.exr").write_bytes(plain_exr(planes))
-    picture = read_picture(tmp_path / "in.exr")
+    picture = read_image(tmp_path / "in.exr")
     colors = [planes[name] for name in ("RGB" if "R" in names else "Y")]
     np.testing.assert_array_equal(bits(picture.floats.values), bits(np.stack(colors, axis=2)))
     if "A" in names:
@@ -240,17 +240,17 @@ def test_exr_is_read_exactly(tmp_path: Path, dtype: str, names: str) -> None:
 def test_what_exr_loses_is_told(tmp_path: Path) -> None:
     planes = {name: floats(1)[..., 0] for name in ("R", "G", "B", "Z")}
     (tmp_path / "in.exr").write_bytes(plain_exr(planes, shown=(0, 0, 39, 29)))
-    picture = read_picture(tmp_path / "in.exr")
+    picture = read_image(tmp_path / "in.exr")
     assert picture.size_px == (30, 40)
     assert picture.notes == ("the channels Z were left out", "the data window became the display window")
     more = [("owner", "string", b"me"), ("chromaticities", "chromaticities", bytes(32))]
     content = plain_exr(planes, aspect=2.0, more=more)
     (tmp_path / "in.exr").write_bytes(content)
     told = "attributes of the EXR file were left out: pixelAspectRatio, owner, chromaticities"
-    assert read_picture(tmp_path / "in.exr").notes == ("the channels Z were left out", told)
-    picture = read_picture(tmp_path / "in.exr")
-    save_picture(tmp_path / "out.exr", picture.pixels, like=picture, overwrite=False)
-    assert not read_picture(tmp_path / "out.exr").notes
+    assert read_image(tmp_path / "in.exr").notes == ("the channels Z were left out", told)
+    picture = read_image(tmp_path / "in.exr")
+    save_image(tmp_path / "out.exr", picture.pixels, like=picture, overwrite=False)
+    assert not read_image(tmp_path / "out.exr").notes
 
 
 @pytest.mark.parametrize(
@@ -267,21 +267,21 @@ def test_a_format_that_loses_is_refused(
 ) -> None:
     (tmp_path / "in.tif").write_bytes(encode_tiff(floats(num_channels, dtype)))
     with pytest.raises(OutputError, match=fault) as caught:
-        check_output(tmp_path / name, overwrite=False, like=read_picture(tmp_path / "in.tif"))
+        check_output(tmp_path / name, overwrite=False, like=read_image(tmp_path / "in.tif"))
     assert ".tif" in caught.value.remedy
 
 
 def test_integers_do_not_become_exr(tmp_path: Path) -> None:
     Image.new("L", (4, 4)).save(tmp_path / "in.png")
     with pytest.raises(OutputError, match=r"EXR cannot keep whole numbers; write a \.png file"):
-        check_output(tmp_path / "a.exr", overwrite=False, like=read_picture(tmp_path / "in.png"))
+        check_output(tmp_path / "a.exr", overwrite=False, like=read_image(tmp_path / "in.png"))
 
 
 def test_nan_is_not_written(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "in.tif", floats(1).squeeze())
-    picture = read_picture(tmp_path / "in.tif")
+    picture = read_image(tmp_path / "in.tif")
     with pytest.raises(NumericsError):
-        save_picture(tmp_path / "o.tif", picture.pixels * np.nan, like=picture, overwrite=False)
+        save_image(tmp_path / "o.tif", picture.pixels * np.nan, like=picture, overwrite=False)
 
 
 @functools.cache
@@ -354,7 +354,7 @@ def test_bad_file_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
     path = tmp_path / "in"
     path.write_bytes(make())
     with pytest.raises(InputError, match=fault) as caught:
-        read_picture(path)
+        read_image(path)
     assert caught.value.message.startswith(str(path))
     assert caught.value.remedy
     assert "\n" not in str(caught.value)
@@ -366,7 +366,7 @@ def test_a_damaged_block_of_an_exr_is_not_black(tmp_path: Path) -> None:
     content[-5] ^= 0xFF
     (tmp_path / "in.exr").write_bytes(content)
     with pytest.raises(InputError, match="corrupt"):
-        read_picture(tmp_path / "in.exr")
+        read_image(tmp_path / "in.exr")
 
 
 SOUND = {
@@ -397,7 +397,7 @@ def test_fuzzed_files_give_a_picture_or_an_input_error(
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             try:
-                picture = read_picture(path)
+                picture = read_image(path)
             except InputError as error:
                 lines.append(str(error))
             else:

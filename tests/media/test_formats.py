@@ -19,8 +19,8 @@ from edlrr_cli.media.formats import (
     require_images,
     visible,
 )
-from edlrr_cli.media.images import read_picture
-from edlrr_cli.media.save import save_picture
+from edlrr_cli.media.images import read_image
+from edlrr_cli.media.save import save_image
 from edlrr_cli.media.video import source_files
 
 IMAGES = ("b10.png", "b2.PNG", "a.jpg", "c.gif", "d.ppm", "sub/1.tif")
@@ -114,9 +114,9 @@ def test_every_extension_of_the_table_is_read_and_every_written_one_written(tmp_
             else:
                 image = Image.fromarray(gray)
                 (image.convert("1") if extension == ".pbm" else image).save(path, format=each.name)
-            picture = read_picture(path)
+            picture = read_image(path)
             assert picture.size_px == (8, 8)
             if extension in each.written:
-                save_picture(path, picture.pixels, like=picture, overwrite=True)
-                assert read_picture(path).format == each.name
+                save_image(path, picture.pixels, like=picture, overwrite=True)
+                assert read_image(path).format == each.name
     assert len(set(READ_EXTENSIONS)) == len(READ_EXTENSIONS) == len(list_images(tmp_path))

@@ -13,9 +13,9 @@ from PIL import Image, ImageCms
 
 from edlrr_cli.errors import InputError, NumericsError, OutputError, UsageError
 from edlrr_cli.media.deep_color import encode_deep_png
-from edlrr_cli.media.images import Picture, read_picture
+from edlrr_cli.media.images import StillImage, read_image
 from edlrr_cli.media.plain_tiff import encode_tiff
-from edlrr_cli.media.save import check_output, save_picture, write_png
+from edlrr_cli.media.save import check_output, save_image, write_png
 from edlrr_cli.media.tags.tiff import directory
 
 LOSSLESS = (".png", ".tif", ".bmp", ".webp")
@@ -38,9 +38,9 @@ def write(path: Path, values: np.ndarray, **settings: object) -> Path:
     return path
 
 
-def copy_of(path: Path, out: Path, *, overwrite: bool = False) -> Picture:
-    picture = read_picture(path)
-    save_picture(out, picture.pixels, like=picture, overwrite=overwrite)
+def copy_of(path: Path, out: Path, *, overwrite: bool = False) -> StillImage:
+    picture = read_image(path)
+    save_image(out, picture.pixels, like=picture, overwrite=overwrite)
     return picture
 
 
@@ -57,9 +57,9 @@ def test_every_8_bit_level_round_trips(tmp_path: Path, suffix: str) -> None:
 
 
 def test_values_are_rounded_not_truncated_and_clipped(tmp_path: Path) -> None:
-    picture = read_picture(write(tmp_path / "in.png", levels((2, 3))))
+    picture = read_image(write(tmp_path / "in.png", levels((2, 3))))
     pixels = np.array([[0.6, 1.4, 254.6], [-30.0, 300.0, 100.49]])[..., None] / 255
-    save_picture(tmp_path / "out.png", pixels, like=picture, overwrite=False)
+    save_image(tmp_path / "out.png", pixels, like=picture, overwrite=False)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.png")), [[1, 1, 255], [0, 255, 100]])
 
 
@@ -79,7 +79,7 @@ def test_16_bit_pgm_and_big_endian_tiff_are_16_bit(tmp_path: Path) -> None:
     (tmp_path / "a.pgm").write_bytes(b"P5 4 3 65535\n" + values.astype(">u2").tobytes())
     Image.frombytes("I;16B", (4, 3), values.astype(">u2").tobytes()).save(tmp_path / "b.tif")
     for name in ("a.pgm", "b.tif"):
-        picture = read_picture(tmp_path / name)
+        picture = read_image(tmp_path / name)
         assert picture.mode == "I;16"
         np.testing.assert_array_equal(np.rint(picture.pixels[..., 0] * 65535), values)
 
@@ -116,14 +116,14 @@ def test_webp_keeps_colors_under_full_transparency(tmp_path: Path) -> None:
 def test_other_modes_become_gray_or_rgb(tmp_path: Path, mode: str, suffix: str, expected: str) -> None:
     path = tmp_path / f"in{suffix}"
     Image.fromarray(levels((8, 8, 3))).convert(mode if mode != "PA" else "P").convert(mode).save(path)
-    picture = read_picture(path)
+    picture = read_image(path)
     assert picture.mode == expected
     assert picture.pixels.shape == (8, 8, 1 if expected == "L" else 3)
 
 
 def test_one_bit_picture_is_black_and_white(tmp_path: Path) -> None:
     Image.fromarray(np.eye(4, dtype=bool)).save(tmp_path / "in.png")
-    np.testing.assert_array_equal(read_picture(tmp_path / "in.png").pixels[..., 0], np.eye(4))
+    np.testing.assert_array_equal(read_image(tmp_path / "in.png").pixels[..., 0], np.eye(4))
 
 
 def test_transparent_palette_and_color_key_become_alpha(tmp_path: Path) -> None:
@@ -132,11 +132,11 @@ def test_transparent_palette_and_color_key_become_alpha(tmp_path: Path) -> None:
     image.save(tmp_path / "palette.png", transparency=0)
     Image.fromarray(np.full((2, 2, 3), 9, np.uint8)).save(tmp_path / "key.png", transparency=(9, 9, 9))
     Image.fromarray(np.full((2, 2), 9, np.uint8)).save(tmp_path / "gray.png", transparency=9)
-    palette = read_picture(tmp_path / "palette.png")
+    palette = read_image(tmp_path / "palette.png")
     np.testing.assert_array_equal(palette.alpha, [[0, 255], [255, 255]])
     np.testing.assert_allclose(palette.pixels[1, 1] * 255, [200, 100, 50])
-    assert not read_picture(tmp_path / "key.png").alpha.any()
-    gray = read_picture(tmp_path / "gray.png")
+    assert not read_image(tmp_path / "key.png").alpha.any()
+    gray = read_image(tmp_path / "gray.png")
     assert gray.mode == "LA"
     assert not gray.alpha.any()
 
@@ -164,7 +164,7 @@ def test_orientation_of_16_bit_gray(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[274] = 6
     values = levels((3, 5), peak=65535)
-    picture = read_picture(write(tmp_path / "in.png", values, exif=exif.tobytes()))
+    picture = read_image(write(tmp_path / "in.png", values, exif=exif.tobytes()))
     np.testing.assert_array_equal(np.rint(picture.pixels[..., 0] * 65535), np.rot90(values, -1))
 
 
@@ -190,19 +190,19 @@ def test_metadata_travel_between_formats(tmp_path: Path, source: str, target: st
 
 def test_profile_of_another_color_space_is_dropped(tmp_path: Path) -> None:
     path = write(tmp_path / "in.png", levels((4, 4)), icc_profile=rgb_profile())
-    assert read_picture(path).icc_profile == b""
+    assert read_image(path).icc_profile == b""
 
 
 def test_corrupt_exif_costs_the_exif_only(tmp_path: Path) -> None:
     path = write(tmp_path / "in.jpg", levels((16, 16, 3)), exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff garbage")
-    picture = read_picture(path)
+    picture = read_image(path)
     assert picture.exif == b""
 
 
 def test_first_frame_of_an_animation(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
     frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:])
-    np.testing.assert_array_equal(read_picture(tmp_path / "in.gif").pixels[0, 0], [1, 0, 0])
+    np.testing.assert_array_equal(read_image(tmp_path / "in.gif").pixels[0, 0], [1, 0, 0])
 
 
 def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
@@ -237,7 +237,7 @@ def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
 def test_bad_file_is_named_with_fault_and_remedy(tmp_path: Path, name: str) -> None:
     path, fault = bad_files(tmp_path)[name]
     with pytest.raises(InputError, match=fault) as caught:
-        read_picture(path)
+        read_image(path)
     assert str(path) in caught.value.message
     assert caught.value.remedy
     assert "\n" not in str(caught.value)
@@ -248,7 +248,7 @@ def test_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     path = write(tmp_path / "bomb.png", np.zeros((20, 20), np.uint8))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
     with pytest.raises(InputError, match="million pixels"):
-        read_picture(path)
+        read_image(path)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -258,13 +258,13 @@ def test_missing_rows_of_a_tiff_are_not_black(tmp_path: Path, channels: int) -> 
     assert whole.count(height) == 1
     (tmp_path / "in.tif").write_bytes(whole.replace(height, struct.pack("<HHLL", 257, 4, 1, 500)))
     with pytest.raises(InputError, match="rows are missing"):
-        read_picture(tmp_path / "in.tif")
+        read_image(tmp_path / "in.tif")
 
 
 def test_postscript_is_never_run(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "in.eps")
     with pytest.raises(InputError, match="known kind"):
-        read_picture(tmp_path / "in.eps")
+        read_image(tmp_path / "in.eps")
 
 
 def test_existing_output_is_refused_until_overwrite(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_existing_output_is_refused_until_overwrite(tmp_path: Path) -> None:
         copy_of(path, out)
     assert out.read_bytes() == b"precious"
     copy_of(path, out, overwrite=True)
-    assert read_picture(out).format == "PNG"
+    assert read_image(out).format == "PNG"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["in.png", "out.png"]
 
 
@@ -313,7 +313,7 @@ def test_unwritable_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("suffix", [".jpg", ".bmp"])
 def test_transparency_is_never_dropped_unsaid(tmp_path: Path, suffix: str) -> None:
-    picture = read_picture(write(tmp_path / "in.png", levels((4, 4, 4))))
+    picture = read_image(write(tmp_path / "in.png", levels((4, 4, 4))))
     with pytest.raises(OutputError, match="transparency"):
         check_output(tmp_path / f"out{suffix}", overwrite=False, like=picture)
 
@@ -327,23 +327,23 @@ def test_opaque_alpha_is_no_obstacle(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".jpg", ".bmp", ".webp"])
 def test_16_bits_are_never_dropped_unsaid(tmp_path: Path, suffix: str) -> None:
-    picture = read_picture(write(tmp_path / "in.png", levels((4, 4), peak=65535)))
+    picture = read_image(write(tmp_path / "in.png", levels((4, 4), peak=65535)))
     with pytest.raises(OutputError, match="16 bits"):
         check_output(tmp_path / f"out{suffix}", overwrite=False, like=picture)
 
 
 def test_too_long_side_for_webp(tmp_path: Path) -> None:
-    picture = read_picture(write(tmp_path / "in.png", np.zeros((2, 16384), np.uint8)))
+    picture = read_image(write(tmp_path / "in.png", np.zeros((2, 16384), np.uint8)))
     with pytest.raises(OutputError, match="16383"):
         check_output(tmp_path / "out.webp", overwrite=False, like=picture)
 
 
 def test_wrong_pixels_are_refused_and_leave_nothing(tmp_path: Path) -> None:
-    picture = read_picture(write(tmp_path / "in.png", levels((4, 4))))
+    picture = read_image(write(tmp_path / "in.png", levels((4, 4))))
     with pytest.raises(NumericsError):
-        save_picture(tmp_path / "out.png", np.full((4, 4, 1), np.nan), like=picture, overwrite=False)
+        save_image(tmp_path / "out.png", np.full((4, 4, 1), np.nan), like=picture, overwrite=False)
     with pytest.raises(UsageError, match=r"\(4, 4, 1\)"):
-        save_picture(tmp_path / "out.png", np.zeros((4, 4)), like=picture, overwrite=False)
+        save_image(tmp_path / "out.png", np.zeros((4, 4)), like=picture, overwrite=False)
     assert [file.name for file in tmp_path.iterdir()] == ["in.png"]
 
 
@@ -410,7 +410,7 @@ def test_fuzzed_files_give_a_picture_or_an_input_error(tmp_path: Path, kind: str
     for _ in range(150):
         path.write_bytes(mutate(content, rng))
         try:
-            picture = read_picture(path)
+            picture = read_image(path)
         except InputError as error:
             assert str(path) in error.message  # noqa: PT017
             continue
@@ -420,7 +420,7 @@ def test_fuzzed_files_give_a_picture_or_an_input_error(tmp_path: Path, kind: str
         assert picture.pixels.max() <= 1
         if picture.pixels.size < 10_000:
             suffix = ".png" if picture.peak > 255 else str(rng.choice([".png", ".tif", ".webp"]))
-            save_picture(tmp_path / f"out{suffix}", picture.pixels, like=picture, overwrite=True)
+            save_image(tmp_path / f"out{suffix}", picture.pixels, like=picture, overwrite=True)
     assert num_read > 5
 
 
@@ -430,5 +430,5 @@ def test_fuzzed_files_give_a_picture_or_an_input_error(tmp_path: Path, kind: str
 def test_integer_pixels_come_back(tmp_path: Path, dtype: type, channels: int) -> None:
     pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (5, 7, channels)).astype(dtype)
     write_png(tmp_path / "a.png", pixels)
-    read = read_picture(tmp_path / "a.png")
+    read = read_image(tmp_path / "a.png")
     np.testing.assert_array_equal(np.rint(read.pixels * read.peak), pixels)

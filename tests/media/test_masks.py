@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image, ImageFilter
 
 from edlrr_cli.errors import InputError, UsageError
-from edlrr_cli.media.images import Picture, read_picture
+from edlrr_cli.media.images import StillImage, read_image
 from edlrr_cli.media.masks import MaskReading, read_mask
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
@@ -28,9 +28,9 @@ def photograph(seed: int = 1) -> np.ndarray:
     return values
 
 
-def picture_of(folder: Path, values: np.ndarray, suffix: str = ".png") -> Picture:
+def picture_of(folder: Path, values: np.ndarray, suffix: str = ".png") -> StillImage:
     Image.fromarray(values).save(folder / f"image{suffix}")
-    return read_picture(folder / f"image{suffix}")
+    return read_image(folder / f"image{suffix}")
 
 
 def mask_file(folder: Path, values: np.ndarray, name: str = "mask.png") -> Path:
@@ -127,9 +127,7 @@ def test_auto_finds_random_drop_by_the_flat_holes(
 def test_auto_survives_jpeg_damage(tmp_path: Path, polarity: str) -> None:
     hole = np.kron(np.random.default_rng(0).random((4, 4)) < 0.5, np.ones((16, 16))).astype(bool)
     Image.fromarray(damaged(photograph(), hole, (0, 0, 0))).save(tmp_path / "image.jpg", quality=90)
-    reading = read_mask(
-        mask_file(tmp_path, gray_levels(hole, polarity)), read_picture(tmp_path / "image.jpg")
-    )
+    reading = read_mask(mask_file(tmp_path, gray_levels(hole, polarity)), read_image(tmp_path / "image.jpg"))
     assert_hole(reading, hole)
 
 
@@ -414,7 +412,7 @@ def test_a_size_that_differs_by_the_orientation_names_it(tmp_path: Path, turned:
         settings = {"exif": exif} if turned == name else {}
         Image.fromarray(levels).save(tmp_path / f"{name}{suffix}", **settings)
     with pytest.raises(InputError, match=f"the EXIF orientation turns the {turned} by 90 degrees"):
-        read_mask(tmp_path / f"mask{suffix}", read_picture(tmp_path / f"image{suffix}"))
+        read_mask(tmp_path / f"mask{suffix}", read_image(tmp_path / f"image{suffix}"))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "TIFF", "WEBP", "JPEG"])
@@ -449,7 +447,7 @@ def test_fuzzed_masks_give_a_reading_or_an_input_error(tmp_path: Path, kind: str
     ],
 )
 def test_every_sample_pair_is_read_without_flags(image: str, mask: str) -> None:
-    broken, whole = (read_picture(SAMPLES / f"{name}.png") for name in (f"{image}_{mask}", image))
+    broken, whole = (read_image(SAMPLES / f"{name}.png") for name in (f"{image}_{mask}", image))
     reading = read_mask(SAMPLES / f"mask_{mask}.png", broken)
     assert reading.mode == "white"
     assert "--mask-threshold" not in reading.evidence, "anti-aliasing is no noise"

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from edlrr_cli.media.encoding import Encoding
-from edlrr_cli.media.images import Picture, read_picture
-from edlrr_cli.media.save import losses, save_picture
+from edlrr_cli.media.images import StillImage, read_image
+from edlrr_cli.media.save import losses, save_image
 from edlrr_cli.media.tags import jp2, photoshop
 
 XMP = (
@@ -103,10 +103,10 @@ def iptc_segment(iptc: bytes = IPTC, more: bytes = b"") -> bytes:
     return b"\xff\xed" + struct.pack(">H", 2 + len(body)) + body
 
 
-def copied(path: Path, suffix: str, **encoding: Any) -> tuple[Path, Picture, tuple[str, ...]]:
+def copied(path: Path, suffix: str, **encoding: Any) -> tuple[Path, StillImage, tuple[str, ...]]:
     """Write what is read, and return the notes on reading and writing, that JPEG is lossy apart."""
-    picture, out = read_picture(path), path.with_name(f"out{suffix}")
-    save_picture(out, picture.pixels, like=picture, overwrite=False, encoding=Encoding(**encoding))
+    picture, out = read_image(path), path.with_name(f"out{suffix}")
+    save_image(out, picture.pixels, like=picture, overwrite=False, encoding=Encoding(**encoding))
     notes = (*picture.notes, *losses(out, picture, Encoding(**encoding)))
     return out, picture, tuple(note for note in notes if "lossy" not in note)
 
@@ -130,10 +130,10 @@ def test_color_chunks_and_texts_of_a_png_stay_as_they_are(tmp_path: Path, mode: 
 
 
 def test_texts_behind_the_pixels_and_16_bits_are_no_hindrance(tmp_path: Path) -> None:
-    picture = read_picture(png(tmp_path, []))
-    deep = Picture(picture.pixels, None, "RGB;16", "PNG", b"", b"", None, ())
+    picture = read_image(png(tmp_path, []))
+    deep = StillImage(picture.pixels, None, "RGB;16", "PNG", b"", b"", None, ())
     path = tmp_path / "deep.png"
-    save_picture(path, deep.pixels, like=deep, overwrite=False)
+    save_image(path, deep.pixels, like=deep, overwrite=False)
     content = path.read_bytes()
     text = add_chunks(png(tmp_path, []), TEXTS[:1]).read_bytes()[33 : 33 + 12 + len(TEXTS[0][1])]
     path.write_bytes(content[:-12] + text + content[-12:])
@@ -261,7 +261,7 @@ def test_iptc_travels_to_jpeg_and_tiff(tmp_path: Path, source: str, target: str)
             assert written.info["photoshop"] == {0x0404: IPTC}
         else:
             assert written.tag_v2[33723] == IPTC
-    assert read_picture(out).metadata.iptc == IPTC
+    assert read_image(out).metadata.iptc == IPTC
 
 
 def jp2_box(kind: bytes, body: bytes) -> bytes:
@@ -287,7 +287,7 @@ def test_profile_and_metadata_of_jpeg_2000_travel(tmp_path: Path) -> None:
     assert not notes
     assert picture.icc_profile == profile
     assert xmp_of(out) == CLEAN_XMP
-    assert read_picture(out).metadata.iptc == IPTC
+    assert read_image(out).metadata.iptc == IPTC
 
 
 def test_comments(tmp_path: Path) -> None:
@@ -380,9 +380,9 @@ def test_the_resolution_is_turned_with_the_image_and_never_made_up(tmp_path: Pat
     exif, path = Image.Exif(), tmp_path / f"in{suffix}"
     exif[274] = 6
     image().save(path, dpi=(300, 200), exif=exif)
-    assert read_picture(path).dpi == pytest.approx((200, 300), rel=1e-3)
+    assert read_image(path).dpi == pytest.approx((200, 300), rel=1e-3)
     image().save(path, exif=exif)
-    assert read_picture(path).dpi is None
+    assert read_image(path).dpi is None
 
 
 def test_sizes_in_exif_are_not_repeated(tmp_path: Path) -> None:
@@ -393,7 +393,7 @@ def test_sizes_in_exif_are_not_repeated(tmp_path: Path) -> None:
 
 
 def test_every_jpeg_is_lossy_and_nothing_else_is(tmp_path: Path) -> None:
-    picture = read_picture(png(tmp_path, []))
+    picture = read_image(png(tmp_path, []))
     assert losses(tmp_path / "out.jpg", picture) == ("JPEG is lossy: known pixels are not kept exactly",)
     for suffix in (".png", ".tif", ".webp", ".bmp"):
         assert not losses(tmp_path / f"out{suffix}", picture)
@@ -412,4 +412,4 @@ def test_corrupt_metadata_do_not_cost_the_image(tmp_path: Path, seed: int) -> No
     for index, path in enumerate(paths):
         for suffix in (".png", ".jpg", ".tif"):
             out = copied(path, f"{index}{suffix}")[0]
-            assert read_picture(out).size_px == (6, 5)
+            assert read_image(out).size_px == (6, 5)

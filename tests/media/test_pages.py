@@ -12,8 +12,8 @@ import tifffile
 from PIL import Image
 
 from edlrr_cli.media.formats import is_image
-from edlrr_cli.media.images import read_picture
-from edlrr_cli.media.save import save_picture
+from edlrr_cli.media.images import read_image
+from edlrr_cli.media.save import save_image
 
 NUM_FRAMES = 5
 
@@ -35,7 +35,7 @@ def write_animation(path: Path) -> Path:
     [("a.tif", "pages"), ("a.png", "frames"), ("a.gif", "frames"), ("a.webp", "frames"), ("a.mpo", "images")],
 )
 def test_a_note_names_what_is_left_out(tmp_path: Path, name: str, unit: str) -> None:
-    picture = read_picture(write_animation(tmp_path / name))
+    picture = read_image(write_animation(tmp_path / name))
     assert picture.notes == (f"the first of 5 {unit} was read",)
     if name not in ("a.gif", "a.mpo"):
         np.testing.assert_array_equal(np.rint(picture.pixels * 255), frames()[0])
@@ -44,12 +44,12 @@ def test_a_note_names_what_is_left_out(tmp_path: Path, name: str, unit: str) -> 
 def test_one_image_needs_no_note(tmp_path: Path) -> None:
     for suffix in (".tif", ".png", ".gif", ".webp", ".jpg"):
         Image.fromarray(frames()[0]).save(tmp_path / f"a{suffix}")
-        assert read_picture(tmp_path / f"a{suffix}").notes == ()
+        assert read_image(tmp_path / f"a{suffix}").notes == ()
 
 
 def test_mpo_is_jpeg(tmp_path: Path) -> None:
     path = write_animation(tmp_path / "a.mpo")
-    picture = read_picture(path)
+    picture = read_image(path)
     assert picture.format == "JPEG"
     assert is_image(path)
 
@@ -58,14 +58,14 @@ def test_frames_that_are_damaged_do_not_cost_the_first(tmp_path: Path) -> None:
     content = write_animation(tmp_path / "a.gif").read_bytes()
     second = content.index(b"\x21\xf9", content.index(b"\x2c")) + 8  # behind the second graphic control
     (tmp_path / "a.gif").write_bytes(content[: second + 4])
-    (note,) = read_picture(tmp_path / "a.gif").notes
+    (note,) = read_image(tmp_path / "a.gif").notes
     assert "corrupt" in note or "the first of" in note
 
 
 def test_a_stack_that_ends_early_gets_a_note(tmp_path: Path) -> None:
     content = write_animation(tmp_path / "a.tif").read_bytes()
     (tmp_path / "a.tif").write_bytes(content[: len(content) // 2])
-    notes = read_picture(tmp_path / "a.tif").notes
+    notes = read_image(tmp_path / "a.tif").notes
     assert notes[-1] == "the file ends before its last page"
 
 
@@ -84,9 +84,9 @@ def test_a_stack_behind_one_page_is_counted(tmp_path: Path, kind: str) -> None:
     with tifffile.TiffFile(io.BytesIO(content)) as file:
         assert len(file.pages) == 1
     (tmp_path / "a.tif").write_bytes(content)
-    assert "the first of 5 pages was read" in read_picture(tmp_path / "a.tif").notes
+    assert "the first of 5 pages was read" in read_image(tmp_path / "a.tif").notes
     (tmp_path / "a.tif").write_bytes(content[: -2 * values[0].nbytes])
-    assert "the first of 3 pages was read" in read_picture(tmp_path / "a.tif").notes
+    assert "the first of 3 pages was read" in read_image(tmp_path / "a.tif").notes
 
 
 DESCRIPTIONS = {
@@ -106,10 +106,10 @@ DESCRIPTIONS = {
 def test_a_description_of_the_layout_is_not_copied(tmp_path: Path, writer: str, suffix: str) -> None:
     path, out = tmp_path / f"a{'.ome' * (writer == 'OME')}.tif", tmp_path / f"out{suffix}"
     tifffile.imwrite(path, frames("u2", 1)[..., 0], photometric="minisblack", **DESCRIPTIONS[writer])
-    picture = read_picture(path)
+    picture = read_image(path)
     note = f"the description of the file's layout by {writer} was left out"
     assert picture.notes == (note, "the first of 5 pages was read")
-    save_picture(out, picture.pixels, like=picture, overwrite=False)
+    save_image(out, picture.pixels, like=picture, overwrite=False)
     with Image.open(out) as image:
         assert 270 not in image.getexif()
     if suffix == ".tif":
@@ -123,7 +123,7 @@ def test_an_ordinary_description_is_kept_and_a_bare_shape_needs_no_note(
     tmp_path: Path, settings: dict[str, Any]
 ) -> None:
     tifffile.imwrite(tmp_path / "a.tif", frames()[0], photometric="rgb", **settings)
-    picture = read_picture(tmp_path / "a.tif")
+    picture = read_image(tmp_path / "a.tif")
     assert picture.notes == ()
     exif = Image.Exif()
     exif.load(picture.exif)

@@ -25,7 +25,7 @@ def decoded(made):
 def test_large_pictures_are_made_smaller_and_look_the_same(shape, size):
     pixels = np.broadcast_to(np.linspace(0, 1, shape[1]).reshape(1, -1, *[1] * (len(shape) - 2)), shape)
     made = preview(pixels, 60)
-    assert (made.size_px, made.of_px) == (size, shape[:2])
+    assert (made.size_px, made.original_px) == (size, shape[:2])
     shown = np.asarray(decoded(made).convert("L"), dtype=float) / 255
     assert np.abs(shown - np.linspace(0, 1, size[1])).mean() < 0.03
 

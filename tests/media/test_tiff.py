@@ -15,9 +15,9 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from edlrr_cli.errors import InputError, OutputError
-from edlrr_cli.media.images import Picture, read_picture
+from edlrr_cli.media.images import StillImage, read_image
 from edlrr_cli.media.masks import read_mask
-from edlrr_cli.media.save import check_output, save_picture
+from edlrr_cli.media.save import check_output, save_image
 
 SHAPE = (37, 53)
 LAYOUTS: dict[str, dict[str, Any]] = {
@@ -74,7 +74,7 @@ def compressed(data: bytes, name: str) -> bytes:
         return stream.read(page.databytecounts[0])
 
 
-def whole(picture: Picture) -> np.ndarray:
+def whole(picture: StillImage) -> np.ndarray:
     """Return all channels as stored, in the order of a file that is written."""
     dtype = np.uint16 if picture.peak > 255 else np.uint8
     values = [np.rint(picture.pixels * picture.peak).astype(dtype)]
@@ -83,12 +83,12 @@ def whole(picture: Picture) -> np.ndarray:
     return np.dstack(values)
 
 
-def written(picture: Picture, out: Path) -> np.ndarray:
+def written(picture: StillImage, out: Path) -> np.ndarray:
     return written_as(picture.pixels, picture, out)
 
 
-def written_as(pixels: np.ndarray, picture: Picture, out: Path) -> np.ndarray:
-    save_picture(out, pixels, like=picture, overwrite=True)
+def written_as(pixels: np.ndarray, picture: StillImage, out: Path) -> np.ndarray:
+    save_image(out, pixels, like=picture, overwrite=True)
     values = tifffile.imread(out)
     return values if values.ndim == 3 else values[..., None]
 
@@ -120,11 +120,11 @@ def test_every_layout_comes_back_bit_by_bit(
         **settings,
         **LAYOUTS[layout],
     )
-    picture = read_picture(path)
+    picture = read_image(path)
     np.testing.assert_array_equal(whole(picture), values)
     assert picture.mode == (mode if dtype == "u1" else {"L": "I;16"}.get(mode, f"{mode};16"))
     np.testing.assert_array_equal(written(picture, tmp_path / "out.tif"), values)
-    again = read_picture(tmp_path / "out.tif")
+    again = read_image(tmp_path / "out.tif")
     assert again.mode == picture.mode
     np.testing.assert_array_equal(whole(again), values)
 
@@ -133,7 +133,7 @@ def test_every_layout_comes_back_bit_by_bit(
 @pytest.mark.parametrize("dtype", ["u1", "u2"])
 def test_white_may_be_0(tmp_path: Path, layout: str, dtype: str) -> None:
     values = levels(1, dtype)[..., 0]
-    picture = read_picture(write(tmp_path / "in.tif", values, "miniswhite", **LAYOUTS[layout]))
+    picture = read_image(write(tmp_path / "in.tif", values, "miniswhite", **LAYOUTS[layout]))
     np.testing.assert_array_equal(whole(picture)[..., 0], np.iinfo(values.dtype).max - values)
 
 
@@ -144,7 +144,7 @@ def test_planes_are_read(tmp_path: Path, layout: str) -> None:
     path = write(
         tmp_path / "in.tif", planes, "rgb", planarconfig="separate", extrasamples=[0], **LAYOUTS[layout]
     )
-    np.testing.assert_array_equal(whole(read_picture(path)), values)
+    np.testing.assert_array_equal(whole(read_image(path)), values)
 
 
 @pytest.mark.parametrize("name", ["tiff_lzw", "zstd", "packbits", "lzma"])
@@ -154,7 +154,7 @@ def test_every_lossless_compression_is_read(tmp_path: Path, name: str, num_chann
     code = {"tiff_lzw": 5, "zstd": 50000, "packbits": 32773, "lzma": 34925}[name]
     tags = {"t258": (16,) * num_channels, "t259": code, "t262": 2 if num_channels == 3 else 1}
     path = by_hand(tmp_path / "in.tif", compressed(values.tobytes(), name), t277=num_channels, **tags)
-    picture = read_picture(path)
+    picture = read_image(path)
     assert picture.notes == ()
     np.testing.assert_array_equal(whole(picture), values)
 
@@ -165,7 +165,7 @@ def test_floats_with_their_predictor_are_read(tmp_path: Path, name: str) -> None
     Image.fromarray(values).save(tmp_path / "in.tif", compression=name, tiffinfo={317: 3})
     with tifffile.TiffFile(tmp_path / "in.tif") as file:
         assert file.pages.first.predictor == 3
-    np.testing.assert_array_equal(read_picture(tmp_path / "in.tif").floats.values[..., 0], values)
+    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").floats.values[..., 0], values)
 
 
 def test_the_predictor_of_floats_goes_from_pixel_to_pixel(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_the_predictor_of_floats_goes_from_pixel_to_pixel(tmp_path: Path) -> Non
     coded[:, 3:] -= planes[:, :-3]
     tags = {"t258": (32,) * 3, "t339": (3,) * 3, "t259": 8, "t262": 2, "t277": 3, "t317": 3}
     path = by_hand(tmp_path / "in.tif", zlib.compress(coded.tobytes()), **tags)
-    np.testing.assert_array_equal(read_picture(path).floats.values, values)
+    np.testing.assert_array_equal(read_image(path).floats.values, values)
 
 
 def packed(values: np.ndarray, bits: int) -> bytes:
@@ -190,7 +190,7 @@ def test_packed_bits_reach_from_black_to_white(tmp_path: Path, bits: int, num_ch
     values = np.random.default_rng(0).integers(0, highest + 1, (*SHAPE, num_channels))
     values.flat[:2] = 0, highest
     tags = {"t258": (bits,) * num_channels, "t277": num_channels, "t262": 2 if num_channels == 3 else 1}
-    picture = read_picture(by_hand(tmp_path / "in.tif", packed(values, bits), **tags))
+    picture = read_image(by_hand(tmp_path / "in.tif", packed(values, bits), **tags))
     peak = 255 if bits < 8 else 65535
     assert picture.peak == peak
     np.testing.assert_array_equal(whole(picture), np.rint(values * (peak / highest)))
@@ -205,19 +205,19 @@ def test_bits_in_reverse_order(tmp_path: Path, bits: int, white: int) -> None:
     reversed_bits = bytes(int(f"{byte:08b}"[::-1], 2) for byte in packed(values, bits))
     path = by_hand(tmp_path / "in.tif", reversed_bits, t258=bits, t262=white, t266=2)
     expected = values / (2**bits - 1)
-    np.testing.assert_array_equal(read_picture(path).pixels, expected if white else 1 - expected)
+    np.testing.assert_array_equal(read_image(path).pixels, expected if white else 1 - expected)
 
 
 @pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "u4"])
 def test_other_integers_keep_their_values_or_are_refused(tmp_path: Path, dtype: str) -> None:
     values = np.random.default_rng(0).integers(0, min(np.iinfo(dtype).max, 60000) + 1, SHAPE).astype(dtype)
-    picture = read_picture(write(tmp_path / "in.tif", values, "minisblack"))
+    picture = read_image(write(tmp_path / "in.tif", values, "minisblack"))
     np.testing.assert_array_equal(whole(picture)[..., 0], values)
     assert len(picture.notes) == 1
     assert "of the same values" in picture.notes[0]
     values[3, 4] = np.iinfo(dtype).min or np.iinfo(dtype).max
     with pytest.raises(InputError, match=r"-bit integers that cannot be read as levels of 0 to (255|65535)"):
-        read_picture(write(tmp_path / "in.tif", values, "minisblack"))
+        read_image(write(tmp_path / "in.tif", values, "minisblack"))
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
@@ -226,12 +226,12 @@ def test_an_infrared_channel_is_kept_and_is_no_transparency(tmp_path: Path, dtyp
     tags = {"extratags": [(274, 3, 1, 6)]}
     path = write(tmp_path / "in.tif", values, "rgb", extrasamples=[0], **tags)
     upright = np.rot90(values, -1)
-    picture = read_picture(path)
+    picture = read_image(path)
     assert picture.alpha is None
     assert picture.notes == ("channel 4 is neither color nor transparency: kept as it is, not restored",)
     changed = picture.pixels.copy()
     changed[3:9, 4:8] = 0.5
-    save_picture(tmp_path / "out.tif", changed, like=picture, overwrite=False)
+    save_image(tmp_path / "out.tif", changed, like=picture, overwrite=False)
     with tifffile.TiffFile(tmp_path / "out.tif") as file:
         assert tuple(file.pages.first.extrasamples) == (0,)
         stored = file.asarray()
@@ -248,7 +248,7 @@ def test_an_infrared_channel_is_kept_and_is_no_transparency(tmp_path: Path, dtyp
 
 def test_alpha_and_further_channels(tmp_path: Path) -> None:
     values = levels(5)
-    picture = read_picture(
+    picture = read_image(
         write(tmp_path / "in.tif", values, "rgb", planarconfig="contig", extrasamples=[0, 2])
     )
     np.testing.assert_array_equal(picture.alpha, values[..., 4])
@@ -260,7 +260,7 @@ def test_alpha_and_further_channels(tmp_path: Path) -> None:
 def test_a_fourth_channel_without_a_meaning_is_taken_for_transparency_with_a_note(tmp_path: Path) -> None:
     values = levels(4, "u1")
     path = by_hand(tmp_path / "in.tif", values.tobytes(), t258=(8,) * 4, t262=2, t277=4)
-    picture = read_picture(path)
+    picture = read_image(path)
     assert (picture.mode, len(picture.notes)) == ("RGBA", 1)
     assert "channel 4 was taken for transparency" in picture.notes[0]
 
@@ -272,9 +272,9 @@ def test_colors_multiplied_with_alpha_are_divided_where_the_format_needs_it(
     values = levels(4, dtype)
     values[..., :3] = values[..., :3] * (values[..., 3:] / np.iinfo(dtype).max)
     values[0, 0] = 0
-    picture = read_picture(write(tmp_path / "in.tif", values, "rgb", extrasamples=[1]))
-    save_picture(tmp_path / "out.png", picture.pixels, like=picture, overwrite=False)
-    straight = read_picture(tmp_path / "out.png")
+    picture = read_image(write(tmp_path / "in.tif", values, "rgb", extrasamples=[1]))
+    save_image(tmp_path / "out.png", picture.pixels, like=picture, overwrite=False)
+    straight = read_image(tmp_path / "out.png")
     np.testing.assert_array_equal(straight.alpha, values[..., 3])
     back = straight.pixels * (straight.alpha[..., None] / picture.peak)
     np.testing.assert_allclose(back * picture.peak, values[..., :3], atol=0.51)
@@ -284,7 +284,7 @@ def test_colors_multiplied_with_alpha_are_divided_where_the_format_needs_it(
 def test_restored_colors_stay_within_the_alpha_that_they_are_multiplied_with(tmp_path: Path) -> None:
     values = np.full((*SHAPE, 4), 200, np.uint8)
     values[3:6] = 50
-    picture = read_picture(write(tmp_path / "in.tif", values, "rgb", extrasamples=[1]))
+    picture = read_image(write(tmp_path / "in.tif", values, "rgb", extrasamples=[1]))
     changed = picture.pixels.copy()
     changed[2:5] = 0.7
     stored = written_as(changed, picture, tmp_path / "out.tif")
@@ -294,7 +294,7 @@ def test_restored_colors_stay_within_the_alpha_that_they_are_multiplied_with(tmp
 
 
 def test_16_bit_cmyk_is_refused_where_it_would_be_lost(tmp_path: Path) -> None:
-    picture = read_picture(write(tmp_path / "in.tif", levels(4), "separated", planarconfig="contig"))
+    picture = read_image(write(tmp_path / "in.tif", levels(4), "separated", planarconfig="contig"))
     for name, fault in (
         ("a.png", "CMYK"),
         ("a.jpg", r"16 bits per pixel; write a \.tif"),
@@ -313,7 +313,7 @@ def test_a_mask_in_which_white_is_0(tmp_path: Path, layout: str, dtype: str) -> 
     stored = ~hole if dtype == "bool" else np.where(hole, 0, np.iinfo(dtype).max).astype(dtype)
     mask = write(tmp_path / "mask.tif", stored, "miniswhite", **settings)
     write(tmp_path / "in.tif", levels(3, "u1", (40, 40)), "rgb")
-    reading = read_mask(mask, read_picture(tmp_path / "in.tif"), mode="auto")
+    reading = read_mask(mask, read_image(tmp_path / "in.tif"), mode="auto")
     assert reading.mode == "white"
     np.testing.assert_array_equal(reading.known, ~hole)
 
@@ -323,7 +323,7 @@ def test_a_camera_raw_file_is_refused(tmp_path: Path) -> None:
         file.write(levels(3, "u1", (8, 8)), photometric="rgb", subifds=1, subfiletype=1, metadata=None)
         file.write(levels(1)[..., 0], photometric="minisblack", metadata=None)
     with pytest.raises(InputError, match="has only a preview"):
-        read_picture(tmp_path / "in.dng")
+        read_image(tmp_path / "in.dng")
 
 
 def test_a_preview_before_the_image_is_passed_over(tmp_path: Path) -> None:
@@ -333,7 +333,7 @@ def test_a_preview_before_the_image_is_passed_over(tmp_path: Path) -> None:
         file.write(
             values, photometric="rgb", metadata=None, software=False, extratags=[(315, 2, 0, "A. Painter")]
         )
-    picture = read_picture(tmp_path / "in.tif")
+    picture = read_image(tmp_path / "in.tif")
     np.testing.assert_array_equal(whole(picture), values)
     assert picture.notes == ()
     exif = Image.Exif()
@@ -348,7 +348,7 @@ def test_sub_images_are_named_unless_they_are_smaller_copies(tmp_path: Path, kin
         for _ in range(2):
             subfiletype = 1 if kind == "smaller" else 0
             file.write(levels(3, "u1", (8, 8)), photometric="rgb", subfiletype=subfiletype, metadata=None)
-    notes = read_picture(tmp_path / "in.tif").notes
+    notes = read_image(tmp_path / "in.tif").notes
     assert notes == (() if kind == "smaller" else ("2 sub-images were left out",))
 
 
@@ -419,7 +419,7 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
     make, fault = BAD[name]
     (tmp_path / "in.tif").write_bytes(make())
     with pytest.raises(InputError, match=fault) as caught:
-        read_picture(tmp_path / "in.tif")
+        read_image(tmp_path / "in.tif")
     assert caught.value.message.startswith(str(tmp_path / "in.tif"))
     assert caught.value.remedy
     assert "\n" not in str(caught.value)
@@ -428,4 +428,4 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
 def test_subsampled_colors_without_compression_are_refused(tmp_path: Path) -> None:
     tags = {"t258": (8,) * 3, "t262": 6, "t277": 3, "t530": (2, 2)}
     with pytest.raises(InputError, match="subsampled YCbCr colors"):
-        read_picture(by_hand(tmp_path / "in.tif", bytes(SHAPE[0] * SHAPE[1] * 3), **tags))
+        read_image(by_hand(tmp_path / "in.tif", bytes(SHAPE[0] * SHAPE[1] * 3), **tags))

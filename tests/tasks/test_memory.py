@@ -7,7 +7,7 @@ import torch
 from edlrr_cli.tasks import memory
 from edlrr_cli.tasks.inpaint import restore
 from edlrr_cli.tasks.inpaint.config import Config
-from edlrr_cli.tasks.inpaint.picture import Damaged
+from edlrr_cli.tasks.inpaint.problem import InpaintProblem
 from edlrr_cli.tasks.memory import in_batches, most_at_once
 
 FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
@@ -79,7 +79,7 @@ def test_pictures_too_many_for_the_memory_are_restored_in_smaller_batches(monkey
     image = np.random.default_rng(0).random((5, 12, 12, 3))
     known = np.random.default_rng(1).random((12, 12)) < 0.7
     config = Config(quality="fast", steps=5)
-    results = restore.restore_each([Damaged(of, known) for of in image], config)
+    results = restore.restore_each([InpaintProblem(of, known) for of in image], config)
     assert asked == [5, 2, 2, 1]
     for result, of in zip(results, image, strict=True):
         np.testing.assert_allclose(result.restored, restore.restore(of, known, config).restored, atol=1e-3)

@@ -9,7 +9,7 @@ from edlrr_cli.errors import UsageError
 from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.denoise.config import Config as Denoising
 from edlrr_cli.tasks.denoise.run import denoise
-from edlrr_cli.tasks.inpaint.compared import inpaint_by
+from edlrr_cli.tasks.inpaint.baseline import inpaint_by_baseline
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.holdout import held_out
 from edlrr_cli.tasks.inpaint.restore import restore
@@ -34,7 +34,7 @@ def visible_psnr(restored):
 
 def inpainted(image, visible, method):
     if method == "biharmonic":
-        return inpaint_by(method, image, ~HOLE, visible=visible).restored
+        return inpaint_by_baseline(method, image, ~HOLE, visible=visible).restored
     return restore(image, ~HOLE, Config(prior=method, quality="draft", steps=30), visible=visible).restored
 
 

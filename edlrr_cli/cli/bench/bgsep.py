@@ -61,7 +61,7 @@ def bgsep(
 
     cases = benchmark.make_cases(data, sequences=sequences, methods=methods, num_scored=frames, device=device)
     if methods is None:
-        _print_missing(benchmark.methods_here(), tuple(benchmark.RIVALS))
+        _print_missing(benchmark.methods_here(), tuple(benchmark.METHODS))
     folders = {case.sequence: case.folder for case in cases}
     streaming = bgsep_memory.run(folders, device) if memory else []  # first: its failure ends the command
     rows = []

@@ -62,16 +62,16 @@ def denoise(
     from edlrr_cli.bench import denoise as benchmark
     from edlrr_cli.bench.denoise_figure import draw_figure
     from edlrr_cli.bench.denoise_scores import read_sets, verdicts
-    from edlrr_cli.bench.denoise_training import Workshop, train_all, trial_rows
+    from edlrr_cli.bench.denoise_training import ModelCache, train_all, trial_rows
     from edlrr_cli.tasks.device import resolve_device
 
     plan = benchmark.find_recipe(recipe)
     where = str(resolve_device(device))
     sets = read_sets(data, plan)
-    workshop = Workshop(data / "Train400", models, plan, where)
+    cache = ModelCache(data / "Train400", models, plan, where)
     with progress_bar() as advance:
-        trained = train_all(workshop, plan, seeds, lambda network: advance(network.name))
-    entered = benchmark.enter(trained, workshop, where)
+        trained = train_all(cache, plan, seeds, lambda network: advance(network.name))
+    entered = benchmark.list_denoisers(trained, cache, where)
     rows = [*trial_rows(trained), *benchmark.times(entered, sets)]
     todo = benchmark.cases(entered, sets, plan.levels)
     with countdown(len(todo)) as count:

@@ -73,7 +73,7 @@ def table1(
     for target in (output, html):
         if target is not None:
             check_output(target, overwrite=True)
-    from edlrr_cli.bench import ledger
+    from edlrr_cli.bench import results_file
     from edlrr_cli.bench import table1 as benchmark
 
     folder = None if html is None else html.with_name(f"{html.stem}_pictures")
@@ -86,12 +86,12 @@ def table1(
         quick=quick,
         num_seeds=seeds,
         device=device,
-        pictures=folder,
+        thumbnails=folder,
     )
     if methods is None:
         _print_missing()
     settings = {"jobs": jobs, "threads_per_job": benchmark.threads_per_job(jobs)}
-    book = ledger.Ledger(output, plan, command=command_line(), settings=settings, anew=overwrite)
+    book = results_file.ResultsFile(output, plan, command=command_line(), settings=settings, anew=overwrite)
     left = book.cases_left()
     with book, countdown(len(left)) as count:
         for row in benchmark.run(left, jobs=jobs, threads=settings["threads_per_job"]):

@@ -26,11 +26,11 @@ from edlrr_cli.pipelines.bgsep.preview_frames import (
     write_overview,
 )
 from edlrr_cli.pipelines.failures import Record
-from edlrr_cli.tasks.bgsep.stream import Split, WindowNote
+from edlrr_cli.tasks.bgsep.stream import Split, WindowStatistics
 
 
 def record_parts(
-    splits: Iterator[Split], notes: list[WindowNote], parts: Parts, outputs: Outputs, info: VideoInfo
+    splits: Iterator[Split], notes: list[WindowStatistics], parts: Parts, outputs: Outputs, info: VideoInfo
 ) -> None:
     """Write the frames into parts, each finished before the next is begun.
 

@@ -10,8 +10,8 @@ from edlrr_cli.pipelines.failures import Record
 
 if TYPE_CHECKING:
     from edlrr_cli.baselines.result import Progress as BaselineProgress
-    from edlrr_cli.tasks.inpaint.compared import Compared
-    from edlrr_cli.tasks.inpaint.picture import Progress, Result
+    from edlrr_cli.tasks.inpaint.baseline import BaselineResult
+    from edlrr_cli.tasks.inpaint.problem import Progress, Result
 
     Callback = Callable[[Progress | BaselineProgress], None]
 
@@ -38,7 +38,7 @@ class History:
 
     def __call__(self, progress: Progress | BaselineProgress) -> None:
         """Receive a step."""
-        from edlrr_cli.tasks.inpaint.picture import WINDOWS
+        from edlrr_cli.tasks.inpaint.problem import WINDOWS
 
         if progress.stage == WINDOWS:
             self._num_windows = progress.num_steps
@@ -54,7 +54,7 @@ class History:
             self._runs[stage] = self._runs.get(stage, 0) + 1
         points.append((step, loss))
 
-    def as_record(self, result: Result | Compared) -> list[Record]:
+    def as_record(self, result: Result | BaselineResult) -> list[Record]:
         """Return the name of each stage, how often it ran, and (step, loss) of one run, thinned."""
         if self._num_windows:
             steps = [(step, loss) for step, loss, _ in getattr(result, "history", ())]

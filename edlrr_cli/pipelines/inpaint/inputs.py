@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edlrr_cli.media.images import Picture
+from edlrr_cli.media.images import StillImage
 from edlrr_cli.media.masks import MaskReading, read_mask
 from edlrr_cli.pipelines.inpaint.settings import MaskSettings
 
@@ -24,7 +24,7 @@ class Inputs:
         losses: What the output cannot hold of the image, one phrase each.
     """
 
-    picture: Picture
+    picture: StillImage
     mask: MaskReading
     reference: NDArray[np.float64] | None
     losses: tuple[str, ...]
@@ -35,7 +35,7 @@ class Inputs:
         return [*self.picture.notes, *self.losses, f"mask: {self.mask.evidence}"]
 
 
-def read_mask_file(path: Path, picture: Picture, settings: MaskSettings) -> MaskReading:
+def read_mask_file(path: Path, picture: StillImage, settings: MaskSettings) -> MaskReading:
     """Read the mask of an image; see `edlrr_cli.media.masks.read_mask`."""
     return read_mask(
         path,

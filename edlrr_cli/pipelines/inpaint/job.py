@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError, UsageError
-from edlrr_cli.media.encoding import AS_THEY_COME, Encoding
+from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.error_map import write_error_map
 from edlrr_cli.media.figure import comparison_panels, write_figure
-from edlrr_cli.media.images import read_picture, read_reference
-from edlrr_cli.media.save import as_written, check_output, losses, save_picture
+from edlrr_cli.media.images import read_image, read_reference
+from edlrr_cli.media.save import as_written, check_output, losses, save_image
 from edlrr_cli.metrics import psnr
 from edlrr_cli.pipelines.denoisers import load_denoiser
 from edlrr_cli.pipelines.failures import Record
@@ -31,15 +31,15 @@ from edlrr_cli.pipelines.targets import check_images
 
 if TYPE_CHECKING:
     from edlrr_cli.baselines.result import Progress as BaselineProgress
-    from edlrr_cli.tasks.inpaint.compared import Compared
-    from edlrr_cli.tasks.inpaint.picture import Progress, Result
+    from edlrr_cli.tasks.inpaint.baseline import BaselineResult
+    from edlrr_cli.tasks.inpaint.problem import Progress, Result
 
 
 @dataclass(frozen=True, eq=False)
 class Restored:
     """A result, and the course of its computation."""
 
-    result: Result | Compared
+    result: Result | BaselineResult
     history: History
 
 
@@ -61,7 +61,7 @@ class InpaintJob(Job[Inputs, Restored]):
     reference: Path | None = None
     figure: Path | None = None
     error_map: Path | None = None
-    encoding: Encoding = AS_THEY_COME
+    encoding: Encoding = DEFAULT_ENCODING
 
     command = "inpaint"
     unlisted = ("history",)
@@ -77,7 +77,7 @@ class InpaintJob(Job[Inputs, Restored]):
             overwrite=self.overwrite,
             encoding=self.encoding,
         )
-        picture = read_picture(self.input)
+        picture = read_image(self.input)
         check_output(self.output, overwrite=self.overwrite, like=picture, encoding=self.encoding)
         mask = read_mask_file(self.mask, picture, self.settings.mask)
         if picture.visible is not None and not (picture.visible & mask.known).any():
@@ -102,11 +102,11 @@ class InpaintJob(Job[Inputs, Restored]):
 
     def compute(self, inputs: Inputs, monitor: Monitor) -> Restored:
         """Fill the hole by the chosen method."""
-        from edlrr_cli.tasks.inpaint import compared, restore
+        from edlrr_cli.tasks.inpaint import baseline, restore
 
         config, choice = self.settings.config, self.settings.choice
         image, known, visible = inputs.picture.pixels, inputs.mask.known, inputs.picture.visible
-        result: Result | Compared
+        result: Result | BaselineResult
         with monitor.progress("step") as advance:
             history = History(None if advance is None else _reported(advance, inputs.reference))
             if self.settings.is_ours:
@@ -119,7 +119,7 @@ class InpaintJob(Job[Inputs, Restored]):
                     visible=visible,
                 )
             else:
-                result = compared.inpaint_by(
+                result = baseline.inpaint_by_baseline(
                     choice.method,
                     image,
                     known,
@@ -134,13 +134,15 @@ class InpaintJob(Job[Inputs, Restored]):
 
     def compute_each(self, jobs: Sequence[InpaintJob], inputs: Sequence[Inputs]) -> list[Restored]:
         """Restore images of one shape."""
-        from edlrr_cli.tasks.inpaint.picture import Damaged
+        from edlrr_cli.tasks.inpaint.problem import InpaintProblem
         from edlrr_cli.tasks.inpaint.restore import restore_each
 
         config = self.settings.config
         histories = [History() for _ in inputs]
         problems = [
-            Damaged(each.picture.pixels, each.mask.known, callback=history, visible=each.picture.visible)
+            InpaintProblem(
+                each.picture.pixels, each.mask.known, callback=history, visible=each.picture.visible
+            )
             for each, history in zip(inputs, histories, strict=True)
         ]
         results = restore_each(problems, config, denoiser=load_denoiser() if config.needs_denoiser else None)
@@ -156,7 +158,7 @@ class InpaintJob(Job[Inputs, Restored]):
         restored, history = result.result, result.history
         for note in restored.notes:
             monitor.note(self.input, note)
-        save_picture(
+        save_image(
             self.output,
             restored.restored,
             like=inputs.picture,
@@ -181,9 +183,9 @@ class InpaintJob(Job[Inputs, Restored]):
             self._write_figure(self.figure, inputs, written, record)
         return record
 
-    def _write_error_map(self, path: Path, result: Result | Compared) -> float:
+    def _write_error_map(self, path: Path, result: Result | BaselineResult) -> float:
         """Write it and return the error that white stands for, on 0..255."""
-        from edlrr_cli.tasks.inpaint.picture import Result
+        from edlrr_cli.tasks.inpaint.problem import Result
 
         if not isinstance(result, Result) or result.error is None:
             raise UsageError("--error-map: too few known pixels to judge by", "leave it out")
@@ -213,7 +215,7 @@ def _reported(
 
     Baselines give no image, and the windows of a large image a part of it.
     """
-    from edlrr_cli.tasks.inpaint.picture import WINDOWS, Progress
+    from edlrr_cli.tasks.inpaint.problem import WINDOWS, Progress
 
     def report(progress: Progress | BaselineProgress) -> None:
         text = f"loss={progress.loss:.4g}"

@@ -7,7 +7,7 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
-from edlrr_cli.media.images import read_picture
+from edlrr_cli.media.images import read_image
 from edlrr_cli.media.preview import hole_preview, preview
 from edlrr_cli.pipelines.curve import Curve, draw_curve
 from edlrr_cli.pipelines.failures import Record
@@ -41,14 +41,14 @@ def inpaint_panel(record: Record, *, side_px: int) -> Panel:
 
 def _images(record: Record, side_px: int) -> list[Comparison]:
     """Read the images, floats on the range that was computed with."""
-    picture = read_picture(record["input"])
+    picture = read_image(record["input"])
     settings = record["settings"]
     reading = {field.name: settings[field.name] for field in fields(MaskSettings)}
     mask = read_mask_file(record["mask"], picture, MaskSettings(**reading))
     picture = picture.within(mask.known)
 
     def layer(name: str, path: Path) -> Layer:
-        return Layer(name, preview(picture.pixels_of(read_picture(path)), side_px))
+        return Layer(name, preview(picture.pixels_of(read_image(path)), side_px))
 
     left = [Layer("damaged", preview(picture.pixels, side_px))]
     right = [layer("restored", record["output"])]

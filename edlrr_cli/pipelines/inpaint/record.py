@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edlrr_cli.tasks.inpaint.compared import Compared
-    from edlrr_cli.tasks.inpaint.picture import Result
+    from edlrr_cli.tasks.inpaint.baseline import BaselineResult
+    from edlrr_cli.tasks.inpaint.problem import Result
 
 _OURS_ONLY = (
     "weight",
@@ -36,7 +36,7 @@ _OURS_ONLY = (
 
 
 def inpaint_record(
-    inputs: Inputs, settings: Settings, result: Result | Compared, written: NDArray[np.float64]
+    inputs: Inputs, settings: Settings, result: Result | BaselineResult, written: NDArray[np.float64]
 ) -> Record:
     """Return what is known about a run but its files, by name; the names are the same for every method.
 
@@ -71,15 +71,15 @@ def inpaint_record(
     }
 
 
-def _particulars(result: Result | Compared) -> Record:
+def _particulars(result: Result | BaselineResult) -> Record:
     """Return what only the low-rank methods have, and what only baselines have; None for the rest."""
-    from edlrr_cli.tasks.inpaint.compared import Compared
+    from edlrr_cli.tasks.inpaint.baseline import BaselineResult
 
-    if not isinstance(result, Compared):
+    if not isinstance(result, BaselineResult):
         ours = {name: getattr(result, name) for name in _OURS_ONLY}
         return {
             **ours,
-            "shares": dict(result.shares) or None,
+            "shares": dict(result.mixture_weights) or None,
             "held_out_psnr": result.held_out_psnr,
             "params": None,
             "tuning": None,
@@ -160,9 +160,9 @@ def _prior_lines(record: Record) -> Iterator[tuple[str, str]]:
 
 
 def _baseline_lines(record: Record) -> Iterator[tuple[str, str]]:
-    from edlrr_cli.tasks.inpaint.tuning import SHARE
+    from edlrr_cli.tasks.inpaint.tuning import HELD_OUT_FRACTION
 
-    yield from _held_out(record, SHARE)
+    yield from _held_out(record, HELD_OUT_FRACTION)
     yield "method", f"{record['title']} ({find(record['method']).source}); known pixels put back"
     if record["params"]:
         yield "parameters", " ".join(f"{name}={as_word(value)}" for name, value in record["params"].items())

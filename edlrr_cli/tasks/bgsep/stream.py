@@ -86,7 +86,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class WindowNote:
+class WindowStatistics:
     """Statistics of a window's model.
 
     Attributes:
@@ -130,7 +130,7 @@ class Separation:
 
     def __init__(self, source: Source, config: Config, *, start: int = 0) -> None:
         self.device = resolve_device(config.device)
-        self.notes: list[WindowNote] = []
+        self.notes: list[WindowStatistics] = []
         self._source, self._config, self._start = source, config, start
         if source.info.num_frames < 2:
             raise InputError("the video has a single frame, and nothing moves in it", "give a longer one")
@@ -197,7 +197,7 @@ class Separation:
         model = fit(Keyframes(torch.stack(keyframes), info.peak, info.size_px), self._config)
         solution = model.solution
         self.notes.append(
-            WindowNote(
+            WindowStatistics(
                 start=window.start,
                 stop=window.stop,
                 num_keys=len(keyframes),

@@ -16,7 +16,7 @@ from edlrr_cli.tasks.inpaint.fill import fill
 from edlrr_cli.tasks.inpaint.global_lowrank.completion import inpaint_each
 from edlrr_cli.tasks.inpaint.holdout import held_out
 from edlrr_cli.tasks.inpaint.mixture import Mixture, mix
-from edlrr_cli.tasks.inpaint.picture import Bools, Damaged, Pixels, Result, psnr_of, seen_of
+from edlrr_cli.tasks.inpaint.problem import Bools, InpaintProblem, Pixels, Result, psnr_of, seen_of
 from edlrr_cli.tasks.inpaint.refine import Refiner
 from edlrr_cli.tasks.inpaint.shrink import enlarged, is_enough_left, shrunk, wholly_known
 from edlrr_cli.tasks.inpaint.turns import Turns
@@ -41,7 +41,7 @@ _MIN_HIDDEN, _MAX_FRACTION, _ENOUGH = 30, 0.2, 500
 
 
 def restore_by_all(
-    problems: Sequence[Damaged], config: Config, refine: Refiner, *, factor: int = 1
+    problems: Sequence[InpaintProblem], config: Config, refine: Refiner, *, factor: int = 1
 ) -> list[Result]:
     """Restore by global low-rank completion and by every prior that builds on it, and mix the results.
 
@@ -69,7 +69,7 @@ def restore_by_all(
     return [next(judged if has_holdout else unjudged) for has_holdout in is_judged]
 
 
-def _unjudged(problems: Sequence[Damaged], config: Config, refine: Refiner) -> list[Result]:
+def _unjudged(problems: Sequence[InpaintProblem], config: Config, refine: Refiner) -> list[Result]:
     firsts = _restore_global(problems, config)
     starts = [replace(problem, image=first.restored) for problem, first in zip(problems, firsts, strict=True)]
     refined = refine("local", starts)
@@ -87,13 +87,13 @@ class _Case:
         observed: True = known pixel that is not hidden, shape (h, w).
     """
 
-    problem: Damaged
+    problem: InpaintProblem
     truth: Pixels
     hidden: Bools
     observed: Bools
 
     @classmethod
-    def hiding(cls, problem: Damaged, fraction: float, seed: int) -> _Case:
+    def hiding(cls, problem: InpaintProblem, fraction: float, seed: int) -> _Case:
         hidden = held_out(problem.known, fraction, np.random.default_rng(seed), problem.visible)
         truth = np.where(problem.known[..., None], problem.image, 0.0)
         return cls(problem, truth, hidden, problem.known & ~hidden)
@@ -103,7 +103,7 @@ class _Case:
         """Return the observed pixels that are visible, shape (h, w)."""
         return seen_of(self.observed, self.problem.visible)
 
-    def start(self, pixels: Pixels) -> Damaged:
+    def start(self, pixels: Pixels) -> InpaintProblem:
         """Return the problem for a prior that starts from ``pixels`` and must not see the hidden pixels."""
         return replace(self.problem, image=pixels, known=self.observed)
 
@@ -136,7 +136,7 @@ def _judged(cases: Sequence[_Case], config: Config, refine: Refiner, factor: int
             first,
             restored=pixels,
             held_out_psnr=psnr_of(rmse),
-            shares=tuple(zip(candidates, mixture.weights, strict=True)),
+            mixture_weights=tuple(zip(candidates, mixture.weights, strict=True)),
             error=np.where(case.problem.known, 0.0, mixture.error),
         )
         results.append(result)
@@ -186,7 +186,7 @@ def _by_priors(cases: Sequence[_Case], config: Config, refine: Refiner) -> list[
 
 
 def _refined(
-    priors: Sequence[str], starts: Sequence[Damaged], refine: Refiner
+    priors: Sequence[str], starts: Sequence[InpaintProblem], refine: Refiner
 ) -> Iterator[tuple[str, list[Pixels]]]:
     """Yield the results of each prior within the time budget; on a CPU the priors run in parallel."""
     turns = Turns(len(priors))
@@ -217,7 +217,7 @@ def _by_smaller(case: _Case, config: Config, refine: Refiner, factor: int) -> tu
     return result, {config.fill: filled, "smaller": detailed}
 
 
-def _restore_global(problems: Sequence[Damaged], config: Config) -> list[Result]:
+def _restore_global(problems: Sequence[InpaintProblem], config: Config) -> list[Result]:
     """Return global completions for other priors to start from: without noise and without held-out pixels."""
     if not problems:
         return []
@@ -226,6 +226,6 @@ def _restore_global(problems: Sequence[Damaged], config: Config) -> list[Result]
     return inpaint_each([replace(problem, noise=0.0) for problem in problems], config)
 
 
-def _fraction_to_hide(problem: Damaged, wanted: float) -> float:
+def _fraction_to_hide(problem: InpaintProblem, wanted: float) -> float:
     num_seen, num_missing = int(problem.seen.sum()), int((~problem.known).sum())
     return max(min(wanted, max(_ENOUGH, num_missing) / num_seen), _MIN_HIDDEN / num_seen)

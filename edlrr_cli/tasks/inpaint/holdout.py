@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edlrr_cli.tasks.inpaint.picture import Bools, seen_of
+from edlrr_cli.tasks.inpaint.problem import Bools, seen_of
 
 _MAX_TRIES = 2000
 

@@ -17,11 +17,11 @@ from edlrr_cli.errors import UsageError
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint.config import Config
-from edlrr_cli.tasks.inpaint.picture import Damaged, Pixels, Progress
 from edlrr_cli.tasks.inpaint.priors import local_windows, similar_patches
 from edlrr_cli.tasks.inpaint.priors.local_windows import lower_window_ranks
 from edlrr_cli.tasks.inpaint.priors.network import inpaint_plug_and_play
 from edlrr_cli.tasks.inpaint.priors.similar_patches import lower_group_ranks
+from edlrr_cli.tasks.inpaint.problem import InpaintProblem, Pixels, Progress
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Refiner:
         if denoiser is not None:
             self._priors["network"] = partial(inpaint_plug_and_play, denoiser=denoiser.to(self.device))
 
-    def __call__(self, prior: str, starts: Sequence[Damaged]) -> list[Pixels]:
+    def __call__(self, prior: str, starts: Sequence[InpaintProblem]) -> list[Pixels]:
         """Return the images with their missing pixels improved.
 
         Args:
@@ -99,7 +99,7 @@ class Refiner:
         _log.info("prior %s: %.2f s on %s", prior, seconds, self.device)
         return refined
 
-    def polish(self, starts: Sequence[Damaged], errors: Sequence[float]) -> list[Pixels]:
+    def polish(self, starts: Sequence[InpaintProblem], errors: Sequence[float]) -> list[Pixels]:
         """Return nearly finished images improved by a short run of ``local``.
 
         Args:
@@ -109,7 +109,7 @@ class Refiner:
         most = torch.tensor(errors, dtype=torch.float32, device=self.device)
         return self._run("polish", partial(lower_window_ranks, effort=_POLISH, most_error=most), starts)
 
-    def _run(self, stage: str, prior: _Prior, starts: Sequence[Damaged]) -> list[Pixels]:
+    def _run(self, stage: str, prior: _Prior, starts: Sequence[InpaintProblem]) -> list[Pixels]:
         if not starts:
             return []
 

@@ -22,11 +22,11 @@ from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint.auto import restore_by_all
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.global_lowrank.completion import effective_ranks, inpaint_each, noise_of
-from edlrr_cli.tasks.inpaint.picture import (
+from edlrr_cli.tasks.inpaint.problem import (
     WINDOWS,
     Bools,
     Callback,
-    Damaged,
+    InpaintProblem,
     Pixels,
     Progress,
     Result,
@@ -76,12 +76,12 @@ def restore(
     Raises:
         UsageError: As there; or the prior is ``auto`` and ``held_out`` is 0.
     """
-    damaged = Damaged(image, known, callback=callback, visible=visible)
+    damaged = InpaintProblem(image, known, callback=callback, visible=visible)
     return restore_each([damaged], config or Config(), denoiser=denoiser)[0]
 
 
 def restore_each(
-    problems: Sequence[Damaged], config: Config, *, denoiser: Denoiser | None = None
+    problems: Sequence[InpaintProblem], config: Config, *, denoiser: Denoiser | None = None
 ) -> list[Result]:
     """Restore images of one shape; on a GPU small ones in batches as large as its memory allows.
 
@@ -113,7 +113,7 @@ def restore_each(
     ]
 
 
-def _restored(problems: Sequence[Damaged], config: Config, denoiser: Denoiser | None) -> list[Result]:
+def _restored(problems: Sequence[InpaintProblem], config: Config, denoiser: Denoiser | None) -> list[Result]:
     is_batched = all(is_small(problem.known) for problem in problems) or config.prior == "global"
     if not is_batched or config.time_budget is not None or config.probes:
         return [_restored_single(problem, config, denoiser) for problem in problems]
@@ -124,7 +124,9 @@ def _restored(problems: Sequence[Damaged], config: Config, denoiser: Denoiser | 
     )
 
 
-def _restored_batch(problems: Sequence[Damaged], config: Config, denoiser: Denoiser | None) -> list[Result]:
+def _restored_batch(
+    problems: Sequence[InpaintProblem], config: Config, denoiser: Denoiser | None
+) -> list[Result]:
     problems = [problem.with_reflections() for problem in problems]
     if config.prior == "global":
         return inpaint_each(problems, config)
@@ -140,7 +142,7 @@ def _restored_batch(problems: Sequence[Damaged], config: Config, denoiser: Denoi
     ]
 
 
-def _restored_single(problem: Damaged, config: Config, denoiser: Denoiser | None) -> Result:
+def _restored_single(problem: InpaintProblem, config: Config, denoiser: Denoiser | None) -> Result:
     if config.prior == "global":
         return inpaint_each([problem.with_reflections()], config)[0]
     started = time.perf_counter()
@@ -216,7 +218,7 @@ class _WindowRestorer:
         self,
         config: Config,
         factor: int,
-        problem: Damaged,
+        problem: InpaintProblem,
         denoiser: Denoiser | None,
         deadline: float | None,
     ) -> None:
@@ -237,7 +239,9 @@ class _WindowRestorer:
             self._problem.callback(progress)
 
 
-def _restore_whole(problems: Sequence[Damaged], config: Config, refine: Refiner, factor: int) -> list[Result]:
+def _restore_whole(
+    problems: Sequence[InpaintProblem], config: Config, refine: Refiner, factor: int
+) -> list[Result]:
     if config.prior == "auto":
         results = restore_by_all(problems, config, refine, factor=factor)
     else:

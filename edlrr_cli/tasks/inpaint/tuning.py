@@ -14,7 +14,7 @@ from edlrr_cli.baselines.result import Bools, Callback, Pixels
 from edlrr_cli.errors import NumericsError
 from edlrr_cli.tasks.inpaint.holdout import held_out
 
-SHARE = 0.05
+HELD_OUT_FRACTION = 0.05
 """Fraction of the known pixels that is held out to compare settings."""
 
 
@@ -57,7 +57,7 @@ def tune(
     device: torch.device,
     dtype: torch.dtype,
     seed: int = 0,
-    fraction: float = SHARE,
+    fraction: float = HELD_OUT_FRACTION,
     fixed: Params | None = None,
     callback: Callback | None = None,
     visible: Bools | None = None,

@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError
 from functools import partial
 from threading import Event, Lock
 
-from edlrr_cli.tasks.inpaint.picture import Callback, Progress
+from edlrr_cli.tasks.inpaint.problem import Callback, Progress
 
 
 class Turns:

@@ -12,7 +12,7 @@ from threading import Event
 import numpy as np
 
 from edlrr_cli.parallel import map_in_threads
-from edlrr_cli.tasks.inpaint.picture import Bools, Pixels, Result, seen_of
+from edlrr_cli.tasks.inpaint.problem import Bools, Pixels, Result, seen_of
 
 _log = logging.getLogger(__name__)
 
@@ -187,7 +187,7 @@ def _joined(results: list[Result], counts: list[float]) -> Result:
     def mean(values: list[float]) -> float:
         return float(np.average(values, weights=counts))
 
-    names = list(dict(pair for result in results for pair in result.shares))
+    names = list(dict(pair for result in results for pair in result.mixture_weights))
     judged = [result.held_out_psnr for result in results if result.held_out_psnr is not None]
     longest = max(results, key=lambda result: result.iterations)
     return replace(
@@ -199,7 +199,8 @@ def _joined(results: list[Result], counts: list[float]) -> Result:
         effective_rank_after=mean([result.effective_rank_after for result in results]),
         weight=mean([result.weight for result in results]),
         held_out_psnr=float(-10 * np.log10(np.mean(10 ** (-np.array(judged) / 10)))) if judged else None,
-        shares=tuple(
-            (name, mean([dict(result.shares).get(name, 0.0) for result in results])) for name in names
+        mixture_weights=tuple(
+            (name, mean([dict(result.mixture_weights).get(name, 0.0) for result in results]))
+            for name in names
         ),
     )

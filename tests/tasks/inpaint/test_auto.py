@@ -42,8 +42,8 @@ def test_it_is_about_as_good_as_the_best_of_its_priors(channels):
     ]
     assert quality(result, image) > max(single) - 0.2
     assert (result.restored[known] == image[known]).all()
-    assert [name for name, _ in result.shares] == ["biharmonic", "global", "local", "nonlocal"]
-    assert sum(share for _, share in result.shares) == pytest.approx(1)
+    assert [name for name, _ in result.mixture_weights] == ["biharmonic", "global", "local", "nonlocal"]
+    assert sum(share for _, share in result.mixture_weights) == pytest.approx(1)
 
 
 def test_the_seed_decides():
@@ -52,8 +52,8 @@ def test_the_seed_decides():
     one, same, other = (restore(pixels, known, Config(quality="fast", seed=seed)) for seed in (0, 0, 1))
     assert (one.restored == same.restored).all()
     assert (one.error == same.error).all()
-    assert (one.shares, one.held_out_psnr) == (same.shares, same.held_out_psnr)
-    assert one.shares != other.shares
+    assert (one.mixture_weights, one.held_out_psnr) == (same.mixture_weights, same.held_out_psnr)
+    assert one.mixture_weights != other.mixture_weights
 
 
 def test_missing_pixels_are_not_looked_at():
@@ -104,5 +104,5 @@ def test_a_spent_time_budget_leaves_the_first_two():
     image = scene(40, 48)
     pixels, known = damaged(image, scattered((40, 48)))
     result = restore(pixels, known, Config(time_budget=1e-9))
-    assert [name for name, _ in result.shares] == ["biharmonic", "global"]
+    assert [name for name, _ in result.mixture_weights] == ["biharmonic", "global"]
     assert (result.restored[known] == image[known]).all()

@@ -12,7 +12,7 @@ from edlrr_cli.baselines import untouched
 from edlrr_cli.baselines.registry import METHODS
 from edlrr_cli.baselines.result import Result
 from edlrr_cli.errors import NumericsError, UsageError
-from edlrr_cli.tasks.inpaint.compared import inpaint_by
+from edlrr_cli.tasks.inpaint.baseline import inpaint_by_baseline
 from edlrr_cli.tasks.inpaint.holdout import held_out
 from edlrr_cli.tasks.inpaint.tuning import tune
 
@@ -113,7 +113,7 @@ def test_fixed_parameters_reach_every_run(painter, scene):
 def test_the_choice_is_run_on_all_known_pixels(painter, scene):
     seen = painter(level=(0.4, 0.9))
     image, known = scene
-    result = inpaint_by("untouched", image, known, tuned=True, device="cpu", seed=5)
+    result = inpaint_by_baseline("untouched", image, known, tuned=True, device="cpu", seed=5)
     assert (seen[-1]["known"] == known).all()
     assert [run["seed"] for run in seen] == [5, 5, 5]
     assert result.params == {"level": 0.4, "shift": 0.0, "seed": 5}
@@ -124,7 +124,7 @@ def test_the_choice_is_run_on_all_known_pixels(painter, scene):
 
 def test_without_tuning_the_published_values_run(painter, scene):
     seen = painter(level=(0.4, 0.9))
-    result = inpaint_by("untouched", *scene, params={"seed": 7}, device="cpu", seed=5)
+    result = inpaint_by_baseline("untouched", *scene, params={"seed": 7}, device="cpu", seed=5)
     assert result.params == {"level": 0.0, "shift": 0.0, "seed": 7}
     assert (result.tuning, result.held_out_psnr, len(seen)) == (None, None, 1)
 
@@ -132,10 +132,10 @@ def test_without_tuning_the_published_values_run(painter, scene):
 def test_breakdowns_and_wrong_names_are_told(painter, scene):
     painter()
     with pytest.raises(NumericsError, match="paint is sour"):
-        inpaint_by("untouched", *scene, params={"level": -1.0}, device="cpu")
+        inpaint_by_baseline("untouched", *scene, params={"level": -1.0}, device="cpu")
     with pytest.raises(NumericsError, match="method untouched failed"):
-        inpaint_by("untouched", *scene, params={"level": 2.0}, device="cpu")
+        inpaint_by_baseline("untouched", *scene, params={"level": 2.0}, device="cpu")
     with pytest.raises(UsageError, match="unknown parameter 'levle'; did you mean 'level'"):
-        inpaint_by("untouched", *scene, params={"levle": 2.0}, tuned=True, device="cpu")
+        inpaint_by_baseline("untouched", *scene, params={"levle": 2.0}, tuned=True, device="cpu")
     with pytest.raises(UsageError, match="unknown method 'irn'"):
-        inpaint_by("irn", *scene, device="cpu")
+        inpaint_by_baseline("irn", *scene, device="cpu")

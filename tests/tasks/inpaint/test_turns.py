@@ -59,4 +59,4 @@ def test_priors_side_by_side_give_what_they_give_in_turn():
             torch.set_num_threads(before)
     assert stages[0] == stages[1]
     assert (results[0].restored == results[1].restored).all()
-    assert results[0].shares == results[1].shares
+    assert results[0].mixture_weights == results[1].mixture_weights

@@ -14,7 +14,7 @@ from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.fill import fill
 from edlrr_cli.tasks.inpaint.holdout import held_out
-from edlrr_cli.tasks.inpaint.picture import Bools, Damaged, Pixels
+from edlrr_cli.tasks.inpaint.problem import Bools, InpaintProblem, Pixels
 
 _TINY = 1e-12
 
@@ -37,7 +37,7 @@ class Batch:
         num_observed: Number of known values that are not hidden, shape (b,).
     """
 
-    def __init__(self, problems: Sequence[Damaged], config: Config) -> None:
+    def __init__(self, problems: Sequence[InpaintProblem], config: Config) -> None:
         self.device = resolve_device(config.device)
         hidden = [
             held_out(problem.known, config.held_out, np.random.default_rng(config.seed), problem.visible)
@@ -102,7 +102,7 @@ class Batch:
         return torch.from_numpy(np.stack(masks))[:, None].to(self.device)
 
 
-def _filled(problems: Sequence[Damaged], observed: Sequence[Bools], method: str) -> list[Pixels]:
+def _filled(problems: Sequence[InpaintProblem], observed: Sequence[Bools], method: str) -> list[Pixels]:
     pairs = list(zip(problems, observed, strict=True))
     num_threads = min(num_workers(), len(pairs))
     return list(

@@ -22,10 +22,10 @@ from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.global_lowrank.batch import Batch
 from edlrr_cli.tasks.inpaint.global_lowrank.objective import Objective
-from edlrr_cli.tasks.inpaint.picture import (
+from edlrr_cli.tasks.inpaint.problem import (
     Bools,
     Callback,
-    Damaged,
+    InpaintProblem,
     Pixels,
     Progress,
     Result,
@@ -65,10 +65,10 @@ def inpaint(
     """
     config = config or Config()
     check_input(image, known)
-    return inpaint_each([Damaged(image, known, noise_of(image, known, config), callback)], config)[0]
+    return inpaint_each([InpaintProblem(image, known, noise_of(image, known, config), callback)], config)[0]
 
 
-def inpaint_each(problems: Sequence[Damaged], config: Config) -> list[Result]:
+def inpaint_each(problems: Sequence[InpaintProblem], config: Config) -> list[Result]:
     """Restore the missing pixels of images as one batch.
 
     Up to rounding, the results do not depend on the batch; with probes they do, since each image has its own.
@@ -147,7 +147,7 @@ class _Run:
 
 
 def _minimize(
-    batch: Batch, objective: Objective, problems: Sequence[Damaged], config: Config, started: float
+    batch: Batch, objective: Objective, problems: Sequence[InpaintProblem], config: Config, started: float
 ) -> list[_Run]:
     Z = batch.start.clone().requires_grad_()
     optimizer = Adam(Z, beta2=0.99, eps=1e-12)

@@ -17,7 +17,7 @@ _SAVE_EVERY_S = 10.0
 _SAME = ("crop_px", "device")
 
 
-class Ledger:
+class ResultsFile:
     """The rows of a plan and their file; as a context manager it saves all rows on exit, also after an error.
 
     Args:
@@ -98,7 +98,7 @@ class Ledger:
         write_atomic(self._path, encode(self.record))
         self._saved = time.monotonic()
 
-    def __enter__(self) -> Ledger:
+    def __enter__(self) -> ResultsFile:
         return self
 
     def __exit__(

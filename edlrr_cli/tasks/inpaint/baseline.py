@@ -11,12 +11,12 @@ import torch
 from edlrr_cli.baselines.registry import Params, default_params, run
 from edlrr_cli.baselines.result import Bools, Callback, Pixels
 from edlrr_cli.tasks.device import resolve_device
-from edlrr_cli.tasks.inpaint.picture import Damaged
+from edlrr_cli.tasks.inpaint.problem import InpaintProblem
 from edlrr_cli.tasks.inpaint.tuning import Tuning, tune
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class BaselineResult:
     """Result of a baseline method.
 
     Attributes:
@@ -46,7 +46,7 @@ class Compared:
         return None if rmse is None else -20 * math.log10(max(rmse, 1e-12))
 
 
-def inpaint_by(
+def inpaint_by_baseline(
     name: str,
     image: Pixels,
     known: Bools,
@@ -57,7 +57,7 @@ def inpaint_by(
     seed: int = 0,
     callback: Callback | None = None,
     visible: Bools | None = None,
-) -> Compared:
+) -> BaselineResult:
     """Restore the missing pixels of an image by a baseline method, in float64.
 
     Args:
@@ -81,7 +81,7 @@ def inpaint_by(
     target, dtype = resolve_device(device), torch.float64
     published = default_params(name)
     given = {**({"seed": seed} if "seed" in published else {}), **(params or {})}
-    damaged = Damaged(image, known, visible=visible)
+    damaged = InpaintProblem(image, known, visible=visible)
     pixels, tuning = damaged.with_reflections().image, None
     if tuned:
         tuning = tune(
@@ -97,7 +97,7 @@ def inpaint_by(
         )
         given = tuning.params
     result = run(name, pixels, known, device=target, dtype=dtype, callback=callback, **given)
-    return Compared(
+    return BaselineResult(
         restored=result.restored(image, known),
         iterations=result.iterations,
         stop=result.stop,

@@ -47,7 +47,7 @@ Callback = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Damaged:
+class InpaintProblem:
     """An image with missing pixels.
 
     Attributes:
@@ -70,14 +70,14 @@ class Damaged:
         """Return the pixels that are known and visible, shape (h, w)."""
         return seen_of(self.known, self.visible)
 
-    def window(self, rows: slice, columns: slice) -> Damaged:
+    def window(self, rows: slice, columns: slice) -> InpaintProblem:
         """Return the problem restricted to a window."""
         visible = None if self.visible is None else self.visible[rows, columns]
         return replace(
             self, image=self.image[rows, columns], known=self.known[rows, columns], visible=visible
         )
 
-    def with_reflections(self) -> Damaged:
+    def with_reflections(self) -> InpaintProblem:
         """Return the problem with visible colors substituted at known transparent pixels."""
         hidden = self.known & ~self.seen
         return replace(self, image=reflected(self.image, self.seen, hidden)) if hidden.any() else self
@@ -112,7 +112,7 @@ class Result:
         history: (step, loss, held-out RMSE), every ten steps and at the end.
         noise: Noise level of the known pixels that was used, a standard deviation on [0, 1].
         quality: The quality that was used, one of `QUALITIES` except ``"auto"``; None for ``global``.
-        shares: (name, mean weight over the missing pixels) of each mixed restoration; ``auto`` only.
+        mixture_weights: (name, mean weight over the missing pixels) of each mixed restoration; ``auto`` only.
         error: Expected root mean square error of each pixel, shape (h, w), on [0, 1]; ``auto`` only.
         notes: Remarks for the user about the result, one phrase each.
     """
@@ -134,7 +134,7 @@ class Result:
     history: tuple[tuple[int, float, float | None], ...]
     noise: float = 0.0
     quality: str | None = None
-    shares: tuple[tuple[str, float], ...] = ()
+    mixture_weights: tuple[tuple[str, float], ...] = ()
     error: Pixels | None = None
     notes: tuple[str, ...] = ()
 

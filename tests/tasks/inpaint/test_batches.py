@@ -16,7 +16,7 @@ from edlrr_cli.tasks.denoise.config import Config as Denoising
 from edlrr_cli.tasks.denoise.run import denoise, denoise_each
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.global_lowrank.completion import inpaint_each
-from edlrr_cli.tasks.inpaint.picture import Damaged
+from edlrr_cli.tasks.inpaint.problem import InpaintProblem
 from edlrr_cli.tasks.inpaint.restore import restore, restore_each
 
 
@@ -60,7 +60,7 @@ def assert_same(one, other):
         assert getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-3, abs=1e-6), name
     assert [step for step, _, _ in one.history] == [step for step, _, _ in other.history]
     assert one.held_out_psnr == pytest.approx(other.held_out_psnr, abs=1e-2)
-    assert [name for name, _ in one.shares] == [name for name, _ in other.shares]
+    assert [name for name, _ in one.mixture_weights] == [name for name, _ in other.mixture_weights]
     assert (one.error is None) == (other.error is None)
 
 
@@ -68,7 +68,7 @@ def assert_same(one, other):
 def test_each_comes_to_what_it_comes_to_alone(settings):
     config = Config(**settings)
     heard = [[] for _ in MIXED]
-    damaged = [Damaged(*pair, callback=told.append) for pair, told in zip(MIXED, heard, strict=True)]
+    damaged = [InpaintProblem(*pair, callback=told.append) for pair, told in zip(MIXED, heard, strict=True)]
     for together, pair, told in zip(restore_each(damaged, config), MIXED, heard, strict=True):
         mine = []
         assert_same(together, restore(*pair, config, callback=mine.append))
@@ -83,7 +83,7 @@ def test_each_comes_to_what_it_comes_to_alone(settings):
 def test_each_has_its_own_noise(prior):
     """Known, estimated or none; the pull on the known pixels adapts to each."""
     pairs = [picture(seed, noise=noise) for seed, noise in enumerate((0.0, 0.03, 0.1))]
-    damaged = [Damaged(*pair) for pair in pairs]
+    damaged = [InpaintProblem(*pair) for pair in pairs]
     config = Config(prior=prior, noise=None, quality="fast")
     together = restore_each(damaged, config, denoiser=load_denoiser())
     assert len({result.noise for result in together}) == 3
@@ -97,7 +97,7 @@ def test_each_has_its_own_noise(prior):
 def test_with_and_without_noise_in_one_batch():
     pairs = [picture(0), picture(1, noise=0.1)]
     config = Config(prior="global")
-    damaged = [Damaged(*pair, noise=noise) for pair, noise in zip(pairs, (0.0, 0.1), strict=True)]
+    damaged = [InpaintProblem(*pair, noise=noise) for pair, noise in zip(pairs, (0.0, 0.1), strict=True)]
     for result, one in zip(inpaint_each(damaged, config), damaged, strict=True):
         assert_same(result, inpaint_each([one], config)[0])
     exact, noisy = inpaint_each(damaged, config)
@@ -110,7 +110,7 @@ def test_pictures_stop_by_themselves():
     """One that stagnates early keeps what it has, while the others go on."""
     flat = np.full_like(MIXED[0][0], 0.5), MIXED[0][1]
     config = Config(prior="global", steps=400)
-    damaged = [Damaged(*pair) for pair in (flat, MIXED[0], MIXED[1])]
+    damaged = [InpaintProblem(*pair) for pair in (flat, MIXED[0], MIXED[1])]
     together = restore_each(damaged, config)
     assert len({result.iterations for result in together}) > 1
     for result, one in zip(together, damaged, strict=True):
@@ -120,22 +120,22 @@ def test_pictures_stop_by_themselves():
 def test_a_time_budget_is_of_each():
     config = Config(prior="global", steps=10**6, time_budget=0.3)
     started = time.perf_counter()
-    results = restore_each([Damaged(*pair) for pair in MIXED[:3]], config)
+    results = restore_each([InpaintProblem(*pair) for pair in MIXED[:3]], config)
     assert time.perf_counter() - started > 0.9
     assert {result.stop for result in results} == {"time budget"}
 
 
 def test_probes_are_drawn_as_for_one():
     config = Config(prior="global", reg="nuclear", probes=20, steps=20)
-    results = restore_each([Damaged(*pair) for pair in MIXED[:2]], config)
+    results = restore_each([InpaintProblem(*pair) for pair in MIXED[:2]], config)
     for result, pair in zip(results, MIXED, strict=False):
         assert (result.restored == restore(*pair, config).restored).all()
 
 
 def test_what_is_wrong_with_one_is_wrong_with_all():
-    broken = replace(Damaged(*MIXED[0]), known=np.ones_like(MIXED[0][1]))
+    broken = replace(InpaintProblem(*MIXED[0]), known=np.ones_like(MIXED[0][1]))
     with pytest.raises(UsageError, match="no pixel is missing"):
-        restore_each([Damaged(*MIXED[1]), broken], Config())
+        restore_each([InpaintProblem(*MIXED[1]), broken], Config())
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -159,7 +159,7 @@ def test_pictures_are_denoised_together(channels):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_batch_on_a_gpu_comes_to_what_each_comes_to_on_the_cpu():
     config = Config(quality="fast")
-    damaged = [Damaged(*pair) for pair in MIXED]
+    damaged = [InpaintProblem(*pair) for pair in MIXED]
     there = restore_each(damaged, replace(config, device="cuda"))
     here = restore_each(damaged, replace(config, device="cpu"))
     for one, other in zip(there, here, strict=True):
