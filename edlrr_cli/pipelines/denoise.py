@@ -53,13 +53,13 @@ class Inputs:
     """What was read.
 
     Attributes:
-        picture: The image as it is in the file.
+        image: The image as it is in the file.
         noisy: Its pixels, with the noise of an experiment, shape (h, w, c).
         clean: Pixels without noise, if they are known.
         notes: What the user should know about the file, one phrase each.
     """
 
-    picture: StillImage
+    image: StillImage
     noisy: NDArray[np.float64]
     clean: NDArray[np.float64] | None
     notes: list[str]
@@ -96,18 +96,18 @@ class DenoiseJob(Job[Inputs, "Result"]):
             overwrite=self.overwrite,
             encoding=self.encoding,
         )
-        picture = read_image(self.input)
-        if picture.visible is not None:
-            picture = picture.within(np.ones(picture.size_px, bool))
-        check_output(self.output, overwrite=self.overwrite, like=picture, encoding=self.encoding)
-        clean = None if self.reference is None else read_reference(self.reference, picture)
-        noisy, clean = _with_noise(picture, clean, self.experiment)
-        notes = [*picture.notes, *losses(self.output, picture, self.encoding)]
+        image = read_image(self.input)
+        if image.visible is not None:
+            image = image.within(np.ones(image.size_px, bool))
+        check_output(self.output, overwrite=self.overwrite, like=image, encoding=self.encoding)
+        clean = None if self.reference is None else read_reference(self.reference, image)
+        noisy, clean = _with_noise(image, clean, self.experiment)
+        notes = [*image.notes, *losses(self.output, image, self.encoding)]
         if self.experiment.level:
             notes.append(f"noise of level {self.experiment.level:g} was added, as an experiment")
         for note in notes:
             monitor.note(self.input, note)
-        return Inputs(picture, noisy, clean, notes)
+        return Inputs(image, noisy, clean, notes)
 
     def group(self, inputs: Inputs) -> tuple[int, ...] | None:
         """Return the shape of a small image, which may be denoised with others."""
@@ -122,7 +122,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
         denoiser = load_denoiser(self.model) if self.config.method == "network" else None
         with monitor.progress("part", delay_s=_SILENT_S) as advance:
             return run.denoise(
-                inputs.noisy, self.config, denoiser, progress=advance, visible=inputs.picture.visible
+                inputs.noisy, self.config, denoiser, progress=advance, visible=inputs.image.visible
             )
 
     def compute_each(self, jobs: Sequence[DenoiseJob], inputs: Sequence[Inputs]) -> Sequence[Result]:
@@ -133,7 +133,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
             [each.noisy for each in inputs],
             self.config,
             load_denoiser(self.model),
-            visible=[each.picture.visible for each in inputs],
+            visible=[each.image.visible for each in inputs],
         )
 
     def on_cpu(self) -> DenoiseJob:
@@ -145,13 +145,13 @@ class DenoiseJob(Job[Inputs, "Result"]):
         save_image(
             self.output,
             result.pixels,
-            like=inputs.picture,
+            like=inputs.image,
             overwrite=self.overwrite,
             encoding=self.encoding,
         )
         for note in result.notes:
             monitor.note(self.input, note)
-        denoised = as_written(result.pixels, inputs.picture)
+        denoised = as_written(result.pixels, inputs.image)
         record = self._record(inputs, result, denoised)
         if self.figure is not None:
             self._write_figure(self.figure, inputs, denoised, record)
@@ -225,16 +225,16 @@ class DenoiseJob(Job[Inputs, "Result"]):
 
 
 def _with_noise(
-    picture: StillImage, clean: NDArray[np.float64] | None, experiment: Experiment
+    image: StillImage, clean: NDArray[np.float64] | None, experiment: Experiment
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
     """Return the pixels to denoise, and the clean ones if they are known."""
     if experiment.level == 0:
-        return picture.pixels, clean
-    noise = np.random.default_rng(experiment.seed).standard_normal(picture.pixels.shape)
-    if picture.visible is not None:
-        noise[~picture.visible] = 0
-    noisy = picture.pixels + experiment.level / NOISE_LEVELS * noise
-    return noisy, picture.pixels if clean is None else clean
+        return image.pixels, clean
+    noise = np.random.default_rng(experiment.seed).standard_normal(image.pixels.shape)
+    if image.visible is not None:
+        noise[~image.visible] = 0
+    noisy = image.pixels + experiment.level / NOISE_LEVELS * noise
+    return noisy, image.pixels if clean is None else clean
 
 
 def _quality(
@@ -251,11 +251,11 @@ def _quality(
 
 def _comparisons(record: Record, side_px: int) -> list[Comparison]:
     """Read the images; the noise of an experiment is drawn again."""
-    picture, settings = read_image(record["input"]), record["settings"]
-    reference = None if record["reference"] is None else read_reference(record["reference"], picture)
-    noisy, clean = _with_noise(picture, reference, Experiment(settings["add_noise"], settings["seed"]))
+    image, settings = read_image(record["input"]), record["settings"]
+    reference = None if record["reference"] is None else read_reference(record["reference"], image)
+    noisy, clean = _with_noise(image, reference, Experiment(settings["add_noise"], settings["seed"]))
     left = [Layer("noisy", preview(noisy, side_px))]
     if clean is not None:
         left.append(Layer("clean", preview(clean, side_px)))
-    denoised = picture.pixels_of(read_image(record["output"]))
+    denoised = image.pixels_of(read_image(record["output"]))
     return [Comparison(left, [Layer("denoised", preview(denoised, side_px))])]

@@ -18,13 +18,13 @@ class Inputs:
     """What was read.
 
     Attributes:
-        picture: The damaged image.
+        image: The damaged image.
         mask: Which of its pixels are known.
         reference: Clean pixels of the image's shape, or None.
         losses: What the output cannot hold of the image, one phrase each.
     """
 
-    picture: StillImage
+    image: StillImage
     mask: MaskReading
     reference: NDArray[np.float64] | None
     losses: tuple[str, ...]
@@ -32,14 +32,14 @@ class Inputs:
     @property
     def notes(self) -> list[str]:
         """Return what the user should know about the files, one phrase each."""
-        return [*self.picture.notes, *self.losses, f"mask: {self.mask.evidence}"]
+        return [*self.image.notes, *self.losses, f"mask: {self.mask.evidence}"]
 
 
-def read_mask_file(path: Path, picture: StillImage, settings: MaskSettings) -> MaskReading:
+def read_mask_file(path: Path, image: StillImage, settings: MaskSettings) -> MaskReading:
     """Read the mask of an image; see `edlrr_cli.media.masks.read_mask`."""
     return read_mask(
         path,
-        picture,
+        image,
         mode=settings.mask_mode,
         threshold=settings.mask_threshold,
         dilate=settings.dilate,

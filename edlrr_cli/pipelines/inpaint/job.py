@@ -77,18 +77,18 @@ class InpaintJob(Job[Inputs, Restored]):
             overwrite=self.overwrite,
             encoding=self.encoding,
         )
-        picture = read_image(self.input)
-        check_output(self.output, overwrite=self.overwrite, like=picture, encoding=self.encoding)
-        mask = read_mask_file(self.mask, picture, self.settings.mask)
-        if picture.visible is not None and not (picture.visible & mask.known).any():
+        image = read_image(self.input)
+        check_output(self.output, overwrite=self.overwrite, like=image, encoding=self.encoding)
+        mask = read_mask_file(self.mask, image, self.settings.mask)
+        if image.visible is not None and not (image.visible & mask.known).any():
             raise InputError(
                 f"mask {self.mask} leaves no pixel of {self.input} known that is not transparent",
                 "mark less of the image",
             )
-        picture = picture.within(mask.known)
-        reference = None if self.reference is None else read_reference(self.reference, picture)
-        inputs = Inputs(picture, mask, reference, losses(self.output, picture, self.encoding))
-        for note in (*picture.notes, *inputs.losses):
+        image = image.within(mask.known)
+        reference = None if self.reference is None else read_reference(self.reference, image)
+        inputs = Inputs(image, mask, reference, losses(self.output, image, self.encoding))
+        for note in (*image.notes, *inputs.losses):
             monitor.note(self.input, note)
         monitor.note(self.mask, mask.evidence)
         return inputs
@@ -97,7 +97,7 @@ class InpaintJob(Job[Inputs, Restored]):
         """Return the shape of a small image, which may be restored with others."""
         from edlrr_cli.tasks.inpaint.windows import is_small
 
-        shape: tuple[int, ...] = inputs.picture.pixels.shape
+        shape: tuple[int, ...] = inputs.image.pixels.shape
         return shape if self.settings.is_ours and is_small(inputs.mask.known) else None
 
     def compute(self, inputs: Inputs, monitor: Monitor) -> Restored:
@@ -105,7 +105,7 @@ class InpaintJob(Job[Inputs, Restored]):
         from edlrr_cli.tasks.inpaint import baseline, restore
 
         config, choice = self.settings.config, self.settings.choice
-        image, known, visible = inputs.picture.pixels, inputs.mask.known, inputs.picture.visible
+        image, known, visible = inputs.image.pixels, inputs.mask.known, inputs.image.visible
         result: Result | BaselineResult
         with monitor.progress("step") as advance:
             history = History(None if advance is None else _reported(advance, inputs.reference))
@@ -140,9 +140,7 @@ class InpaintJob(Job[Inputs, Restored]):
         config = self.settings.config
         histories = [History() for _ in inputs]
         problems = [
-            InpaintProblem(
-                each.picture.pixels, each.mask.known, callback=history, visible=each.picture.visible
-            )
+            InpaintProblem(each.image.pixels, each.mask.known, callback=history, visible=each.image.visible)
             for each, history in zip(inputs, histories, strict=True)
         ]
         results = restore_each(problems, config, denoiser=load_denoiser() if config.needs_denoiser else None)
@@ -161,11 +159,11 @@ class InpaintJob(Job[Inputs, Restored]):
         save_image(
             self.output,
             restored.restored,
-            like=inputs.picture,
+            like=inputs.image,
             overwrite=self.overwrite,
             encoding=self.encoding,
         )
-        written = as_written(restored.restored, inputs.picture)
+        written = as_written(restored.restored, inputs.image)
         record = {
             "status": "ok",
             "input": self.input,
@@ -199,7 +197,7 @@ class InpaintJob(Job[Inputs, Restored]):
         if inputs.reference is not None:
             captions["damaged"] += f", PSNR {record['psnr_input']:.2f} dB"
             captions["restored"] += f", PSNR {record['psnr']:.2f} dB"
-        panels = comparison_panels(inputs.picture.pixels, written, inputs.reference, captions=captions)
+        panels = comparison_panels(inputs.image.pixels, written, inputs.reference, captions=captions)
         write_figure(path, panels, overwrite=self.overwrite)
 
     @classmethod

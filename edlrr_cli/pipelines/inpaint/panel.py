@@ -41,16 +41,16 @@ def inpaint_panel(record: Record, *, side_px: int) -> Panel:
 
 def _images(record: Record, side_px: int) -> list[Comparison]:
     """Read the images, floats on the range that was computed with."""
-    picture = read_image(record["input"])
+    image = read_image(record["input"])
     settings = record["settings"]
     reading = {field.name: settings[field.name] for field in fields(MaskSettings)}
-    mask = read_mask_file(record["mask"], picture, MaskSettings(**reading))
-    picture = picture.within(mask.known)
+    mask = read_mask_file(record["mask"], image, MaskSettings(**reading))
+    image = image.within(mask.known)
 
     def layer(name: str, path: Path) -> Layer:
-        return Layer(name, preview(picture.pixels_of(read_image(path)), side_px))
+        return Layer(name, preview(image.pixels_of(read_image(path)), side_px))
 
-    left = [Layer("damaged", preview(picture.pixels, side_px))]
+    left = [Layer("damaged", preview(image.pixels, side_px))]
     right = [layer("restored", record["output"])]
     if record["reference"] is not None:
         left.append(layer("reference", record["reference"]))

@@ -99,7 +99,7 @@ def _quality(inputs: Inputs, written: NDArray[np.float64]) -> dict[str, float | 
     if reference is None:
         return dict.fromkeys(("psnr_input", "psnr", "psnr_missing", "ssim"))
     return {
-        "psnr_input": psnr(inputs.picture.pixels, reference, data_range=1.0),
+        "psnr_input": psnr(inputs.image.pixels, reference, data_range=1.0),
         "psnr": psnr(written, reference, data_range=1.0),
         "psnr_missing": psnr(written, reference, data_range=1.0, where=~inputs.mask.known),
         "ssim": ssim(written, reference, data_range=1.0),

@@ -117,12 +117,12 @@ class _Page:
     def _context_of(self, record: Record, entry: _Entry) -> dict[str, object]:
         hidden = (*self._job_type.unlisted, *self._job_type.unprinted)
         listed = {name: value for name, value in record.items() if name not in hidden}
-        known = {"entry": entry, "number": len(self.entries), "values": flat(listed), "pictures": ()}
+        known = {"entry": entry, "number": len(self.entries), "values": flat(listed), "images": ()}
         if record["status"] != "ok":
             return {**known, "section": None, "fault": entry.text}
         panel = self._job_type.panel(record, _SIDE_OF_MANY_PX if self._many else _SIDE_PX)
         try:
-            return {**known, "section": panel, "pictures": panel.images(), "fault": ""}
+            return {**known, "section": panel, "images": panel.images(), "fault": ""}
         except Exception as error:  # a file that is gone by now must cost nothing else
             return {**known, "section": panel, "fault": f"It cannot be shown: {failure_of(error).message}"}
 
