@@ -1,4 +1,4 @@
-"""``edlrr config show``: the settings in force, and where each was said."""
+"""``edlrr config show``: the effective settings and their sources."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from edlrr_cli.pipelines.inpaint.settings import Layer, layers, preset_names, re
 _VALUE_WIDTH = 16
 
 
-@click.group(cls=HelpfulGroup, short_help="Tell the settings in force.")
+@click.group(cls=HelpfulGroup, short_help="Print the effective settings.")
 def config() -> None:
-    """Tell the settings in force, and where each was said."""
+    """Print the effective settings and their sources."""
 
 
 # The environment speaks to it as to the command it explains.
