@@ -21,7 +21,7 @@ def levels(text):
 def test_a_log_tells_what_is_done(run, scene):
     told = run(*scene.arguments("--log-level", "info")).stderr
     assert levels(told) == {"info"}
-    for word in ("prior global: ", "prior local: ", "global: share ", "mixed: RMSE "):
+    for word in ("prior global: ", "prior local: ", "global: weight ", "mixed: RMSE "):
         assert word in told
     told = run("denoise", scene.damaged, "--log-level", "debug", "-o", scene.folder / "d.png").stderr
     assert levels(told) == {"info", "debug"}
