@@ -9,6 +9,10 @@ from torch import Tensor
 
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr import operators
+from edlrr_cli.parallel import single_threaded_calls
+
+# Numbers up to which torch has one thread anyway.
+_GRAIN = 32_768
 
 
 def spectral_penalty(
@@ -59,11 +63,14 @@ class _Penalty(torch.autograd.Function):
         ctx.mark_non_differentiable(gradient, scale)
         ctx.save_for_backward(S, gradient, scale)
         ctx.save_for_forward(S, gradient, scale)
+        ctx.is_small = S.numel() < _GRAIN
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor, *_: Any) -> tuple[Tensor, None, None, None, None]:
-        gradient: Tensor = upstream[..., None, None] * _gradient(ctx)
-        return gradient, None, None, None, None
+        if ctx.is_small or torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return upstream[..., None, None] * _gradient(ctx), None, None, None, None
+        with single_threaded_calls():  # as in the forward pass
+            return upstream[..., None, None] * _gradient(ctx), None, None, None, None
 
     @staticmethod
     def vmap(

@@ -6,19 +6,21 @@ wrongly and cannot follow control flow that depends on values.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from edlrr_cli.lrr.pieces import is_quick
+from edlrr_cli.errors import NumericsError
+from edlrr_cli.lrr.pieces import groups_of, is_quick, is_spread
 from edlrr_cli.lrr.pinv import require_shape
 from edlrr_cli.lrr.precision import without_autocast
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import Function, factor, largest_singular_value, resolve_scale, second_derivative
-from edlrr_cli.parallel import run_single_threaded
+from edlrr_cli.parallel import run_single_threaded, single_threaded_calls
 
 
 def penalty(
@@ -56,12 +58,37 @@ def _penalty(
     if 0 in S.shape:
         return _penalty_like(S)
     compute = partial(_computed, S, scale, h, backend)
-    # A computation that takes about as long as starting threads is a single call in one thread.
-    return run_single_threaded([compute])[0] if backend != "polar" and is_quick(S) else compute()
+    if backend == "polar" or not is_spread(S):
+        return compute()
+    if is_quick(S):  # starting threads would take as long
+        return run_single_threaded([compute])[0]
+    groups = groups_of(S)
+    return compute() if len(groups) == 1 else _in_groups(S, scale, h, backend, groups)
+
+
+def _in_groups(
+    S: Tensor, scale: Tensor | None, h: Function, backend: str, groups: Sequence[slice]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Compute the groups of a batch in parallel: no thread waits for another before the end."""
+    matrices = S.detach().reshape(-1, *S.shape[-2:])
+    scales = None if scale is None else scale.expand(S.shape[:-2]).reshape(-1)
+    calls = [
+        partial(_computed, matrices[group], None if scales is None else scales[group], h, backend)
+        for group in groups
+    ]
+    try:
+        parts = run_single_threaded(calls)
+    except NumericsError:
+        return _computed(S, scale, h, backend)  # whose message holds for the whole batch
+    joined = run_single_threaded([partial(torch.cat, some) for some in zip(*parts, strict=True)])
+    value, gradient, resolved = joined
+    return value.reshape(S.shape[:-2]), gradient.reshape(S.shape), resolved.reshape(S.shape[:-2])
 
 
 def _computed(S: Tensor, scale: Tensor | None, h: Function, backend: str) -> tuple[Tensor, Tensor, Tensor]:
-    with without_autocast(S):
+    # The threads of torch spin for a while when they have nothing to do, and would hold up those of pieces.
+    threads = single_threaded_calls() if backend != "polar" and is_spread(S) else nullcontext()
+    with without_autocast(S), threads:
         factored = factor(S, h, backend)
         resolved = resolve_scale(h, factored.sigma_max, scale)
         value, gradient = factored.evaluate(h, resolved)

@@ -19,19 +19,31 @@ R = TypeVar("R")
 _SMALL_SIDE = 400
 # Multiplications that are worth a thread: for a group of matrices, with about 8 k^3 for a decomposition, and
 # for a block of columns in a product.
-_GROUP, _BLOCK = 2_000_000, 10_000_000
-_QUICK = 5 * _GROUP
+_GROUP, _BLOCK = 20_000_000, 10_000_000
 
 
 def is_quick(S: Tensor) -> bool:
     """Whether a batch of shape (..., m, n) is on a CPU and too small for several threads."""
     k, n = sorted(S.shape[-2:])
-    return S.device.type == "cpu" and S.numel() // (k * n) * _work(k, n) < _QUICK
+    return S.device.type == "cpu" and S.numel() // (k * n) * _work(k, n) < _GROUP
 
 
 def _work(k: int, n: int) -> int:
     """Return the approximate number of multiplications to factor a matrix."""
     return k * k * (8 * k + n)
+
+
+def is_spread(S: Tensor) -> bool:
+    """Whether a batch of shape (..., m, n) is factored in pieces: on a CPU, unless few matrices are large."""
+    k, n = sorted(S.shape[-2:])
+    return S.device.type == "cpu" and not (k > _SMALL_SIDE and S.numel() // (k * n) < num_workers())
+
+
+def groups_of(S: Tensor) -> list[slice]:
+    """Return groups of a batch of shape (..., m, n), flattened to (b, m, n), each worth a thread."""
+    k, n = sorted(S.shape[-2:])
+    batch, size = S.numel() // (k * n), max(_GROUP // _work(k, n), 1)
+    return [slice(first, first + size) for first in range(0, batch, size)]
 
 
 class Pieces:
@@ -45,10 +57,10 @@ class Pieces:
 
     def __init__(self, S: Tensor) -> None:
         b, k, n = S.shape
-        self._is_spread = S.device.type == "cpu" and not (k > _SMALL_SIDE and b < num_workers())
-        size = max(_GROUP // _work(k, n), 1) if self._is_spread else max(b, 1)
-        self._groups = [slice(first, first + size) for first in range(0, max(b, 1), size)]
-        num_blocks = max(k * k * n // _BLOCK, 1) if self._is_spread and size == 1 else 1
+        self._is_spread = is_spread(S)
+        self._groups = groups_of(S) if self._is_spread else [slice(0, b)]
+        is_single = self._is_spread and _work(k, n) >= _GROUP
+        num_blocks = max(k * k * n // _BLOCK, 1) if is_single else 1
         width = -(-n // num_blocks)
         columns = [slice(first, first + width) for first in range(0, n, width)]
         self._blocks = [(group, block) for group in self._groups for block in columns]
