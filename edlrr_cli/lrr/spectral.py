@@ -14,7 +14,7 @@ sigma below 3e-4 sigma_1), the SVD in the dtype of S.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -146,7 +146,7 @@ class SvdRoute:
     def __init__(self, S: Tensor, pieces: Pieces) -> None:
         self._pieces = pieces
         factors = pieces.of_groups(lambda group: torch.linalg.svd(S[group], full_matrices=False))
-        self._U, self._sigma, self._Vh = (torch.cat(parts) for parts in zip(*factors, strict=True))
+        self._U, self._sigma, self._Vh = (_joined(parts) for parts in zip(*factors, strict=True))
         self.sigma_max = self._sigma[:, 0]
 
     def evaluate(self, h: Function, scale: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
@@ -176,9 +176,9 @@ class GramRoute:
     def __init__(self, S: Tensor, pieces: Pieces) -> None:
         self._S, self._pieces = S, pieces
         grams = pieces.of_blocks(lambda group, columns: _gram(S[group, :, columns]))
-        whole = torch.cat([sum(blocks[1:], blocks[0]) for blocks in grams])
+        whole = _joined([sum(blocks[1:], blocks[0]) for blocks in grams])
         factors = pieces.of_groups(lambda group: torch.linalg.eigh(whole[group]))
-        eigenvalues, self._U = (torch.cat(parts) for parts in zip(*factors, strict=True))
+        eigenvalues, self._U = (_joined(parts) for parts in zip(*factors, strict=True))
         self._sigma = eigenvalues.clamp_min(0).sqrt()
         self.sigma_max = self._sigma[:, -1]
 
@@ -190,7 +190,7 @@ class GramRoute:
         S, dtype = self._S, self._S.dtype
         U, U_small = self._U[..., small:].to(dtype), self._U[..., :small]
         weight_of_rest = weight[..., small:].to(dtype)
-        M = torch.cat(self._pieces.of_groups(lambda group: (U[group] * weight_of_rest[group]) @ U[group].mT))
+        M = _joined(self._pieces.of_groups(lambda group: (U[group] * weight_of_rest[group]) @ U[group].mT))
         gradient = torch.empty_like(S)
 
         def multiply(group: slice, columns: slice) -> None:
@@ -213,6 +213,11 @@ class GramRoute:
         if self._S.dtype == torch.float64:
             return 0
         return int((self._sigma < _SMALL * self.sigma_max.unsqueeze(-1)).sum(-1).max())
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    """Return the parts of a batch as one; a single one is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
 def _gram(S: Tensor) -> Tensor:
@@ -421,7 +426,7 @@ def _weights(
     scale = scale.unsqueeze(-1)
     weight = (h.derivative(smoothed / scale) / smoothed).to(U.dtype).unsqueeze(-2)
     M = pieces.of_groups(lambda group: (U[group] * weight[group]) @ U[group].mT)
-    return h.value(smoothed / scale).sum(-1), torch.cat(M)
+    return h.value(smoothed / scale).sum(-1), _joined(M)
 
 
 def _of_matrix(h: Function, Q: Tensor, scale: Tensor, sigma_max: Tensor) -> tuple[Tensor, Tensor]:
