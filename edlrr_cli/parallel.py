@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import TypeVar
 
@@ -50,15 +51,46 @@ def single_threaded_calls() -> Iterator[None]:
 def run_single_threaded(calls: Sequence[Callable[[], R]]) -> list[R]:
     """Run short calls in parallel, each with one torch thread, and return their results in order.
 
-    The settings of the calling thread do not change. If they allow a single thread, the calls run in it.
+    The settings of the calling thread do not change. If they limit torch to one thread, the calling thread
+    takes part. Calls can run further calls in parallel.
 
     Args:
         calls: Functions without arguments that do not depend on the caller's thread-local state, such as its
             grad mode.
     """
-    if torch.get_num_threads() == num_workers() == 1:
+    allowed, takes_part = num_workers(), torch.get_num_threads() == 1
+    width = min(allowed, len(calls))
+    if takes_part and width <= 1:
         return [call() for call in calls]
-    return list(_short_calls().map(lambda call: call(), calls))
+    waiting: SimpleQueue[int] = SimpleQueue()
+    results: dict[int, R] = {}
+    for number in range(len(calls)):
+        waiting.put(number)
+
+    def run_waiting() -> None:
+        while True:
+            try:
+                number = waiting.get_nowait()
+            except Empty:
+                return
+            results[number] = calls[number]()
+
+    num_helpers = width - 1 if takes_part else width
+    helpers = [_short_calls().submit(_with_workers, allowed, run_waiting) for _ in range(num_helpers)]
+    try:
+        if takes_part:
+            run_waiting()
+    finally:
+        for helper in helpers:
+            if not (takes_part and helper.cancel()):  # a helper that has not started has nothing left to do
+                helper.result()
+    return [results[number] for number in range(len(calls))]
+
+
+def _with_workers(number: int, call: Callable[[], None]) -> None:
+    """Allow the parallel calls of a call a number of threads."""
+    _allowed.num_workers = number
+    call()
 
 
 def _short_calls() -> ThreadPoolExecutor:

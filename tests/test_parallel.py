@@ -79,6 +79,23 @@ def test_short_calls_run_in_a_caller_that_has_one_thread():
     assert parallel.run_single_threaded([threading.get_ident]) == [threading.get_ident()]
 
 
+def test_calls_within_calls_finish_although_every_worker_waits(three_threads):
+    def outer(number):
+        return sum(parallel.run_single_threaded([lambda i=i: number * i for i in range(4)]))
+
+    results = parallel.run_single_threaded([lambda n=n: outer(n) for n in range(20)])
+    assert results == [6 * n for n in range(20)]
+
+
+def test_an_error_of_a_short_call_reaches_the_caller(three_threads):
+    def fail():
+        raise IndexError("of the call")
+
+    for calls in ([fail], [fail, int, int], [lambda: parallel.run_single_threaded([int, fail])]):
+        with pytest.raises(IndexError, match="of the call"):
+            parallel.run_single_threaded(calls)
+
+
 def test_mapped_calls_have_one_thread_each_and_nobody_else(three_threads):
     counts = list(parallel.map_in_threads(lambda _: torch.get_num_threads(), range(5), num_threads=2))
     assert counts == [1] * 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr import operators
-from edlrr_cli.parallel import single_threaded_calls
+from edlrr_cli.parallel import run_single_threaded
 
 # Numbers up to which torch has one thread anyway.
 _GRAIN = 32_768
@@ -61,16 +62,19 @@ class _Penalty(torch.autograd.Function):
         S, _, ctx.reg, ctx.gamma, _ = inputs
         _, gradient, scale = output
         ctx.mark_non_differentiable(gradient, scale)
+        ctx.set_materialize_grads(False)  # or torch fills a matrix of zeros for the second output
         ctx.save_for_backward(S, gradient, scale)
         ctx.save_for_forward(S, gradient, scale)
         ctx.is_small = S.numel() < _GRAIN
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor, *_: Any) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: Any, upstream: Tensor | None, *_: Any) -> tuple[Tensor | None, None, None, None, None]:
+        if upstream is None:
+            return None, None, None, None, None
         if ctx.is_small or torch.is_grad_enabled() or torch.compiler.is_compiling():
             return upstream[..., None, None] * _gradient(ctx), None, None, None, None
-        with single_threaded_calls():  # as in the forward pass
-            return upstream[..., None, None] * _gradient(ctx), None, None, None, None
+        multiply = partial(torch.mul, upstream[..., None, None], _gradient(ctx))
+        return run_single_threaded([multiply])[0], None, None, None, None  # as in the forward pass
 
     @staticmethod
     def vmap(

@@ -30,11 +30,11 @@ def clenshaw(polynomial: Chebyshev, x: Tensor) -> Tensor:
     """
     offset, factor = polynomial.mapparms()
     t: Tensor = float(offset) + float(factor) * x
-    ahead, behind = torch.zeros_like(t), torch.zeros_like(t)
+    double, ahead, behind = 2 * t, torch.zeros_like(t), torch.zeros_like(t)
     constant: float
     constant, *others = polynomial.coef.tolist()  # torch.compile emulates reversed slices of arrays wrongly
     for c in reversed(others):
-        ahead, behind = c + 2 * t * ahead - behind, ahead
+        ahead, behind = torch.addcmul(torch.rsub(behind, c), double, ahead), ahead
     total: Tensor = constant + t * ahead - behind
     return total
 

@@ -7,7 +7,6 @@ wrongly and cannot follow control flow that depends on values.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -15,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from edlrr_cli.errors import NumericsError
-from edlrr_cli.lrr.pieces import groups_of, is_quick, is_spread
+from edlrr_cli.lrr.pieces import groups_of, is_spread
 from edlrr_cli.lrr.pinv import require_shape
 from edlrr_cli.lrr.precision import without_autocast
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import Function, factor, largest_singular_value, resolve_scale, second_derivative
-from edlrr_cli.parallel import run_single_threaded, single_threaded_calls
+from edlrr_cli.parallel import run_single_threaded
 
 
 def penalty(
@@ -60,10 +59,9 @@ def _penalty(
     compute = partial(_computed, S, scale, h, backend)
     if backend == "polar" or not is_spread(S):
         return compute()
-    if is_quick(S):  # starting threads would take as long
-        return run_single_threaded([compute])[0]
     groups = groups_of(S)
-    return compute() if len(groups) == 1 else _in_groups(S, scale, h, backend, groups)
+    # In a pool, since the threads of torch spin for a while when they have nothing to do.
+    return run_single_threaded([compute])[0] if len(groups) == 1 else _in_groups(S, scale, h, backend, groups)
 
 
 def _in_groups(
@@ -86,9 +84,7 @@ def _in_groups(
 
 
 def _computed(S: Tensor, scale: Tensor | None, h: Function, backend: str) -> tuple[Tensor, Tensor, Tensor]:
-    # The threads of torch spin for a while when they have nothing to do, and would hold up those of pieces.
-    threads = single_threaded_calls() if backend != "polar" and is_spread(S) else nullcontext()
-    with without_autocast(S), threads:
+    with without_autocast(S):
         factored = factor(S, h, backend)
         resolved = resolve_scale(h, factored.sigma_max, scale)
         value, gradient = factored.evaluate(h, resolved)

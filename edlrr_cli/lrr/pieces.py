@@ -19,13 +19,7 @@ R = TypeVar("R")
 _SMALL_SIDE = 400
 # Multiplications that are worth a thread: for a group of matrices, with about 8 k^3 for a decomposition, and
 # for a block of columns in a product.
-_GROUP, _BLOCK = 20_000_000, 10_000_000
-
-
-def is_quick(S: Tensor) -> bool:
-    """Whether a batch of shape (..., m, n) is on a CPU and too small for several threads."""
-    k, n = sorted(S.shape[-2:])
-    return S.device.type == "cpu" and S.numel() // (k * n) * _work(k, n) < _GROUP
+_GROUP, _BLOCK = 20_000_000, 20_000_000
 
 
 def _work(k: int, n: int) -> int:

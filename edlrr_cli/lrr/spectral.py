@@ -133,8 +133,9 @@ def _largest_entry(S: Tensor) -> Tensor:
 def _magnitudes(largest: Tensor) -> tuple[Tensor, bool]:
     """Return the powers of 2 by which entries are divided, float64, and whether all are 1."""
     moderate = ((largest > _MODERATE[0]) & (largest < _MODERATE[1])) | (largest == 0)
-    magnitude = torch.where(moderate, 1.0, torch.exp2(torch.log2(_positive(largest)).ceil()))
-    return magnitude, bool(moderate.all())
+    if bool(moderate.all()):
+        return torch.ones_like(largest), True
+    return torch.where(moderate, 1.0, torch.exp2(torch.log2(_positive(largest)).ceil())), False
 
 
 class SvdRoute:
@@ -176,7 +177,7 @@ class GramRoute:
     def __init__(self, S: Tensor, pieces: Pieces) -> None:
         self._S, self._pieces = S, pieces
         grams = pieces.of_blocks(lambda group, columns: _gram(S[group, :, columns]))
-        whole = _joined([sum(blocks[1:], blocks[0]) for blocks in grams])
+        whole = _joined([_total(blocks) for blocks in grams])
         factors = pieces.of_groups(lambda group: torch.linalg.eigh(whole[group]))
         eigenvalues, self._U = (_joined(parts) for parts in zip(*factors, strict=True))
         self._sigma = eigenvalues.clamp_min(0).sqrt()
@@ -218,6 +219,14 @@ class GramRoute:
 def _joined(parts: Sequence[Tensor]) -> Tensor:
     """Return the parts of a batch as one; a single one is not copied."""
     return parts[0] if len(parts) == 1 else torch.cat(list(parts))
+
+
+def _total(parts: Sequence[Tensor]) -> Tensor:
+    """Return the sum of tensors, added to the first one in place."""
+    total = parts[0]
+    for part in parts[1:]:
+        total += part
+    return total
 
 
 def _gram(S: Tensor) -> Tensor:
