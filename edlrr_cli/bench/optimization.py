@@ -19,8 +19,8 @@ from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import Function, factor
 from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint.config import Config
-from edlrr_cli.tasks.inpaint.global_lowrank import completion as task
-from edlrr_cli.tasks.inpaint.global_lowrank.whitening import Whitening
+from edlrr_cli.tasks.inpaint.lowrank import completion as task
+from edlrr_cli.tasks.inpaint.lowrank.whitening import Whitening
 from edlrr_cli.tasks.inpaint.problem import Result
 
 NAME = "optimization"

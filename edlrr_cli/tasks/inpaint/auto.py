@@ -13,8 +13,8 @@ from edlrr_cli.baselines.channels import as_channels, to_pixels
 from edlrr_cli.parallel import map_in_threads, num_workers
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.fill import fill
-from edlrr_cli.tasks.inpaint.global_lowrank.completion import inpaint_each
 from edlrr_cli.tasks.inpaint.holdout import held_out
+from edlrr_cli.tasks.inpaint.lowrank.completion import inpaint_each
 from edlrr_cli.tasks.inpaint.mixture import Mixture, mix
 from edlrr_cli.tasks.inpaint.problem import Bools, InpaintProblem, Pixels, Result, psnr_of, seen_of
 from edlrr_cli.tasks.inpaint.refine import Refiner

@@ -17,10 +17,10 @@ from edlrr_cli.errors import UsageError
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint.config import Config
-from edlrr_cli.tasks.inpaint.priors import local_windows, similar_patches
-from edlrr_cli.tasks.inpaint.priors.local_windows import lower_window_ranks
-from edlrr_cli.tasks.inpaint.priors.network import inpaint_plug_and_play
-from edlrr_cli.tasks.inpaint.priors.similar_patches import lower_group_ranks
+from edlrr_cli.tasks.inpaint.lowrank import local_windows, similar_patches
+from edlrr_cli.tasks.inpaint.lowrank.local_windows import lower_window_ranks
+from edlrr_cli.tasks.inpaint.lowrank.similar_patches import lower_group_ranks
+from edlrr_cli.tasks.inpaint.plug_and_play import inpaint_plug_and_play
 from edlrr_cli.tasks.inpaint.problem import InpaintProblem, Pixels, Progress
 
 _log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from edlrr_cli.tasks.denoise.run import denoise_by_network
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint.auto import restore_by_all
 from edlrr_cli.tasks.inpaint.config import Config
-from edlrr_cli.tasks.inpaint.global_lowrank.completion import effective_ranks, inpaint_each, noise_of
+from edlrr_cli.tasks.inpaint.lowrank.completion import effective_ranks, inpaint_each, noise_of
 from edlrr_cli.tasks.inpaint.problem import (
     WINDOWS,
     Bools,
@@ -64,7 +64,7 @@ def restore(
     other prior starts.
 
     Args:
-        image: As in `edlrr_cli.tasks.inpaint.global_lowrank.completion.inpaint`.
+        image: As in `edlrr_cli.tasks.inpaint.lowrank.completion.inpaint`.
         known: As there.
         config: Settings; None for the defaults.
         denoiser: Denoiser for the prior ``network``, and for noisy gray or RGB images.

@@ -15,7 +15,7 @@ from edlrr_cli.tasks import memory
 from edlrr_cli.tasks.denoise.config import Config as Denoising
 from edlrr_cli.tasks.denoise.run import denoise, denoise_each
 from edlrr_cli.tasks.inpaint.config import Config
-from edlrr_cli.tasks.inpaint.global_lowrank.completion import inpaint_each
+from edlrr_cli.tasks.inpaint.lowrank.completion import inpaint_each
 from edlrr_cli.tasks.inpaint.problem import InpaintProblem
 from edlrr_cli.tasks.inpaint.restore import restore, restore_each
 

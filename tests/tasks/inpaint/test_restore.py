@@ -9,7 +9,7 @@ import edlrr_cli
 from edlrr_cli.errors import UsageError
 from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint.config import Config
-from edlrr_cli.tasks.inpaint.global_lowrank.completion import inpaint
+from edlrr_cli.tasks.inpaint.lowrank.completion import inpaint
 from edlrr_cli.tasks.inpaint.restore import restore
 
 

@@ -14,7 +14,7 @@ from edlrr_cli.parallel import map_in_threads
 from edlrr_cli.tasks.inpaint import auto, windows
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.fill import fill
-from edlrr_cli.tasks.inpaint.global_lowrank.completion import inpaint, inpaint_each
+from edlrr_cli.tasks.inpaint.lowrank.completion import inpaint, inpaint_each
 from edlrr_cli.tasks.inpaint.restore import _factor, _quality, restore
 from edlrr_cli.tasks.inpaint.windows import restore_in_windows, windows_of
 

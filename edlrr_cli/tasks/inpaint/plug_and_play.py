@@ -9,7 +9,7 @@ from torch import Tensor
 
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.denoise.run import denoise_by_network
-from edlrr_cli.tasks.inpaint.priors.majorizer import Progress, errors_of
+from edlrr_cli.tasks.inpaint.lowrank.majorizer import Progress, errors_of
 
 # Noise levels of the first and the last round, on [0, 1]. Measured: see docs/decisions.md.
 _SIGMA_START, _SIGMA_END, _NUM_ROUNDS = 0.05, 0.005, 10

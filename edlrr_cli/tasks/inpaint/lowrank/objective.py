@@ -13,8 +13,8 @@ from edlrr_cli.lrr.regularizer import lowrank_penalty
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import Scale, factor, largest_singular_value, resolve_scale
 from edlrr_cli.tasks.inpaint.config import Config
-from edlrr_cli.tasks.inpaint.global_lowrank.batch import Batch
-from edlrr_cli.tasks.inpaint.global_lowrank.whitening import Whitening
+from edlrr_cli.tasks.inpaint.lowrank.batch import Batch
+from edlrr_cli.tasks.inpaint.lowrank.whitening import Whitening
 
 # The continuation: sigma_1 / scale starts here, where every penalty is nearly linear, hence nearly convex.
 _X_START = 0.3

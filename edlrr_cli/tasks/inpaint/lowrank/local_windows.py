@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edlrr_cli.tasks.inpaint.priors.majorizer import Progress, errors_of, lower_penalty
+from edlrr_cli.tasks.inpaint.lowrank.majorizer import Progress, errors_of, lower_penalty
 from edlrr_cli.tasks.inpaint.shrink import enlarged, is_enough_left, shrunk, wholly_known
 from edlrr_cli.tasks.pixel_indices import add_at, runs_of
 

@@ -6,8 +6,8 @@ import torch
 
 from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint.fill import fill
-from edlrr_cli.tasks.inpaint.priors.majorizer import Majorizer
-from edlrr_cli.tasks.inpaint.priors.similar_patches import Effort, _groups_at, lower_group_ranks
+from edlrr_cli.tasks.inpaint.lowrank.majorizer import Majorizer
+from edlrr_cli.tasks.inpaint.lowrank.similar_patches import Effort, _groups_at, lower_group_ranks
 
 EFFORT = Effort()
 

@@ -20,8 +20,8 @@ from edlrr_cli.adam import Adam
 from edlrr_cli.errors import NumericsError
 from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
 from edlrr_cli.tasks.inpaint.config import Config
-from edlrr_cli.tasks.inpaint.global_lowrank.batch import Batch
-from edlrr_cli.tasks.inpaint.global_lowrank.objective import Objective
+from edlrr_cli.tasks.inpaint.lowrank.batch import Batch
+from edlrr_cli.tasks.inpaint.lowrank.objective import Objective
 from edlrr_cli.tasks.inpaint.problem import (
     Bools,
     Callback,

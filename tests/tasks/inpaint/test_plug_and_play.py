@@ -9,7 +9,7 @@ from edlrr_cli.metrics import psnr
 from edlrr_cli.pipelines.denoisers import load_denoiser
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.fill import fill
-from edlrr_cli.tasks.inpaint.priors.network import inpaint_plug_and_play
+from edlrr_cli.tasks.inpaint.plug_and_play import inpaint_plug_and_play
 from edlrr_cli.tasks.inpaint.restore import restore
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from edlrr_cli.tasks.inpaint.priors.majorizer import Progress, errors_of, lower_penalty
+from edlrr_cli.tasks.inpaint.lowrank.majorizer import Progress, errors_of, lower_penalty
 from edlrr_cli.tasks.patch_groups import Groups, find_groups
 
 

@@ -6,9 +6,9 @@ import torch
 
 from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint.fill import fill
-from edlrr_cli.tasks.inpaint.priors import local_windows
-from edlrr_cli.tasks.inpaint.priors.local_windows import Effort, _factors, _windows_at, lower_window_ranks
-from edlrr_cli.tasks.inpaint.priors.majorizer import Majorizer, _weights_of, errors_of
+from edlrr_cli.tasks.inpaint.lowrank import local_windows
+from edlrr_cli.tasks.inpaint.lowrank.local_windows import Effort, _factors, _windows_at, lower_window_ranks
+from edlrr_cli.tasks.inpaint.lowrank.majorizer import Majorizer, _weights_of, errors_of
 
 
 def tensor(pixels):

@@ -13,9 +13,9 @@ from edlrr_cli.lrr.names import REG_NAMES
 from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.fill import fill
-from edlrr_cli.tasks.inpaint.global_lowrank.completion import inpaint
-from edlrr_cli.tasks.inpaint.global_lowrank.whitening import Whitening
 from edlrr_cli.tasks.inpaint.holdout import held_out
+from edlrr_cli.tasks.inpaint.lowrank.completion import inpaint
+from edlrr_cli.tasks.inpaint.lowrank.whitening import Whitening
 
 REGS = [name.replace("schatten-P", "schatten-0.5") for name in REG_NAMES]
 

@@ -1,1 +1,0 @@
-"""Image priors other than global low-rank completion, one per file."""
