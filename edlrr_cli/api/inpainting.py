@@ -25,11 +25,12 @@ def inpaint(
     *,
     prior: str = "auto",
     quality: str = "auto",
-    reg: str = "taylor-gamma",
+    reg: str = "auto",
     gamma: float | None = None,
     scale: float | None = None,
     noise: NoiseLevel = 0.0,
     lam: float | None = None,
+    optimizer: str | None = None,
     steps: int = 120,
     lr: float = 0.05,
     refresh: int = 10,
@@ -61,6 +62,8 @@ def inpaint(
         noise: Standard deviation of the noise on known pixels, on the [0, 1] scale, whatever the dtype; 0
             keeps them exactly, ``"auto"`` or None estimates it.
         lam: Weight of the penalty beside the data term; None: adapted to the noise.
+        optimizer: ``"adam"`` or ``"cg"`` for every low-rank prior; None: Adam for ``"global"``,
+            conjugate gradients for the others.
         steps: Adam steps at most.
         lr: First step size of Adam, in units of the [0, 1] scale.
         refresh: Steps between two evaluations of the penalty.
@@ -104,6 +107,7 @@ def inpaint(
         scale=scale,
         noise=level_of("noise", noise),
         lam=lam,
+        optimizer=optimizer,
         steps=steps,
         lr=lr,
         refresh=refresh,
@@ -128,11 +132,12 @@ def inpaint_lowrank(
     channel_axis: int | None = None,
     prior: str = "auto",
     quality: str = "auto",
-    reg: str = "taylor-gamma",
+    reg: str = "auto",
     gamma: float | None = None,
     scale: float | None = None,
     noise: NoiseLevel = 0.0,
     lam: float | None = None,
+    optimizer: str | None = None,
     steps: int = 120,
     lr: float = 0.05,
     refresh: int = 10,
@@ -152,8 +157,8 @@ def inpaint_lowrank(
         image: Shape (h, w), or with channels along ``channel_axis``; dtype as in `inpaint`. Not modified.
         mask: Shape (h, w), bool, or numbers of which all but 0 are holes.
         channel_axis: Axis of the channels; None: the image is gray.
-        prior, quality, reg, gamma, scale, noise, lam, steps, lr, refresh, whiten, center, fill, held_out,
-            probes, backend, device, seed, time_budget: As in `inpaint`.
+        prior, quality, reg, gamma, scale, noise, lam, optimizer, steps, lr, refresh, whiten, center, fill,
+            held_out, probes, backend, device, seed, time_budget: As in `inpaint`.
 
     Returns:
         Shape of ``image``, float64 in [0, 1].
@@ -184,6 +189,7 @@ def inpaint_lowrank(
         scale=scale,
         noise=noise,
         lam=lam,
+        optimizer=optimizer,
         steps=steps,
         lr=lr,
         refresh=refresh,

@@ -104,7 +104,7 @@ def _inpaint(
 
 def _objectives(restored: Mapping[str, NDArray[Any]], config: Config) -> dict[str, float]:
     """Return the exact penalty of each image, all with the same scale."""
-    h = make_function(config.reg, config.gamma)
+    h = make_function(*config.penalty("global"))
     height, width = next(iter(restored.values())).shape[:2]
     emphasis = Whitening(height, width, center=config.center, dtype=torch.float64, device=torch.device("cpu"))
     emphasis.set_strength(config.whiten)

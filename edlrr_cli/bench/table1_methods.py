@@ -17,10 +17,10 @@ import torch
 from edlrr_cli.baselines import registry
 from edlrr_cli.baselines.result import Bools, Pixels
 from edlrr_cli.errors import UsageError
-from edlrr_cli.lrr.names import nearest, parse_reg
+from edlrr_cli.lrr.names import nearest
 from edlrr_cli.pipelines.inpaint.params import as_word, parse_assignments, typed_params
 from edlrr_cli.pipelines.inpaint.settings import resolve
-from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.config import Config, parse_inpaint_reg
 from edlrr_cli.tasks.inpaint.restore import restore as restore_by
 from edlrr_cli.tasks.inpaint.tuning import tune
 
@@ -133,7 +133,7 @@ def find_method(name: str) -> Method:
 
 def _is_reg(name: str) -> bool:
     try:
-        parse_reg(name)
+        parse_inpaint_reg(name)
     except UsageError:
         return False
     return True

@@ -24,7 +24,7 @@ from edlrr_cli.pipelines.inpaint.settings import (
 )
 from edlrr_cli.pipelines.logs import LEVELS, configure_logging
 from edlrr_cli.pipelines.noise_levels import AUTO
-from edlrr_cli.tasks.inpaint.config import FILLS, PRIORS, QUALITIES
+from edlrr_cli.tasks.inpaint.config import FILLS, OPTIMIZERS, PRIORS, QUALITIES, REGS, parse_inpaint_reg
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -80,7 +80,8 @@ PRESET = Name("name", preset_path, preset_names)
 
 _TYPES: dict[str, Any] = {
     "method": METHOD,
-    "reg": REG,
+    "reg": Name("name", parse_inpaint_reg, lambda: REGS),
+    "optimizer": click.Choice(OPTIMIZERS),
     "prior": click.Choice(PRIORS),
     "quality": click.Choice(QUALITIES),
     "noise": NoiseLevel(),
@@ -94,7 +95,8 @@ _HELP = {
     "tune": "Choose the parameters of a baseline on held-out known pixels, or not.",
     "prior": "Image prior; auto blends several by their error on held-out pixels.",
     "quality": "Time that every prior but global may take; auto: balanced, less where much is missing.",
-    "reg": "Penalty on the singular values; 'edlrr show regs' lists them.",
+    "reg": "Penalty on the singular values; 'edlrr show regs' lists them. auto: the best for each prior.",
+    "optimizer": "Minimizer of the low-rank priors. [default: adam for global, cg for the others]",
     "gamma": "Shape of the penalty. [default: the penalty's own]",
     "scale": "Scale of the singular values. [default: chosen from the spectrum]",
     "noise": "Standard deviation of the noise on known pixels, on 0..255; auto estimates it, 0 keeps them.",

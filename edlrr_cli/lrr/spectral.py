@@ -245,11 +245,11 @@ class PolarRoute:
         self._W = polar_newton_schulz(precise).value
         Q = self._W @ precise.mT
         self._Q = (Q + Q.mT) / 2
-        self.sigma_max = _largest_eigenvalue(self._Q)
+        self.sigma_max = largest_eigenvalue(self._Q)
 
     def evaluate(self, h: Function, scale: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
         """Evaluate h and h' of Q as Chebyshev polynomials."""
-        value, slope = _of_matrix(h, self._Q, scale, self.sigma_max)
+        value, slope = matrix_function(h, self._Q, scale, self.sigma_max)
         return value, (factor[:, None, None] * (slope @ self._W)).to(self._S.dtype)
 
     def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
@@ -258,7 +258,7 @@ class PolarRoute:
         eye = torch.eye(self._Q.shape[-1], dtype=self._Q.dtype, device=self._Q.device)
         root = sqrtm_newton_schulz(self._Q @ self._Q + ridge * eye)
         largest = self.sigma_max * math.hypot(1.0, smoothing)
-        trace, slope = _of_matrix(h, root.value, scale, largest)
+        trace, slope = matrix_function(h, root.value, scale, largest)
         M = slope @ root.inverse_root
         return trace, (M + M.mT) / 2
 
@@ -337,7 +337,7 @@ def largest_singular_value(S: Tensor) -> Tensor:
     """
     require_matrix(S)
     wide = _wide(S.detach().double())
-    return _largest_eigenvalue(wide @ wide.mT).clamp_min(0).sqrt()
+    return largest_eigenvalue(wide @ wide.mT).clamp_min(0).sqrt()
 
 
 def second_derivative(S: Tensor, D: Tensor, h: Function, scale: Tensor) -> Tensor:
@@ -438,7 +438,7 @@ def _weights(
     return h.value(smoothed / scale).sum(-1), _joined(M)
 
 
-def _of_matrix(h: Function, Q: Tensor, scale: Tensor, sigma_max: Tensor) -> tuple[Tensor, Tensor]:
+def matrix_function(h: Function, Q: Tensor, scale: Tensor, sigma_max: Tensor) -> tuple[Tensor, Tensor]:
     """Return tr h(Q / scale) and h'(Q / scale) by one polynomial for the whole batch."""
     x_max = float((sigma_max / scale).max()) * (1 + 1e-3)
     if x_max == 0:
@@ -449,7 +449,7 @@ def _of_matrix(h: Function, Q: Tensor, scale: Tensor, sigma_max: Tensor) -> tupl
     return chebyshev_of_matrix(Q / scale[..., None, None], value, slope)
 
 
-def _largest_eigenvalue(Q: Tensor) -> Tensor:
+def largest_eigenvalue(Q: Tensor) -> Tensor:
     """Return the largest eigenvalue of a symmetric positive matrix, by repeated squaring.
 
     It is the Rayleigh quotient of the largest column of Q^128, with relative error (lambda_2 / lambda_1)^256.

@@ -64,14 +64,14 @@ def inpaint_record(
         "error_map": None,
         "error_map_white": None,
         **_quality(inputs, written),
-        **_particulars(result),
+        **_particulars(inputs, result),
         "notes": [*inputs.notes, *result.notes],
         "settings": settings.as_record(),
         "version": __version__,
     }
 
 
-def _particulars(result: Result | BaselineResult) -> Record:
+def _particulars(inputs: Inputs, result: Result | BaselineResult) -> Record:
     """Return what only the low-rank methods have, and what only baselines have; None for the rest."""
     from edlrr_cli.tasks.inpaint.baseline import BaselineResult
 
@@ -79,7 +79,8 @@ def _particulars(result: Result | BaselineResult) -> Record:
         ours = {name: getattr(result, name) for name in _OURS_ONLY}
         return {
             **ours,
-            "shares": dict(result.mixture_weights) or None,
+            "shares": result.mixture_weights or None,
+            "candidates": _candidates(inputs, result) or None,
             "held_out_psnr": result.held_out_psnr,
             "params": None,
             "tuning": None,
@@ -88,9 +89,25 @@ def _particulars(result: Result | BaselineResult) -> Record:
     return {
         **dict.fromkeys(_OURS_ONLY),
         "shares": None,
+        "candidates": None,
         "held_out_psnr": result.held_out_psnr,
         "params": result.params,
         "tuning": scores and [{"params": score.params, "held_out_rmse": score.rmse} for score in scores],
+    }
+
+
+def _candidates(inputs: Inputs, result: Result) -> dict[str, Record]:
+    """Return the weight and the PSNR of each mixed restoration by name; None without a reference."""
+    reference = inputs.reference
+    return {
+        each.name: {
+            "weight": each.weight,
+            "held_out_psnr": each.held_out_psnr,
+            "psnr": None
+            if reference is None or each.restored is None
+            else psnr(each.restored, reference, data_range=1.0),
+        }
+        for each in result.candidates
     }
 
 
@@ -157,6 +174,13 @@ def _prior_lines(record: Record) -> Iterator[tuple[str, str]]:
     if record["shares"]:
         weights = sorted(record["shares"].items(), key=lambda pair: -pair[1])
         yield "mixture", ", ".join(f"{weight:.0%} {name}" for name, weight in weights)
+        for name, _ in weights:
+            yield name, _psnrs(record["candidates"][name])
+
+
+def _psnrs(candidate: Record) -> str:
+    of_image = "" if candidate["psnr"] is None else f", {candidate['psnr']:.2f} dB of the whole image"
+    return f"{candidate['held_out_psnr']:.2f} dB on hidden pixels{of_image}"
 
 
 def _baseline_lines(record: Record) -> Iterator[tuple[str, str]]:

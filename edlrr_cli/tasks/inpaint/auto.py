@@ -16,7 +16,15 @@ from edlrr_cli.tasks.inpaint.fill import fill
 from edlrr_cli.tasks.inpaint.holdout import held_out
 from edlrr_cli.tasks.inpaint.lowrank.completion import inpaint_each
 from edlrr_cli.tasks.inpaint.mixture import Mixture, mix
-from edlrr_cli.tasks.inpaint.problem import Bools, InpaintProblem, Pixels, Result, psnr_of, seen_of
+from edlrr_cli.tasks.inpaint.problem import (
+    Bools,
+    Candidate,
+    InpaintProblem,
+    Pixels,
+    Result,
+    psnr_of,
+    seen_of,
+)
 from edlrr_cli.tasks.inpaint.refine import Refiner
 from edlrr_cli.tasks.inpaint.shrink import enlarged, is_enough_left, shrunk, wholly_known
 from edlrr_cli.tasks.inpaint.turns import Turns
@@ -110,6 +118,13 @@ class _Case:
     def mixed(self, candidates: Candidates) -> Mixture:
         return mix(list(candidates.values()), self.truth, self.hidden, ~self.problem.known)
 
+    def candidates(self, restorations: Candidates, mixture: Mixture) -> tuple[Candidate, ...]:
+        known = self.problem.known[..., None]
+        return tuple(
+            Candidate(name, weight, psnr_of(self.rmse(pixels)), np.where(known, self.truth, pixels))
+            for (name, pixels), weight in zip(restorations.items(), mixture.weights, strict=True)
+        )
+
     def rmse(self, restored: Pixels) -> float:
         return max(float(np.sqrt(np.square(restored - self.truth)[self.hidden].mean())), 1e-12)
 
@@ -136,7 +151,7 @@ def _judged(cases: Sequence[_Case], config: Config, refine: Refiner, factor: int
             first,
             restored=pixels,
             held_out_psnr=psnr_of(rmse),
-            mixture_weights=tuple(zip(candidates, mixture.weights, strict=True)),
+            candidates=case.candidates(candidates, mixture),
             error=np.where(case.problem.known, 0.0, mixture.error),
         )
         results.append(result)

@@ -5,12 +5,39 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from edlrr_cli.lrr.names import BACKENDS, parse_reg
+from edlrr_cli.errors import UsageError
+from edlrr_cli.lrr.names import BACKENDS, REG_NAMES, nearest, parse_reg
 from edlrr_cli.tasks.checks import require, require_choice, require_noise_level, require_types
 
+AUTO = "auto"
+REGS = (AUTO, *REG_NAMES)
+"""The names of ``--reg``: the penalties, and ``"auto"``."""
+
+# The penalty with which each prior restores best, and its shape. Measured: see docs/decisions.md.
+_BEST: dict[str, tuple[str, float | None]] = {
+    "global": ("taylor-gamma", None),
+    "local": ("exact-gamma", 0.5),
+    "nonlocal": ("exact-laplace", None),
+}
 FILLS = ("biharmonic", "mean", "zero")
 PRIORS = ("auto", "global", "local", "nonlocal", "network")
+OPTIMIZERS = ("adam", "cg")
 QUALITIES = ("auto", "draft", "fast", "balanced", "best")
+
+
+def parse_inpaint_reg(name: str) -> None:
+    """Check a name of `REGS`.
+
+    Raises:
+        UsageError: The name is unknown; the message suggests the nearest one.
+    """
+    if name != AUTO:
+        try:
+            parse_reg(name)
+        except UsageError as error:
+            if name.startswith("schatten"):
+                raise
+            raise UsageError(error.message, nearest(name, REGS)) from None
 
 
 @dataclass(frozen=True)
@@ -24,15 +51,18 @@ class Config:
             held-out pixels.
         quality: Effort of every prior except ``"global"``, one of `QUALITIES`; ``"auto"`` is ``"balanced"``,
             or less where the windows around the holes are large.
-        reg: The penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
+        reg: The penalty of every low-rank prior, one of `REGS`; ``"auto"`` is the one that restores best
+            with each prior.
         gamma: Shape of the penalty, in units of the scaled singular value; None for its default.
-        scale: Scale of the singular values at the end of the continuation; None: chosen from the spectrum,
-            per channel.
+        scale: Scale of the singular values of the prior ``"global"`` at the end of the continuation; None:
+            chosen from the spectrum, per channel.
         noise: Standard deviation of the noise on known pixels, on the [0, 1] scale, at most 1; 0 keeps known
             pixels exactly; None estimates it.
         lam: Weight lambda of the penalty relative to the data term; None: adapted until the residual at the
             known pixels equals the noise. Unused without noise.
-        steps: Maximum number of Adam steps.
+        optimizer: ``"adam"`` or ``"cg"`` (conjugate gradients) for every low-rank prior; None: Adam for
+            ``"global"``, conjugate gradients for the others.
+        steps: Maximum number of steps of the prior ``"global"``.
         lr: Adam's first step size, in pixel values; it decays geometrically to a twenty-fifth.
         refresh: Steps between updates of the penalty's quadratic majorizer, a fifth of it in the last fifth
             of the steps; 1 computes the exact gradient in every step.
@@ -53,11 +83,12 @@ class Config:
 
     prior: str = "auto"
     quality: str = "auto"
-    reg: str = "taylor-gamma"
+    reg: str = AUTO
     gamma: float | None = None
     scale: float | None = None
     noise: float | None = 0.0
     lam: float | None = None
+    optimizer: str | None = None
     steps: int = 120
     lr: float = 0.05
     refresh: int = 10
@@ -76,13 +107,29 @@ class Config:
         """Whether the restoration uses a denoiser, as its prior or to remove noise."""
         return self.prior == "network" or (self.prior != "global" and self.noise != 0)
 
+    def penalty(self, prior: str) -> tuple[str, float | None]:
+        """Return the name and the shape of the penalty of a prior: ``"global"``, ``"local"``, ``"nonlocal"``.
+
+        Raises:
+            UsageError: The name is unknown; the message suggests the nearest one.
+        """
+        if self.reg != AUTO:
+            parse_inpaint_reg(self.reg)
+            return self.reg, self.gamma
+        name, gamma = _BEST[prior]
+        return name, gamma if self.gamma is None else self.gamma
+
     def __post_init__(self) -> None:
         require_types(self)
-        parse_reg(self.reg)
+        self.penalty("global")
         require_choice("prior", self.prior, PRIORS)
         require_choice("quality", self.quality, QUALITIES)
         require_choice("fill", self.fill, FILLS)
         require_choice("backend", self.backend, BACKENDS)
+        if self.optimizer is not None:
+            require_choice("optimizer", self.optimizer, OPTIMIZERS)
+        is_quadratic = self.refresh > 1 and self.probes is None
+        require(self.optimizer != "cg" or is_quadratic, "optimizer", "adam with probes or refresh 1", "cg")
         for name in ("gamma", "scale", "lam", "lr", "time_budget", "probes"):
             value = getattr(self, name)
             require(value is None or (math.isfinite(value) and value > 0), name, "more than 0", value)

@@ -88,6 +88,23 @@ class InpaintProblem:
         return np.where(hidden[..., None], self.image, pixels) if hidden.any() else pixels
 
 
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A restoration by one prior, or the first fill, which ``auto`` mixes with others.
+
+    Attributes:
+        name: The prior, or the name of the first fill.
+        weight: Mean weight in the mixture over the missing pixels.
+        held_out_psnr: PSNR on the held-out known pixels, in dB.
+        restored: Shape (h, w, c), in [0, 1]; None for an image that is restored in several windows.
+    """
+
+    name: str
+    weight: float
+    held_out_psnr: float
+    restored: Pixels | None
+
+
 @dataclass(frozen=True)
 class Result:
     """A restored image and its statistics, which need no ground truth.
@@ -112,7 +129,7 @@ class Result:
         history: (step, loss, held-out RMSE), every ten steps and at the end.
         noise: Noise level of the known pixels that was used, a standard deviation on [0, 1].
         quality: The quality that was used, one of `QUALITIES` except ``"auto"``; None for ``global``.
-        mixture_weights: (name, mean weight over the missing pixels) of each mixed restoration; ``auto`` only.
+        candidates: The mixed restorations; ``auto`` only.
         error: Expected root mean square error of each pixel, shape (h, w), on [0, 1]; ``auto`` only.
         notes: Remarks for the user about the result, one phrase each.
     """
@@ -134,9 +151,14 @@ class Result:
     history: tuple[tuple[int, float, float | None], ...]
     noise: float = 0.0
     quality: str | None = None
-    mixture_weights: tuple[tuple[str, float], ...] = ()
+    candidates: tuple[Candidate, ...] = ()
     error: Pixels | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def mixture_weights(self) -> dict[str, float]:
+        """Weight of each candidate in the mixture by name."""
+        return {candidate.name: candidate.weight for candidate in self.candidates}
 
     @property
     def expected_psnr(self) -> float | None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from edlrr_cli.baselines.channels import as_channels, to_pixels
 from edlrr_cli.errors import UsageError
+from edlrr_cli.lrr.series import make_function
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint.config import Config
@@ -72,10 +73,14 @@ class Refiner:
         self.device = resolve_device(config.device)
         self._deadline = deadline
         self.in_time = True
-        local, nonlocal_ = _LOCAL[config.quality], _NONLOCAL[config.quality]
+        optimizer = config.optimizer or "cg"
+        windows, groups = (make_function(*config.penalty(prior)) for prior in ("local", "nonlocal"))
+        self._local = partial(lower_window_ranks, h=windows, optimizer=optimizer)
         self._priors: dict[str, _Prior] = {
-            "local": partial(lower_window_ranks, effort=local),
-            "nonlocal": partial(lower_group_ranks, effort=nonlocal_),
+            "local": partial(self._local, effort=_LOCAL[config.quality]),
+            "nonlocal": partial(
+                lower_group_ranks, h=groups, optimizer=optimizer, effort=_NONLOCAL[config.quality]
+            ),
         }
         if denoiser is not None:
             self._priors["network"] = partial(inpaint_plug_and_play, denoiser=denoiser.to(self.device))
@@ -107,7 +112,7 @@ class Refiner:
             errors: Expected errors of the missing pixels, on [0, 1]; smaller details are not smoothed.
         """
         most = torch.tensor(errors, dtype=torch.float32, device=self.device)
-        return self._run("polish", partial(lower_window_ranks, effort=_POLISH, most_error=most), starts)
+        return self._run("polish", partial(self._local, effort=_POLISH, most_error=most), starts)
 
     def _run(self, stage: str, prior: _Prior, starts: Sequence[InpaintProblem]) -> list[Pixels]:
         if not starts:

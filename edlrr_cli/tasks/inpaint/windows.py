@@ -12,7 +12,7 @@ from threading import Event
 import numpy as np
 
 from edlrr_cli.parallel import map_in_threads
-from edlrr_cli.tasks.inpaint.problem import Bools, Pixels, Result, seen_of
+from edlrr_cli.tasks.inpaint.problem import Bools, Candidate, Pixels, Result, seen_of
 
 _log = logging.getLogger(__name__)
 
@@ -187,7 +187,6 @@ def _joined(results: list[Result], counts: list[float]) -> Result:
     def mean(values: list[float]) -> float:
         return float(np.average(values, weights=counts))
 
-    names = list(dict(pair for result in results for pair in result.mixture_weights))
     judged = [result.held_out_psnr for result in results if result.held_out_psnr is not None]
     longest = max(results, key=lambda result: result.iterations)
     return replace(
@@ -198,9 +197,21 @@ def _joined(results: list[Result], counts: list[float]) -> Result:
         effective_rank_before=mean([result.effective_rank_before for result in results]),
         effective_rank_after=mean([result.effective_rank_after for result in results]),
         weight=mean([result.weight for result in results]),
-        held_out_psnr=float(-10 * np.log10(np.mean(10 ** (-np.array(judged) / 10)))) if judged else None,
-        mixture_weights=tuple(
-            (name, mean([dict(result.mixture_weights).get(name, 0.0) for result in results]))
-            for name in names
-        ),
+        held_out_psnr=_mean_psnr(judged) if judged else None,
+        candidates=_joined_candidates(results, counts),
     )
+
+
+def _joined_candidates(results: list[Result], counts: list[float]) -> tuple[Candidate, ...]:
+    joined = []
+    for name in dict.fromkeys(candidate.name for result in results for candidate in result.candidates):
+        weights = [result.mixture_weights.get(name, 0.0) for result in results]
+        psnrs = [each.held_out_psnr for result in results for each in result.candidates if each.name == name]
+        weight = float(np.average(weights, weights=counts))
+        joined.append(Candidate(name, weight, _mean_psnr(psnrs), restored=None))
+    return tuple(joined)
+
+
+def _mean_psnr(psnrs: list[float]) -> float:
+    """Return the PSNR of the mean squared error."""
+    return float(-10 * np.log10(np.mean(10 ** (-np.array(psnrs) / 10))))

@@ -16,11 +16,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from edlrr_cli.adam import Adam
 from edlrr_cli.errors import NumericsError
 from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.lowrank.batch import Batch
+from edlrr_cli.tasks.inpaint.lowrank.minimizers import AdamMinimizer, ConjugateGradient, Minimizer
 from edlrr_cli.tasks.inpaint.lowrank.objective import Objective
 from edlrr_cli.tasks.inpaint.problem import (
     Bools,
@@ -149,25 +149,26 @@ class _Run:
 def _minimize(
     batch: Batch, objective: Objective, problems: Sequence[InpaintProblem], config: Config, started: float
 ) -> list[_Run]:
-    Z = batch.start.clone().requires_grad_()
-    optimizer = Adam(Z, beta2=0.99, eps=1e-12)
+    minimizer: Minimizer | None = None
+    Z = batch.start
     runs = [_Run(start) for start in batch.start]
     final_from = _CONTINUATION * config.steps
     for step in range(config.steps):
         final = step >= final_from
         refresh = max(config.refresh // _FINAL_RENEWALS, 1) if final else config.refresh
         if step % refresh == 0:
-            objective.move(min(step / final_from, 1.0), batch.compose(Z).detach(), refresh)
-        losses = objective(batch.compose(Z))
-        # The objectives of different images are independent, so the gradient of the sum is that of each.
-        (gradient,) = torch.autograd.grad(losses.sum(), Z)
-        optimizer.step(gradient, lr=config.lr * _LR_DECAY ** (-step / config.steps))
+            objective.move(min(step / final_from, 1.0), batch.compose(Z), refresh)
+            minimizer = _continued(minimizer, objective, Z, config)
+        assert minimizer is not None
+        minimizer.step(config.lr * _LR_DECAY ** (-step / config.steps))
+        Z = minimizer.X
         done = step + 1
         timed_out = config.time_budget is not None and time.perf_counter() - started > config.time_budget
         if done % _CHECK_EVERY and done < config.steps and not timed_out:
             continue
-        X = batch.compose(Z).detach().clone()
-        values, rmses = losses.detach().tolist(), batch.held_out_rmse(X)
+        X = batch.compose(Z)
+        losses = objective.losses if isinstance(minimizer, AdamMinimizer) else objective(X)
+        values, rmses = losses.tolist(), batch.held_out_rmse(X)
         for index, (run, problem) in enumerate(zip(runs, problems, strict=True)):
             if run.stop != "steps":
                 continue
@@ -181,6 +182,13 @@ def _minimize(
         if all(run.stop != "steps" for run in runs):
             break
     return runs
+
+
+def _continued(minimizer: Minimizer | None, objective: Objective, Z: Tensor, config: Config) -> Minimizer:
+    if minimizer is not None:
+        minimizer.restart(objective)
+        return minimizer
+    return ConjugateGradient(Z, objective) if config.optimizer == "cg" else AdamMinimizer(Z, objective)
 
 
 def noise_of(image: Pixels, known: Bools, config: Config) -> float:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edlrr_cli.lrr.spectral import Function
 from edlrr_cli.tasks.inpaint.lowrank.majorizer import Progress, errors_of, lower_penalty
 from edlrr_cli.tasks.inpaint.shrink import enlarged, is_enough_left, shrunk, wholly_known
 from edlrr_cli.tasks.pixel_indices import add_at, runs_of
@@ -61,8 +62,10 @@ _CHUNK = {"cpu": 32, "cuda": 1024}
 def lower_window_ranks(
     images: Tensor,
     known: Tensor,
+    h: Function,
     effort: Effort | None = None,
     *,
+    optimizer: str = "cg",
     least_error: Tensor | None = None,
     most_error: Tensor | None = None,
     progress: Progress | None = None,
@@ -73,7 +76,9 @@ def lower_window_ranks(
     Args:
         images: Shape (b, c, h, w), floating; the missing pixels are the start. Not modified.
         known: Shape (b, h, w), bool, True = known pixel, whose value is kept.
+        h: The function of the singular values.
         effort: None for the default.
+        optimizer: As in `lower_penalty`.
         least_error: Error of the known pixels, on [0, 1], shape (b,); smaller details are ignored. None: 0.
         most_error: Error of the missing pixels at the start, on [0, 1], shape (b,); smaller details are not
             smoothed. None: no bound.
@@ -88,17 +93,16 @@ def lower_window_ranks(
     effort = effort or Effort()
     least = images.new_zeros(len(images)) if least_error is None else least_error
     errors = errors_of(effort.error_start, effort.error_end, effort.num_rounds, least=least, most=most_error)
+    lower = partial(lower_penalty, h=h, num_steps=effort.num_steps, optimizer=optimizer, time_left=time_left)
     result = torch.empty_like(images)
     for factors, indices in _indices_by_factors(known, coarse=effort.coarse).items():
         result[indices] = _coarse_to_fine(
             images[indices],
             known[indices],
             factors,
+            partial(lower, errors=errors[:, indices]),
             wide=effort.wide,
-            errors=errors[:, indices],
-            num_steps=effort.num_steps,
             progress=None if progress is None else partial(_report_index, indices, progress),
-            time_left=time_left,
         )
     return result
 
@@ -112,33 +116,23 @@ def _coarse_to_fine(
     images: Tensor,
     known: Tensor,
     factors: Sequence[int],
+    lower: Callable[..., Tensor],
     *,
     wide: Size,
-    errors: Tensor,
-    num_steps: int,
     progress: Progress | None,
-    time_left: Callable[[], bool] | None,
 ) -> Tensor:
     """Lower the penalty in the images downscaled by each factor in turn, and then at full scale."""
     size = wide if factors else _SIZE
-
-    def lower(X: Tensor, known: Tensor, progress: Progress | None = None) -> Tensor:
-        return lower_penalty(
-            X,
-            known,
-            lambda X, number: _windows_at(~known, size, number),
-            errors=errors,
-            num_steps=num_steps,
-            progress=progress,
-            time_left=time_left,
-        )
-
     X = images
     for factor in factors:
         small, small_known = shrunk(X, factor), wholly_known(known, factor)
-        change = lower(small, small_known) - small
+        change = lower(small, small_known, partial(_windows_of_round, ~small_known, size)) - small
         X = X + enlarged(change, factor, known.shape[1:]) * ~known[:, None]
-    return lower(X, known, progress)
+    return lower(X, known, partial(_windows_of_round, ~known, size), progress=progress)
+
+
+def _windows_of_round(hole: Tensor, size: Size, X: Tensor, number: int) -> list[_Windows]:
+    return _windows_at(hole, size, number)
 
 
 def _indices_by_factors(known: Tensor, *, coarse: bool) -> dict[tuple[int, ...], list[int]]:

@@ -1,6 +1,6 @@
-"""Minimization of a penalty on many small matrices of an image over its missing pixels.
+"""Minimization of the penalty of many small matrices of an image over its missing pixels.
 
-    min_X  sum_g c_g R(P_g X),   R(S) = sum_i log(sigma_i(S)^2 + tau^2)
+    min_X  sum_g c_g R(P_g X),   R(S) = sum_i h((sigma_i(S)^2 + tau^2)^(1/2) / u)
 
 P_g extracts matrix g from the image and subtracts the mean of its rows. Images of one size form a batch, with
 channels last, shape (b, h, w, c).
@@ -16,11 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from edlrr_cli.lrr.spectral import Function
+from edlrr_cli.lrr.weights import weights_of
+from edlrr_cli.tasks.inpaint.lowrank.minimizers import AdamMinimizer, ConjugateGradient, Minimizer
+
 _TINY = 1e-12
-# Smallest eigenvalue that a Gram matrix in float32 resolves, relative to the squared Frobenius norm.
-_RESOLUTION = 1e-6
-# Bound of the weights, which are at most 1 up to rounding.
-_LARGEST = 1.01
+# Steps of Adam that replace one conjugate gradient step, and their first and last length within a round, in
+# errors of the round.
+_ADAM_STEPS, _ADAM_LR = 5, (1.0, 0.02)
 
 #: Called after each round for each image with its index, the number of rounds done, the number of all rounds,
 #: the penalty, and the image, shape (c, h, w).
@@ -72,24 +75,28 @@ def lower_penalty(
     images: Tensor,
     known: Tensor,
     matrices_of: Callable[[Tensor, int], Sequence[Matrices]],
+    h: Function,
     *,
     errors: Tensor,
     num_steps: int,
+    optimizer: str = "cg",
     progress: Progress | None = None,
     time_left: Callable[[], bool] | None = None,
 ) -> Tensor:
     """Lower the penalty by changing the missing pixels.
 
-    Each round replaces the penalty by a quadratic majorizer with the weights W_g = (S_g^T S_g + tau^2)^-1,
-    S_g = P_g X, computed by Cholesky, and takes conjugate gradient steps on it; tau shrinks from round to
-    round. Matrices of low rank have more weight: c_g = 1 / (1 + rank).
+    Each round replaces the penalty by its quadratic majorizer and minimizes that by a few steps; tau shrinks
+    from round to round. The weights of each matrix are scaled so that the largest is 1 / (1 + rank):
+    matrices of low rank count more.
 
     Args:
         images: Shape (b, c, h, w), floating; the missing pixels are the start. Not modified.
         known: Shape (b, h, w), bool, True = known pixel, whose value is kept.
         matrices_of: Returns the matrices for images (b, h, w, c) and the number of the round, from 0.
+        h: The function of the singular values.
         errors: Errors of the images, on [0, 1], that tau corresponds to, shape (num_rounds, b).
-        num_steps: Conjugate gradient steps in a round.
+        num_steps: Conjugate gradient steps in a round; Adam takes `_ADAM_STEPS` times as many.
+        optimizer: One of `edlrr_cli.tasks.inpaint.config.OPTIMIZERS`.
         progress: Called after each round.
         time_left: Called before each round; the rounds end when it returns False.
 
@@ -103,24 +110,35 @@ def lower_penalty(
     for number, error in enumerate(errors):
         if time_left is not None and not time_left():
             break
-        majorizer = Majorizer(X, matrices_of(X, number), error)
-        X = majorizer.minimized(X, hole, num_steps)
+        majorizer = Majorizer(X, hole, matrices_of(X, number), h, error)
+        X = _minimized(X, majorizer, optimizer, num_steps, error)
         if progress is not None:
             for index, penalty in enumerate(majorizer.penalty.tolist()):
                 progress(index, number + 1, len(errors), penalty, X[index].permute(2, 0, 1))
     return X.permute(0, 3, 1, 2).contiguous()
 
 
+def _minimized(X: Tensor, majorizer: Majorizer, optimizer: str, num_steps: int, error: Tensor) -> Tensor:
+    if optimizer == "cg":
+        minimizer: Minimizer = ConjugateGradient(X, majorizer, majorizer.inverse_diagonal)
+    else:
+        num_steps *= _ADAM_STEPS
+        minimizer = AdamMinimizer(X, majorizer, unit=error[:, None, None, None])
+    for lr in np.geomspace(*_ADAM_LR, num_steps):
+        minimizer.step(float(lr))
+    return minimizer.X
+
+
 @dataclass(frozen=True, eq=False)
 class _Weighted:
-    """Matrices and their weights c_g tau^2 W_g on the smaller side, shape (g, n, n)."""
+    """Matrices and their weights c_g W_g on the smaller side, shape (g, n, n)."""
 
     matrices: Matrices
     weights: Tensor
     among_rows: bool
 
     def product(self, X: Tensor) -> Tensor:
-        """Return c_g tau^2 W_g P_g X or P_g X c_g tau^2 W_g, whichever fits, less its mean row."""
+        """Return c_g W_g P_g X or P_g X c_g W_g, whichever fits, less its mean row."""
         S = self.matrices.gather(X)
         if self.among_rows:  # these weights subtract the mean themselves
             return self.weights @ S
@@ -128,86 +146,59 @@ class _Weighted:
 
 
 class Majorizer:
-    """sum_g c_g tau^2 tr(S_g^T W_g S_g), whose gradient at X is proportional to that of the penalty.
+    """sum_g c_g tr(S_g^T W_g S_g) / 2, S_g = P_g X, whose gradient at X is that of the penalty.
+
+    The constants c_g are kept as X changes.
 
     Args:
         X: Images, shape (b, h, w, c), contiguous.
+        hole: True = missing pixel, shape (b, h, w, 1).
         matrices: Matrices of the images.
+        h: The function of the singular values.
         error: Error of each image, on [0, 1], that tau corresponds to, shape (b,).
 
     Attributes:
-        penalty: sum_g c_g R(P_g X) for each image, up to a constant, shape (b,).
+        penalty: sum_g c_g R(P_g X) for each image, shape (b,).
     """
 
-    def __init__(self, X: Tensor, matrices: Sequence[Matrices], error: Tensor) -> None:
+    def __init__(
+        self, X: Tensor, hole: Tensor, matrices: Sequence[Matrices], h: Function, error: Tensor
+    ) -> None:
+        self._hole = hole
         self.penalty = X.new_zeros(len(X))
         self._weight_sum = torch.zeros_like(X[..., :1])
-        self._parts = [self._weighted(X, part, error) for part in matrices]
+        self._parts = [self._weighted(X, part, h, error) for part in matrices]
 
-    def _weighted(self, X: Tensor, matrices: Matrices, error: Tensor) -> _Weighted:
+    def _weighted(self, X: Tensor, matrices: Matrices, h: Function, error: Tensor) -> _Weighted:
         S = _centered(matrices.gather(X))
         image = matrices.indices // X[0, ..., 0].numel()
         # About the largest singular value of noise of that level.
         tau = error[image] * (S.shape[1] ** 0.5 + S.shape[2] ** 0.5)
-        tau2 = (_RESOLUTION * S.square().sum((1, 2))).clamp_min(tau**2)[:, None]
         among_rows = S.shape[1] <= S.shape[2]
-        weights, logs = _weights_of(S if among_rows else S.mT, tau2)
-        rank = (1 - weights.diagonal(dim1=1, dim2=2)).sum(1)
-        coefficients = 1 / (1 + rank)
-        self.penalty.index_add_(0, image, coefficients * logs)
+        weights = weights_of(S if among_rows else S.mT, h, tau)
+        coefficients = 1 / (1 + weights.rank)
+        self.penalty.index_add_(0, image, coefficients * weights.value)
         matrices.add_weights(self._weight_sum, coefficients)
-        if among_rows:
-            weights = _centered(_centered(weights).mT)
-        return _Weighted(matrices, coefficients[:, None, None] * weights, among_rows)
+        W = coefficients[:, None, None] * weights.matrices
+        return _Weighted(matrices, _centered(_centered(W).mT) if among_rows else W, among_rows)
 
-    def minimized(self, X: Tensor, hole: Tensor, num_steps: int) -> Tensor:
-        """Take conjugate gradient steps from X on the missing pixels, preconditioned by the weight sum."""
-        inverse = hole / self._weight_sum.clamp_min(_TINY)
-        gradient = self._gradient(X) * hole
-        step = -inverse * gradient
-        power = -_product(gradient, step)
-        for _ in range(num_steps):
-            bent = self._gradient(step) * hole
-            length = power / _product(step, bent).clamp_min(_TINY)
-            X = X + length * step
-            gradient = gradient + length * bent
-            downhill = -inverse * gradient
-            before, power = power, -_product(gradient, downhill)
-            step = downhill + power / before.clamp_min(_TINY) * step
-        return X
+    @property
+    def inverse_diagonal(self) -> Tensor:
+        """Approximation of the inverse diagonal of the Hessian, shape (b, h, w, 1), 0 at known pixels."""
+        return self._hole / self._weight_sum.clamp_min(_TINY)
 
-    def _gradient(self, X: Tensor) -> Tensor:
-        """Return sum_g c_g P_g^T tau^2 W_g (P_g X): half the gradient, linear in X."""
+    def gradient(self, X: Tensor) -> Tensor:
+        """Return the gradient at the missing pixels, linear in X."""
+        return self._whole_gradient(X) * self._hole
+
+    curvature = gradient
+
+    def _whole_gradient(self, X: Tensor) -> Tensor:
+        """Return sum_g c_g P_g^T W_g (P_g X)."""
         total = torch.zeros_like(X)
         for part in self._parts:
             part.matrices.add_patches(total, part.product(X))
         return total
-
-
-def _weights_of(S: Tensor, tau2: Tensor) -> tuple[Tensor, Tensor]:
-    """Return tau^2 (S S^T + tau^2)^-1, shape (g, n, n), and log det(S S^T + tau^2), shape (g,).
-
-    The eigenvalues of the weights are at most 1. Where rounding of a Gram matrix of a rank far below n
-    violates that, they are recomputed in float64.
-    """
-    gram = S @ S.mT
-    gram.diagonal(dim1=1, dim2=2).add_(tau2)
-    L, failures = torch.linalg.cholesky_ex(gram)
-    if bool(failures.any()):
-        L[failures > 0] = torch.eye(L.shape[1], dtype=L.dtype, device=L.device)
-    weights = tau2[..., None] * torch.cholesky_inverse(L)
-    logs = 2 * L.diagonal(dim1=1, dim2=2).log().sum(1)
-    is_sound = (failures == 0) & (weights.diagonal(dim1=1, dim2=2).amax(1) < _LARGEST)
-    if S.dtype != torch.float64 and not bool(is_sound.all()):
-        rest = ~is_sound
-        exact, exact_logs = _weights_of(S[rest].double(), tau2[rest].double())
-        weights[rest], logs[rest] = exact.to(S.dtype), exact_logs.to(S.dtype)
-    return weights, logs
-
-
-def _product(X: Tensor, Y: Tensor) -> Tensor:
-    """Return the inner product of each pair of images, shape (b, 1, 1, 1)."""
-    return (X * Y).sum((1, 2, 3), keepdim=True)
 
 
 def _centered(S: Tensor) -> Tensor:

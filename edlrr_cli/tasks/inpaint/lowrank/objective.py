@@ -29,11 +29,13 @@ class Objective:
 
     Attributes:
         lam: Weight lambda of the penalty for noisy images, shape (b,).
+        losses: The objectives where the gradient was computed last, shape (b,).
     """
 
     def __init__(self, batch: Batch, config: Config) -> None:
         self._batch, self._config = batch, config
-        self._h = make_function(config.reg, config.gamma)
+        self._reg, self._gamma = config.penalty("global")
+        self._h = make_function(self._reg, self._gamma)
         self._generator = torch.Generator(batch.device).manual_seed(config.seed)
         height, width = batch.Y.shape[-2:]
         self._whitening = Whitening(
@@ -43,6 +45,8 @@ class Objective:
         self._penalty: Callable[[Tensor], Tensor] = self._exact
         self._adaptive = config.lam is None and not batch.all_exact
         self._pull: Tensor | None = None
+        self._constant: Tensor | None = None
+        self.losses = torch.full_like(batch.noise, math.nan)
         self.lam = torch.full_like(batch.noise, config.lam or 0.0)
 
     def move(self, fraction: float, X: Tensor, refresh: int) -> None:
@@ -50,10 +54,27 @@ class Objective:
         config = self._config
         self._whitening.set_strength(config.whiten * min(max((fraction - 0.3) / 0.7, 0.0), 1.0))
         self._scale = self._scale_at(fraction)
+        self._constant = None
         if config.refresh > 1 and not config.probes:
             self._penalty = self._majorized(X, smoothing=_SMOOTHING * refresh)
         if self._adaptive and refresh == config.refresh:
             self._adapt_lambda(X)
+
+    def gradient(self, X: Tensor) -> Tensor:
+        """Return the gradients at the missing pixels, or at all pixels of noisy images; sets `losses`."""
+        Z = X.detach().requires_grad_()
+        with torch.enable_grad():
+            losses = self(self._batch.compose(Z))
+            # The objectives of different images are independent, so the gradient of the sum is that of each.
+            (gradient,) = torch.autograd.grad(losses.sum(), Z)
+        self.losses = losses.detach()
+        return gradient
+
+    def curvature(self, D: Tensor) -> Tensor:
+        """Return the product of D with the Hessians of the majorizers, whose gradients are affine."""
+        if self._constant is None:
+            self._constant = self.gradient(torch.zeros_like(D))
+        return self.gradient(D) - self._constant
 
     def __call__(self, X: Tensor) -> Tensor:
         """Return the objectives, shape (b,)."""
@@ -87,8 +108,8 @@ class Objective:
         config = self._config
         return lowrank_penalty(
             self._whitening(X),
-            config.reg,
-            gamma=config.gamma,
+            self._reg,
+            gamma=self._gamma,
             scale=self._scale,
             num_probes=config.probes,
             generator=self._generator if config.probes else None,

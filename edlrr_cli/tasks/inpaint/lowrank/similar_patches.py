@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from edlrr_cli.lrr.spectral import Function
 from edlrr_cli.tasks.inpaint.lowrank.majorizer import Progress, errors_of, lower_penalty
 from edlrr_cli.tasks.patch_groups import Groups, find_groups
 
@@ -40,8 +41,10 @@ _CHUNK = {"cpu": 512, "cuda": 2048}
 def lower_group_ranks(
     images: Tensor,
     known: Tensor,
+    h: Function,
     effort: Effort | None = None,
     *,
+    optimizer: str = "cg",
     least_error: Tensor | None = None,
     progress: Progress | None = None,
     time_left: Callable[[], bool] | None = None,
@@ -52,7 +55,9 @@ def lower_group_ranks(
         images: Shape (b, c, h, w), floating; the missing pixels are the start, which must be a good estimate
             because it decides which patches are similar. Not modified.
         known: Shape (b, h, w), bool, True = known pixel, whose value is kept.
+        h: The function of the singular values.
         effort: None for the default.
+        optimizer: As in `lower_penalty`.
         least_error: Error of the known pixels, on [0, 1], shape (b,); smaller details are ignored. None: 0.
         progress: Called after each round.
         time_left: Called before each round; the rounds end when it returns False.
@@ -75,8 +80,10 @@ def lower_group_ranks(
         images,
         known,
         groups_of,
+        h,
         errors=errors_of(_ERROR_START, _ERROR_END, effort.num_rounds, least=least),
         num_steps=_NUM_STEPS,
+        optimizer=optimizer,
         progress=progress,
         time_left=time_left,
     )
