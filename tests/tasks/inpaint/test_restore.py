@@ -37,7 +37,7 @@ def test_other_priors_go_on_from_global(case, prior):
     assert (after.restored <= 1).all()
     assert after.held_out_psnr == before.held_out_psnr
     assert after.effective_rank_after != before.effective_rank_after
-    assert after.mixture_weights == ()
+    assert after.mixture_weights == {}
     assert after.expected_psnr is None
 
 
