@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from edlrr_cli.api.denoising import denoise
     from edlrr_cli.api.inpainting import inpaint, inpaint_lowrank
     from edlrr_cli.api.separation import separate
+    from edlrr_cli.lrr.patch_regularizer import PatchLowRank
     from edlrr_cli.lrr.regularizer import LowRankRegularizer, lowrank_penalty
 
 __version__ = "0.1.0"
 
 __all__ = [
     "LowRankRegularizer",
+    "PatchLowRank",
     "__version__",
     "denoise",
     "inpaint",
@@ -28,6 +30,7 @@ __all__ = [
 
 _HOMES = {
     "LowRankRegularizer": "edlrr_cli.lrr.regularizer",
+    "PatchLowRank": "edlrr_cli.lrr.patch_regularizer",
     "denoise": "edlrr_cli.api.denoising",
     "inpaint": "edlrr_cli.api.inpainting",
     "inpaint_lowrank": "edlrr_cli.api.inpainting",

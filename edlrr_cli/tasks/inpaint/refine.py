@@ -14,6 +14,7 @@ from torch import Tensor
 
 from edlrr_cli.baselines.channels import as_channels, to_pixels
 from edlrr_cli.errors import UsageError
+from edlrr_cli.lrr.matrices.windows import WindowSize
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.device import resolve_device
@@ -28,8 +29,8 @@ _log = logging.getLogger(__name__)
 
 #: Effort of each prior, by quality. Measured: see docs/decisions.md.
 _LOCAL = {
-    "draft": local_windows.Effort(num_rounds=3, num_steps=4, wide=local_windows.Size(16, 6, 10)),
-    "fast": local_windows.Effort(num_rounds=4, num_steps=6, wide=local_windows.Size(20, 8, 8)),
+    "draft": local_windows.Effort(num_rounds=3, num_steps=4, wide=WindowSize(16, 6, 10)),
+    "fast": local_windows.Effort(num_rounds=4, num_steps=6, wide=WindowSize(20, 8, 8)),
     "balanced": local_windows.Effort(),
     "best": local_windows.Effort(num_rounds=8, num_steps=12),
 }

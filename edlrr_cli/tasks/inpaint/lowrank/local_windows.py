@@ -15,19 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edlrr_cli.lrr.matrices.windows import Windows, WindowSize, windows_at
 from edlrr_cli.lrr.spectral import Function
 from edlrr_cli.tasks.inpaint.lowrank.majorizer import Progress, errors_of, lower_penalty
 from edlrr_cli.tasks.inpaint.shrink import enlarged, is_enough_left, shrunk, wholly_known
-from edlrr_cli.tasks.pixel_indices import add_at, runs_of
 
-
-@dataclass(frozen=True)
-class Size:
-    """Side of the windows, side of the patches in them, and stride between windows, in pixels."""
-
-    side_px: int
-    patch_px: int
-    stride_px: int
+_SIZE, _WIDE_SIZE = WindowSize(16, 6, 10), WindowSize(24, 10, 10)
 
 
 @dataclass(frozen=True)
@@ -48,15 +41,12 @@ class Effort:
     error_start: float = 0.03
     error_end: float = 0.002
     coarse: bool = True
-    wide: Size = Size(24, 10, 10)
+    wide: WindowSize = _WIDE_SIZE
 
 
-_SIZE = Size(16, 6, 10)
 # An image is downscaled by a factor if at least the fraction _WIDE of its missing pixels lies in missing
 # squares of more than _WIDTH * factor pixels a side, and enough pixels are known at that scale.
 _FACTORS, _WIDTH, _WIDE = (8, 4, 2), 3, 0.25
-# Windows per batch: on a CPU as many as fit in its cache, on a GPU at most 0.3 GB.
-_CHUNK = {"cpu": 32, "cuda": 1024}
 
 
 def lower_window_ranks(
@@ -118,7 +108,7 @@ def _coarse_to_fine(
     factors: Sequence[int],
     lower: Callable[..., Tensor],
     *,
-    wide: Size,
+    wide: WindowSize,
     progress: Progress | None,
 ) -> Tensor:
     """Lower the penalty in the images downscaled by each factor in turn, and then at full scale."""
@@ -131,8 +121,8 @@ def _coarse_to_fine(
     return lower(X, known, partial(_windows_of_round, ~known, size), progress=progress)
 
 
-def _windows_of_round(hole: Tensor, size: Size, X: Tensor, number: int) -> list[_Windows]:
-    return _windows_at(hole, size, number)
+def _windows_of_round(hole: Tensor, size: WindowSize, X: Tensor, number: int) -> list[Windows]:
+    return windows_at(hole, size, number)
 
 
 def _indices_by_factors(known: Tensor, *, coarse: bool) -> dict[tuple[int, ...], list[int]]:
@@ -158,75 +148,3 @@ def _fraction_in_squares(hole: Tensor, side_px: int) -> float:
     corners = 1 - functional.max_pool2d(1 - hole[None].float(), side_px, 1)
     squares = functional.max_pool2d(functional.pad(corners, [side_px - 1] * 4), side_px, 1)
     return float(squares.sum() / hole.sum().clamp_min(1))
-
-
-@dataclass(frozen=True, eq=False)
-class _Windows:
-    """A batch of windows of one size.
-
-    Attributes:
-        indices: Upper left pixels, shape (g,), int64; see `edlrr_cli.tasks.pixel_indices`.
-        side_px: (height, width) of the windows.
-        patch_px: Side of the patches.
-        width_px: Width of the images.
-    """
-
-    indices: Tensor
-    side_px: tuple[int, int]
-    patch_px: int
-    width_px: int
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def gather(self, images: Tensor) -> Tensor:
-        """Return the matrices, shape (g, c k, patch_px^2), with k patches in a window."""
-        height, width = self.side_px
-        down = torch.arange(height, device=self.indices.device) * self.width_px
-        runs = runs_of(images, self.indices[:, None] + down, width)
-        windows = torch.unflatten(runs, 2, (width, -1)).permute(0, 3, 1, 2).contiguous()
-        patches = windows.unfold(2, self.patch_px, 1).unfold(3, self.patch_px, 1)
-        # Runs of adjacent patches are longer than those within a patch, and so faster to copy.
-        return patches.permute(0, 4, 5, 1, 2, 3).reshape(len(self), self.patch_px**2, -1).mT
-
-    def add_patches(self, total: Tensor, matrices: Tensor) -> None:
-        """Add the adjoint of `gather`; in place."""
-        patches = torch.unflatten(matrices.mT, 2, (total.shape[-1], -1)).transpose(1, 2)
-        windows = functional.fold(patches.flatten(1, 2), self.side_px, self.patch_px)
-        add_at(total, self._pixels(), windows.permute(0, 2, 3, 1))
-
-    def add_weights(self, weight_sum: Tensor, weights: Tensor) -> None:
-        """Add to each pixel the weight of every matrix entry taken from it; in place."""
-        height, width = (side - self.patch_px + 1 for side in self.side_px)
-        self.add_patches(weight_sum, weights[:, None, None].expand(-1, height * width, self.patch_px**2))
-
-    def _pixels(self) -> Tensor:
-        """Return the indices of all pixels, shape (g, side_px^2)."""
-        down, across = (torch.arange(side, device=self.indices.device) for side in self.side_px)
-        return self.indices[:, None] + (down[:, None] * self.width_px + across).flatten()
-
-
-def _windows_at(hole: Tensor, size: Size, number: int) -> list[_Windows]:
-    """Return the windows with at least one missing pixel, in batches.
-
-    Args:
-        hole: Shape (b, h, w), True = missing pixel.
-        size: Sizes of windows and patches, reduced in images that are smaller.
-        number: Number of the grid; odd grids are shifted by half a stride.
-    """
-    height, width = hole.shape[1:]
-    sides = min(size.side_px, height), min(size.side_px, width)
-    first_px = number % 2 * (size.stride_px // 2)
-    rows, columns = (
-        torch.tensor(sorted({0, last, *range(first_px, last + 1, size.stride_px)}), device=hole.device)
-        for last in (height - sides[0], width - sides[1])
-    )
-    touched = functional.max_pool2d(hole.float(), sides, 1)[:, rows][:, :, columns] > 0
-    firsts = torch.arange(len(hole), device=hole.device)[:, None, None] * (height * width)
-    indices = (firsts + rows[:, None] * width + columns)[touched]
-    patch_px = min(size.patch_px, *(max(side // 2, 1) for side in sides))
-    return [
-        _Windows(chunk, sides, patch_px, width)
-        for chunk in torch.split(indices, _CHUNK[hole.device.type])
-        if len(chunk)
-    ]

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from edlrr_cli.lrr.matrices.protocol import Matrices
 from edlrr_cli.lrr.spectral import Function
 from edlrr_cli.lrr.weights import weights_of
 from edlrr_cli.tasks.inpaint.lowrank.minimizers import AdamMinimizer, ConjugateGradient, Minimizer
@@ -28,26 +28,6 @@ _ADAM_STEPS, _ADAM_LR = 5, (1.0, 0.02)
 #: Called after each round for each image with its index, the number of rounds done, the number of all rounds,
 #: the penalty, and the image, shape (c, h, w).
 Progress = Callable[[int, int, int, float, Tensor], None]
-
-
-class Matrices(Protocol):
-    """A batch of g matrices of one size, each made of the pixels of one of b images (b, h, w, c)."""
-
-    @property
-    def indices(self) -> Tensor:
-        """Return the index of a pixel of each (see `edlrr_cli.tasks.pixel_indices`), shape (g,)."""
-
-    def __len__(self) -> int:
-        """Return the number of matrices."""
-
-    def gather(self, images: Tensor) -> Tensor:
-        """Return the matrices, shape (g, k, m); linear in the images."""
-
-    def add_patches(self, total: Tensor, matrices: Tensor) -> None:
-        """Add the adjoint of `gather` to images; in place."""
-
-    def add_weights(self, weight_sum: Tensor, weights: Tensor) -> None:
-        """Add to each pixel, shape (b, h, w, 1), the weight of every matrix entry taken from it; in place."""
 
 
 def errors_of(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from edlrr_cli.lrr.matrices.groups import Groups, find_groups
 from edlrr_cli.lrr.spectral import Function
 from edlrr_cli.tasks.inpaint.lowrank.majorizer import Progress, errors_of, lower_penalty
-from edlrr_cli.tasks.patch_groups import Groups, find_groups
 
 
 @dataclass(frozen=True)

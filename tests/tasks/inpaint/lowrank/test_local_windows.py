@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from edlrr_cli.lrr.matrices.windows import windows_at
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint.fill import fill
 from edlrr_cli.tasks.inpaint.lowrank import local_windows
-from edlrr_cli.tasks.inpaint.lowrank.local_windows import Effort, _factors, _windows_at, lower_window_ranks
+from edlrr_cli.tasks.inpaint.lowrank.local_windows import Effort, _factors, lower_window_ranks
 from edlrr_cli.tasks.inpaint.lowrank.majorizer import Majorizer, errors_of
 
 H = make_function("exact-laplace")
@@ -103,7 +104,7 @@ def test_windows_cover_every_hole_and_no_others():
     hole[0, 0, 0] = hole[0, 69, 89] = hole[1, 33, 40] = True
     for number in (0, 1):
         cover = torch.zeros(2, 70, 90, 1)
-        windows = _windows_at(hole, local_windows._SIZE, number)
+        windows = windows_at(hole, local_windows._SIZE, number)
         for some in windows:
             some.add_weights(cover, torch.ones(len(some)))
             assert (some.gather(hole.float()[..., None]).amax((1, 2)) > 0).all()
@@ -114,7 +115,7 @@ def test_windows_cover_every_hole_and_no_others():
 def test_adding_is_the_adjoint_of_gathering():
     X = torch.randn(2, 40, 33, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     hole = torch.ones(2, 40, 33, dtype=torch.bool)
-    (windows,) = _windows_at(hole, local_windows._SIZE, 0)
+    (windows,) = windows_at(hole, local_windows._SIZE, 0)
     S = windows.gather(X)
     other = torch.randn(S.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     total = torch.zeros_like(X)
@@ -129,7 +130,7 @@ def test_a_gram_matrix_in_float32_is_enough(content):
     edges = (torch.arange(64) // 30 % 2).expand(64, 64)
     noise = torch.randint(2, (64, 64), generator=generator)
     X = {"edges": edges, "noise": noise}[content].float()[None, :, :, None].expand(1, 64, 64, 3).contiguous()
-    windows = _windows_at(torch.ones(1, 64, 64, dtype=torch.bool), local_windows._SIZE, 0)
+    windows = windows_at(torch.ones(1, 64, 64, dtype=torch.bool), local_windows._SIZE, 0)
     hole = torch.ones(1, 64, 64, 1, dtype=torch.bool)
     here, exact = (Majorizer(X, hole, windows, H, torch.tensor([0.002])) for X in (X, X.double()))
     for part, wanted in zip(here._parts, exact._parts, strict=True):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from edlrr_cli.lrr.matrices.windows import windows_at
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.weights import Weights
 from edlrr_cli.tasks.inpaint.fill import fill
@@ -35,7 +36,7 @@ def family(request, case):
     """The matrices of the filled image, and the function that lowers their penalty."""
     X, hole = case.start.permute(0, 2, 3, 1).contiguous(), ~case.known
     if request.param == "windows":
-        matrices = local_windows._windows_at(hole, local_windows._SIZE, 0)
+        matrices = windows_at(hole, local_windows._SIZE, 0)
         return SimpleNamespace(matrices=matrices, lower=local_windows.lower_window_ranks)
     matrices = similar_patches._groups_at(X, hole, 0, similar_patches.Effort())
     return SimpleNamespace(matrices=matrices, lower=similar_patches.lower_group_ranks)

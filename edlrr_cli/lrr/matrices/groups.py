@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edlrr_cli.tasks.pixel_indices import add_at, runs_of
+from edlrr_cli.lrr.matrices.pixel_indices import add_at, runs_of
 
 # Maximum number of distances in memory; sorting them takes 40 bytes each.
 _MAX_NUMBERS = 2**23
@@ -20,8 +20,8 @@ class Groups:
     """Positions of similar patches in images.
 
     Attributes:
-        corners: Indices of the upper left pixels (see `edlrr_cli.tasks.pixel_indices`), shape (g, k), int64;
-            in each row the reference patch comes first, then the others by increasing distance.
+        corners: Indices of the upper left pixels (see `edlrr_cli.lrr.matrices.pixel_indices`), shape (g, k),
+            int64; in each row the reference patch comes first, then the others by increasing distance.
         patch_px: Side of the patches.
         width_px: Width of the images.
     """

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from edlrr_cli.tasks.patch_groups import find_groups
+from edlrr_cli.lrr.matrices.groups import find_groups
 
 
 def naive(image, patch_px, stride_px, search_px, num_similar):
@@ -29,7 +29,7 @@ def corners(image, **settings):
 @pytest.mark.parametrize("shape", [(1, 17, 22), (3, 12, 9)])
 @pytest.mark.parametrize("max_numbers", [2**23, 1000])
 def test_groups_are_those_of_the_naive_search(monkeypatch, shape, max_numbers):
-    monkeypatch.setattr("edlrr_cli.tasks.patch_groups._MAX_NUMBERS", max_numbers)
+    monkeypatch.setattr("edlrr_cli.lrr.matrices.groups._MAX_NUMBERS", max_numbers)
     image = torch.rand(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     settings = {"patch_px": 4, "stride_px": 3, "search_px": 4, "num_similar": 9}
     assert torch.equal(corners(image, **settings), naive(image, **settings))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edlrr_cli.tasks.pixel_indices import add_at, runs_of
+from edlrr_cli.lrr.matrices.pixel_indices import add_at, runs_of
 
 
 @pytest.mark.parametrize("shape", [(9, 7, 1), (9, 7, 3), (2, 5, 6, 4), (1, 4, 1)])
