@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from edlrr_cli.baselines.result import Callback, Monitor
+from edlrr_cli.baselines.interface import Monitor
+from edlrr_cli.baselines.result import Callback
 from edlrr_cli.baselines.shrinkage import soft, svt
 
 # Largest penalty relative to the first one.
