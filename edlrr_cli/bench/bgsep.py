@@ -100,15 +100,7 @@ def methods_here() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Case:
-    """One method on one sequence.
-
-    Attributes:
-        folder: Folder of the sequence.
-        sequence: Name of the sequence.
-        method: One of `METHODS`.
-        num_scored: Maximum number of scored frames.
-        device: Device name as in ``edlrr inpaint``.
-    """
+    """One method on one sequence."""
 
     folder: Path
     sequence: str
@@ -128,11 +120,8 @@ def make_cases(
     """Return the cases of the run, after checking that each can be run.
 
     Args:
-        data: Folder of sequences, or one of them.
         sequences: Names; None for all.
         methods: Names; None for those of `methods_here`.
-        num_scored: See `Case`.
-        device: See `Case`.
 
     Raises:
         UsageError: A sequence or method is unknown; the message suggests the closest name.

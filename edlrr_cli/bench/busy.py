@@ -46,11 +46,6 @@ print((time.perf_counter() - started) / {num_evaluations}, flush=True)
 def run(*, num_evaluations: int, repeats: int, progress: Callable[[str], None]) -> list[Row]:
     """Time each method in one process and in several concurrent ones, with the default and with 1 thread.
 
-    Args:
-        num_evaluations: Number of evaluations in each process.
-        repeats: Number of rounds, in which every case runs once.
-        progress: Receives the name of each case before it runs.
-
     Raises:
         EdlrrError: A process failed.
     """

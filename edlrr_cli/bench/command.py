@@ -44,12 +44,6 @@ io.imsave(sys.argv[3], (filled.clip(0, 1) * 255).round().astype("uint8"), check_
 def run(*, size_px: int, repeats: int, device: str, progress: Callable[[str], None]) -> list[Row]:
     """Time the commands alternately.
 
-    Args:
-        size_px: Side of the square image.
-        repeats: Number of rounds.
-        device: Device name as in ``edlrr inpaint``.
-        progress: Called with the name of each command before it runs.
-
     Raises:
         EdlrrError: A command failed.
     """

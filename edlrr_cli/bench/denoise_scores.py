@@ -41,9 +41,6 @@ class NamedDenoiser:
     """A denoiser in the comparison.
 
     Attributes:
-        method: Name of the method.
-        trained_at: Training noise level of the network; None if not applicable.
-        seed: Seed of the training.
         call: Maps noisy pixels, shape (h, w, 1), and the true noise level on [0, 1] to clean pixels.
     """
 
@@ -67,10 +64,7 @@ def yield_denoisers(
     """Yield all available denoisers.
 
     Args:
-        networks: Networks of Figure 3.
-        cache: Model cache that contains them.
         shipped: The network that is included in the package, or None.
-        device: Device of the networks.
     """
     yield NamedDenoiser("noisy", None, 0, lambda pixels, sigma: pixels)
     for network in networks:

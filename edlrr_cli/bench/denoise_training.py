@@ -25,7 +25,6 @@ class Trial:
     """A trial of a weight lambda.
 
     Attributes:
-        network: Network with this lambda.
         psnr: PSNR in dB on the held-out images at the training level.
         cost: Decrease of this PSNR compared with the network without the term, in dB.
     """
@@ -36,14 +35,7 @@ class Trial:
 
 
 class ModelCache:
-    """Model cache: trains networks on demand and stores them in a folder.
-
-    Args:
-        data: Folder of the clean training images.
-        models: Folder of the networks, created if missing.
-        recipe: Settings of the training.
-        device: Device of the training.
-    """
+    """Model cache: trains networks on demand and stores them in a folder."""
 
     def __init__(self, data: Path, models: Path, recipe: Recipe, device: str) -> None:
         self._data, self._models, self._recipe, self._device = data, models, recipe, device
@@ -96,8 +88,6 @@ def search(kind: str, level: int, psnr: Callable[[Network], float]) -> Iterator[
     """Try the values of lambda in ascending order until the cost exceeds `MAX_COST_DB`.
 
     Args:
-        kind: One of `GRIDS`.
-        level: Training noise level.
         psnr: Trains a network and returns its PSNR on the held-out images in dB.
     """
     without = psnr(Network("plain", level))
@@ -120,12 +110,7 @@ def choose(trials: Sequence[Trial]) -> Network:
 
 @dataclass(frozen=True)
 class Trained:
-    """Result of the training.
-
-    Attributes:
-        networks: All networks to be tested.
-        trials: All trials of lambda.
-    """
+    """Result of the training."""
 
     networks: list[Network]
     trials: list[Trial]
@@ -134,14 +119,7 @@ class Trained:
 def train_all(
     cache: ModelCache, recipe: Recipe, num_seeds: int, progress: Callable[[Network], None]
 ) -> Trained:
-    """Train the networks of Figure 3: ``plain`` and ``lrr`` with every seed, the others with the first.
-
-    Args:
-        cache: Model cache.
-        recipe: Settings of the training.
-        num_seeds: Number of seeds.
-        progress: Called with each network once it is trained.
-    """
+    """Train the networks of Figure 3: ``plain`` and ``lrr`` with every seed, the others with the first."""
 
     def psnr(network: Network) -> float:
         found = cache.psnr(network)

@@ -43,16 +43,7 @@ PARAMETERS = {
 def run(
     *, size_px: int, steps: int, repeats: int, reg: str, device: str, progress: Callable[[str], None]
 ) -> list[Row]:
-    """Inpaint one image with each method and compare time, objective and PSNR.
-
-    Args:
-        size_px: Side of the square image.
-        steps: Number of Adam steps.
-        repeats: Number of rounds.
-        reg: The penalty.
-        device: Device name as in ``edlrr inpaint``.
-        progress: Called with the name of each method before it runs.
-    """
+    """Inpaint one image with each method and compare time, objective and PSNR."""
     clean, hole = photo(size_px), text_hole(size_px, size_px)
     configs = _configs(Config(prior="global", reg=reg, steps=steps, held_out=0.0, device=device))
     results: dict[str, Result] = {}

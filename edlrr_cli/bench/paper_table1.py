@@ -16,7 +16,6 @@ class Column:
     """The printed numbers of one method.
 
     Attributes:
-        name: Printed name.
         psnr: Mean over eleven images in dB, by corruption.
         psnr_sd: Deviation printed after the sign ±, by corruption; empty if none is printed.
         seconds: "Average processing time per image", on a machine with a 3080 Ti.

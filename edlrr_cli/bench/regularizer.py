@@ -54,7 +54,6 @@ class Method:
 
     Attributes:
         penalty: Maps S, shape (..., m, n), to R(S), differentiable.
-        h: The function of the singular values.
     """
 
     penalty: Callable[[Tensor], Tensor]
@@ -99,12 +98,7 @@ def run(
 
     Args:
         shapes: Shapes (..., m, n).
-        regs: Names of penalties.
-        repeats: Number of rounds.
-        device: Device name as in ``edlrr inpaint``.
-        seed: Seed of the matrices.
         memory: Measure the peak memory too; on the CPU this takes one process per row.
-        progress: Called with the name of each step before it runs.
 
     Returns:
         One row per shape, penalty and method.

@@ -79,11 +79,6 @@ def insert(document: str, name: str, text: str) -> str:
 def insert_all(document: str, name: str, tables: Mapping[str, str]) -> str:
     """Insert the tables of a record for which a document has markers.
 
-    Args:
-        document: Markdown.
-        name: Name of the record's file.
-        tables: Tables as returned by `blocks`.
-
     Raises:
         InputError: The document has no markers for the record; see also `insert`.
     """

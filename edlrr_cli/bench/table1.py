@@ -54,15 +54,10 @@ class Plan:
     """The plan of a run.
 
     Attributes:
-        data: Folder of the images.
-        images: Names of the images.
         corruptions: ``dropNN`` (percent), ``block`` or ``text``.
-        methods: Names of the methods.
         num_seeds: Number of draws of the dropped pixels; damage by a mask is run once.
-        device: Device name as in ``edlrr inpaint``.
         crop_px: Side of the central square that is used; None for whole images.
         thumbnails: Folder for thumbnails of the first seed; None for none.
-        picture_images: Names of the images with thumbnails.
     """
 
     data: Path
@@ -136,8 +131,6 @@ def make_plan(
         corruptions: None for the six of the paper; if ``quick``, three.
         images: None for all; if ``quick``, two.
         picture_images: None for the first two.
-        quick: Use small crops of few images.
-        **rest: Further fields of `Plan`.
 
     Raises:
         UsageError: There are no data, or a name is unknown; the message suggests the closest one.
@@ -202,13 +195,7 @@ def identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def run(cases: Sequence[CaseKey], *, jobs: int, threads: int) -> Iterator[Row]:
-    """Run cases and yield their rows as they finish; a failed case yields an error row.
-
-    Args:
-        cases: Cases to run.
-        jobs: Number of concurrent processes.
-        threads: Number of threads per process.
-    """
+    """Run cases and yield their rows as they finish; a failed case yields an error row."""
     for case, outcome in ProcessExecutor(jobs, threads).run(run_case, cases):
         row = outcome if isinstance(outcome, dict) else {"error": in_one_line(outcome)}
         yield {**case.as_row(), **row}

@@ -39,7 +39,6 @@ class Means:
         KeyError: A row is incomplete, or has an unknown group.
 
     Attributes:
-        corruptions: The columns.
         groups: Names of methods by group, without empty groups.
     """
 

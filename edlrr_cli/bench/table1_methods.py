@@ -68,7 +68,6 @@ class Problem:
     Attributes:
         image: Shape (h, w, c), in [0, 1], the hole black.
         known: Shape (h, w), True = known pixel.
-        device: Device of the computation.
         seed: Seed of all random numbers.
     """
 
@@ -96,9 +95,6 @@ class Method:
     """One row of the table.
 
     Attributes:
-        title: Title in tables.
-        group: One of `edlrr_cli.bench.table1_means.GROUPS`.
-        printed: The corresponding column of the paper's Table 1, if any.
         settings: Returns the settings without the chosen parameters.
         restore: Runs the method with the settings, overridden by the chosen parameters.
         choose: Returns the parameters chosen on held-out known pixels; None for fixed settings.

@@ -28,10 +28,6 @@ class Measure:
     """One view of the main table.
 
     Attributes:
-        key: Key of the measure in a mean row.
-        name: Label on the switch.
-        caption: Caption of the table.
-        text: Formats a value.
         ranked: Whether the best values are marked; greater is better.
     """
 
@@ -127,7 +123,6 @@ def page(record: Record, thumbnails: Path | None) -> str:
     """Return the HTML document.
 
     Args:
-        record: Record of ``edlrr bench table1``.
         thumbnails: Folder of ``{corruption}-{seed}-{image}-{method}.jpg``, with ``_`` for ``:`` in the
             method, which is ``_clean`` or ``_damaged`` for the original and the damaged image. Missing
             files are left out; None for no thumbnails.

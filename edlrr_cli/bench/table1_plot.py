@@ -60,9 +60,6 @@ class Mark:
     """A method in the plot.
 
     Attributes:
-        method: Name in the record.
-        group: One of `GROUPS`.
-        label: Text of the label.
         seconds: Time, at least the minimum of the axis.
         psnr: PSNR in dB.
         base: Name of the published method, if this mark is its tuned variant and both are drawn.
@@ -117,8 +114,6 @@ def svg(means: Means, corruption: str, *, prefix: str) -> str | None:
     """Draw one corruption.
 
     Args:
-        means: The means.
-        corruption: One of their columns.
         prefix: Prefix of the ids, unique within the document.
 
     Returns:

@@ -61,11 +61,7 @@ def run(
     """Time batches and the corresponding loops of single commands, then large images.
 
     Args:
-        num_images: Number of images of a batch.
-        size_px: Side of its square images.
         large_px: Height and width of the large image.
-        device: Device name as in ``edlrr inpaint``.
-        progress: Called with the name of each step before it runs.
 
     Raises:
         EdlrrError: A command failed.

@@ -59,9 +59,7 @@ def time_side_by_side(
 
     Args:
         methods: Name -> call.
-        repeats: Number of rounds, at least 1.
         synchronize: Waits until the device has finished all work.
-        progress: Called with the name before each call.
 
     Returns:
         Name -> timing, in the order of ``methods``.

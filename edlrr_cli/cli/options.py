@@ -36,9 +36,7 @@ class Name(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.
     """A name out of a list, completed by the shell and checked with the nearest one offered.
 
     Args:
-        name: Shown in the help.
         check: Raises `UsageError` for an unknown name.
-        choices: Returns the names to complete.
     """
 
     def __init__(self, name: str, check: Callable[[str], object], choices: Callable[[], tuple[str, ...]]):
@@ -138,7 +136,6 @@ def options_of(
     """Return a decorator that gives a command one option for each setting that has a text.
 
     Args:
-        owners: The dataclasses of the settings, which decide types and defaults.
         texts: Setting -> help, in order; for a setting whose default is None it explains what that means.
         kinds: Setting -> click's type, where it differs from that of the dataclass.
     """

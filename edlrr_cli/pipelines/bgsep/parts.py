@@ -28,9 +28,7 @@ class Part:
     """A finished part.
 
     Attributes:
-        folder: The folder of its outputs.
         begin: Seconds from the start of the video to its first frame.
-        fractions: Foreground fraction of each of its frames.
         windows: What is known about the windows fitted since the part before.
     """
 
@@ -44,7 +42,6 @@ class Parts:
     """The folder of the parts.
 
     Args:
-        folder: The folder beside the outputs.
         run: What must be the same when a run goes on, as JSON would give it back.
     """
 
@@ -55,7 +52,6 @@ class Parts:
         """Take the folder over, or make it, and return the index of the first frame that is not in it.
 
         Args:
-            resume: Go on behind the parts that are there.
             overwrite: Without ``resume``, remove them.
 
         Raises:
@@ -124,15 +120,7 @@ class Parts:
     def add(
         self, folder: Path, *, first: int, begin: Fraction, fractions: list[float], windows: list[Record]
     ) -> None:
-        """Make a scratch folder with all its outputs a part.
-
-        Args:
-            folder: The folder of `scratch`.
-            first: Index of its first frame.
-            begin: See `Part`.
-            fractions: See `Part`.
-            windows: See `Part`.
-        """
+        """Make a scratch folder with all its outputs a part."""
         record = {"begin": str(begin), "shares": fractions, "windows": windows}
         write_atomic(folder / _PART, json.dumps(record).encode())
         with writing(folder):

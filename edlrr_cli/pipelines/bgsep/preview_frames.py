@@ -60,7 +60,6 @@ class PreviewFrame:
 
     Attributes:
         index: The index of the frame.
-        time_s: Its time since the first frame.
         layers: The frame and its layers by name.
     """
 
@@ -94,12 +93,6 @@ def _load(path: Path) -> PreviewFrame:
 
 def write_background(path: Path, frames: dict[int, PreviewFrame], choice: Choice, look: Look) -> None:
     """Write the background of the frame in the middle, or of the nearest one that there is.
-
-    Args:
-        path: The file to write.
-        frames: The preview frames by index.
-        choice: Which one is in the middle.
-        look: How players are to show the frames.
 
     Raises:
         OutputError: Writing failed.

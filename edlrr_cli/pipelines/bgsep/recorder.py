@@ -37,9 +37,6 @@ def record_parts(
     Args:
         splits: The frames after the last finished part.
         notes: What is known about the windows; grows with the frames.
-        parts: The folder of the parts.
-        outputs: What is written for each frame.
-        info: What is known about the source.
 
     Raises:
         EdlrrError: The source failed, or writing; the finished parts stay.
@@ -72,12 +69,6 @@ def _record(
 
 def assemble(parts: Parts, outputs: Outputs, record: Record, info: VideoInfo) -> list[PreviewFrame]:
     """Make the outputs from the finished parts, publish them together, and remove the parts.
-
-    Args:
-        parts: All parts of the video.
-        outputs: The outputs, replaced where they exist.
-        record: The content of the report's file.
-        info: What is known about the source.
 
     Returns:
         The frames of the overview.

@@ -18,8 +18,6 @@ class Inputs:
     """What was read.
 
     Attributes:
-        image: The damaged image.
-        mask: Which of its pixels are known.
         reference: Clean pixels of the image's shape, or None.
         losses: What the output cannot hold of the image, one phrase each.
     """

@@ -52,9 +52,7 @@ class MethodSettings:
     """What fills the hole.
 
     Attributes:
-        method: One of `METHODS`.
         params: Parameters of a baseline; those left out keep their published values.
-        tune: Choose the parameters of a baseline on hidden known pixels.
     """
 
     method: str = OURS
@@ -68,8 +66,6 @@ class Settings:
 
     Attributes:
         config: The restoration, noise on [0, 1]; baselines have its device and seed alone.
-        mask: The reading of the mask file.
-        choice: The method and its parameters.
     """
 
     config: Config
