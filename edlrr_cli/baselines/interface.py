@@ -37,13 +37,7 @@ class Solver(Protocol):
 
 
 class Monitor:
-    """Records the history of an iteration, calls the callback, and rejects NaN and Inf.
-
-    Args:
-        method: Name of the method, for the error.
-        num_steps: Maximum number of steps.
-        callback: Called after each step.
-    """
+    """Records the history of an iteration, calls the callback, and rejects NaN and Inf."""
 
     def __init__(self, method: str, num_steps: int, callback: Callback | None) -> None:
         self._method, self._num_steps, self._callback = method, num_steps, callback

@@ -85,7 +85,6 @@ def irnn(
         decay: Factor of lambda; 1/2 gives 17 values.
         rtol: Tolerance on the change of the value above.
         inner_iterations: Maximum number of steps per lambda.
-        max_iterations: Maximum number of values of lambda.
 
     Raises:
         UsageError: Unknown penalty, or a shape outside its domain.

@@ -28,8 +28,6 @@ class Method:
 
     Attributes:
         module: Module of this package that holds its function, which has the name of the method.
-        title: Title in tables.
-        source: Authors and year.
         grid: The one or two parameters to tune on held-out pixels, each with its candidates.
         printed: Corresponding column of the paper's Table 1; None for a control.
         requires: Required module that is not a dependency of the package.
@@ -181,9 +179,6 @@ def run(
         name: One of `METHOD_NAMES`.
         image: Shape (h, w, c), values in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: Device of methods that use torch.
-        dtype: Precision of methods that use torch.
-        callback: Called after each step.
         **params: Parameters of the method, see `default_params`.
 
     Raises:

@@ -18,10 +18,7 @@ class Progress:
     """Progress of a method, reported after each step.
 
     Attributes:
-        step: Steps done.
-        num_steps: Maximum number of steps.
         loss: The method's objective, or the change that stops it.
-        stage: Name of the method.
     """
 
     step: int

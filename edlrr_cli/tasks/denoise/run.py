@@ -37,7 +37,6 @@ class Result:
     Attributes:
         pixels: Shape of the image, float64, not clipped.
         sigma: Noise level, given or estimated, on [0, 1].
-        device: Device of the computation.
         seconds: Wall time; for an image of a batch, the time of the batch over its size.
         notes: Remarks for the user about the result, one phrase each.
     """
@@ -73,9 +72,7 @@ def denoise_each(
 
     Args:
         images: One shape (h, w, c), c = 1 (gray), 3 (RGB) or 4 (CMYK), nominally in [0, 1]. Not modified.
-        config: Settings.
         denoiser: The network of the method ``network``.
-        progress: Called after each pass of ``lrr`` and each tile of ``network``, once for a batch.
         visible: For each image a mask of shape (h, w), False = transparent pixel, whose color is ignored and
             kept, or None if all pixels are visible.
 
@@ -180,7 +177,6 @@ def denoise_by_network(
         images: Shape (b, c, h, w), float32. Not modified.
         sigma: Standard deviations of the noise, shape (b,).
         denoiser: Denoiser for gray images, on the device of the images.
-        progress: Called after each tile of each channel.
     """
     channels = images.unbind(1)
     if len(channels) != 3:

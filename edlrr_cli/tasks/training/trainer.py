@@ -34,8 +34,6 @@ class Step:
     Attributes:
         count: Number of the step, from 1.
         progress: Fraction of the run done before the step, in [0, 1].
-        lr: Learning rate.
-        data: Data term.
         rank: Low-rank term, without lambda; None if it was not evaluated.
     """
 
@@ -51,7 +49,6 @@ class Trainer:
 
     Args:
         images: Clean gray images, each of shape (h, w), uint8; some are held out for validation.
-        config: Settings.
         process: This process of a distributed run, in which batches differ and gradients are averaged.
 
     Raises:
