@@ -13,14 +13,14 @@ import torch
 
 from edlrr_cli.bench.bgsep_scores import PLAIN_THRESHOLDS, Scorer
 from edlrr_cli.bench.memory import measure_peak
-from edlrr_cli.bench.record import Row, in_one_line
+from edlrr_cli.bench.record import Row
+from edlrr_cli.bench.runner import run_cases
 from edlrr_cli.bench.sequences import Excerpt, Scene, choose, find_sequences, first_frames, read_scene
 from edlrr_cli.bench.table1_means import average
 from edlrr_cli.bench.timing import Stopwatch
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import nearest
 from edlrr_cli.media.video import Video
-from edlrr_cli.pipelines.executors import ProcessExecutor
 from edlrr_cli.tasks.bgsep.config import Config
 from edlrr_cli.tasks.bgsep.stream import Separation
 from edlrr_cli.tasks.device import resolve_device
@@ -108,6 +108,10 @@ class Case:
     num_scored: int
     device: str
 
+    def as_row(self) -> Row:
+        """Return the columns that identify the case."""
+        return {"kind": "case", "sequence": self.sequence, "method": self.method}
+
 
 def make_cases(
     data: Path,
@@ -165,10 +169,8 @@ def _facts(case: Case) -> dict[str, Any]:
 
 
 def run(cases: Sequence[Case]) -> Iterator[Row]:
-    """Run cases one at a time with all threads and yield their rows; a failed case yields an error row."""
-    for case, outcome in ProcessExecutor(1, torch.get_num_threads()).run(run_case, cases):
-        row = outcome if isinstance(outcome, dict) else {"error": in_one_line(outcome)}
-        yield {"kind": "case", "sequence": case.sequence, "method": case.method, **row}
+    """Run cases one at a time with all threads; see `edlrr_cli.bench.runner.run_cases`."""
+    return run_cases(run_case, cases, jobs=1, threads=torch.get_num_threads())
 
 
 def run_case(case: Case) -> Row:

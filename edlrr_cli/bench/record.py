@@ -92,13 +92,3 @@ def read_record(path: Path) -> Record:
 
 def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
-
-
-def in_one_line(error: Exception) -> str:
-    """Return what went wrong, for the row of a task.
-
-    Example:
-        >>> in_one_line(ValueError("two\\nlines"))
-        'ValueError: two lines'
-    """
-    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,11 +17,10 @@ import edlrr_cli
 from edlrr_cli.bench.cases import Case, Data, drop_rate
 from edlrr_cli.bench.images import save_thumbnail
 from edlrr_cli.bench.memory import measure_peak
-from edlrr_cli.bench.record import Row, in_one_line
+from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.table1_methods import Method, Outcome, Problem, all_names, find_method
 from edlrr_cli.errors import UsageError
 from edlrr_cli.metrics import psnr, ssim
-from edlrr_cli.pipelines.executors import ProcessExecutor
 from edlrr_cli.tasks.device import resolve_device
 
 R = TypeVar("R")
@@ -192,13 +191,6 @@ class CaseKey:
 def identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return the values that identify a case row."""
     return tuple(row[name] for name in ("corruption", "seed", "image", "method"))
-
-
-def run(cases: Sequence[CaseKey], *, jobs: int, threads: int) -> Iterator[Row]:
-    """Run cases and yield their rows as they finish; a failed case yields an error row."""
-    for case, outcome in ProcessExecutor(jobs, threads).run(run_case, cases):
-        row = outcome if isinstance(outcome, dict) else {"error": in_one_line(outcome)}
-        yield {**case.as_row(), **row}
 
 
 def threads_per_job(jobs: int) -> int:
