@@ -10,17 +10,17 @@ from typing import Any
 
 from markupsafe import Markup
 
+from edlrr_cli.bench.markdown import NONE, Write, in_mebibytes, two_best
 from edlrr_cli.bench.paper_table1 import CITATION
 from edlrr_cli.bench.record import Record, Row
 from edlrr_cli.bench.report import made_with
-from edlrr_cli.bench.table1_means import GROUPS, Means, average, in_seconds, two_best
+from edlrr_cli.bench.table1_means import GROUPS, Means, average, in_seconds
 from edlrr_cli.bench.table1_plot import svg
 from edlrr_cli.errors import InputError
 from edlrr_cli.pages.render import data_uri, template
 
 _TEMPLATE = "table1_page.html.j2"
 _OVERALL = "mean"
-_NONE = "–"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Measure:
     key: str
     name: str
     caption: str
-    text: Callable[[float], str]
+    text: Write = "{:.2f}".format
     ranked: bool = True
 
 
@@ -81,39 +81,22 @@ class Thumbnail:
     alt: str
 
 
-def _decibels(value: float) -> str:
-    return f"{value:.2f}"
-
+_decibels = "{:.2f}".format
+_WHOLE = "PSNR in dB over the whole image"
 
 MEASURES = (
-    Measure(
-        "psnr",
-        "PSNR, known pixels put back",
-        "PSNR in dB over the whole image, the known pixels put back",
-        _decibels,
-    ),
-    Measure(
-        "psnr_raw",
-        "PSNR, as the method returns it",
-        "PSNR in dB over the whole image, as the method returns it",
-        _decibels,
-    ),
-    Measure(
-        "psnr_missing", "PSNR, missing pixels only", "PSNR in dB over the missing pixels only", _decibels
-    ),
+    Measure("psnr", "PSNR, known pixels put back", f"{_WHOLE}, the known pixels put back"),
+    Measure("psnr_raw", "PSNR, as the method returns it", f"{_WHOLE}, as the method returns it"),
+    Measure("psnr_missing", "PSNR, missing pixels only", "PSNR in dB over the missing pixels only"),
     Measure("ssim", "SSIM", "SSIM, the known pixels put back", "{:.4f}".format),
     Measure(
-        "seconds",
-        "Seconds",
-        "Seconds per image, without the choice of parameters",
-        in_seconds,
-        ranked=False,
+        "seconds", "Seconds", "Seconds per image, without the choice of parameters", in_seconds, ranked=False
     ),
     Measure(
         "peak_bytes",
         "Peak memory",
         "Peak memory in MiB, above the level before the call",
-        lambda value: f"{value / 2**20:.0f}",
+        in_mebibytes,
         ranked=False,
     ),
 )
@@ -166,7 +149,7 @@ def _context(record: Record, thumbnails: Path | None) -> dict[str, Any]:
 def _plain(value: Any) -> str:
     """Format a parameter for readers."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_plain(entry)}" for key, entry in value.items()) or _NONE
+        return ", ".join(f"{key} {_plain(entry)}" for key, entry in value.items()) or NONE
     if isinstance(value, list):
         return ", ".join(map(_plain, value))
     return value if isinstance(value, str) else json.dumps(value)
@@ -207,7 +190,7 @@ def _mean_cell(
     printed = "" if number is None else measure.text(number)
     value = means.value(method, column, measure.key)
     if value is None:
-        return Cell(_NONE, printed=printed)
+        return Cell(NONE, printed=printed)
     row = {} if column is None else means.cell(method, column)
     spread, failed = row.get(f"{measure.key}_sd"), row.get("num_failed", 0)
     below = f"† {failed} failed" if failed else "" if choosing is None else f"+ {in_seconds(choosing)}"
@@ -274,7 +257,7 @@ def _image_table(means: Means, corruption: str, cases: Iterable[Row]) -> Table:
     def cell(method: str, image: str) -> Cell:
         value = values.get((method, image))
         if value is None:
-            return Cell("failed" if (method, image) in found else _NONE)
+            return Cell("failed" if (method, image) in found else NONE)
         return Cell(_decibels(value), value, ranks[image].get(method, 0))
 
     def line(method: str) -> Line:

@@ -110,7 +110,7 @@ def test_a_lone_label_stands_beside_its_mark_and_off_a_line():
 
 def test_a_document_is_of_the_mean_of_what_was_measured_everywhere():
     drop = [{**mean("nuclear", 37.0, 3.0, "ours"), "corruption": "drop50"}]
-    found = marks(Means([*ROWS, *drop]), "text", "drop50")
+    found = marks(Means([*ROWS, *drop]), None)
     assert [(mark.method, mark.psnr, mark.seconds) for mark in found] == [("nuclear", 36.0, 2.0)]
     assert document(Means([*ROWS, *drop])).startswith("<?xml")
     with pytest.raises(UsageError, match="no method has been measured in every corruption"):

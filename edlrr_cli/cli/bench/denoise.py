@@ -59,7 +59,7 @@ def denoise(
         check_target(target, overwrite=overwrite)
     from edlrr_cli.bench import denoise as benchmark
     from edlrr_cli.bench.denoise_figure import draw_figure
-    from edlrr_cli.bench.denoise_scores import read_sets, verdicts
+    from edlrr_cli.bench.denoise_scores import list_denoisers, read_sets, verdicts
     from edlrr_cli.bench.denoise_training import ModelCache, train_all, trial_rows
     from edlrr_cli.tasks.device import resolve_device
 
@@ -69,7 +69,7 @@ def denoise(
     cache = ModelCache(data / "Train400", models, plan, where)
     with progress_bar() as advance:
         trained = train_all(cache, plan, seeds, lambda network: advance(network.name))
-    entered = benchmark.list_denoisers(trained, cache, where)
+    entered = list_denoisers(trained.networks, cache, where)
     rows = [*trial_rows(trained), *benchmark.times(entered, sets)]
     todo = benchmark.cases(entered, sets, plan.levels)
     rows += counted(benchmark.run(todo, sets), len(todo), "{method} at {level}")
