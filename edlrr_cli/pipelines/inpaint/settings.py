@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import edlrr_cli
 from edlrr_cli.baselines.registry import METHOD_NAMES, Params
@@ -20,6 +20,7 @@ from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.lrr.names import nearest
 from edlrr_cli.pipelines.inpaint.params import KINDS, typed_params
 from edlrr_cli.pipelines.noise_levels import AUTO, NOISE_LEVELS
+from edlrr_cli.tasks.checks import settings_of
 from edlrr_cli.tasks.inpaint.config import Config
 
 if sys.version_info >= (3, 11):
@@ -34,8 +35,6 @@ METHODS = (OURS, *METHOD_NAMES)
 
 Values = Mapping[str, Any]
 """Settings by name."""
-
-_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True)
@@ -220,11 +219,9 @@ def _settings(values: Values) -> Settings:
     if "noise" in values:
         values = {**values, "noise": _to_unit_range(values["noise"])}
     check_method(values.get("method", OURS))
-    return Settings(_part(Config, values), _part(MaskSettings, values), _part(MethodSettings, values))
-
-
-def _part(owner: type[_Part], values: Values) -> _Part:
-    return owner(**{name: values[name] for name in get_type_hints(owner) if name in values})
+    return Settings(
+        settings_of(Config, values), settings_of(MaskSettings, values), settings_of(MethodSettings, values)
+    )
 
 
 def check_method(name: str) -> None:
