@@ -114,12 +114,7 @@ class Case:
 
 
 def make_cases(
-    data: Path,
-    *,
-    sequences: list[str] | None,
-    methods: Sequence[str] | None,
-    num_scored: int,
-    device: str,
+    data: Path, *, sequences: list[str] | None, methods: Sequence[str] | None, num_scored: int, device: str
 ) -> list[Case]:
     """Return the cases of the run, after checking that each can be run.
 

@@ -12,14 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from edlrr_cli.bench.denoise_networks import KINDS, MAX_COST_DB, RECIPES, TRAINED, Recipe
-from edlrr_cli.bench.denoise_scores import (
-    COMMAND,
-    SHIPPED,
-    NamedDenoiser,
-    Pixels,
-    noise_of,
-    score,
-)
+from edlrr_cli.bench.denoise_scores import COMMAND, SHIPPED, NamedDenoiser, Pixels, noise_of, score
 from edlrr_cli.bench.images import save_png
 from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.timing import time_side_by_side

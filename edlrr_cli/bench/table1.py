@@ -14,11 +14,12 @@ import numpy as np
 import torch
 
 import edlrr_cli
+from edlrr_cli.baselines.result import Pixels
 from edlrr_cli.bench.cases import Case, Data, drop_rate
 from edlrr_cli.bench.images import save_thumbnail
 from edlrr_cli.bench.memory import measure_peak
 from edlrr_cli.bench.record import Row
-from edlrr_cli.bench.table1_methods import Method, Outcome, Problem, all_names, find_method
+from edlrr_cli.bench.table1_methods import Method, Problem, all_names, find_method
 from edlrr_cli.errors import UsageError
 from edlrr_cli.metrics import psnr, ssim
 from edlrr_cli.tasks.device import resolve_device
@@ -208,9 +209,10 @@ def run_case(key: CaseKey) -> Row:
     choose = method.choose
     params, tuning_seconds = ({}, None) if choose is None else _timed(lambda: choose(problem))
     (outcome, seconds), peak = measure_peak(lambda: _timed(lambda: method.restore(problem, params)), device)
-    _save_thumbnails(key, case, outcome)
+    restored = outcome.restored(problem.image, problem.known)
+    _save_thumbnails(key, case, restored)
     return {
-        **_quality(case, outcome),
+        **_quality(case, outcome.raw.clip(0.0, 1.0), restored),
         "seconds": seconds,
         "tuning_seconds": tuning_seconds,
         "peak_bytes": peak,
@@ -235,25 +237,20 @@ def _warm_up(method: str, device: str) -> None:
     find_method(method.partition(":")[0]).restore(Problem(image, known, torch.device(device), 0), {})
 
 
-def _quality(case: Case, outcome: Outcome) -> Row:
-    raw = outcome.raw.clip(0.0, 1.0)
+def _quality(case: Case, raw: Pixels, restored: Pixels) -> Row:
     return {
-        "psnr": psnr(outcome.restored, case.clean, data_range=1.0),
+        "psnr": psnr(restored, case.clean, data_range=1.0),
         "psnr_raw": psnr(raw, case.clean, data_range=1.0),
-        "psnr_missing": psnr(outcome.restored, case.clean, data_range=1.0, where=~case.known),
-        "ssim": ssim(outcome.restored, case.clean, data_range=1.0),
+        "psnr_missing": psnr(restored, case.clean, data_range=1.0, where=~case.known),
+        "ssim": ssim(restored, case.clean, data_range=1.0),
         "ssim_raw": ssim(raw, case.clean, data_range=1.0),
         "psnr_input": psnr(case.damaged, case.clean, data_range=1.0),
         "missing_fraction": float(1 - case.known.mean()),
     }
 
 
-def _save_thumbnails(key: CaseKey, case: Case, outcome: Outcome) -> None:
-    for slug, pixels in (
-        (key.slug, outcome.restored),
-        ("_clean", case.clean),
-        ("_damaged", case.damaged),
-    ):
+def _save_thumbnails(key: CaseKey, case: Case, restored: Pixels) -> None:
+    for slug, pixels in ((key.slug, restored), ("_clean", case.clean), ("_damaged", case.damaged)):
         path = key.thumbnail(slug)
         if path is not None:
             save_thumbnail(path, pixels)

@@ -51,12 +51,7 @@ class Ended:
 
 
 def run(
-    *,
-    num_images: int,
-    size_px: int,
-    large_px: tuple[int, int],
-    device: str,
-    progress: Callable[[str], None],
+    *, num_images: int, size_px: int, large_px: tuple[int, int], device: str, progress: Callable[[str], None]
 ) -> list[Row]:
     """Time batches and the corresponding loops of single commands, then large images.
 

@@ -61,12 +61,7 @@ _KINDS = {
 @options_of((Config, Encoding), _HELP, _KINDS)
 @common_options
 def bgsep(
-    *,
-    sources: tuple[Path, ...],
-    output: Path | None,
-    resume: bool,
-    options: RunOptions,
-    **flags: Any,
+    *, sources: tuple[Path, ...], output: Path | None, resume: bool, options: RunOptions, **flags: Any
 ) -> int:
     """Split each SOURCE into its background, what moves in front of it, and the masks of that.
 

@@ -85,14 +85,7 @@ _KINDS = {
 @options_of((Config,), _HELP, _KINDS)
 @common_options
 def train(
-    *,
-    data: Path,
-    output: Path,
-    resume: bool,
-    as_json: bool,
-    overwrite: bool,
-    quiet: bool,
-    **flags: Any,
+    *, data: Path, output: Path, resume: bool, as_json: bool, overwrite: bool, quiet: bool, **flags: Any
 ) -> None:
     """Train a network for edlrr denoise --model on the images of a folder.
 

@@ -117,7 +117,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
                 inputs.noisy, self.config, denoiser, progress=advance, visible=inputs.image.visible
             )
 
-    def compute_each(self, jobs: Sequence[DenoiseJob], inputs: Sequence[Inputs]) -> Sequence[Result]:
+    def compute_each(self, inputs: Sequence[Inputs]) -> Sequence[Result]:
         """Denoise images of one shape."""
         from edlrr_cli.tasks.denoise.run import denoise_each
 
@@ -135,11 +135,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
     def write(self, inputs: Inputs, result: Result, monitor: Monitor) -> Record:
         """See `Job.write`."""
         save_image(
-            self.output,
-            result.pixels,
-            like=inputs.image,
-            overwrite=self.overwrite,
-            encoding=self.encoding,
+            self.output, result.pixels, like=inputs.image, overwrite=self.overwrite, encoding=self.encoding
         )
         for note in result.notes:
             monitor.note(self.input, note)

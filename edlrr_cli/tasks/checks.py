@@ -44,6 +44,23 @@ def settings_of(owner: type[Owner], values: Mapping[str, Any]) -> Owner:
     return owner(**{field.name: values[field.name] for field in fields(owner) if field.name in values})  # type: ignore[arg-type]
 
 
+def require_same(run: object, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse to continue a run with other settings than it was begun with.
+
+    Args:
+        run: What holds its state, for the message.
+
+    Raises:
+        UsageError: The first setting that differs.
+    """
+    for name, value in now.items():
+        if before.get(name) != value:
+            raise UsageError(
+                f"{run} was made with {name} {before.get(name)}, not {value}",
+                "give the same settings, or --overwrite to start again",
+            )
+
+
 def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Reject a value that is not among the choices.
 

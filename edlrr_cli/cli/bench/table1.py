@@ -26,9 +26,7 @@ from edlrr_cli.media.files import check_target, write_atomic
 @click.option("--data", type=FILE, help="Folder of images, or of images/ and masks/ as in Table 1.")
 @click.option("--methods", callback=words, help="Rows of the table. [default: all]")
 @click.option(
-    "--corruptions",
-    callback=words,
-    help="Kinds of damage. [default: drop20,drop30,drop40,drop50,block,text]",
+    "--corruptions", callback=words, help="Kinds of damage. [default: drop20,drop30,drop40,drop50,block,text]"
 )
 @click.option("--images", callback=words, help="Names of images, without their suffix. [default: all]")
 @click.option("--seeds", type=POSITIVE, default=1, show_default=True, help="Draws of the dropped pixels.")

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from edlrr_cli.errors import OutputError, UsageError
+from edlrr_cli.errors import OutputError
 from edlrr_cli.media.files import write_atomic, writing
 from edlrr_cli.pipelines.failures import Record
+from edlrr_cli.tasks.checks import require_same
 
 NUM_FRAMES = 250
 """Frames of a part, the last one apart."""
@@ -62,7 +63,7 @@ class Parts:
         if self.folder.exists():
             before = self._recorded()
             if resume:
-                _require_same(self.folder, before, self._run)
+                require_same(self.folder, before, self._run)
             else:
                 self.require_free(overwrite=overwrite)
                 self.discard()
@@ -136,12 +137,3 @@ class Parts:
 def _read(folder: Path) -> Part:
     record = json.loads((folder / _PART).read_bytes())
     return Part(folder, Fraction(record["begin"]), record["shares"], record["windows"])
-
-
-def _require_same(folder: Path, before: Mapping[str, object], now: Mapping[str, object]) -> None:
-    for name, value in now.items():
-        if before.get(name) != value:
-            raise UsageError(
-                f"{folder} is of a run with {name} = {before.get(name)}, this one has {value}",
-                "give the same, or --overwrite to start anew",
-            )

@@ -159,12 +159,7 @@ def _foreground(keyframes: Keyframes, basis: Tensor, images: Tensor) -> tuple[Te
 
 def _solve(V: Tensor, config: Config) -> Decomposition:
     return decompose(
-        V,
-        reg=config.reg,
-        gamma=config.gamma,
-        weight=config.weight,
-        solver=config.solver,
-        steps=config.steps,
+        V, reg=config.reg, gamma=config.gamma, weight=config.weight, solver=config.solver, steps=config.steps
     )
 
 

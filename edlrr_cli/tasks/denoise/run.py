@@ -144,11 +144,7 @@ def _by_network(
 
 
 def _by_other(
-    pixels: NDArray[np.float64],
-    sigma: float,
-    config: Config,
-    device: torch.device,
-    progress: Progress | None,
+    pixels: NDArray[np.float64], sigma: float, config: Config, device: torch.device, progress: Progress | None
 ) -> NDArray[np.float64]:
     if config.method in DENOISERS:
         return DENOISERS[config.method](pixels, sigma)
