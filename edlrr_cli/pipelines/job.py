@@ -97,8 +97,12 @@ class Job(ABC, Generic[InputsT, ResultT]):
         """Return what inputs have in common that can be computed at once; None: computed by itself."""
         return None
 
-    def compute_each(self, inputs: Sequence[InputsT]) -> Sequence[ResultT]:
-        """Compute several inputs of a group at once: of this job, and of others with other files."""
+    def compute_each(self, jobs: Sequence[Self], inputs: Sequence[InputsT]) -> Sequence[ResultT]:
+        """Compute several inputs of one group at once.
+
+        Args:
+            jobs: This one and others that differ from it in their files alone.
+        """
         raise NotImplementedError
 
     @classmethod
@@ -223,9 +227,10 @@ def attempt_group(jobs: Sequence[AnyJob]) -> list[Record]:
     for members in groups.values():
         results: Sequence[object] = [None] * len(members)
         if len(members) > 1:
+            group = [jobs[index] for index in members]
             try:
                 with log_subject(f"{len(members)} images"):
-                    results = jobs[members[0]].compute_each([inputs[index] for index in members])
+                    results = group[0].compute_each(group, [inputs[index] for index in members])
             except Exception as error:  # one of them failed, and which is not known
                 _log.info("one of %d images failed, each is computed by itself: %s", len(members), error)
         for index, result in zip(members, results, strict=True):
