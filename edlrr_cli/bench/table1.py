@@ -51,13 +51,18 @@ _SPREAD = ("psnr", "psnr_raw")
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of a run.
+    """The plan of a run, checked before the work.
 
     Attributes:
         corruptions: ``dropNN`` (percent), ``block`` or ``text``.
         num_seeds: Number of draws of the dropped pixels; damage by a mask is run once.
         crop_px: Side of the central square that is used; None for whole images.
         thumbnails: Folder for thumbnails of the first seed; None for none.
+
+    Raises:
+        UsageError: A method, corruption or image is unknown.
+        InputError: There are no images.
+        DeviceError: The device does not exist.
     """
 
     data: Path
@@ -70,14 +75,7 @@ class Plan:
     thumbnails: Path | None = None
     picture_images: tuple[str, ...] = ()
 
-    def check(self) -> None:
-        """Check before the work that the plan can be run.
-
-        Raises:
-            UsageError: A method, corruption or image is unknown.
-            InputError: There are no images.
-            DeviceError: The device does not exist.
-        """
+    def __post_init__(self) -> None:
         resolve_device(self.device)
         data = Data(self.data)
         for names in (self.images, self.picture_images):
@@ -123,7 +121,7 @@ def make_plan(
     quick: bool,
     **rest: Any,
 ) -> Plan:
-    """Return a checked plan, with defaults for missing arguments.
+    """Return a plan, with defaults for missing arguments.
 
     Args:
         data: None for the sample images of a checkout, if ``quick``.
@@ -133,16 +131,14 @@ def make_plan(
         picture_images: None for the first two.
 
     Raises:
-        UsageError: There are no data, or a name is unknown; the message suggests the closest one.
-        InputError: There are no images.
-        DeviceError: The device does not exist.
+        UsageError: There are no data; see also `Plan`.
     """
     folder = data or (_sample_images() if quick else None)
     if folder is None:
         raise UsageError("no images to restore", "give --data DIR")
     found = Data(folder).images[: QUICK_IMAGES if quick else None]
     chosen = tuple(images or found)
-    plan = Plan(
+    return Plan(
         folder,
         images=chosen,
         corruptions=tuple(corruptions or (QUICK_CORRUPTIONS if quick else CORRUPTIONS)),
@@ -151,8 +147,6 @@ def make_plan(
         picture_images=tuple(picture_images or chosen[:2]),
         **rest,
     )
-    plan.check()
-    return plan
 
 
 def _sample_images() -> Path | None:
