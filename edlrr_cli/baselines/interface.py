@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,20 +20,8 @@ Completed = tuple[Tensor, bool]
 """The completed channels, shape (c, h, w), and whether the tolerance of the method was met."""
 
 
-class Solver(Protocol):
-    """A baseline; its parameters are keyword-only, typed, and have their published values by default."""
-
-    def __call__(
-        self,
-        image: Pixels,
-        known: Bools,
-        *,
-        device: torch.device | None = None,
-        dtype: torch.dtype = torch.float64,
-        callback: Callback | None = None,
-        **params: Any,
-    ) -> Result:
-        """Restore an image; the arguments are those of `edlrr_cli.baselines.registry.run`."""
+Solver = Callable[..., Result]
+"""A baseline, called as `edlrr_cli.baselines.registry.run` does; its parameters are keyword-only."""
 
 
 class Monitor:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from edlrr_cli.bench.denoise_networks import KINDS, MAX_COST_DB, RECIPES, TRAINED, Recipe
-from edlrr_cli.bench.denoise_scores import COMMAND, SHIPPED, NamedDenoiser, Pixels, noise_of, score
+from edlrr_cli.bench.denoise_scores import COMMAND, SHIPPED, NamedDenoiser, Pixels, noise_of
 from edlrr_cli.bench.images import save_png
 from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.timing import time_side_by_side
@@ -60,14 +60,6 @@ def cases(
         for level in levels
         if denoiser.is_tested(test_set, level)
     ]
-
-
-def run(
-    todo: Sequence[tuple[NamedDenoiser, str, int]], sets: Mapping[str, Sequence[tuple[str, Pixels]]]
-) -> Iterator[Row]:
-    """Yield the score of each case."""
-    for denoiser, test_set, level in todo:
-        yield score(denoiser, test_set, sets[test_set], level)
 
 
 def times(

@@ -118,10 +118,7 @@ def denoise(
 
 
 def resolve(flags: dict[str, Any]) -> Config:
-    """Return the settings that the flags ask for.
-
-    Args:
-        flags: Setting -> value; None means that the flag was not given.
+    """Return the settings that the flags ask for; None means that the flag was not given.
 
     Raises:
         UsageError: A value is outside its domain, or is of another method.

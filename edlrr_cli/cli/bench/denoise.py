@@ -59,7 +59,7 @@ def denoise(
         check_target(target, overwrite=overwrite)
     from edlrr_cli.bench import denoise as benchmark
     from edlrr_cli.bench.denoise_figure import draw_figure
-    from edlrr_cli.bench.denoise_scores import list_denoisers, read_sets, verdicts
+    from edlrr_cli.bench.denoise_scores import list_denoisers, read_sets, score, verdicts
     from edlrr_cli.bench.denoise_training import ModelCache, train_all, trial_rows
     from edlrr_cli.tasks.device import resolve_device
 
@@ -72,7 +72,8 @@ def denoise(
     entered = list_denoisers(trained.networks, cache, where)
     rows = [*trial_rows(trained), *benchmark.times(entered, sets)]
     todo = benchmark.cases(entered, sets, plan.levels)
-    rows += counted(benchmark.run(todo, sets), len(todo), "{method} at {level}")
+    scores = (score(denoiser, name, sets[name], level) for denoiser, name, level in todo)
+    rows += counted(scores, len(todo), "{method} at {level}")
     rows += verdicts(rows, plan.levels)
     if figure is not None:
         write_atomic(figure, draw_figure(rows, "Set12"))
