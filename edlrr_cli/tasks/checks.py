@@ -56,7 +56,7 @@ def require_same(run: object, before: Mapping[str, Any], now: Mapping[str, Any])
     for name, value in now.items():
         if before.get(name) != value:
             raise UsageError(
-                f"{run} was made with {name} {before.get(name)}, not {value}",
+                f"{run} was made with {name} = {before.get(name)}, not {value}",
                 "give the same settings, or --overwrite to start again",
             )
 
