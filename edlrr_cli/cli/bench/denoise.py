@@ -68,9 +68,9 @@ def denoise(
     sets = read_sets(data, plan)
     cache = ModelCache(data / "Train400", models, plan, where)
     with progress_bar() as advance:
-        trained = train_all(cache, plan, seeds, lambda network: advance(network.name))
-    entered = list_denoisers(trained.networks, cache, where)
-    rows = [*trial_rows(trained), *benchmark.times(entered, sets)]
+        networks, trials = train_all(cache, plan, seeds, lambda network: advance(network.name))
+    entered = list_denoisers(networks, cache, where)
+    rows = [*trial_rows(networks, trials), *benchmark.times(entered, sets)]
     todo = benchmark.cases(entered, sets, plan.levels)
     scores = (score(denoiser, name, sets[name], level) for denoiser, name, level in todo)
     rows += counted(scores, len(todo), "{method} at {level}")
