@@ -18,11 +18,10 @@ from edlrr_cli.bench.runner import run_cases
 from edlrr_cli.bench.sequences import Excerpt, Scene, choose, find_sequences, first_frames, read_scene
 from edlrr_cli.bench.table1_means import average
 from edlrr_cli.bench.timing import Stopwatch
-from edlrr_cli.errors import UsageError
-from edlrr_cli.lrr.names import nearest
 from edlrr_cli.media.video import Video
 from edlrr_cli.tasks.bgsep.config import Config
 from edlrr_cli.tasks.bgsep.stream import Separation
+from edlrr_cli.tasks.checks import require_choice
 from edlrr_cli.tasks.device import resolve_device
 
 NAME = "bgsep"
@@ -130,8 +129,7 @@ def make_cases(
     resolve_device(device)
     names = methods_here() if methods is None else methods
     for name in names:
-        if name not in METHODS:
-            raise UsageError(f"unknown method {name!r}", nearest(name, tuple(METHODS)))
+        require_choice("method", name, tuple(METHODS))
     folders = choose(find_sequences(data), sequences)
     for folder in folders.values():
         read_scene(folder)

@@ -16,8 +16,7 @@ from edlrr_cli.bench.denoise_scores import COMMAND, SHIPPED, NamedDenoiser, Pixe
 from edlrr_cli.bench.images import save_png
 from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.timing import time_side_by_side
-from edlrr_cli.errors import UsageError
-from edlrr_cli.lrr.names import nearest
+from edlrr_cli.tasks.checks import require_choice
 
 NAME = "denoise"
 _TIMED_LEVEL, _TIMED_SIDE_PX, _ROUNDS = 25, 512, 3
@@ -38,8 +37,7 @@ def find_recipe(name: str) -> Recipe:
     Raises:
         UsageError: The name is unknown; the message suggests the closest one.
     """
-    if name not in RECIPES:
-        raise UsageError(f"unknown recipe {name!r}", nearest(name, tuple(RECIPES)))
+    require_choice("recipe", name, tuple(RECIPES))
     return RECIPES[name]
 
 

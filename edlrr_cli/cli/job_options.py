@@ -12,8 +12,6 @@ import click
 
 from edlrr_cli.cli.options import FILE, Name, report_options
 from edlrr_cli.cli.run import RunOptions
-from edlrr_cli.errors import UsageError
-from edlrr_cli.lrr.names import nearest
 from edlrr_cli.media.encoding import Encoding
 from edlrr_cli.media.formats import WRITE_FORMATS
 from edlrr_cli.media.streams import is_stream
@@ -139,11 +137,6 @@ def _formats() -> tuple[str, ...]:
     return tuple(extension[1:] for extension in WRITE_FORMATS)
 
 
-def _check_format(name: str) -> None:
-    if name not in _formats():
-        raise UsageError(f"unknown format {name!r}", nearest(name, _formats()))
-
-
 def encoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command of the class `JobCommand` the options of image files, as an `Encoding`."""
     for option in (
@@ -157,7 +150,7 @@ def encoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--format",
-            type=Name("name", _check_format, _formats),
+            type=Name("format", _formats),
             help="Format of the results: png, jpg, tif, webp, bmp or exr. [default: that of IMAGE]",
         ),
     ):

@@ -11,7 +11,7 @@ import click
 from edlrr_cli.cli.console import ConsoleMonitor, print_record
 from edlrr_cli.cli.options import FILE, REG, Name, common_options, options_of, report_options
 from edlrr_cli.errors import UsageError
-from edlrr_cli.networks.names import ARCHS, published_size
+from edlrr_cli.networks.names import ARCHS
 from edlrr_cli.tasks.training.config import PRECISIONS, TARGETS, Config
 from edlrr_cli.tasks.training.levels import Levels
 
@@ -41,8 +41,6 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # no generic in clic
         return float(found[1]) * _UNITS_S[found[2]]
 
 
-_ARCH = Name("name", published_size, lambda: tuple(ARCHS))
-
 _HELP = {
     "arch": f"Network: one of {', '.join(ARCHS)}.",
     "depth": "Its convolutions. [default: as published]",
@@ -67,7 +65,7 @@ _HELP = {
 }
 
 _KINDS = {
-    "arch": _ARCH,
+    "arch": Name("arch", lambda: tuple(ARCHS)),
     "sigma": LevelsParam(),
     "reg": REG,
     "lrr_target": click.Choice(TARGETS),

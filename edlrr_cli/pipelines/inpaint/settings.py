@@ -20,7 +20,7 @@ from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.lrr.names import nearest
 from edlrr_cli.pipelines.inpaint.params import KINDS, typed_params
 from edlrr_cli.pipelines.noise_levels import AUTO, NOISE_LEVELS
-from edlrr_cli.tasks.checks import settings_of
+from edlrr_cli.tasks.checks import require_choice, settings_of
 from edlrr_cli.tasks.inpaint.config import Config
 
 if sys.version_info >= (3, 11):
@@ -218,20 +218,10 @@ def _load(path: Path) -> Values:
 def _settings(values: Values) -> Settings:
     if "noise" in values:
         values = {**values, "noise": _to_unit_range(values["noise"])}
-    check_method(values.get("method", OURS))
+    require_choice("method", values.get("method", OURS), METHODS)
     return Settings(
         settings_of(Config, values), settings_of(MaskSettings, values), settings_of(MethodSettings, values)
     )
-
-
-def check_method(name: str) -> None:
-    """Refuse a method that there is not.
-
-    Raises:
-        UsageError: The message offers the nearest.
-    """
-    if name not in METHODS:
-        raise UsageError(f"unknown method {name!r}", nearest(name, METHODS))
 
 
 def _to_levels(noise: float | None) -> float | str:
@@ -264,7 +254,5 @@ def preset_path(name: str) -> Path:
     Raises:
         UsageError: There is none of that name; the message offers the nearest.
     """
-    names = preset_names()
-    if name not in names:
-        raise UsageError(f"unknown preset {name!r}", nearest(name, names))
+    require_choice("preset", name, preset_names())
     return preset_folder() / f"{name}.toml"
