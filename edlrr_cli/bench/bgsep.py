@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,7 +18,6 @@ from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.runner import run_cases
 from edlrr_cli.bench.sequences import Excerpt, Scene, choose, find_sequences, first_frames, read_scene
 from edlrr_cli.bench.table1_means import average
-from edlrr_cli.bench.timing import Stopwatch
 from edlrr_cli.media.video import Video
 from edlrr_cli.tasks.bgsep.config import Config
 from edlrr_cli.tasks.bgsep.stream import Separation
@@ -184,24 +184,26 @@ def split_all(video: Video, config: Config) -> None:
 
 def _measure(scene: Scene, separation: Separation, indices: Mapping[int, int]) -> Row:
     """Split all frames and score those in ``indices``: index in the video -> index in the sequence."""
-    scorer, watch = Scorer(scene), Stopwatch()
+    scorer = Scorer(scene)
 
-    def split() -> int:
-        num_frames = 0
-        for found in watch.over(separation):
+    def split() -> tuple[int, float]:
+        num_frames, scoring_s, started = 0, 0.0, time.perf_counter()
+        for found in separation:
             num_frames += 1
             if found.index in indices:
+                since = time.perf_counter()
                 scorer.add(indices[found.index], found)
-        return num_frames
+                scoring_s += time.perf_counter() - since
+        return num_frames, time.perf_counter() - started - scoring_s
 
-    num_frames, peak = measure_peak(split, separation.device)
+    (num_frames, seconds), peak = measure_peak(split, separation.device)
     notes = separation.notes
     return {
         **scorer.scores(),
         "num_scored": len(indices),
         "num_frames": num_frames,
-        "seconds": watch.seconds,
-        "frames_per_second": num_frames / watch.seconds,
+        "seconds": seconds,
+        "frames_per_second": num_frames / seconds,
         "peak_bytes": peak,
         "rank": max((note.rank for note in notes if note.rank is not None), default=None),
         "sparsity": average(note.sparsity for note in notes),

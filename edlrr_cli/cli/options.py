@@ -60,6 +60,21 @@ class Name(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.
         return [CompletionItem(name) for name in self._choices() if name.startswith(incomplete)]
 
 
+class Parsed(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
+    """A value that a function reads; its `ValueError` is reported with the option."""
+
+    def __init__(self, name: str, parse: Callable[[str], object]):
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return what the function returns."""
+        try:
+            return self._parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 class NoiseLevel(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
     """A standard deviation on 0..255, or the word that asks for an estimate."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from edlrr_cli.cli.console import ConsoleMonitor, print_record
-from edlrr_cli.cli.options import FILE, REG, Name, common_options, options_of, report_options
+from edlrr_cli.cli.options import FILE, REG, Name, Parsed, common_options, options_of, report_options
 from edlrr_cli.errors import UsageError
 from edlrr_cli.networks.names import ARCHS
 from edlrr_cli.tasks.training.config import PRECISIONS, TARGETS, Config
@@ -18,28 +18,15 @@ from edlrr_cli.tasks.training.levels import Levels
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-class LevelsParam(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
-    """A noise level such as ``25``, or a range of them such as ``0-75``, on 0..255."""
-
-    name = "level or range"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Levels:
-        """Return the least and the largest level."""
-        return Levels.parse(value)
+def _seconds(text: str) -> float:
+    """Parse a time such as ``90s``, ``60m`` or ``1.5h``."""
+    found = re.fullmatch(r"(\d*\.?\d+)([smh])", text)
+    if found is None:
+        raise UsageError(f"time {text!r} has no unit", "write 90s, 60m or 1.5h")
+    return float(found[1]) * _UNITS_S[found[2]]
 
 
-class Duration(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
-    """A time such as ``90s``, ``60m`` or ``1.5h``."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds."""
-        found = re.fullmatch(r"(\d*\.?\d+)([smh])", value)
-        if found is None:
-            raise UsageError(f"time {value!r} has no unit", "write 90s, 60m or 1.5h")
-        return float(found[1]) * _UNITS_S[found[2]]
-
+_LEVELS = Parsed("level or range", Levels.parse)
 
 _HELP = {
     "arch": f"Network: one of {', '.join(ARCHS)}.",
@@ -66,11 +53,11 @@ _HELP = {
 
 _KINDS = {
     "arch": Name("arch", lambda: tuple(ARCHS)),
-    "sigma": LevelsParam(),
+    "sigma": _LEVELS,
     "reg": REG,
     "lrr_target": click.Choice(TARGETS),
-    "lrr_sigma": LevelsParam(),
-    "time_budget": Duration(),
+    "lrr_sigma": _LEVELS,
+    "time_budget": Parsed("time", _seconds),
     "precision": click.Choice(PRECISIONS),
 }
 
