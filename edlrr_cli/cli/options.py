@@ -71,6 +71,8 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # no generic in click 
         """Return what the function returns."""
         try:
             return self._parse(str(value))
+        except UsageError:  # has its remedy
+            raise
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
