@@ -12,7 +12,7 @@ from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import Function
 from edlrr_cli.parallel import num_workers, run_single_threaded, single_threaded_calls
 from edlrr_cli.tasks.denoise.config import DEFAULT_REG
-from edlrr_cli.tasks.denoise.progress import Progress
+from edlrr_cli.tasks.denoise.tiles import Progress
 from edlrr_cli.tasks.patch_groups import Groups, find_groups
 
 # Measured: see docs/decisions.md. Finer grids, wider searches and more passes gain a few hundredths of a dB.

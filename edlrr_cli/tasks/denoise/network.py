@@ -16,8 +16,7 @@ from edlrr_cli.errors import EdlrrError, InputError
 from edlrr_cli.networks.apply import predict_clean
 from edlrr_cli.networks.build import build_network
 from edlrr_cli.networks.names import Size
-from edlrr_cli.tasks.denoise.progress import Progress
-from edlrr_cli.tasks.denoise.tiles import apply_in_tiles
+from edlrr_cli.tasks.denoise.tiles import Progress, apply_in_tiles
 
 # Side of a tile without its margin; with it, a tile takes about 0.6 GB in the shipped network.
 _TILE_PX = 1024

@@ -19,7 +19,7 @@ from edlrr_cli.tasks.denoise.config import Config
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level, low_noise_notes
 from edlrr_cli.tasks.denoise.opponent import from_opponent, to_opponent
-from edlrr_cli.tasks.denoise.progress import Progress
+from edlrr_cli.tasks.denoise.tiles import Progress
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.memory import in_batches, most_at_once
 from edlrr_cli.tasks.transparency import reflected

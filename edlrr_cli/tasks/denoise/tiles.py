@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from edlrr_cli.tasks.denoise.progress import Progress
+Progress = Callable[[int, int], None]
+"""Called after each part of the work with the number of parts done and the number of all parts."""
 
 
 @dataclass(frozen=True)
