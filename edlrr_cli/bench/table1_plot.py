@@ -46,6 +46,7 @@ _STYLES = {
     "ours, paper's setting": ("s", "#6a3d9a"),
     "compared": ("^", "#b34700"),
     TUNED: ("^", "#b34700"),
+    "compared, other settings": ("v", "#b34700"),
     "control": ("D", "#555555"),
 }
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from edlrr_cli.bench.table1_means import Means
+from edlrr_cli.bench.table1_means import GROUPS, Means
 from edlrr_cli.bench.table1_plot import document, marks, place_labels, svg
 from edlrr_cli.errors import UsageError
 
@@ -67,6 +67,11 @@ def test_the_element_stands_alone_in_html():
 @pytest.mark.parametrize("title", ["<b>&\"'", r"$\frac$", "$x$ _y_ ^", "a name " * 60])
 def test_any_title_is_written_as_it_is(title):
     assert title in names(svg(Means([mean("a", 30.0, 1.0, title=title)]), "text", prefix="p"))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_method_of_any_group_is_drawn(group):
+    assert "a" in names(svg(Means([mean("a", 30.0, 1.0, group)]), "text", prefix="p"))
 
 
 def test_without_numbers_there_is_no_plot():
