@@ -25,12 +25,7 @@ def fgsr_two_thirds(
 ) -> Completed:
     """Minimize FGSR-2/3(A, B) subject to A B = X, P(X) = P(M): the sum of the singular values' 2/3 powers.
 
-    See `fgsr_half` for the steps and further details.
-
-    Args:
-        monitor: Receives the regularizer after each step.
-        penalty: u, for pixels on [0, 1].
-        rtol: Tolerance on relative changes, see `fgsr.settled`; all channels must meet it in the same step.
+    Steps, arguments and further details: see `fgsr_half`.
 
     Source: As `fgsr_half`.
     """

@@ -56,9 +56,7 @@ def pssv(
     Args:
         monitor: Receives the objective after each step.
         rank: Number of singular values of each channel that are not penalized.
-        penalty: The first mu, for pixels on [0, 1].
-        growth: Factor of mu per step.
-        rtol: As in `nuclear_admm`.
+        penalty, growth, rtol: As in `nuclear_admm`.
 
     Source: Oh, Tai, Bazin, Kim, Kweon, "Partial sum minimization of singular values in robust PCA", TPAMI
         2016, which has no mask; here its functional with the completion constraint, settings of LibADMM.

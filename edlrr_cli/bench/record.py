@@ -16,9 +16,8 @@ from edlrr_cli.errors import InputError
 Row = dict[str, Any]
 Record = dict[str, Any]
 
-#: The keys of every record, and of its ``machine``.
+#: The keys of every record.
 KEYS = ("benchmark", "command", "version", "commit", "created", "machine", "parameters", "rows")
-MACHINE_KEYS = ("processor", "num_threads", "device", "torch", "python")
 
 
 def make_record(
