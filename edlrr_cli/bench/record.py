@@ -16,8 +16,9 @@ from edlrr_cli.errors import InputError
 Row = dict[str, Any]
 Record = dict[str, Any]
 
-#: The keys of every record.
+#: The keys of every record, and of its ``machine``.
 KEYS = ("benchmark", "command", "version", "commit", "created", "machine", "parameters", "rows")
+MACHINE_KEYS = ("processor", "num_threads", "device", "torch", "python")
 
 
 def make_record(

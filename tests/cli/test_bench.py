@@ -16,7 +16,7 @@ from edlrr_cli.bench import command as command_benchmark
 from edlrr_cli.bench import regularizer
 from edlrr_cli.bench import throughput as throughput_benchmark
 from edlrr_cli.bench.accuracy import REGS
-from edlrr_cli.bench.record import KEYS
+from edlrr_cli.bench.record import KEYS, MACHINE_KEYS
 from edlrr_cli.bench.timing import Timing
 from edlrr_cli.errors import EdlrrError
 
@@ -31,7 +31,7 @@ def measure(run, tmp_path) -> Callable[..., dict[str, Any]]:
         assert result.exit_code == exit_code, result.stderr
         record = json.loads(target.read_text(encoding="utf-8"), parse_constant=pytest.fail)
         assert tuple(record) == KEYS
-        assert set(record["machine"]) == {"processor", "num_threads", "device", "torch", "python"}
+        assert set(record["machine"]) == set(MACHINE_KEYS)
         assert record["benchmark"] == name
         assert record["command"] == f"edlrr bench {' '.join(map(str, [name, *arguments]))} -o {target}"
         assert result.stdout == f"{target}: {len(record['rows'])} rows\n"
