@@ -15,15 +15,16 @@ PACKAGE = Path(__file__).parents[1] / "edlrr_cli"
 MAY_IMPORT = {
     "errors": set(),
     "adam": set(),
+    "channels": set(),
     "cores": set(),
     "parallel": {"cores"},
     "lrr": {"errors", "parallel"},
-    "baselines": {"errors", "lrr", "adam"},
+    "baselines": {"errors", "lrr", "adam", "channels"},
     "media": {"errors"},
     "metrics": {"errors"},
     "pages": set(),
     "networks": {"errors", "lrr"},
-    "tasks": {"errors", "lrr", "adam", "parallel", "baselines", "networks"},
+    "tasks": {"errors", "lrr", "adam", "channels", "parallel", "baselines", "networks"},
     "pipelines": {
         *("errors", "cores", "lrr", "media", "metrics", "networks", "pages", "tasks", "baselines", ""),
     },

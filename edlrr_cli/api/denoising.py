@@ -13,6 +13,8 @@ from edlrr_cli.api.arrays import check_size, image_like, pixels_of
 from edlrr_cli.api.isolation import isolated
 from edlrr_cli.api.settings import NoiseLevel, level_of
 from edlrr_cli.api.tensors import Image, device_name, restored_alike
+from edlrr_cli.pipelines.denoisers import load_denoiser
+from edlrr_cli.tasks.checks import settings_of
 from edlrr_cli.tasks.denoise.config import Config
 
 
@@ -59,24 +61,17 @@ def denoise(
         >>> bool(denoise(0.5 + noise, sigma=0.1).std() < 0.02)
         True
     """
-    config = Config(
-        method=method,
-        sigma=level_of("sigma", sigma),
-        strength=strength,
-        reg=reg,
-        gamma=gamma,
-        device=device_name(device, image),
-    )
+    given = {**locals(), "sigma": level_of("sigma", sigma), "device": device_name(device, image)}
+    config = settings_of(Config, given)
     return restored_alike(partial(_denoise_arrays, config), image)
 
 
 def _denoise_arrays(config: Config, images: Sequence[NDArray[Any]], _: object) -> list[NDArray[Any]]:
     """Denoise images of one shape and dtype, (h, w) or (h, w, c)."""
-    from edlrr_cli.api.denoisers import shipped_denoiser
     from edlrr_cli.tasks.denoise.run import denoise_each
 
     for image in images:
         check_size(image, num_channels=(1, 3))
-    denoiser = shipped_denoiser() if config.method == "network" else None
+    denoiser = load_denoiser() if config.method == "network" else None
     results = denoise_each([pixels_of(image) for image in images], config, denoiser)
     return [image_like(image, result.pixels) for image, result in zip(images, results, strict=True)]

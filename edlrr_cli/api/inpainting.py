@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,11 @@ from edlrr_cli.api.isolation import isolated
 from edlrr_cli.api.settings import NoiseLevel, level_of
 from edlrr_cli.api.tensors import Image, device_name, restored_alike
 from edlrr_cli.errors import UsageError
+from edlrr_cli.pipelines.denoisers import load_denoiser
+from edlrr_cli.tasks.checks import settings_of
 from edlrr_cli.tasks.inpaint.config import Config
+
+_SETTINGS = tuple(field.name for field in fields(Config))
 
 
 @isolated
@@ -99,28 +104,8 @@ def inpaint(
         >>> int(np.abs(restored.astype(int) - stripes).max()) < 40
         True
     """
-    config = Config(
-        prior=prior,
-        quality=quality,
-        reg=reg,
-        gamma=gamma,
-        scale=scale,
-        noise=level_of("noise", noise),
-        lam=lam,
-        optimizer=optimizer,
-        steps=steps,
-        lr=lr,
-        refresh=refresh,
-        whiten=whiten,
-        center=center,
-        fill=fill,
-        held_out=held_out,
-        probes=probes,
-        backend=backend,
-        device=device_name(device, image),
-        seed=seed,
-        time_budget=time_budget,
-    )
+    given = {**locals(), "noise": level_of("noise", noise), "device": device_name(device, image)}
+    config = settings_of(Config, given)
     return restored_alike(partial(_inpaint_arrays, config), image, mask)
 
 
@@ -174,35 +159,13 @@ def inpaint_lowrank(
         >>> bool(np.abs(filled - ramp).max() < 0.01)
         True
     """
+    settings = {name: value for name, value in locals().items() if name in _SETTINGS}
     given, holes = plain_array("image", image), plain_array("mask", mask)
     if given.ndim != (2 if channel_axis is None else 3) or channel_axis not in (None, *range(-3, 3)):
         remedy = "channel_axis is the axis of the channels, or None for gray"
         raise UsageError(f"image: shape {given.shape} with channel_axis {channel_axis}", remedy)
     last = given if channel_axis is None else np.moveaxis(given, channel_axis, -1)
-    filled = inpaint(
-        pixels_of(last).reshape(last.shape),
-        _as_bools(holes),
-        prior=prior,
-        quality=quality,
-        reg=reg,
-        gamma=gamma,
-        scale=scale,
-        noise=noise,
-        lam=lam,
-        optimizer=optimizer,
-        steps=steps,
-        lr=lr,
-        refresh=refresh,
-        whiten=whiten,
-        center=center,
-        fill=fill,
-        held_out=held_out,
-        probes=probes,
-        backend=backend,
-        device=device,
-        seed=seed,
-        time_budget=time_budget,
-    )
+    filled = inpaint(pixels_of(last).reshape(last.shape), _as_bools(holes), **settings)
     return filled if channel_axis is None else np.moveaxis(filled, -1, channel_axis)
 
 
@@ -217,7 +180,6 @@ def _inpaint_arrays(
     config: Config, images: Sequence[NDArray[Any]], masks: Sequence[NDArray[Any]]
 ) -> list[NDArray[Any]]:
     """Restore images of one shape and dtype, (h, w) or (h, w, c)."""
-    from edlrr_cli.api.denoisers import shipped_denoiser
     from edlrr_cli.tasks.inpaint.problem import InpaintProblem
     from edlrr_cli.tasks.inpaint.restore import restore_each
 
@@ -229,7 +191,7 @@ def _inpaint_arrays(
         InpaintProblem(np.where(mask[..., None], 0.0, pixels_of(image)), np.logical_not(mask, order="C"))
         for image, mask in pairs
     ]
-    denoiser = shipped_denoiser() if config.needs_denoiser else None
+    denoiser = load_denoiser() if config.needs_denoiser else None
     results = restore_each(damaged, config, denoiser=denoiser)
     restored = [image_like(image, result.restored) for image, result in zip(images, results, strict=True)]
     if config.noise == 0:

@@ -10,6 +10,7 @@ from edlrr_cli.api.isolation import isolated
 from edlrr_cli.pipelines.bgsep.job import BgsepJob
 from edlrr_cli.pipelines.bgsep.settings import Encoding, Settings
 from edlrr_cli.tasks.bgsep.config import Config
+from edlrr_cli.tasks.checks import settings_of
 
 
 @isolated
@@ -60,27 +61,12 @@ def separate(
         OutputError: An output exists, or cannot be written.
         KeyboardInterrupt: Ctrl-C; its text names the frames that are kept for ``resume``.
     """
-    config = Config(
-        method=method,
-        reg=reg,
-        gamma=gamma,
-        solver=solver,
-        fit=fit,
-        lam=lam,
-        steps=steps,
-        window=window,
-        overlap=overlap,
-        threshold=threshold,
-        min_blob_px=min_blob_px,
-        shadows=shadows,
-        device=device,
-        seed=seed,
-    )
-    encoding = Encoding(codec=codec, quality=quality, format=format, mask_format=mask_format)
+    given = locals()
+    settings = Settings(settings_of(Config, given), settings_of(Encoding, given))
     return BgsepJob(
         input=Path(source),
         output=Path(folder),
-        settings=Settings(config, encoding),
+        settings=settings,
         resume=resume,
         overwrite=overwrite,
     ).run()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from edlrr_cli.baselines.channels import to_channels, to_pixels
-from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
+from edlrr_cli.baselines.interface import Completed, Monitor, iterative
 
 # Shift added to a Gram matrix before its power, relative to its largest diagonal entry.
 _SHIFT = 0.002
@@ -25,14 +24,16 @@ _GAP = 1e-7
 # decays; after the last decay its training ends.
 _LR_DECAY, _RTOL, _PATIENCE, _MAX_FALLS = 0.1, 1e-4, 10, 4
 
+# The squares of the first gradients exceed float32.
+_in_float64 = partial(iterative, precision=torch.float64)
 
+
+@_in_float64
 def dlrl(
-    image: Pixels,
-    known: Bools,
+    P: Tensor,
+    observed: Tensor,
+    monitor: Monitor,
     *,
-    device: torch.device,
-    dtype: torch.dtype,
-    callback: Callback | None = None,
     rank: int = 20,
     num_factors: int = 5,
     factor_p: float = 1.0,
@@ -42,7 +43,7 @@ def dlrl(
     weight_decay: float = 0.15,
     max_iterations: int = 300,
     seed: int = 0,
-) -> Result:
+) -> Completed:
     """Train the network as released, with the sign and the entrywise power of its code.
 
         Y_i = X_i - D_i / eta,   D_i = L^T P(M - L X_i R) R^T / (||L||_2^2 ||R||_2^2)
@@ -54,11 +55,7 @@ def dlrl(
     so Y_i ascends; the right sign leaves negative entries in Y_i^T Y_i, whose power is not a number.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel.
-        device: Device of the computation.
-        dtype: Unused; always float64, as the squares of the first gradients exceed float32.
-        callback: Called with the loss after each step.
+        monitor: Receives the loss after each step.
         rank: Columns of X_1, an upper bound of the rank.
         num_factors: I, at least 2.
         factor_p: p_i of each factor, below 2; that of the product is p_i / I.
@@ -66,7 +63,6 @@ def dlrl(
         eta: Initial value of eta, which is clipped to [0.001, 1].
         lr: Learning rate of Adam, divided by ten whenever the loss of a channel stagnates.
         weight_decay: Factor of W_i and eta that is added to their gradients.
-        max_iterations: Maximum number of steps.
         seed: Seed of X_i and W_i.
 
     Source: Chen, Yao, Xiao, Wang, "Efficient and differentiable low-rank matrix completion with back
@@ -75,16 +71,15 @@ def dlrl(
         The pseudo-inverse is replaced by an inverse, since its cutoff 1e-15 is below rounding.
     """
     settings = _Settings(rank, num_factors, factor_p, scale, eta, lr, weight_decay, max_iterations, seed)
-    return _train(image, known, device, callback, settings, name="dlrl", sign=-1.0, gain=_entrywise_gain)
+    return _train(P, observed, monitor, settings, sign=-1.0, gain=_entrywise_gain)
 
 
+@_in_float64
 def dlrl_principled(
-    image: Pixels,
-    known: Bools,
+    P: Tensor,
+    observed: Tensor,
+    monitor: Monitor,
     *,
-    device: torch.device,
-    dtype: torch.dtype,
-    callback: Callback | None = None,
     rank: int = 50,
     num_factors: int = 5,
     factor_p: float = 2.0,
@@ -94,7 +89,7 @@ def dlrl_principled(
     weight_decay: float = 0.15,
     max_iterations: int = 600,
     seed: int = 0,
-) -> Result:
+) -> Completed:
     """Train the network of `dlrl` as its derivation defines it.
 
         Y_i = X_i + D_i / eta,   X^_i = relu(W_i (Y_i^T Y_i + s I)^((2 - p_i) / 2))
@@ -104,27 +99,14 @@ def dlrl_principled(
     [0, 1] pixels that thousands of steps are spent on the scale.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel.
-        device: Device of the computation.
-        dtype: Unused; always float64, as the squares of the first gradients exceed float32.
-        callback: Called with the loss after each step.
-        rank: Columns of X_1, an upper bound of the rank.
-        num_factors: I, at least 2.
+        monitor: Receives the loss after each step.
         factor_p: p_i of each factor; that of the product is p_i / I.
-        scale: X_1 and X_I are uniform on [0, scale], the other X_i are I.
-        eta: Initial value of eta, which is clipped to [0.001, 1]; without effect at p_i = 2.
-        lr: Learning rate of Adam, divided by ten whenever the loss of a channel stagnates.
-        weight_decay: Factor of W_i and eta that is added to their gradients.
-        max_iterations: Maximum number of steps.
-        seed: Seed of X_i and W_i.
+        eta: As in `dlrl`, like all others; without effect at p_i = 2.
 
     Source: As `dlrl`; sign, power and defaults are ours, as settings for images are not published.
     """
     settings = _Settings(rank, num_factors, factor_p, scale, eta, lr, weight_decay, max_iterations, seed)
-    return _train(
-        image, known, device, callback, settings, name="dlrl-principled", sign=1.0, gain=_matrix_gain
-    )
+    return _train(P, observed, monitor, settings, sign=1.0, gain=_matrix_gain)
 
 
 @dataclass(frozen=True)
@@ -145,28 +127,18 @@ _Gain = Callable[[Tensor, Tensor, float], Tensor]
 
 
 def _train(
-    image: Pixels,
-    known: Bools,
-    device: torch.device,
-    callback: Callback | None,
-    settings: _Settings,
-    *,
-    name: str,
-    sign: float,
-    gain: _Gain,
-) -> Result:
-    P, observed = to_channels(image, known, device=device, dtype=torch.float64)
+    P: Tensor, observed: Tensor, monitor: Monitor, settings: _Settings, *, sign: float, gain: _Gain
+) -> Completed:
     network = _Network(P, observed, settings, sign, gain)
-    rate = _Rate(len(P), settings.lr, device)
+    rate = _Rate(len(P), settings.lr, P.device)
     adam = _Adam(network.parameters, settings.weight_decay)
-    monitor = Monitor(name, settings.max_iterations, callback)
     while not rate.ended and len(monitor.history) < settings.max_iterations:
         loss = network.loss()
         monitor.note(float(loss.detach().sum()))
         adam.step(loss.sum(), rate.lr)
         rate.step(loss.detach())
     with torch.no_grad():
-        return monitor.result(to_pixels(network.product()), converged=rate.ended)
+        return network.product(), rate.ended
 
 
 class _Network:

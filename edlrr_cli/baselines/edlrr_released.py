@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from edlrr_cli.adam import Adam
-from edlrr_cli.baselines.channels import to_channels, to_pixels
-from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
+from edlrr_cli.baselines.interface import Completed, Monitor, iterative
 from edlrr_cli.baselines.shrinkage import shrink_singular_values
 from edlrr_cli.errors import UsageError
 
@@ -26,34 +25,28 @@ _LR_DECAY, _LR_PERIOD = 0.8, 100
 _PENALTIES = ("nuclear", "laplace")
 
 
+@iterative
 def edlrr_released(
-    image: Pixels,
-    known: Bools,
+    P: Tensor,
+    observed: Tensor,
+    monitor: Monitor,
     *,
-    device: torch.device,
-    dtype: torch.dtype,
-    callback: Callback | None = None,
     penalty: str = "nuclear",
     gamma: float = 500.0,
     terms: int = 200,
     lr: float = 0.1,
     max_iterations: int = 500,
-) -> Result:
+) -> Completed:
     """Minimize sum p(sigma_i) h(q(sigma_i)) over the missing pixels by Adam, from black holes.
 
     q is the truncated square root and p the projection of the program, see `effective_weights`.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel.
-        device: Device of the computation.
-        dtype: Precision of the computation.
-        callback: Called with the nuclear norm, summed over the channels, after each step.
+        monitor: Receives the nuclear norm, summed over the channels, after each step.
         penalty: ``"nuclear"`` or ``"laplace"``.
         gamma: Shape of the Laplace penalty, for singular values of pixels on [0, 1].
         terms: n, the number of terms of the binomial series.
         lr: Learning rate of the first hundred steps; it decreases by a fifth after every hundred.
-        max_iterations: Number of steps.
 
     Raises:
         UsageError: Unknown penalty.
@@ -63,10 +56,8 @@ def edlrr_released(
     """
     if penalty not in _PENALTIES:
         raise UsageError(f"unknown penalty {penalty!r}", f"choose from {', '.join(_PENALTIES)}")
-    P, observed = to_channels(image, known, device=device, dtype=dtype)
     X = P.clone()
     adam = Adam(X, beta2=0.999, eps=1e-8)
-    monitor = Monitor("edlrr-released", max_iterations, callback)
     spectrum: list[Tensor] = []
 
     def weights(sigma: Tensor) -> Tensor:
@@ -77,7 +68,7 @@ def edlrr_released(
         gradient, _ = shrink_singular_values(X, weights)
         adam.step(gradient.masked_fill(observed, 0.0), lr=lr * _LR_DECAY ** (step // _LR_PERIOD))
         monitor.note(float(spectrum[0].sum()))
-    return monitor.result(to_pixels(X), converged=False)
+    return X, False
 
 
 def effective_weights(sigma: Tensor, *, penalty: str, gamma: float, terms: int) -> Tensor:

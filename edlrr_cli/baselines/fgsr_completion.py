@@ -7,56 +7,41 @@ import math
 import torch
 from torch import Tensor
 
-from edlrr_cli.baselines.channels import to_channels, to_pixels
 from edlrr_cli.baselines.fgsr import Factors, Half, Regularizer, TwoThirds, prune, settled, step_A
-from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
+from edlrr_cli.baselines.interface import Completed, Monitor, iterative
 
 _SAFETY_A, _SAFETY_B = 1.0, 3.0
 
 
+@iterative
 def fgsr_two_thirds(
-    image: Pixels,
-    known: Bools,
+    P: Tensor,
+    observed: Tensor,
+    monitor: Monitor,
     *,
-    device: torch.device,
-    dtype: torch.dtype,
-    callback: Callback | None = None,
     penalty: float = 0.3,
     rtol: float = 1e-4,
     max_iterations: int = 1000,
-) -> Result:
+) -> Completed:
     """Minimize FGSR-2/3(A, B) subject to A B = X, P(X) = P(M): the sum of the singular values' 2/3 powers.
 
-    See `fgsr_half` for the steps and further details.
-
-    Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel.
-        device: Device of the computation.
-        dtype: Precision of the computation.
-        callback: Called with the regularizer after each step.
-        penalty: u, for pixels on [0, 1].
-        rtol: Tolerance on relative changes, see `fgsr.settled`; all channels must meet it in the same step.
-        max_iterations: Maximum number of steps.
+    Steps, arguments and further details: see `fgsr_half`.
 
     Source: As `fgsr_half`.
     """
-    monitor = Monitor("fgsr-two-thirds", max_iterations, callback)
-    P, observed = to_channels(image, known, device=device, dtype=dtype)
-    return _complete(TwoThirds(), P, observed, penalty, rtol, max_iterations, monitor)
+    return _complete(TwoThirds(), P, observed, monitor, penalty, rtol, max_iterations)
 
 
+@iterative
 def fgsr_half(
-    image: Pixels,
-    known: Bools,
+    P: Tensor,
+    observed: Tensor,
+    monitor: Monitor,
     *,
-    device: torch.device,
-    dtype: torch.dtype,
-    callback: Callback | None = None,
     penalty: float = 0.1,
     rtol: float = 1e-4,
     max_iterations: int = 1000,
-) -> Result:
+) -> Completed:
     """Minimize FGSR-1/2(A, B) subject to A B = X, P(X) = P(M): the sum of the singular values' square roots.
 
         A, B <- a step each on the FGSR and penalty / 2 ||X + Y - A B||_F^2, A first
@@ -71,32 +56,25 @@ def fgsr_half(
     pixels these remove columns in the first steps that the image needs, and removed columns do not return.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel.
-        device: Device of the computation.
-        dtype: Precision of the computation.
-        callback: Called with the regularizer after each step.
+        monitor: Receives the regularizer after each step.
         penalty: u, for pixels on [0, 1].
         rtol: Tolerance on relative changes, see `fgsr.settled`; all channels must meet it in the same step.
-        max_iterations: Maximum number of steps.
 
     Source: Fan, Ding, Chen, Udell, "Factor group-sparse regularization for efficient low-rank matrix
         recovery", 2019; the authors' settings, except the penalty, which is theirs on the scale of pixels.
     """
-    monitor = Monitor("fgsr-half", max_iterations, callback)
-    P, observed = to_channels(image, known, device=device, dtype=dtype)
-    return _complete(Half(), P, observed, penalty, rtol, max_iterations, monitor)
+    return _complete(Half(), P, observed, monitor, penalty, rtol, max_iterations)
 
 
 def _complete(
     fgsr: Regularizer,
     P: Tensor,
     observed: Tensor,
+    monitor: Monitor,
     penalty: float,
     rtol: float,
     max_iterations: int,
-    monitor: Monitor,
-) -> Result:
+) -> Completed:
     """Run the steps that `fgsr_half` describes."""
     fraction = max(float(observed.double().mean()), 1 / observed.numel())
     A, B = fgsr.factorize(P / fraction, math.ceil(fraction * min(P.shape[-2:]) / 2))
@@ -113,4 +91,4 @@ def _complete(
         monitor.note(float(fgsr.cost(Factors(A, B))))
         converged = settled(before, (A, B, X), rtol)
         A, B = prune(Factors(A, B), by_rows=True)
-    return monitor.result(to_pixels(X), converged=converged)
+    return X, converged

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from edlrr_cli.baselines.channels import to_channels, to_pixels
 from edlrr_cli.baselines.fgsr import Factors, Half, Regularizer, TwoThirds, prune, settled, step_A
-from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
+from edlrr_cli.baselines.interface import Completed, Monitor, iterative
 from edlrr_cli.baselines.shrinkage import soft
 from edlrr_cli.errors import UsageError
 
@@ -14,20 +14,19 @@ _REGULARIZERS: dict[str, Regularizer] = {"two-thirds": TwoThirds(), "half": Half
 _SAFETY = 1.01
 
 
+@iterative
 def fgsr_rpca(
-    image: Pixels,
-    known: Bools,
+    D: Tensor,
+    observed: Tensor,
+    monitor: Monitor,
     *,
-    device: torch.device,
-    dtype: torch.dtype,
-    callback: Callback | None = None,
     regulariser: str = "two-thirds",
     weight: float = 0.02,
     penalty: float = 1.0,
     max_rank: int = 100,
     rtol: float = 1e-4,
     max_iterations: int = 1000,
-) -> Result:
+) -> Completed:
     """Minimize FGSR(A, B) + weight ||E||_1 subject to D = A B + E, D each channel with its holes black.
 
         A, B <- a step each on the FGSR and penalty / 2 ||D - E + Y - A B||_F^2, B first
@@ -41,17 +40,13 @@ def fgsr_rpca(
     block or thick text as part of the image. At penalty 1, D - E and A B agree.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel; used only to blacken the others.
-        device: Device of the computation.
-        dtype: Precision of the computation.
-        callback: Called with the objective after each step.
+        observed: Unused; the missing pixels are black in D.
+        monitor: Receives the objective after each step.
         regulariser: ``"two-thirds"`` or ``"half"``, the power of the singular values.
         weight: Weight of ||E||_1, in pixel values; small = low rank.
         penalty: Penalty parameter of the constraint.
         max_rank: Number of columns of A at the start.
         rtol: Tolerance on relative changes, see `fgsr.settled`; all channels must meet it in the same step.
-        max_iterations: Maximum number of steps.
 
     Returns:
         D - E.
@@ -66,10 +61,8 @@ def fgsr_rpca(
     if regulariser not in _REGULARIZERS:
         raise UsageError(f"unknown regulariser {regulariser!r}", "use " + " or ".join(_REGULARIZERS))
     fgsr = _REGULARIZERS[regulariser]
-    D, _ = to_channels(image, known, device=device, dtype=dtype)
     A, B = fgsr.factorize(D, max_rank)
     E, Y = torch.zeros_like(D), torch.zeros_like(D)
-    monitor = Monitor("fgsr-rpca", max_iterations, callback)
     converged = False
     while not converged and len(monitor.history) < max_iterations:
         before = A, B, E
@@ -82,4 +75,4 @@ def fgsr_rpca(
         monitor.note(float(fgsr.cost(Factors(A, B)) + weight * E.abs().sum()))
         converged = settled(before, (A, B, E), rtol)
         A, B = prune(Factors(A, B), by_rows=False)
-    return monitor.result(to_pixels(D - E), converged=converged)
+    return D - E, converged

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from edlrr_cli.baselines.channels import to_channels, to_pixels
-from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
+from edlrr_cli.baselines.interface import Completed, Monitor, iterative
 from edlrr_cli.baselines.shrinkage import shrink_singular_values
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import RegName, nearest
@@ -48,13 +47,12 @@ class _Iterate:
     watched: Tensor
 
 
+@iterative
 def irnn(
-    image: Pixels,
-    known: Bools,
+    P: Tensor,
+    observed: Tensor,
+    monitor: Monitor,
     *,
-    device: torch.device,
-    dtype: torch.dtype,
-    callback: Callback | None = None,
     penalty: str = "lp",
     shape: float | None = None,
     scale: float = 255.0,
@@ -64,7 +62,7 @@ def irnn(
     rtol: float = 1e-5,
     inner_iterations: int = 200,
     max_iterations: int = 1000,
-) -> Result:
+) -> Completed:
     """Minimize sum_i g(sigma_i(X)) + 1/2 ||P(X - M)||_F^2 per channel, for decreasing weights lambda of g.
 
         Y = X + P(M - X) / mu = U diag(s) V^T,   X <- U diag(max(s - g'(s) / mu, 0)) V^T
@@ -77,11 +75,7 @@ def irnn(
     rise in a step in which singular values leave 0, and fixed points are only nearly stationary.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel.
-        device: Device of the computation.
-        dtype: Precision of the computation.
-        callback: Called with the objective, summed over the channels, after each lambda.
+        monitor: Receives the objective, summed over the channels, after each lambda.
         penalty: lp, scad, log, mcp, etp, geman or laplace.
         shape: p of lp, gamma of the others; None: the published one for images.
         scale: Pixels are internally on [0, scale]: except for p = 1 the penalties are not homogeneous, and
@@ -91,7 +85,6 @@ def irnn(
         decay: Factor of lambda; 1/2 gives 17 values.
         rtol: Tolerance on the change of the value above.
         inner_iterations: Maximum number of steps per lambda.
-        max_iterations: Maximum number of values of lambda.
 
     Raises:
         UsageError: Unknown penalty, or a shape outside its domain.
@@ -100,12 +93,10 @@ def irnn(
         norm", TIP 2016, and its image demo. Log and etp have the authors' gamma.
     """
     g = _weighted(penalty, shape)
-    P, observed = to_channels(image, known, device=device, dtype=dtype)
     P = scale * P
     first = first_weight * P.abs().amax((1, 2)).double()
     zero = torch.zeros_like(P)
     now = _Iterate(zero, zero.new_zeros(len(P), min(P.shape[1:]), dtype=torch.float64), _norm(P))
-    monitor = Monitor("irnn", max_iterations, callback)
     factor, fitted = 1.0, _norm(P) < _FIT_ATOL
     while factor > last_weight and not fitted.all() and len(monitor.history) < max_iterations:
         weight = factor * first
@@ -118,7 +109,7 @@ def irnn(
         penalties = g.value(now.sigma, weight[:, None]).sum(1).where(weight > 0, 0.0)
         monitor.note(float((penalties + misfit**2 / 2).sum()))
         fitted, factor = misfit < _FIT_ATOL, decay * factor
-    return monitor.result(to_pixels(now.X / scale), converged=factor <= last_weight or bool(fitted.all()))
+    return now.X / scale, factor <= last_weight or bool(fitted.all())
 
 
 def _step(

@@ -8,8 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from edlrr_cli.baselines.channels import to_channels, to_pixels
-from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
+from edlrr_cli.baselines.interface import Completed, Monitor, iterative
 
 _log = logging.getLogger(__name__)
 
@@ -17,20 +16,19 @@ _log = logging.getLogger(__name__)
 _FIRST_GROWTH = 4
 
 
+@iterative
 def mdt_tucker(
-    image: Pixels,
-    known: Bools,
+    P: Tensor,
+    observed: Tensor,
+    monitor: Monitor,
     *,
-    device: torch.device,
-    dtype: torch.dtype,
-    callback: Callback | None = None,
     window_px: int = 32,
     max_rank: int | None = None,
     atol: float = 1e-4,
     target: float = 1e-8,
     max_iterations: int = 10000,
     seed: int = 0,
-) -> Result:
+) -> Completed:
     """Fit the windows of a completed image by a tensor of low Tucker rank.
 
         Z <- P(M) + Pc(X),   F_n <- the leading eigenvectors of G_n,
@@ -49,16 +47,11 @@ def mdt_tucker(
     the path of the iteration, not by a minimum. The final ranks and cost are logged.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel.
-        device: Device of the computation.
-        dtype: Precision of the images; the small Gram matrices are float64.
-        callback: Called with the cost, the mean of (M - X)^2 over the known pixels, after each step.
+        monitor: Receives the cost, the mean of (M - X)^2 over the known pixels, after each step.
         window_px: Side of the windows.
         max_rank: Upper bound of the ranks; None: the side of the window, as published.
         atol: Absolute tolerance on the change of the cost, in squared pixel values on [0, 1]; 6.5 for 0..255.
         target: Cost at which the iteration stops.
-        max_iterations: Maximum number of steps.
         seed: Seed of the initial X and F.
 
     Source: Yamamoto, Hontani, Imakura, Yokota, "Fast algorithm for low-rank tensor completion in
@@ -66,23 +59,21 @@ def mdt_tucker(
         largest rank is not increased, the loop also ends if no rank can increase and the cost has settled,
         and windows are no larger than the image.
     """
-    P, observed = to_channels(image, known, device=device, dtype=dtype)
     W, sizes = observed.to(P), (P.shape[1], P.shape[2])
     windows = tuple(min(window_px, size) for size in sizes)
     caps = [window if max_rank is None else min(window, max_rank) for window in windows]
     generator = torch.Generator().manual_seed(seed)
     X = torch.rand(P.shape, generator=generator, dtype=torch.float64).to(P)
     starts = [torch.randn(window, 1, generator=generator, dtype=torch.float64) for window in windows]
-    F = [(start / start.norm()).to(device) for start in starts]
+    F = [(start / start.norm()).to(P.device) for start in starts]
     E = W * (P - X)
     spectrum, ranks, cost = torch.fft.rfft2(X + E), [1, 1], math.inf
-    monitor = Monitor("mdt-tucker", max_iterations, callback)
     converged = False
     while not converged and len(monitor.history) < max_iterations:
         lags = _autocorrelation(spectrum, sizes, windows)
         for n in (0, 1):
             F[n] = torch.linalg.eigh(_gram(lags, F[1 - n], n)).eigenvectors[:, -ranks[n] :]
-        filtered = spectrum * _gain(F, sizes)[:, : spectrum.shape[-1]].to(dtype)
+        filtered = spectrum * _gain(F, sizes)[:, : spectrum.shape[-1]].to(P.dtype)
         X = torch.fft.irfft2(filtered, s=sizes)
         E = W * (P - X)
         residual = torch.fft.rfft2(E)
@@ -94,7 +85,7 @@ def mdt_tucker(
         if settled and not converged:
             ranks[_direction_to_grow(_autocorrelation(residual, sizes, windows), F, ranks, caps)] += 1
     _log.info("mdt-tucker stopped at ranks %d x %d, cost %.2e", *ranks, cost)
-    return monitor.result(to_pixels(X), converged=converged)
+    return X, converged
 
 
 def _autocorrelation(spectrum: Tensor, sizes: tuple[int, int], windows: tuple[int, ...]) -> Tensor:

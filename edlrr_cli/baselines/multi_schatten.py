@@ -8,8 +8,7 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from edlrr_cli.baselines.channels import to_channels, to_pixels
-from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
+from edlrr_cli.baselines.interface import Completed, Monitor, iterative
 from edlrr_cli.baselines.shrinkage import svt
 from edlrr_cli.errors import UsageError
 
@@ -17,13 +16,12 @@ from edlrr_cli.errors import UsageError
 _TINY = 1e-12
 
 
+@iterative
 def multi_schatten(
-    image: Pixels,
-    known: Bools,
+    P: Tensor,
+    observed: Tensor,
+    monitor: Monitor,
     *,
-    device: torch.device,
-    dtype: torch.dtype,
-    callback: Callback | None = None,
     lam: float = 0.5,
     rank: int = 50,
     num_factors: int = 4,
@@ -31,7 +29,7 @@ def multi_schatten(
     rtol: float = 1e-4,
     max_iterations: int = 200,
     seed: int = 0,
-) -> Result:
+) -> Completed:
     """Minimize lam sum_i ||X_i||_{p_i}^{p_i} / p_i + ||P(M - X_1 ... X_I)||_F^2 / 2 over the factors.
 
     The minimal sum over all factors of X is ||X||_p^p / p, 1 / p = sum_i 1 / p_i. In turn, with L and R the
@@ -44,18 +42,13 @@ def multi_schatten(
     so that the objective descends. The problem is not convex, so the limit is a stationary point at best.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel.
-        device: Device of the computation.
-        dtype: Precision of the computation.
-        callback: Called with the objective, summed over the channels, after each sweep over the factors.
+        monitor: Receives the objective, summed over the channels, after each sweep over the factors.
         lam: Weight of the norms, for pixels on [0, 1]; published 200 is for ratings and blackens images.
         rank: Columns of X_1; published 10 is for ratings.
         num_factors: I, at least 2.
         factor_p: p_i of each factor, 1 or 2; that of the product is p_i / I.
         rtol: Tolerance on the objective of the slowest channel in one sweep; published 1e-7, with 2000
             sweeps.
-        max_iterations: Maximum number of sweeps.
         seed: Seed of X_1 and X_I, uniform on [0, 1]; the other X_i start as I.
 
     Raises:
@@ -67,12 +60,10 @@ def multi_schatten(
     """
     if factor_p not in (1.0, 2.0) or num_factors < 2:
         raise UsageError(f"factor_p: expected 1 or 2, got {factor_p}", "the product has p = factor_p / I")
-    P, observed = to_channels(image, known, device=device, dtype=dtype)
     problem = _Problem(P, observed, lam, factor_p)
     factors = before = _start(P, rank, num_factors, seed)
-    objective = torch.full((len(P), 1, 1), math.inf, dtype=P.dtype, device=device)
+    objective = torch.full((len(P), 1, 1), math.inf, dtype=P.dtype, device=P.device)
     momentum = torch.ones_like(objective)
-    monitor = Monitor("multi-schatten", max_iterations, callback)
     converged = False
     while not converged and len(monitor.history) < max_iterations:
         grown = (1 + torch.sqrt(1 + 4 * momentum**2)) / 2
@@ -85,7 +76,7 @@ def multi_schatten(
         converged = bool((objective - value <= rtol * value).all())
         factors, before, objective, momentum = swept, factors, value, grown
         monitor.note(float(value.sum()))
-    return monitor.result(to_pixels(_product(factors)), converged=converged)
+    return _product(factors), converged
 
 
 class _Problem:

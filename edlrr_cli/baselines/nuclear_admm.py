@@ -7,8 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from edlrr_cli.baselines.channels import to_channels, to_pixels
-from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
+from edlrr_cli.baselines.interface import Completed, Monitor, iterative
 from edlrr_cli.baselines.shrinkage import svt
 
 # Maps a batch of matrices and a threshold to the proximal point and the objective there.
@@ -17,18 +16,17 @@ Prox = Callable[[Tensor, float], tuple[Tensor, Tensor]]
 _MAX_PENALTY = 1e10
 
 
+@iterative
 def nuclear_admm(
-    image: Pixels,
-    known: Bools,
+    P: Tensor,
+    observed: Tensor,
+    monitor: Monitor,
     *,
-    device: torch.device,
-    dtype: torch.dtype,
-    callback: Callback | None = None,
     penalty: float = 1e-4,
     growth: float = 1.1,
     rtol: float = 1e-5,
     max_iterations: int = 500,
-) -> Result:
+) -> Completed:
     """Minimize ||X||_* subject to P(X) = P(M), each channel a matrix.
 
         X <- svt(P(M) - E + L / mu, 1 / mu),   E <- the complement of P(M) - X + L / mu,
@@ -38,15 +36,10 @@ def nuclear_admm(
     above the minimum.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel.
-        device: Device of the computation.
-        dtype: Precision of the computation.
-        callback: Called with the objective after each step.
+        monitor: Receives the objective after each step.
         penalty: The first mu, for pixels on [0, 1].
         growth: Factor of mu per step.
         rtol: Tolerance on the entries of ``P(M) - X - E`` and of the changes of X and E, in pixel values.
-        max_iterations: Maximum number of steps.
 
     Source: Lin, Chen, Ma, "The augmented Lagrange multiplier method for exact recovery of corrupted low-rank
         matrices", 2010; settings of the LibADMM toolbox (its 1e-8 is 1e-5 here, invisible in pixels).
@@ -56,17 +49,8 @@ def nuclear_admm(
         X, sigma = svt(Y, threshold)
         return X, sigma.sum()
 
-    P, observed = to_channels(image, known, device=device, dtype=dtype)
-    monitor = Monitor("nuclear-admm", max_iterations, callback)
     return complete(
-        P,
-        observed,
-        prox,
-        monitor,
-        penalty=penalty,
-        growth=growth,
-        rtol=rtol,
-        max_iterations=max_iterations,
+        P, observed, prox, monitor, penalty=penalty, growth=growth, rtol=rtol, max_iterations=max_iterations
     )
 
 
@@ -80,7 +64,7 @@ def complete(
     growth: float,
     rtol: float,
     max_iterations: int,
-) -> Result:
+) -> Completed:
     """Run the loop of `nuclear_admm` with the proximal map of another function of X."""
     X, E, L, mu = torch.zeros_like(P), torch.zeros_like(P), torch.zeros_like(P), penalty
     converged = False
@@ -94,4 +78,4 @@ def complete(
         monitor.note(float(objective))
         change = max(float(D.abs().max()) for D in (gap, X - before[0], E - before[1]))
         converged = change < rtol
-    return monitor.result(to_pixels(X), converged=converged)
+    return X, converged

@@ -7,10 +7,10 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from edlrr_cli.baselines.result import Bools, Callback, Pixels, Result
+from edlrr_cli.baselines.interface import direct
+from edlrr_cli.baselines.result import Bools, Pixels
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import nearest
 
@@ -18,23 +18,11 @@ _MAX_RADIUS_PX = 100
 _FSR_BLOCK_PX = 16
 
 
-def telea(
-    image: Pixels,
-    known: Bools,
-    *,
-    device: torch.device | None = None,
-    dtype: torch.dtype | None = None,
-    callback: Callback | None = None,
-    radius_px: int = 3,
-) -> Result:
+@direct
+def telea(observed: Pixels, known: Bools, *, radius_px: int = 3) -> Pixels:
     """Fill from the border of a hole inwards, each pixel by a weighted mean of first-order predictions.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel.
-        device: Unused.
-        dtype: Unused.
-        callback: Not called.
         radius_px: Radius of the neighborhood that predicts a pixel, 1..100.
 
     Raises:
@@ -48,26 +36,14 @@ def telea(
         channel by channel, since it supports single channels only at 16 bits.
     """
     cv2 = _opencv("telea")
-    return _marched(image, known, cv2, cv2.INPAINT_TELEA, radius_px)
+    return _marched(observed, known, cv2, cv2.INPAINT_TELEA, radius_px)
 
 
-def navier_stokes(
-    image: Pixels,
-    known: Bools,
-    *,
-    device: torch.device | None = None,
-    dtype: torch.dtype | None = None,
-    callback: Callback | None = None,
-    radius_px: int = 3,
-) -> Result:
+@direct
+def navier_stokes(observed: Pixels, known: Bools, *, radius_px: int = 3) -> Pixels:
     """Fill from the border of a hole inwards, transporting the smoothness along isophotes.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel.
-        device: Unused.
-        dtype: Unused.
-        callback: Not called.
         radius_px: Radius of the neighborhood that predicts a pixel, 1..100.
 
     Raises:
@@ -77,26 +53,14 @@ def navier_stokes(
         2001; ``cv2.inpaint``, which marches once instead of iterating the flow, channel by channel.
     """
     cv2 = _opencv("navier-stokes")
-    return _marched(image, known, cv2, cv2.INPAINT_NS, radius_px)
+    return _marched(observed, known, cv2, cv2.INPAINT_NS, radius_px)
 
 
-def fsr(
-    image: Pixels,
-    known: Bools,
-    *,
-    device: torch.device | None = None,
-    dtype: torch.dtype | None = None,
-    callback: Callback | None = None,
-    quality: str = "fast",
-) -> Result:
+@direct
+def fsr(observed: Pixels, known: Bools, *, quality: str = "fast") -> Pixels:
     """Model each block by a sparse sum of Fourier functions, fitted to the known pixels around it.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel.
-        device: Unused.
-        dtype: Unused.
-        callback: Not called.
         quality: ``"fast"`` or ``"best"``, which takes several times as long.
 
     Raises:
@@ -126,7 +90,7 @@ def fsr(
         xphoto.inpaint(np.pad(channel, margin, mode="symmetric"), mask, filled, algorithms[quality])
         return filled[:height, :width]
 
-    return _filled(image, known, np.uint8, reconstruct)
+    return _filled(observed, known, np.uint8, reconstruct)
 
 
 def _opencv(method: str) -> ModuleType:
@@ -138,20 +102,21 @@ def _opencv(method: str) -> ModuleType:
     return module
 
 
-def _marched(image: Pixels, known: Bools, cv2: ModuleType, algorithm: int, radius_px: int) -> Result:
+def _marched(observed: Pixels, known: Bools, cv2: ModuleType, algorithm: int, radius_px: int) -> Pixels:
     """Run ``cv2.inpaint``, whose mask is non-zero where pixels are missing."""
     if not 1 <= radius_px <= _MAX_RADIUS_PX:
         raise UsageError(f"radius_px must be between 1 and {_MAX_RADIUS_PX}, got {radius_px}")
     mask = np.where(known, np.uint8(0), np.uint8(255))
-    return _filled(image, known, np.uint16, lambda channel: cv2.inpaint(channel, mask, radius_px, algorithm))
+    return _filled(
+        observed, known, np.uint16, lambda channel: cv2.inpaint(channel, mask, radius_px, algorithm)
+    )
 
 
 def _filled(
-    image: Pixels, known: Bools, depth: type[np.unsignedinteger[Any]], fill: Callable[..., NDArray[Any]]
-) -> Result:
+    observed: Pixels, known: Bools, depth: type[np.unsignedinteger[Any]], fill: Callable[..., NDArray[Any]]
+) -> Pixels:
     """Fill each channel at an integer depth; known pixels are kept without rounding."""
-    observed = np.where(known[..., None], image, 0.0).astype(np.float64)
     peak = np.iinfo(depth).max
     levels = np.ascontiguousarray(np.rint(observed.clip(0.0, 1.0) * peak).transpose(2, 0, 1)).astype(depth)
     filled = np.stack([fill(channel) for channel in levels], axis=2) / peak
-    return Result(np.where(known[..., None], observed, filled), 0, "direct")
+    return np.where(known[..., None], observed, filled)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from edlrr_cli.baselines.result import Callback, Monitor
+from edlrr_cli.baselines.interface import Monitor
+from edlrr_cli.baselines.result import Callback
 from edlrr_cli.baselines.shrinkage import soft, svt
 
 # Largest penalty relative to the first one.
@@ -24,7 +25,6 @@ class Split:
         singular_values: Singular values of L, descending, float64; those removed by the thresholding are 0.
         objective: ||L||_* + weight ||V - L||_1, in float64.
         gap: Upper bound of objective / minimum - 1, from a feasible point of the dual problem.
-        iterations: Steps done.
         converged: Whether ``rtol`` was met.
     """
 
@@ -61,7 +61,6 @@ def pcp(
             exactly under the conditions of Candes et al.
         growth: Factor of mu per step, above 1.
         rtol: Tolerance on ||V - L - S||_F / ||V||_F.
-        max_iterations: Maximum number of steps.
         callback: Called with this ratio after each step.
 
     Source: Lin, Chen, Ma, "The augmented Lagrange multiplier method for exact recovery of corrupted low-rank

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from edlrr_cli.baselines.channels import to_channels, to_pixels
+from edlrr_cli.baselines.interface import Completed, Monitor, iterative
 from edlrr_cli.baselines.nuclear_admm import complete
-from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
 from edlrr_cli.baselines.shrinkage import shrink_singular_values, soft
 
 # Largest penalty of the robust variant relative to its first one.
@@ -36,19 +35,18 @@ def psvt(Y: Tensor, threshold: float | Tensor, rank: int) -> tuple[Tensor, Tenso
     return shrink_singular_values(Y, rule)
 
 
+@iterative
 def pssv(
-    image: Pixels,
-    known: Bools,
+    P: Tensor,
+    observed: Tensor,
+    monitor: Monitor,
     *,
-    device: torch.device,
-    dtype: torch.dtype,
-    callback: Callback | None = None,
     rank: int = 5,
     penalty: float = 1e-4,
     growth: float = 1.1,
     rtol: float = 1e-5,
     max_iterations: int = 500,
-) -> Result:
+) -> Completed:
     """Minimize sum_{i > rank} sigma_i(X) subject to P(X) = P(M), each channel a matrix.
 
     The steps of `nuclear_admm` with `psvt` for the thresholding; rank 0 is that method. Not convex: the
@@ -56,16 +54,9 @@ def pssv(
     1 are close, the early steps amplify rounding errors, so that results may differ between machines.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel.
-        device: Device of the computation.
-        dtype: Precision of the computation.
-        callback: Called with the objective after each step.
+        monitor: Receives the objective after each step.
         rank: Number of singular values of each channel that are not penalized.
-        penalty: The first mu, for pixels on [0, 1].
-        growth: Factor of mu per step.
-        rtol: As in `nuclear_admm`.
-        max_iterations: Maximum number of steps.
+        penalty, growth, rtol: As in `nuclear_admm`.
 
     Source: Oh, Tai, Bazin, Kim, Kweon, "Partial sum minimization of singular values in robust PCA", TPAMI
         2016, which has no mask; here its functional with the completion constraint, settings of LibADMM.
@@ -75,33 +66,23 @@ def pssv(
         X, sigma = psvt(Y, threshold, rank)
         return X, sigma[..., rank:].sum()
 
-    P, observed = to_channels(image, known, device=device, dtype=dtype)
-    monitor = Monitor("pssv", max_iterations, callback)
     return complete(
-        P,
-        observed,
-        prox,
-        monitor,
-        penalty=penalty,
-        growth=growth,
-        rtol=rtol,
-        max_iterations=max_iterations,
+        P, observed, prox, monitor, penalty=penalty, growth=growth, rtol=rtol, max_iterations=max_iterations
     )
 
 
+@iterative
 def pssv_rpca(
-    image: Pixels,
-    known: Bools,
+    D: Tensor,
+    observed: Tensor,
+    monitor: Monitor,
     *,
-    device: torch.device,
-    dtype: torch.dtype,
-    callback: Callback | None = None,
     rank: int = 5,
     sparsity: float = 1.0,
     growth: float = 1.1,
     rtol: float = 1e-7,
     max_iterations: int = 1000,
-) -> Result:
+) -> Completed:
     """Minimize sum_{i > rank} sigma_i(A) + lambda ||E||_1 subject to A + E = D, holes black in D, no mask.
 
         E <- soft(D - A + L / mu, lambda / mu),   A <- psvt(D - E + L / mu, 1 / mu, rank),
@@ -111,25 +92,19 @@ def pssv_rpca(
     treats the image as the outlier.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel; used only to blacken the others.
-        device: Device of the computation.
-        dtype: Precision of the computation.
-        callback: Called with the largest ||D - A - E||_F / ||D||_F of the channels after each step.
+        observed: Unused; the missing pixels are black in D.
+        monitor: Receives the largest ||D - A - E||_F / ||D||_F of the channels after each step.
         rank: Number of singular values of each channel that are not penalized.
         sparsity: lambda sqrt(max(h, w)).
         growth: Factor of mu per step.
         rtol: Tolerance on the value passed to the callback.
-        max_iterations: Maximum number of steps.
 
     Source: as `pssv`; settings of the inexact augmented Lagrangian method that its program is based on.
     """
-    D, _ = to_channels(image, known, device=device, dtype=dtype)
     lam = sparsity / max(D.shape[1:]) ** 0.5
-    size = torch.linalg.matrix_norm(D, keepdim=True).clamp_min(torch.finfo(dtype).tiny)
-    first = 1.25 / torch.linalg.matrix_norm(D, ord=2, keepdim=True).clamp_min(torch.finfo(dtype).tiny)
+    size = torch.linalg.matrix_norm(D, keepdim=True).clamp_min(torch.finfo(D.dtype).tiny)
+    first = 1.25 / torch.linalg.matrix_norm(D, ord=2, keepdim=True).clamp_min(torch.finfo(D.dtype).tiny)
     A, L, mu = torch.zeros_like(D), torch.zeros_like(D), first
-    monitor = Monitor("pssv-rpca", max_iterations, callback)
     gap = float("inf")
     while gap >= rtol and len(monitor.history) < max_iterations:
         E = soft(D - A + L / mu, lam / mu)
@@ -139,4 +114,4 @@ def pssv_rpca(
         mu = torch.minimum(growth * mu, _MAX_GROWTH * first)
         gap = float((torch.linalg.matrix_norm(Z, keepdim=True) / size).max())
         monitor.note(gap)
-    return monitor.result(to_pixels(A), converged=gap < rtol)
+    return A, gap < rtol

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Params = dict[str, Any]
 
-_GIVEN = ("image", "known", "device", "dtype", "callback")
+_GIVEN = ("device", "dtype", "callback")
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,13 @@ class Method:
     """A registered method.
 
     Attributes:
-        solver: ``"module:function"`` in this package.
-        title: Title in tables.
-        source: Authors and year.
+        module: Module of this package that holds its function, which has the name of the method.
         grid: The one or two parameters to tune on held-out pixels, each with its candidates.
         printed: Corresponding column of the paper's Table 1; None for a control.
         requires: Required module that is not a dependency of the package.
     """
 
-    solver: str
+    module: str
     title: str
     source: str
     grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -54,87 +52,65 @@ class Method:
 
 
 METHODS: dict[str, Method] = {
-    "untouched": Method("untouched:untouched", "holes left black", "control"),
-    "biharmonic": Method("biharmonic:biharmonic", "biharmonic", "Damelin, Hoang 2018"),
-    "telea": Method("opencv:telea", "Telea", "Telea 2004", grid={"radius_px": (2, 3, 10)}, requires="cv2"),
+    "untouched": Method("untouched", "holes left black", "control"),
+    "biharmonic": Method("biharmonic", "biharmonic", "Damelin, Hoang 2018"),
+    "telea": Method("opencv", "Telea", "Telea 2004", grid={"radius_px": (2, 3, 10)}, requires="cv2"),
     "navier-stokes": Method(
-        "opencv:navier_stokes",
-        "Navier-Stokes",
-        "Bertalmio et al. 2001",
-        grid={"radius_px": (1, 3, 10)},
-        requires="cv2",
+        "opencv", "Navier-Stokes", "Bertalmio et al. 2001", grid={"radius_px": (1, 3, 10)}, requires="cv2"
     ),
-    "fsr": Method("opencv:fsr", "FSR", "Genser et al. 2018", requires="cv2.xphoto"),
-    "tv": Method("total_variation:total_variation", "total variation", "Chan, Shen 2002"),
-    "nuclear-admm": Method("nuclear_admm:nuclear_admm", "nuclear norm, exact", "Lin et al. 2010"),
-    "tnnr": Method("tnnr:tnnr", "TNNR", "Hu et al. 2013", grid={"rank": (5, 10)}),
-    "edlrr-released": Method(
-        "edlrr_released:edlrr_released", "EDLRR, as released", "Li et al. 2025", printed="nuclear"
-    ),
+    "fsr": Method("opencv", "FSR", "Genser et al. 2018", requires="cv2.xphoto"),
+    "tv": Method("total_variation", "total variation", "Chan, Shen 2002"),
+    "nuclear-admm": Method("nuclear_admm", "nuclear norm, exact", "Lin et al. 2010"),
+    "tnnr": Method("tnnr", "TNNR", "Hu et al. 2013", grid={"rank": (5, 10)}),
+    "edlrr-released": Method("edlrr_released", "EDLRR, as released", "Li et al. 2025", printed="nuclear"),
     "fgsr-rpca": Method(
-        "fgsr_rpca:fgsr_rpca",
-        "RPCA FGSR",
-        "Fan et al. 2019",
-        grid={"weight": (0.02, 0.03, 0.04)},
-        printed="RPCA FGSR",
+        "fgsr_rpca", "RPCA FGSR", "Fan et al. 2019", grid={"weight": (0.02, 0.03, 0.04)}, printed="RPCA FGSR"
     ),
     "fgsr-two-thirds": Method(
-        "fgsr_completion:fgsr_two_thirds",
+        "fgsr_completion",
         "FGSR-2/3, masked",
         "Fan et al. 2019",
         grid={"penalty": (0.3, 1.0)},
         printed="RPCA FGSR",
     ),
     "fgsr-half": Method(
-        "fgsr_completion:fgsr_half",
+        "fgsr_completion",
         "FGSR-1/2, masked",
         "Fan et al. 2019",
         grid={"penalty": (0.1, 0.3)},
         printed="RPCA FGSR",
     ),
     "mdt-tucker": Method(
-        "mdt_tucker:mdt_tucker",
+        "mdt_tucker",
         "f-MDT Tucker",
         "Yamamoto et al. 2022",
         grid={"window_px": (16, 32), "max_rank": (None, 12)},
         printed="f-MDT Tucker",
     ),
     "pssv": Method(
-        "pssv:pssv",
-        "partial sum (MSS), masked",
-        "Oh et al. 2015",
-        grid={"rank": (0, 5, 10, 20)},
-        printed="MSS",
+        "pssv", "partial sum (MSS), masked", "Oh et al. 2015", grid={"rank": (0, 5, 10, 20)}, printed="MSS"
     ),
     "pssv-rpca": Method(
-        "pssv:pssv_rpca",
-        "partial sum (MSS), RPCA",
-        "Oh et al. 2015",
-        grid={"rank": (0, 5, 10)},
-        printed="MSS",
+        "pssv", "partial sum (MSS), RPCA", "Oh et al. 2015", grid={"rank": (0, 5, 10)}, printed="MSS"
     ),
     "multi-schatten": Method(
-        "multi_schatten:multi_schatten",
+        "multi_schatten",
         "multi-Schatten-p (MSS)",
         "Xu et al. 2017",
         grid={"lam": (0.2, 0.5, 1.0)},
         printed="MSS",
     ),
-    "irnn": Method("irnn:irnn", "IRNN", "Lu et al. 2015", grid={"shape": (0.35, 0.5, 0.7)}, printed="IRNN"),
+    "irnn": Method("irnn", "IRNN", "Lu et al. 2015", grid={"shape": (0.35, 0.5, 0.7)}, printed="IRNN"),
     "tnn-3dtv": Method(
-        "tnn_3dtv:tnn_3dtv",
+        "tnn_3dtv",
         "TNN-3DTV",
         "Jiang et al. 2018",
         grid={"smoothness": (0.003, 0.01, 0.03)},
         printed="TNN-3DTV",
     ),
-    "dlrl": Method("dlrl:dlrl", "DLRL, as released", "Chen et al. 2021", printed="DLRL"),
+    "dlrl": Method("dlrl", "DLRL, as released", "Chen et al. 2021", printed="DLRL"),
     "dlrl-principled": Method(
-        "dlrl:dlrl_principled",
-        "DLRL, matrix power",
-        "Chen et al. 2021",
-        grid={"rank": (50, 100)},
-        printed="DLRL",
+        "dlrl", "DLRL, matrix power", "Chen et al. 2021", grid={"rank": (50, 100)}, printed="DLRL"
     ),
 }
 
@@ -154,14 +130,18 @@ def find(name: str) -> Method:
 
 def solver(name: str) -> Any:
     """Import the function of a method."""
-    module, _, function = find(name).solver.partition(":")
-    return getattr(import_module(f"edlrr_cli.baselines.{module}"), function)
+    module = import_module(f"edlrr_cli.baselines.{find(name).module}")
+    return getattr(module, name.replace("-", "_"))
 
 
 def default_params(name: str) -> Params:
     """Return the parameters of a method with their published values; imports torch."""
-    signature = inspect.signature(solver(name))
-    return {key: given.default for key, given in signature.parameters.items() if key not in _GIVEN}
+    params = inspect.signature(solver(name)).parameters.values()
+    return {param.name: param.default for param in params if _is_own(param)}
+
+
+def _is_own(param: inspect.Parameter) -> bool:
+    return param.kind is param.KEYWORD_ONLY and param.name not in _GIVEN
 
 
 def param_types(name: str) -> dict[str, type]:
@@ -199,9 +179,6 @@ def run(
         name: One of `METHOD_NAMES`.
         image: Shape (h, w, c), values in [0, 1]; missing pixels are ignored. Not modified.
         known: Shape (h, w), True = known pixel.
-        device: Device of methods that use torch.
-        dtype: Precision of methods that use torch.
-        callback: Called after each step.
         **params: Parameters of the method, see `default_params`.
 
     Raises:

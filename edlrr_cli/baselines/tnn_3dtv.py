@@ -5,20 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from edlrr_cli.baselines.channels import to_channels, to_pixels
-from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
+from edlrr_cli.baselines.interface import Completed, Monitor, iterative
 from edlrr_cli.baselines.shrinkage import soft, svt
 
 _MAX_PENALTY = 1e10
 
 
+@iterative
 def tnn_3dtv(
-    image: Pixels,
-    known: Bools,
+    P: Tensor,
+    observed: Tensor,
+    monitor: Monitor,
     *,
-    device: torch.device,
-    dtype: torch.dtype,
-    callback: Callback | None = None,
     smoothness: float = 0.01,
     colour_smoothness: float = 0.0,
     penalty: float = 1e-2,
@@ -26,7 +24,7 @@ def tnn_3dtv(
     growth: float = 1.05,
     rtol: float = 1e-5,
     max_iterations: int = 100,
-) -> Result:
+) -> Completed:
     """Minimize ||X||_TNN + sum_k mu_k ||D_k X||_1 subject to P(X) = P(M), the image one tensor h x w x c.
 
         Y <- prox_TNN(X + K / beta, 1 / beta),   Z_k <- soft(D_k X + L_k / lam, mu_k / lam),
@@ -43,32 +41,25 @@ def tnn_3dtv(
     iterate instead, and X is returned, which fits the known pixels only up to the remaining gap.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel.
-        device: Device of the computation.
-        dtype: Precision of the computation.
-        callback: Called with the objective of Y and Z after each step.
+        monitor: Receives the objective of Y and Z after each step.
         smoothness: mu_k along rows and columns.
-        color_smoothness: mu_k along the channels.
+        colour_smoothness: mu_k along the channels.
         penalty: The first beta, for pixels on [0, 1].
         smooth_penalty: The first lam, for pixels on [0, 1].
         growth: Factor of both per step.
         rtol: Tolerance on the change of X, relative to X.
-        max_iterations: Maximum number of steps.
 
     Source: Jiang, Liu, Lu, Shen, "Anisotropic total variation regularized low-rank tensor completion based
         on tensor nuclear norm for color image inpainting", 2018, as re-implemented by Zhao et al., "Deep
         plug-and-play prior for low-rank tensor completion", 2020, for its comparison; settings of its
         demonstration of color images. Only half of the slices are decomposed, as the others are conjugates.
     """
-    P, observed = to_channels(image, known, device=device, dtype=dtype)
-    weights = torch.tensor([colour_smoothness, smoothness, smoothness], dtype=dtype, device=device)
+    weights = torch.tensor([colour_smoothness, smoothness, smoothness], dtype=P.dtype, device=P.device)
     mu = weights[:, None, None, None]
     X, K, N = P, torch.zeros_like(P), torch.zeros_like(P)
     D = _differences(X)
     L = torch.zeros_like(D)
     curvature = _curvature(P)
-    monitor = Monitor("tnn-3dtv", max_iterations, callback)
     beta, lam, converged = penalty, smooth_penalty, False
     while not converged and len(monitor.history) < max_iterations:
         Y, nuclear_norm = _tubal_svt(X + K / beta, 1 / beta)
@@ -81,7 +72,7 @@ def tnn_3dtv(
         converged = bool((X - before).norm() < rtol * before.norm())
         K, L, N = K + beta * (X - Y), L + lam * (D - Z), N + beta * (X - V)
         beta, lam = min(growth * beta, _MAX_PENALTY), min(growth * lam, _MAX_PENALTY)
-    return monitor.result(to_pixels(X), converged=converged)
+    return X, converged
 
 
 def _tubal_svt(A: Tensor, threshold: float) -> tuple[Tensor, float]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from edlrr_cli.baselines.channels import to_channels, to_pixels
-from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
+from edlrr_cli.baselines.interface import Completed, Monitor, iterative
 from edlrr_cli.baselines.shrinkage import shrink_singular_values, svt
 
 
@@ -21,13 +20,12 @@ class _Iterate:
     L: Tensor
 
 
+@iterative
 def tnnr(
-    image: Pixels,
-    known: Bools,
+    P: Tensor,
+    observed: Tensor,
+    monitor: Monitor,
     *,
-    device: torch.device,
-    dtype: torch.dtype,
-    callback: Callback | None = None,
     rank: int = 5,
     penalty: float = 0.05,
     scale: float = 255.0,
@@ -35,7 +33,7 @@ def tnnr(
     inner_iterations: int = 200,
     rtol: float = 3e-4,
     max_iterations: int = 100,
-) -> Result:
+) -> Completed:
     """Minimize ||X||_* - sum_{i <= rank} sigma_i(X) subject to P(X) = P(M), each channel a matrix.
 
     The outer loop takes the leading singular vectors U, V of X, at which the subtracted sum is tr(U^T X V);
@@ -47,29 +45,22 @@ def tnnr(
     which converges for every mu; it starts with W = L = X and stops after at most ``inner_iterations`` steps.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel.
-        device: Device of the computation.
-        dtype: Precision of the computation.
-        callback: Called with the largest change of X over ||P(M)||_F of the channels after each outer step.
+        monitor: Receives the largest change of X over ||P(M)||_F of the channels after each outer step.
         rank: Number of singular values of each channel that are not penalized.
         penalty: mu, for pixels on [0, scale].
         scale: Pixels are internally on [0, scale]; mu and the first multiplier are for 0..255.
         inner_rtol: Tolerance on the change of X in an inner step, relative to ||P(M)||_F.
         inner_iterations: Maximum number of inner steps.
         rtol: Tolerance on the value passed to the callback.
-        max_iterations: Maximum number of outer steps.
 
     Source: Hu, Zhang, Ye, Li, He, "Fast and accurate matrix completion via truncated nuclear norm
         regularization", TPAMI 2013, TNNR-ADMM; settings of Xue's program, which divides by the norm of the
         true image, unknown here, and selects ranks 1 to 20 by it.
     """
-    P, observed = to_channels(image, known, device=device, dtype=dtype)
     P = scale * P
-    size = _norm(P).clamp_min(torch.finfo(dtype).tiny)
+    size = _norm(P).clamp_min(torch.finfo(P.dtype).tiny)
     X = P
-    monitor = Monitor("tnnr", max_iterations, callback)
-    moving = torch.ones(len(P), dtype=torch.bool, device=device)
+    moving = torch.ones(len(P), dtype=torch.bool, device=P.device)
     while moving.any() and len(monitor.history) < max_iterations:
         settled = X.clone()
         settled[moving] = _inner(
@@ -79,7 +70,7 @@ def tnnr(
         X = settled
         monitor.note(float(change.max()))
         moving = moving & (change >= rtol)
-    return monitor.result(to_pixels(X / scale), converged=not bool(moving.any()))
+    return X / scale, not bool(moving.any())
 
 
 def _inner(

@@ -5,24 +5,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from edlrr_cli.baselines.channels import to_channels, to_pixels
-from edlrr_cli.baselines.result import Bools, Callback, Monitor, Pixels, Result
+from edlrr_cli.baselines.interface import Completed, Monitor, iterative
 
 # ||grad||^2 <= 8 for forward differences, so tau sigma = 1/8 is the largest product that converges.
 _SQUARED_NORM = 8.0
 
 
-def total_variation(
-    image: Pixels,
-    known: Bools,
+@iterative
+def tv(
+    P: Tensor,
+    observed: Tensor,
+    monitor: Monitor,
     *,
-    device: torch.device,
-    dtype: torch.dtype,
-    callback: Callback | None = None,
     primal_step: float = 0.03,
     rtol: float = 1e-3,
     max_iterations: int = 1000,
-) -> Result:
+) -> Completed:
     """Minimize TV(X) = sum over pixels ||grad X||_2 subject to P(X) = P(M), 0 <= X <= 1.
 
         p <- (p + sigma grad(2 X - X')) / max(1, |.|),   X <- clip(X + tau div p), then P(X) = P(M)
@@ -32,27 +30,20 @@ def total_variation(
     clipping an image lowers its TV. They make the duality gap finite, which bounds TV(X) - min TV from above.
 
     Args:
-        image: Shape (h, w, c), in [0, 1]; missing pixels are ignored. Not modified.
-        known: Shape (h, w), True = known pixel.
-        device: Device of the computation.
-        dtype: Precision of the computation.
-        callback: Called with TV(X) after each step.
+        monitor: Receives TV(X) after each step.
         primal_step: tau, in pixel values.
         rtol: Tolerance on the duality gap, relative to TV(X).
-        max_iterations: Maximum number of steps.
 
     Source: Chan, Shen, "Mathematical models for local nontexture inpaintings", 2002, without its data term;
         Blomgren, Chan, "Color TV", 1998, coupled as by Bresson, Chan 2008; solved by Chambolle, Pock, "A
         first-order primal-dual algorithm for convex problems with applications to imaging", 2011. The solver
         is our own, since neither scikit-image nor OpenCV inpaints by TV.
     """
-    P, observed = to_channels(image, known, device=device, dtype=dtype)
     missing = ~observed
     mean = P.sum((-2, -1), keepdim=True) / observed.sum().clamp_min(1)
     X = torch.where(observed, P, mean)
     G = _gradient(X)
     p, before = torch.zeros_like(G), G
-    monitor = Monitor("tv", max_iterations, callback)
     converged = False
     while not converged and len(monitor.history) < max_iterations:
         p = p + (2 * G - before) / (_SQUARED_NORM * primal_step)
@@ -65,7 +56,7 @@ def total_variation(
         bound = -float((slope * P).sum() + (slope * missing).clamp_min(0.0).sum())
         monitor.note(variation)
         converged = variation - bound <= rtol * variation
-    return monitor.result(to_pixels(X), converged=converged)
+    return X, converged
 
 
 def _gradient(X: Tensor) -> Tensor:

@@ -44,14 +44,7 @@ PARAMETERS = {
 
 
 def run(*, side: int, repetitions: int, seed: int, progress: Callable[[str], None]) -> list[Row]:
-    """Measure the errors of every penalty, and bias and variance of the estimator.
-
-    Args:
-        side: Rows and columns of the matrix.
-        repetitions: Number of estimates per variance.
-        seed: Seed of the matrices and the probes.
-        progress: Called with the name of each step before it runs.
-    """
+    """Measure the errors of every penalty, and bias and variance of the estimator."""
     S = image_like((side, side), seed=seed, condition=CONDITION)
     rows = []
     for reg in REGS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,16 +14,14 @@ import torch
 
 from edlrr_cli.bench.bgsep_scores import PLAIN_THRESHOLDS, Scorer
 from edlrr_cli.bench.memory import measure_peak
-from edlrr_cli.bench.record import Row, in_one_line
+from edlrr_cli.bench.record import Row
+from edlrr_cli.bench.runner import run_cases
 from edlrr_cli.bench.sequences import Excerpt, Scene, choose, find_sequences, first_frames, read_scene
 from edlrr_cli.bench.table1_means import average
-from edlrr_cli.bench.timing import Stopwatch
-from edlrr_cli.errors import UsageError
-from edlrr_cli.lrr.names import nearest
 from edlrr_cli.media.video import Video
-from edlrr_cli.pipelines.executors import ProcessExecutor
 from edlrr_cli.tasks.bgsep.config import Config
 from edlrr_cli.tasks.bgsep.stream import Separation
+from edlrr_cli.tasks.checks import require_choice
 from edlrr_cli.tasks.device import resolve_device
 
 NAME = "bgsep"
@@ -100,15 +99,7 @@ def methods_here() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Case:
-    """One method on one sequence.
-
-    Attributes:
-        folder: Folder of the sequence.
-        sequence: Name of the sequence.
-        method: One of `METHODS`.
-        num_scored: Maximum number of scored frames.
-        device: Device name as in ``edlrr inpaint``.
-    """
+    """One method on one sequence."""
 
     folder: Path
     sequence: str
@@ -116,23 +107,19 @@ class Case:
     num_scored: int
     device: str
 
+    def as_row(self) -> Row:
+        """Return the columns that identify the case."""
+        return {"kind": "case", "sequence": self.sequence, "method": self.method}
+
 
 def make_cases(
-    data: Path,
-    *,
-    sequences: list[str] | None,
-    methods: Sequence[str] | None,
-    num_scored: int,
-    device: str,
+    data: Path, *, sequences: list[str] | None, methods: Sequence[str] | None, num_scored: int, device: str
 ) -> list[Case]:
     """Return the cases of the run, after checking that each can be run.
 
     Args:
-        data: Folder of sequences, or one of them.
         sequences: Names; None for all.
         methods: Names; None for those of `methods_here`.
-        num_scored: See `Case`.
-        device: See `Case`.
 
     Raises:
         UsageError: A sequence or method is unknown; the message suggests the closest name.
@@ -142,8 +129,7 @@ def make_cases(
     resolve_device(device)
     names = methods_here() if methods is None else methods
     for name in names:
-        if name not in METHODS:
-            raise UsageError(f"unknown method {name!r}", nearest(name, tuple(METHODS)))
+        require_choice("method", name, tuple(METHODS))
     folders = choose(find_sequences(data), sequences)
     for folder in folders.values():
         read_scene(folder)
@@ -176,10 +162,8 @@ def _facts(case: Case) -> dict[str, Any]:
 
 
 def run(cases: Sequence[Case]) -> Iterator[Row]:
-    """Run cases one at a time with all threads and yield their rows; a failed case yields an error row."""
-    for case, outcome in ProcessExecutor(1, torch.get_num_threads()).run(run_case, cases):
-        row = outcome if isinstance(outcome, dict) else {"error": in_one_line(outcome)}
-        yield {"kind": "case", "sequence": case.sequence, "method": case.method, **row}
+    """Run cases one at a time with all threads; see `edlrr_cli.bench.runner.run_cases`."""
+    return run_cases(run_case, cases, jobs=1, threads=torch.get_num_threads())
 
 
 def run_case(case: Case) -> Row:
@@ -200,24 +184,26 @@ def split_all(video: Video, config: Config) -> None:
 
 def _measure(scene: Scene, separation: Separation, indices: Mapping[int, int]) -> Row:
     """Split all frames and score those in ``indices``: index in the video -> index in the sequence."""
-    scorer, watch = Scorer(scene), Stopwatch()
+    scorer = Scorer(scene)
 
-    def split() -> int:
-        num_frames = 0
-        for found in watch.over(separation):
+    def split() -> tuple[int, float]:
+        num_frames, scoring_s, started = 0, 0.0, time.perf_counter()
+        for found in separation:
             num_frames += 1
             if found.index in indices:
+                since = time.perf_counter()
                 scorer.add(indices[found.index], found)
-        return num_frames
+                scoring_s += time.perf_counter() - since
+        return num_frames, time.perf_counter() - started - scoring_s
 
-    num_frames, peak = measure_peak(split, separation.device)
+    (num_frames, seconds), peak = measure_peak(split, separation.device)
     notes = separation.notes
     return {
         **scorer.scores(),
         "num_scored": len(indices),
         "num_frames": num_frames,
-        "seconds": watch.seconds,
-        "frames_per_second": num_frames / watch.seconds,
+        "seconds": seconds,
+        "frames_per_second": num_frames / seconds,
         "peak_bytes": peak,
         "rank": max((note.rank for note in notes if note.rank is not None), default=None),
         "sparsity": average(note.sparsity for note in notes),

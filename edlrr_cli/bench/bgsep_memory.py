@@ -23,7 +23,6 @@ def run(folders: Mapping[str, Path], device: str) -> list[Row]:
 
     Args:
         folders: Folders of the sequences, by name.
-        device: Device name as in ``edlrr inpaint``.
 
     Raises:
         EdlrrError: A process for the measurement failed.

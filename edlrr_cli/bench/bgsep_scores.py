@@ -21,11 +21,7 @@ _GRAY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 class Scorer:
-    """Compares split frames with the ground truth, one at a time, and pools the counts.
-
-    Args:
-        scene: The sequence.
-    """
+    """Compares split frames with the ground truth, one at a time, and pools the counts."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
@@ -38,7 +34,6 @@ class Scorer:
 
         Args:
             index: Index of the frame in the sequence.
-            split: Result of a method for the frame.
 
         Raises:
             InputError: The mask cannot be read.

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import compress
-from typing import Any
 
-from edlrr_cli.bench.markdown import escape, ranked, table
+from edlrr_cli.bench.markdown import NONE, Write, escape, in_mebibytes, ranked_column, table, text_of
 from edlrr_cli.bench.record import Row
-from edlrr_cli.bench.table1_means import two_best
 
-Write = Callable[[Any], str]
-
-_NONE, _FAILED = "–", "failed"
+_FAILED = "failed"
 
 _DETECTION = {
     "recall": "recall",
@@ -39,7 +35,7 @@ def summary(rows: list[Row]) -> str:
     cases, means = _cases(rows), _means(rows)
     columns = {name: _column(cases[name], "f_measure") for name in cases}
     columns["mean"] = _column(means, "f_measure")
-    columns["frames/s"] = [_text(means[method].get("frames_per_second"), _in_frames) for method in means]
+    columns["frames/s"] = [text_of(means[method].get("frames_per_second"), _in_frames) for method in means]
     return _lay_out("F-measure", list(means), columns)
 
 
@@ -58,7 +54,7 @@ def details(rows: list[Row]) -> str:
         ),
         _plain("Rank, the largest of the windows", "rank", cases, str),
         _plain("Frames per second, reading included", "frames_per_second", cases, _in_frames),
-        _plain("Peak memory, MiB", "peak_bytes", cases, _in_mebibytes),
+        _plain("Peak memory, MiB", "peak_bytes", cases, in_mebibytes),
         _streaming([row for row in rows if row["kind"] == "memory"]),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -99,7 +95,8 @@ def _plain(title: str, key: str, cases: Mapping[str, Mapping[str, Row]], write: 
     """Return a table without ranks by method and sequence."""
     methods = list(next(iter(cases.values())))
     columns = {
-        name: [_text(column[method].get(key), write) for method in methods] for name, column in cases.items()
+        name: [text_of(column[method].get(key), write) for method in methods]
+        for name, column in cases.items()
     }
     return _titled(title, methods, columns)
 
@@ -109,13 +106,13 @@ def _streaming(rows: Sequence[Row]) -> str:
     if not rows:
         return ""
     name = escape(rows[0]["sequence"])
-    peaks = (f"{_text(row['peak_bytes'], _in_mebibytes)} MiB for {row['num_frames']} frames" for row in rows)
+    peaks = (f"{text_of(row['peak_bytes'], in_mebibytes)} MiB for {row['num_frames']} frames" for row in rows)
     return f"Peak memory of the whole process that streams {name}: {', '.join(peaks)}."
 
 
 def _titled(title: str, methods: Sequence[str], columns: Mapping[str, Sequence[str]]) -> str:
     """Return a table with a title, without the methods that have no values."""
-    known = [not {*line} <= {_NONE, _FAILED} for line in zip(*columns.values(), strict=True)]
+    known = [not {*line} <= {NONE, _FAILED} for line in zip(*columns.values(), strict=True)]
     kept = {name: list(compress(column, known)) for name, column in columns.items()}
     return f"**{title}**\n\n{_lay_out('method', list(compress(methods, known)), kept)}" if any(known) else ""
 
@@ -127,14 +124,9 @@ def _lay_out(corner: str, methods: Sequence[str], columns: Mapping[str, Sequence
 
 def _column(rows: Mapping[str, Row], key: str) -> list[str]:
     """Return the cells of a measure for all methods, with the two best marked."""
-    sign = -1 if key in _LOWER_IS_BETTER else 1
-    values = {method: sign * row[key] for method, row in rows.items() if row.get(key) is not None}
-    ranks = two_best(values, _write(key))
-    return [_cell(row, key, ranks.get(method)) for method, row in rows.items()]
-
-
-def _cell(row: Row, key: str, rank: int | None) -> str:
-    return _FAILED if "error" in row else ranked(_text(row.get(key), _write(key)), rank)
+    values = {method: row.get(key) for method, row in rows.items()}
+    cells = ranked_column(values, _write(key), lower=key in _LOWER_IS_BETTER)
+    return [_FAILED if "error" in row else cells[method] for method, row in rows.items()]
 
 
 def _write(key: str) -> Write:
@@ -143,13 +135,5 @@ def _write(key: str) -> Write:
     return ("{:.2f}" if key in ("age", "psnr", "cqm", "percent_wrong") else "{:.3f}").format
 
 
-def _text(value: float | None, write: Write) -> str:
-    return _NONE if value is None else write(value)
-
-
 def _in_frames(rate: float) -> str:
     return f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"
-
-
-def _in_mebibytes(count: float) -> str:
-    return f"{count / 2**20:.0f}"

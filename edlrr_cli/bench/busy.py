@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import statistics
 import sys
 from collections.abc import Callable
 from itertools import product
 from subprocess import PIPE, Popen
 
 from edlrr_cli.bench.record import Row
+from edlrr_cli.bench.timing import Timing
 from edlrr_cli.errors import EdlrrError
 
 NAME = "busy"
@@ -46,11 +46,6 @@ print((time.perf_counter() - started) / {num_evaluations}, flush=True)
 def run(*, num_evaluations: int, repeats: int, progress: Callable[[str], None]) -> list[Row]:
     """Time each method in one process and in several concurrent ones, with the default and with 1 thread.
 
-    Args:
-        num_evaluations: Number of evaluations in each process.
-        repeats: Number of rounds, in which every case runs once.
-        progress: Receives the name of each case before it runs.
-
     Raises:
         EdlrrError: A process failed.
     """
@@ -61,21 +56,17 @@ def run(*, num_evaluations: int, repeats: int, progress: Callable[[str], None]) 
             method, num_processes, threads = case
             progress(f"{method}, {num_processes} processes, {threads} threads")
             seconds[case].append(max(_concurrent(method, num_processes, threads, num_evaluations)))
-    return [_row(case, seconds) for case in cases]
-
-
-def _row(case: tuple[str, int, str], seconds: dict[tuple[str, int, str], list[float]]) -> Row:
-    method, num_processes, threads = case
-    single = seconds[method, num_processes, "1"]
-    return {
-        "method": method,
-        "processes": num_processes,
-        "threads": threads,
-        "seconds": statistics.median(seconds[case]),
-        "seconds_min": min(seconds[case]),
-        "seconds_max": max(seconds[case]),
-        "ratio": statistics.median(mine / one for mine, one in zip(seconds[case], single, strict=True)),
-    }
+    timings = {case: Timing(tuple(values)) for case, values in seconds.items()}
+    return [
+        {
+            "method": method,
+            "processes": count,
+            "threads": threads,
+            **timings[method, count, threads].as_row(),
+            "ratio": timings[method, count, "1"].times_faster_than(timings[method, count, threads]),
+        }
+        for method, count, threads in cases
+    ]
 
 
 def _concurrent(method: str, num_processes: int, threads: str, num_evaluations: int) -> list[float]:

@@ -53,7 +53,6 @@ class Data:
     by a centered square and lines of text if they are missing.
 
     Args:
-        folder: The folder.
         crop_px: Side of the central square that is used; None for whole images.
 
     Raises:
@@ -93,9 +92,7 @@ class Data:
         """Read an image and generate its damage.
 
         Args:
-            image: One of `images`.
             corruption: ``dropNN`` (percent), ``block`` or ``text``.
-            seed: Seed of the dropped pixels.
 
         Raises:
             InputError: A file cannot be used.

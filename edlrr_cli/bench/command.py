@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from edlrr_cli.bench.images import PHOTO, photo, save_png, text_hole
+from edlrr_cli.bench.images import PHOTO, photo, save_damaged, text_hole
 from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.timing import time_side_by_side
 from edlrr_cli.errors import EdlrrError
@@ -44,18 +44,13 @@ io.imsave(sys.argv[3], (filled.clip(0, 1) * 255).round().astype("uint8"), check_
 def run(*, size_px: int, repeats: int, device: str, progress: Callable[[str], None]) -> list[Row]:
     """Time the commands alternately.
 
-    Args:
-        size_px: Side of the square image.
-        repeats: Number of rounds.
-        device: Device name as in ``edlrr inpaint``.
-        progress: Called with the name of each command before it runs.
-
     Raises:
         EdlrrError: A command failed.
     """
     with TemporaryDirectory(prefix="edlrr-bench-") as name:
         folder = Path(name)
-        clean = _write_images(folder, size_px)
+        clean, hole = photo(size_px), text_hole(size_px, size_px)
+        save_damaged(folder / "damaged.png", folder / "mask.png", clean, hole)
         commands = _commands(folder, device)
         timings = time_side_by_side(
             {title: partial(_execute, command) for title, command in commands.items()},
@@ -66,13 +61,6 @@ def run(*, size_px: int, repeats: int, device: str, progress: Callable[[str], No
     return [
         {"method": title, **timing.as_row(), "psnr": qualities[title]} for title, timing in timings.items()
     ]
-
-
-def _write_images(folder: Path, size_px: int) -> NDArray[np.float64]:
-    clean, hole = photo(size_px), text_hole(size_px, size_px)
-    save_png(folder / "damaged.png", np.where(hole[..., None], 1.0, clean))
-    save_png(folder / "mask.png", hole.astype(np.float64))
-    return clean
 
 
 def _commands(folder: Path, device: str) -> dict[str, list[str]]:

@@ -12,24 +12,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from edlrr_cli.bench.denoise_networks import KINDS, MAX_COST_DB, RECIPES, TRAINED, Recipe
-from edlrr_cli.bench.denoise_scores import (
-    COMMAND,
-    SHIPPED,
-    NamedDenoiser,
-    Pixels,
-    noise_of,
-    score,
-    yield_denoisers,
-)
-from edlrr_cli.bench.denoise_training import ModelCache, Trained
+from edlrr_cli.bench.denoise_scores import COMMAND, SHIPPED, NamedDenoiser, Pixels, noise_of
 from edlrr_cli.bench.images import save_png
 from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.timing import time_side_by_side
-from edlrr_cli.errors import UsageError
-from edlrr_cli.lrr.names import nearest
-from edlrr_cli.media.shipped import DENOISER
-from edlrr_cli.pipelines.denoisers import load_denoiser
-from edlrr_cli.tasks.denoise.network import Denoiser
+from edlrr_cli.tasks.checks import require_choice
 
 NAME = "denoise"
 _TIMED_LEVEL, _TIMED_SIDE_PX, _ROUNDS = 25, 512, 3
@@ -50,8 +37,7 @@ def find_recipe(name: str) -> Recipe:
     Raises:
         UsageError: The name is unknown; the message suggests the closest one.
     """
-    if name not in RECIPES:
-        raise UsageError(f"unknown recipe {name!r}", nearest(name, tuple(RECIPES)))
+    require_choice("recipe", name, tuple(RECIPES))
     return RECIPES[name]
 
 
@@ -59,18 +45,6 @@ def describe(recipe_name: str, num_seeds: int) -> dict[str, Any]:
     """Return the parameters of the run."""
     recipe = asdict(find_recipe(recipe_name))
     return {**PARAMETERS, "recipe": recipe_name, **recipe, "trained_at": TRAINED, "num_seeds": num_seeds}
-
-
-def load_shipped() -> Denoiser | None:
-    """Return the network that is included in the package; None if it is missing."""
-    if not DENOISER.exists():
-        return None
-    return load_denoiser(DENOISER)
-
-
-def list_denoisers(trained: Trained, cache: ModelCache, device: str) -> list[NamedDenoiser]:
-    """Return all denoisers of the comparison."""
-    return list(yield_denoisers(trained.networks, cache, load_shipped(), device))
 
 
 def cases(
@@ -84,14 +58,6 @@ def cases(
         for level in levels
         if denoiser.is_tested(test_set, level)
     ]
-
-
-def run(
-    todo: Sequence[tuple[NamedDenoiser, str, int]], sets: Mapping[str, Sequence[tuple[str, Pixels]]]
-) -> Iterator[Row]:
-    """Yield the score of each case."""
-    for denoiser, test_set, level in todo:
-        yield score(denoiser, test_set, sets[test_set], level)
 
 
 def times(
@@ -114,11 +80,8 @@ def times(
         if SHIPPED in calls:
             source = Path(folder) / "noisy.png"
             save_png(source, noisy[..., 0].clip(0, 1))
-            calls[COMMAND] = partial(_run_command, source)
+            command = [sys.executable, "-m", "edlrr_cli", "denoise", str(source)]
+            command += ["--device", "cpu", "--quiet", "--overwrite"]
+            calls[COMMAND] = partial(subprocess.run, command, check=True)
         for method, timing in time_side_by_side(calls, repeats=_ROUNDS).items():
             yield {"kind": "time", "method": method, **timing.as_row()}
-
-
-def _run_command(source: Path) -> None:
-    arguments = ["denoise", str(source), "--device", "cpu", "--quiet", "--overwrite"]
-    subprocess.run([sys.executable, "-m", "edlrr_cli", *arguments], check=True)

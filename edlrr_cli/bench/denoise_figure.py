@@ -34,12 +34,7 @@ _STYLES = {
 
 
 def draw_figure(rows: Sequence[Row], test_set: str) -> bytes:
-    """Return a PNG with a panel for each training level; the band is the spread over the seeds.
-
-    Args:
-        rows: Rows of the record.
-        test_set: Test set whose scores are drawn.
-    """
+    """Return a PNG with a panel for each training level; the band is the spread over the seeds."""
     scores = [row for row in rows if row["kind"] == "score" and row["set"] == test_set]
     trained = list(dict.fromkeys(row["trained_at"] for row in scores if row["method"] == "plain"))
     figure = Figure(figsize=(12, 4.6), dpi=110, layout="constrained")

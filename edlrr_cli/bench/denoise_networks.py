@@ -35,11 +35,6 @@ class Recipe:
     """Size of the networks, length of the training, and extent of the tests.
 
     Attributes:
-        depth: Number of convolutions.
-        width: Number of channels.
-        steps: Number of training steps.
-        batch: Patches per step.
-        lr: Maximum learning rate.
         levels: Test noise levels, on 0..255.
         every: Test set -> step between the images that are tested.
         variants_at: Training levels of the other variants of the term, ``error`` and ``wide``.
@@ -90,10 +85,7 @@ class Network:
     """One network to be trained.
 
     Attributes:
-        kind: One of `KINDS`.
         level: Training noise level; None for ``blind``.
-        lam: Weight of the low-rank term; 0 without.
-        seed: Seed of the training.
     """
 
     kind: str

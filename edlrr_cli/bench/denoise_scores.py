@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from edlrr_cli.baselines.denoisers import DENOISERS
 from edlrr_cli.bench.denoise_networks import Network, Recipe
 from edlrr_cli.bench.denoise_training import ModelCache
 from edlrr_cli.bench.record import Row
-from edlrr_cli.errors import UsageError
 from edlrr_cli.media.formats import require_images
 from edlrr_cli.media.gray import read_gray
+from edlrr_cli.media.shipped import DENOISER
 from edlrr_cli.metrics import psnr
 from edlrr_cli.networks.apply import predict_clean
+from edlrr_cli.pipelines.denoisers import load_denoiser
 from edlrr_cli.tasks.denoise.config import Config
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
@@ -41,9 +43,6 @@ class NamedDenoiser:
     """A denoiser in the comparison.
 
     Attributes:
-        method: Name of the method.
-        trained_at: Training noise level of the network; None if not applicable.
-        seed: Seed of the training.
         call: Maps noisy pixels, shape (h, w, 1), and the true noise level on [0, 1] to clean pixels.
     """
 
@@ -61,33 +60,23 @@ class NamedDenoiser:
         return self.seed == 0 or test_set == _FIRST_SET
 
 
-def yield_denoisers(
-    networks: Sequence[Network], cache: ModelCache, shipped: Denoiser | None, device: str
-) -> Iterator[NamedDenoiser]:
-    """Yield all available denoisers.
-
-    Args:
-        networks: Networks of Figure 3.
-        cache: Model cache that contains them.
-        shipped: The network that is included in the package, or None.
-        device: Device of the networks.
-    """
-    yield NamedDenoiser("noisy", None, 0, lambda pixels, sigma: pixels)
+def list_denoisers(networks: Sequence[Network], cache: ModelCache, device: str) -> list[NamedDenoiser]:
+    """Return all available denoisers: the networks of Figure 3, ours, and the baselines."""
+    methods = [NamedDenoiser("noisy", None, 0, lambda pixels, sigma: pixels)]
     for network in networks:
         module = cache.load(network)
-        yield NamedDenoiser(network.kind, network.level, network.seed, _unscaled(module, device))
+        methods.append(NamedDenoiser(network.kind, network.level, network.seed, _unscaled(module, device)))
         if network.kind == "plain" and network.seed == 0:
             assert network.level is not None
-            scaled = Denoiser(module, network.level / 255, scales=False)
-            yield NamedDenoiser("rescaled", network.level, 0, _call_of(scaled, device))
-            yield NamedDenoiser("rescaled:auto", network.level, 0, _estimated(_call_of(scaled, device)))
-    if shipped is not None:
-        yield NamedDenoiser(SHIPPED, None, 0, _call_of(shipped, device))
-        yield NamedDenoiser(SHIPPED_AUTO, None, 0, _estimated(_call_of(shipped, device)))
-    yield NamedDenoiser("lrr-groups", None, 0, _lowrank_call(device))
-    for name, call in DENOISERS.items():
-        if _is_installed(name):
-            yield NamedDenoiser(name, None, 0, call)
+            scaled = _denoise_by(Config(device=device), Denoiser(module, network.level / 255, scales=False))
+            methods.append(NamedDenoiser("rescaled", network.level, 0, scaled))
+            methods.append(NamedDenoiser("rescaled:auto", network.level, 0, _estimated(scaled)))
+    others = {"lrr-groups": _denoise_by(Config(method="lrr", device=device))}
+    if DENOISER.exists():
+        shipped = _denoise_by(Config(device=device), load_denoiser(DENOISER))
+        others = {SHIPPED: shipped, SHIPPED_AUTO: _estimated(shipped), **others}
+    others |= {name: call for name, call in DENOISERS.items() if name != "bm3d" or find_spec("bm3d")}
+    return methods + [NamedDenoiser(name, None, 0, call) for name, call in others.items()]
 
 
 def _unscaled(module: torch.nn.Module, device: str) -> Call:
@@ -101,32 +90,13 @@ def _unscaled(module: torch.nn.Module, device: str) -> Call:
     return call
 
 
-def _call_of(denoiser: Denoiser, device: str) -> Call:
-    def call(pixels: Pixels, sigma: float) -> Pixels:
-        return denoise(pixels, Config(sigma=sigma, device=device), denoiser).pixels
-
-    return call
-
-
-def _lowrank_call(device: str) -> Call:
-    def call(pixels: Pixels, sigma: float) -> Pixels:
-        return denoise(pixels, Config(method="lrr", sigma=sigma, device=device)).pixels
-
-    return call
+def _denoise_by(config: Config, denoiser: Denoiser | None = None) -> Call:
+    return lambda pixels, sigma: denoise(pixels, replace(config, sigma=sigma), denoiser).pixels
 
 
 def _estimated(call: Call) -> Call:
     """Return a denoiser that ignores the given noise level and estimates it."""
     return lambda pixels, sigma: call(pixels, estimate_noise_level(pixels))
-
-
-def _is_installed(name: str) -> bool:
-    """Whether the library of a baseline is installed."""
-    try:
-        DENOISERS[name](np.full((2, 2, 1), 0.5), 0.1)
-    except UsageError:
-        return False
-    return True
 
 
 def read_sets(data: Path, recipe: Recipe) -> dict[str, list[tuple[str, Pixels]]]:
@@ -176,7 +146,7 @@ def verdicts(rows: Sequence[Row], levels: Sequence[int]) -> list[Row]:
         for row in rows
         if row["kind"] == "score" and row["set"] == _FIRST_SET
     }
-    result = []
+    result: list[Row] = []
     for trained_at in dict.fromkeys(key[1] for key in found if key[0] == "lrr"):
         for level in levels:
             seeds = [key[3] for key in found if key[:3] == ("lrr", trained_at, level)]
@@ -186,15 +156,7 @@ def verdicts(rows: Sequence[Row], levels: Sequence[int]) -> list[Row]:
             ]
             spread = float(np.std(gains, ddof=1)) if len(gains) > 1 else None
             gain = float(np.mean(gains))
-            result.append(
-                {
-                    "kind": "verdict",
-                    "trained_at": trained_at,
-                    "level": level,
-                    "gain": round(gain, 3),
-                    "spread": spread and round(spread, 3),
-                    "beyond_spread": None if spread is None else gain > spread,
-                    "num_seeds": len(gains),
-                }
-            )
+            row: Row = {"kind": "verdict", "trained_at": trained_at, "level": level, "gain": round(gain, 3)}
+            row |= {"spread": spread and round(spread, 3), "num_seeds": len(gains)}
+            result.append(row | {"beyond_spread": None if spread is None else gain > spread})
     return result

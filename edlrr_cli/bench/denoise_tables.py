@@ -7,11 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from edlrr_cli.bench.denoise_scores import COMMAND, PRINTED_LEVELS, SHIPPED, SHIPPED_AUTO
-from edlrr_cli.bench.markdown import ranked, table
+from edlrr_cli.bench.markdown import NONE, ranked_column, table, table_of, text_of
 from edlrr_cli.bench.record import Row
-from edlrr_cli.bench.table1_means import two_best
 
-_NONE = "–"
 _TITLES = {
     SHIPPED_AUTO: "`edlrr denoise`",
     SHIPPED: "`edlrr denoise`, level said",
@@ -54,16 +52,18 @@ def details(rows: list[Row]) -> str:
 def _shipped(rows: Sequence[Row]) -> str:
     scores = _mean_scores(rows)
     seconds = {row["method"]: row["seconds"] for row in rows if row["kind"] == "time"}
-    cells: dict[str, list[str]] = {method: [] for method in _TITLES if _known(scores, method)}
+    cells: dict[str, list[str]] = {
+        method: [] for method in _TITLES if any(key[0] == method for key in scores)
+    }
     for test_set in _SETS:
         for level in PRINTED_LEVELS:
             values = {method: scores.get((method, None, test_set, level)) for method in cells}
-            known = {method: value for method, value in values.items() if value is not None}
-            ranks = two_best(known, "{:.2f}".format)
-            for method, value in values.items():
-                cells[method].append(ranked(_decibels(value), ranks.get(method)))
-    lines = [[_TITLES[method], *line, _seconds(seconds.get(method))] for method, line in cells.items()]
-    lines += [[title, *(f"*{value:.2f}*" for value in line), _NONE] for title, line in _PRINTED.items()]
+            for method, cell in ranked_column(values, "{:.2f}".format).items():
+                cells[method].append(cell)
+    lines = [
+        [_TITLES[method], *line, text_of(seconds.get(method), "{:.2g}")] for method, line in cells.items()
+    ]
+    lines += [[title, *(f"*{value:.2f}*" for value in line), NONE] for title, line in _PRINTED.items()]
     header = [f"{test_set}, {level}" for test_set in _SETS for level in PRINTED_LEVELS]
     counts = {row["set"]: row["num_pictures"] for row in rows if row["kind"] == "score"}
     whole = "" if COMMAND not in seconds else f" The whole command takes {seconds[COMMAND]:.1f} s."
@@ -99,24 +99,21 @@ def _networks(rows: Sequence[Row], test_set: str) -> str:
         for trained_at in sorted({key[1] for key in scores if key[0] == kind}, key=lambda level: level or 0):
             values = [scores.get((kind, trained_at, test_set, level)) for level in levels]
             name = title if trained_at is None else f"{title}, trained at {trained_at}"
-            lines.append([name, *map(_decibels, values)])
+            lines.append([name, *(text_of(value, "{:.2f}") for value in values)])
     return f"**{test_set}**\n\n{table(['PSNR, dB, tested at', *map(str, levels)], lines)}"
 
 
 def _trials(rows: Sequence[Row]) -> str:
-    lines = [
-        [
-            f"{_KINDS[row['network']]}, trained at {row['trained_at']}",
-            f"{row['lam']:g}",
-            f"{row['held_out_psnr']:.2f}",
-            f"{row['cost_db']:+.2f}",
-            "yes" if row["chosen"] else "",
-        ]
-        for row in rows
-        if row["kind"] == "trial"
-    ]
-    header = ["lambda tried", "lambda", "PSNR, dB, on held-out training images", "cost, dB", "chosen"]
-    return table(header, lines)
+    return table_of(
+        [row for row in rows if row["kind"] == "trial"],
+        {
+            "lambda tried": lambda row: f"{_KINDS[row['network']]}, trained at {row['trained_at']}",
+            "lambda": "{lam:g}",
+            "PSNR, dB, on held-out training images": "{held_out_psnr:.2f}",
+            "cost, dB": "{cost_db:+.2f}",
+            "chosen": lambda row: "yes" if row["chosen"] else "",
+        },
+    )
 
 
 def _mean_scores(rows: Sequence[Row]) -> dict[tuple[str, int | None, str, int], float]:
@@ -127,15 +124,3 @@ def _mean_scores(rows: Sequence[Row]) -> dict[tuple[str, int | None, str, int], 
             key = (row["method"], row["trained_at"], row["set"], row["level"])
             values.setdefault(key, []).append(row["psnr"])
     return {key: float(np.mean(group)) for key, group in values.items()}
-
-
-def _known(scores: dict[tuple[str, int | None, str, int], float], method: str) -> bool:
-    return any(key[0] == method for key in scores)
-
-
-def _decibels(value: float | None) -> str:
-    return _NONE if value is None else f"{value:.2f}"
-
-
-def _seconds(value: float | None) -> str:
-    return _NONE if value is None else f"{value:.2g}"

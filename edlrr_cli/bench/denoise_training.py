@@ -15,8 +15,7 @@ from edlrr_cli.errors import InputError
 from edlrr_cli.media.formats import require_images
 from edlrr_cli.media.gray import read_gray
 from edlrr_cli.media.weights import read_weights, write_weights
-from edlrr_cli.networks.build import build_network
-from edlrr_cli.networks.names import Size
+from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.training.trainer import Trainer
 
 
@@ -25,7 +24,6 @@ class Trial:
     """A trial of a weight lambda.
 
     Attributes:
-        network: Network with this lambda.
         psnr: PSNR in dB on the held-out images at the training level.
         cost: Decrease of this PSNR compared with the network without the term, in dB.
     """
@@ -36,14 +34,7 @@ class Trial:
 
 
 class ModelCache:
-    """Model cache: trains networks on demand and stores them in a folder.
-
-    Args:
-        data: Folder of the clean training images.
-        models: Folder of the networks, created if missing.
-        recipe: Settings of the training.
-        device: Device of the training.
-    """
+    """Model cache: trains networks on demand and stores them in a folder."""
 
     def __init__(self, data: Path, models: Path, recipe: Recipe, device: str) -> None:
         self._data, self._models, self._recipe, self._device = data, models, recipe, device
@@ -73,11 +64,9 @@ class ModelCache:
     def load(self, network: Network) -> nn.Module:
         """Return a network in evaluation mode."""
         self.about(network)
-        weights = read_weights(self._path(network))
-        size = Size(weights.about["depth"], weights.about["width"])
-        module = build_network(weights.about["arch"], size)
-        module.load_state_dict(weights.tensors)
-        return module.to(self._device).eval()
+        path = self._path(network)
+        weights = read_weights(path)
+        return Denoiser.of(weights.tensors, weights.about, name=str(path)).network.to(self._device)
 
     def psnr(self, network: Network) -> float:
         """Return the PSNR in dB on the held-out images at the training level."""
@@ -96,8 +85,6 @@ def search(kind: str, level: int, psnr: Callable[[Network], float]) -> Iterator[
     """Try the values of lambda in ascending order until the cost exceeds `MAX_COST_DB`.
 
     Args:
-        kind: One of `GRIDS`.
-        level: Training noise level.
         psnr: Trains a network and returns its PSNR on the held-out images in dB.
     """
     without = psnr(Network("plain", level))
@@ -118,29 +105,13 @@ def choose(trials: Sequence[Trial]) -> Network:
     return (affordable[-1] if affordable else trials[0]).network
 
 
-@dataclass(frozen=True)
-class Trained:
-    """Result of the training.
-
-    Attributes:
-        networks: All networks to be tested.
-        trials: All trials of lambda.
-    """
-
-    networks: list[Network]
-    trials: list[Trial]
-
-
 def train_all(
     cache: ModelCache, recipe: Recipe, num_seeds: int, progress: Callable[[Network], None]
-) -> Trained:
+) -> tuple[list[Network], list[Trial]]:
     """Train the networks of Figure 3: ``plain`` and ``lrr`` with every seed, the others with the first.
 
-    Args:
-        cache: Model cache.
-        recipe: Settings of the training.
-        num_seeds: Number of seeds.
-        progress: Called with each network once it is trained.
+    Returns:
+        All networks to be tested, and all trials of lambda.
     """
 
     def psnr(network: Network) -> float:
@@ -162,10 +133,10 @@ def train_all(
     for network in networks:
         cache.about(network)
         progress(network)
-    return Trained(networks, trials)
+    return networks, trials
 
 
-def trial_rows(trained: Trained) -> list[dict[str, Any]]:
+def trial_rows(networks: Sequence[Network], trials: Sequence[Trial]) -> list[dict[str, Any]]:
     """Return the search for lambda as rows of a record."""
     return [
         {
@@ -175,7 +146,7 @@ def trial_rows(trained: Trained) -> list[dict[str, Any]]:
             "lam": trial.network.lam,
             "held_out_psnr": round(trial.psnr, 3),
             "cost_db": round(trial.cost, 3),
-            "chosen": trial.network in trained.networks,
+            "chosen": trial.network in networks,
         }
-        for trial in trained.trials
+        for trial in trials
     ]

@@ -92,3 +92,9 @@ def save_thumbnail(path: Path, pixels: NDArray[np.floating[Any]]) -> None:
 def save_png(path: Path, pixels: NDArray[np.float64]) -> None:
     """Write pixels in [0, 1], shape (h, w, 3) or (h, w), as 8-bit PNG."""
     Image.fromarray(np.rint(pixels * 255).astype(np.uint8)).save(path)
+
+
+def save_damaged(image: Path, mask: Path, clean: NDArray[np.float64], hole: NDArray[np.bool_]) -> None:
+    """Write an image with a white hole, and the mask of it, as 8-bit PNG."""
+    save_png(image, np.where(hole[..., None], 1.0, clean))
+    save_png(mask, hole.astype(np.float64))

@@ -15,10 +15,6 @@ _DECAY = 1.2
 def image_spectrum(count: int, *, condition: float | None = None) -> Tensor:
     """Return singular values like those of a centered photograph: sigma_i = 20 / i^1.2, float64.
 
-    Args:
-        count: Number of values.
-        condition: The smaller half decreases to 20 / condition instead, evenly on a log scale.
-
     Example:
         >>> image_spectrum(2)
         tensor([20.0000,  8.7055], dtype=torch.float64)
@@ -37,8 +33,6 @@ def image_like(shape: tuple[int, ...], *, seed: int, condition: float | None = N
 
     Args:
         shape: (..., m, n).
-        seed: Seed of the vectors.
-        condition: As in `image_spectrum`.
     """
     *batch, m, n = shape
     count = min(m, n)
@@ -56,7 +50,6 @@ def definition(S: Tensor, h: Function) -> tuple[Tensor, Tensor]:
 
     Args:
         S: Shape (..., m, n). The scale is the default of `edlrr_cli.lrr.regularizer.lowrank_penalty`.
-        h: The function.
     """
     U, sigma, Vh = torch.linalg.svd(S.detach().double(), full_matrices=False)
     scale = resolve_scale(h, sigma[..., 0], None).unsqueeze(-1)
@@ -69,8 +62,6 @@ def svdvals_penalty(S: Tensor, h: Function, scale: Scale = None) -> Tensor:
 
     Args:
         S: Shape (..., m, n).
-        h: The function.
-        scale: As in `edlrr_cli.lrr.regularizer.lowrank_penalty`.
     """
     sigma = torch.linalg.svdvals(S)
     resolved = resolve_scale(h, sigma[..., 0].detach(), scale)

@@ -49,7 +49,6 @@ def fresh_process_peak_bytes(
     Args:
         prepare: ``"module:function"``; the function, called with the arguments, returns the warm-up
             and the call.
-        arguments: Plain values, for JSON.
         whole: Count all resident memory of the process, including imports and freed memory that it retains.
 
     Returns:

@@ -43,26 +43,22 @@ PARAMETERS = {
 def run(
     *, size_px: int, steps: int, repeats: int, reg: str, device: str, progress: Callable[[str], None]
 ) -> list[Row]:
-    """Inpaint one image with each method and compare time, objective and PSNR.
-
-    Args:
-        size_px: Side of the square image.
-        steps: Number of Adam steps.
-        repeats: Number of rounds.
-        reg: The penalty.
-        device: Device name as in ``edlrr inpaint``.
-        progress: Called with the name of each method before it runs.
-    """
+    """Inpaint one image with each method and compare time, objective and PSNR."""
     clean, hole = photo(size_px), text_hole(size_px, size_px)
-    configs = _configs(Config(prior="global", reg=reg, steps=steps, held_out=0.0, device=device))
+    damaged = np.where(hole[..., None], 0.0, clean)
+    default = Config(prior="global", reg=reg, steps=steps, held_out=0.0, device=device)
+    configs = {
+        _START: replace(default, steps=0),
+        DEFAULT: default,
+        EXACT: replace(default, refresh=1, backend="svd"),
+    }
     results: dict[str, Result] = {}
+
+    def inpaint(name: str) -> None:  # the image is on the CPU, so that the device is idle at the end
+        results[name] = task.inpaint(damaged, ~hole, configs[name])
+
     timings = time_side_by_side(
-        {
-            name: partial(_inpaint, name, np.where(hole[..., None], 0.0, clean), ~hole, config, results)
-            for name, config in configs.items()
-        },
-        repeats=repeats,
-        progress=progress,
+        {name: partial(inpaint, name) for name in configs}, repeats=repeats, progress=progress
     )
     steps_only = {name: timings[name].minus(timings[_START]) for name in (DEFAULT, EXACT)}
     objectives = _objectives({name: results[name].restored for name in steps_only}, configs[DEFAULT])
@@ -81,25 +77,6 @@ def run(
         }
         for name, timing in steps_only.items()
     ]
-
-
-def _configs(default: Config) -> dict[str, Config]:
-    return {
-        _START: replace(default, steps=0),
-        DEFAULT: default,
-        EXACT: replace(default, refresh=1, backend="svd"),
-    }
-
-
-def _inpaint(
-    name: str,
-    image: NDArray[np.float64],
-    known: NDArray[np.bool_],
-    config: Config,
-    results: dict[str, Result],
-) -> None:
-    """Store the result; the device is idle when the function returns, since the image is on the CPU."""
-    results[name] = task.inpaint(image, known, config)
 
 
 def _objectives(restored: Mapping[str, NDArray[Any]], config: Config) -> dict[str, float]:

@@ -16,45 +16,30 @@ class Column:
     """The printed numbers of one method.
 
     Attributes:
-        name: Printed name.
         psnr: Mean over eleven images in dB, by corruption.
-        psnr_sd: Deviation printed after the sign ±, by corruption; empty if none is printed.
         seconds: "Average processing time per image", on a machine with a 3080 Ti.
     """
 
     name: str
     psnr: dict[str, float]
-    psnr_sd: dict[str, float]
     seconds: float
 
 
-def _column(name: str, seconds: float, psnr: tuple[float, ...], psnr_sd: tuple[float, ...] = ()) -> Column:
-    """Return a column from its numbers; only the authors' own methods have deviations."""
-    means, deviations = (dict(zip(_CORRUPTIONS, numbers, strict=False)) for numbers in (psnr, psnr_sd))
-    return Column(name, means, deviations, seconds)
+def _column(name: str, seconds: float, *psnr: float) -> Column:
+    return Column(name, dict(zip(_CORRUPTIONS, psnr, strict=True)), seconds)
 
 
 #: Columns by their names in records, in the order of the paper.
 COLUMNS: dict[str, Column] = {
-    "nuclear": _column(
-        "nuclear", 4.35, (37.09, 35.03, 33.09, 31.39, 17.89, 26.73), (0.18, 0.10, 0.05, 0.09, 0.01, 0.02)
-    ),
-    "T-gamma*": _column(
-        "T-γ*", 3.83, (38.44, 36.24, 34.28, 32.51, 31.14, 35.07), (0.07, 0.13, 0.19, 0.19, 0.02, 0.06)
-    ),
-    "T-Lap": _column(
-        "T-Lap", 3.88, (38.41, 36.01, 34.16, 32.31, 29.67, 34.99), (0.14, 0.19, 0.18, 0.15, 0.01, 0.03)
-    ),
-    "L-gamma*": _column(
-        "L-γ*", 3.83, (38.39, 36.19, 34.21, 32.32, 24.64, 34.97), (0.16, 0.13, 0.07, 0.11, 0.03, 0.03)
-    ),
-    "L-Lap": _column(
-        "L-Lap", 3.86, (38.47, 36.20, 34.22, 32.38, 25.80, 34.98), (0.11, 0.13, 0.15, 0.09, 0.02, 0.01)
-    ),
-    "RPCA FGSR": _column("RPCA FGSR", 16.83, (26.0, 24.89, 16.41, 6.95, 13.75, 21.49)),
-    "f-MDT Tucker": _column("f-MDT Tucker", 1.73, (24.28, 24.44, 24.16, 23.90, 23.20, 22.68)),
-    "MSS": _column("MSS", 10.70, (26.62, 25.58, 24.83, 24.05, 26.09, 24.56)),
-    "IRNN": _column("IRNN", 8.82, (28.33, 28.51, 27.52, 26.91, 25.46, 26.20)),
-    "TNN-3DTV": _column("TNN-3DTV", 24.85, (30.17, 30.03, 29.82, 29.54, 28.17, 29.99)),
-    "DLRL": _column("DLRL", 494.46, (35.99, 34.58, 33.58, 32.43, 30.82, 37.19)),
+    "nuclear": _column("nuclear", 4.35, 37.09, 35.03, 33.09, 31.39, 17.89, 26.73),
+    "T-gamma*": _column("T-γ*", 3.83, 38.44, 36.24, 34.28, 32.51, 31.14, 35.07),
+    "T-Lap": _column("T-Lap", 3.88, 38.41, 36.01, 34.16, 32.31, 29.67, 34.99),
+    "L-gamma*": _column("L-γ*", 3.83, 38.39, 36.19, 34.21, 32.32, 24.64, 34.97),
+    "L-Lap": _column("L-Lap", 3.86, 38.47, 36.20, 34.22, 32.38, 25.80, 34.98),
+    "RPCA FGSR": _column("RPCA FGSR", 16.83, 26.0, 24.89, 16.41, 6.95, 13.75, 21.49),
+    "f-MDT Tucker": _column("f-MDT Tucker", 1.73, 24.28, 24.44, 24.16, 23.90, 23.20, 22.68),
+    "MSS": _column("MSS", 10.70, 26.62, 25.58, 24.83, 24.05, 26.09, 24.56),
+    "IRNN": _column("IRNN", 8.82, 28.33, 28.51, 27.52, 26.91, 25.46, 26.20),
+    "TNN-3DTV": _column("TNN-3DTV", 24.85, 30.17, 30.03, 29.82, 29.54, 28.17, 29.99),
+    "DLRL": _column("DLRL", 494.46, 35.99, 34.58, 33.58, 32.43, 30.82, 37.19),
 }

@@ -24,15 +24,7 @@ MACHINE_KEYS = ("processor", "num_threads", "device", "torch", "python")
 def make_record(
     benchmark: str, *, command: str, device: str, parameters: Mapping[str, Any], rows: Sequence[Row]
 ) -> Record:
-    """Return the record of a run: its results with all that is needed to reproduce them.
-
-    Args:
-        benchmark: Name of the benchmark.
-        command: The exact command line.
-        device: Name of the device, as in ``edlrr inpaint --device``.
-        parameters: Parameters of the run.
-        rows: The results.
-    """
+    """Return the record of a run: its results with all that is needed to reproduce them."""
     from edlrr_cli.tasks.machine import machine
 
     return {
@@ -100,13 +92,3 @@ def read_record(path: Path) -> Record:
 
 def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
-
-
-def in_one_line(error: Exception) -> str:
-    """Return what went wrong, for the row of a task.
-
-    Example:
-        >>> in_one_line(ValueError("two\\nlines"))
-        'ValueError: two lines'
-    """
-    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -54,7 +54,6 @@ class Method:
 
     Attributes:
         penalty: Maps S, shape (..., m, n), to R(S), differentiable.
-        h: The function of the singular values.
     """
 
     penalty: Callable[[Tensor], Tensor]
@@ -86,9 +85,9 @@ def methods_for(reg: str, shape: tuple[int, ...], device: torch.device) -> dict[
 
 
 def run(
-    shapes: list[tuple[int, ...]],
-    regs: list[str],
     *,
+    shapes: Sequence[str],
+    regs: Sequence[str],
     repeats: int,
     device: str,
     seed: int,
@@ -98,21 +97,22 @@ def run(
     """Measure every method on every shape.
 
     Args:
-        shapes: Shapes (..., m, n).
-        regs: Names of penalties.
-        repeats: Number of rounds.
-        device: Device name as in ``edlrr inpaint``.
-        seed: Seed of the matrices.
+        shapes: Shapes (..., m, n), such as ``3x300x300``.
         memory: Measure the peak memory too; on the CPU this takes one process per row.
-        progress: Called with the name of each step before it runs.
 
     Returns:
         One row per shape, penalty and method.
+
+    Raises:
+        UsageError: A shape or a penalty is none.
+        DeviceError: The device does not exist.
     """
-    where = resolve_device(device)
+    sizes, where = list(map(parse_shape, shapes)), resolve_device(device)
+    for reg in regs:
+        parse_reg(reg)
     rows = []
-    for shape in shapes:
-        S = image_like(shape, seed=seed).float().to(where)
+    for size in sizes:
+        S = image_like(size, seed=seed).float().to(where)
         for reg in regs:
             rows += _measure(S, reg, repeats=repeats, seed=seed, memory=memory, progress=progress)
     return rows
@@ -165,20 +165,17 @@ def prepare(shape: list[int], reg: str, name: str, seed: int) -> tuple[Call, Cal
     return partial(method.run, warm_up), partial(method.run, S)
 
 
-def parse_shapes(text: str) -> list[tuple[int, ...]]:
-    """Parse ``3x300x300,100x20800``.
+def parse_shape(text: str) -> tuple[int, ...]:
+    """Parse a shape.
 
     Raises:
-        UsageError: The text is not a list of shapes with two or more positive sides.
+        UsageError: The text is not a shape with two or more positive sides.
 
     Example:
-        >>> parse_shapes("3x300x300,100x20800")
-        [(3, 300, 300), (100, 20800)]
+        >>> parse_shape("3x300x300")
+        (3, 300, 300)
     """
-    shapes = [
-        tuple(int(side) if side.isdecimal() else 0 for side in word.split("x")) for word in text.split(",")
-    ]
-    for shape, word in zip(shapes, text.split(","), strict=True):
-        if len(shape) < 2 or min(shape) < 1:
-            raise UsageError(f"shapes: {word!r} is no shape", "write 3x300x300,100x20800")
-    return shapes
+    shape = tuple(int(side) if side.isdecimal() else 0 for side in text.split("x"))
+    if len(shape) < 2 or min(shape) < 1:
+        raise UsageError(f"shapes: {text!r} is no shape", "write 3x300x300,100x20800")
+    return shape

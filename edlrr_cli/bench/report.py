@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from edlrr_cli.bench import bgsep_tables, denoise_tables
-from edlrr_cli.bench.markdown import escape, ranked, table
+from edlrr_cli.bench.markdown import NONE, escape, in_mebibytes, ranked, table, table_of, text_of
 from edlrr_cli.bench.paper_table1 import Column
 from edlrr_cli.bench.record import Record, Row
 from edlrr_cli.bench.table1_means import GROUPS, Means, in_seconds
@@ -79,11 +79,6 @@ def insert(document: str, name: str, text: str) -> str:
 def insert_all(document: str, name: str, tables: Mapping[str, str]) -> str:
     """Insert the tables of a record for which a document has markers.
 
-    Args:
-        document: Markdown.
-        name: Name of the record's file.
-        tables: Tables as returned by `blocks`.
-
     Raises:
         InputError: The document has no markers for the record; see also `insert`.
     """
@@ -97,12 +92,12 @@ def _regularizer(rows: list[Row]) -> str:
     by_method = {(tuple(row["shape"]), row["reg"], row["method"]): row for row in rows}
     lines = []
     for shape, reg in dict.fromkeys(key[:2] for key in by_method):
-        ours, svd = (by_method[shape, reg, method] for method in ("auto", "autograd svdvals"))
-        times = [_milliseconds(row["seconds"]) for row in (ours, svd)]
-        memory = [_mebibytes(row["peak_bytes"]) for row in (ours, svd)]
-        errors = [_error(row["gradient_error"]) for row in (ours, svd)]
+        pair = [by_method[shape, reg, method] for method in ("auto", "autograd svdvals")]
+        times = [_milliseconds(row["seconds"]) for row in pair]
+        memory = " / ".join(text_of(row["peak_bytes"], in_mebibytes) for row in pair)
+        errors = " / ".join(text_of(row["gradient_error"], _error) for row in pair)
         title = f"{' x '.join(map(str, shape))}, {reg}"
-        lines.append([title, *times, f"{ours['ratio']:.2f}", " / ".join(memory), " / ".join(errors)])
+        lines.append([title, *times, f"{pair[0]['ratio']:.2f}", memory, errors])
     pairs = ["peak memory, MiB, ours / SVD", "gradient error, ours / SVD"]
     return table(["shape, penalty", "ours, ms", "autograd SVD, ms", "SVD / ours", *pairs], lines)
 
@@ -117,7 +112,7 @@ def _accuracy(rows: list[Row]) -> str:
         line = [f"{dtype}, {backend} ({len(group)} penalties)"]
         for measure in ("gradient_error", "value_error"):
             worst = max(group, key=lambda row: float(row[measure]))
-            line += [_error(worst[measure]), worst["reg"] if worst[measure] else "–"]
+            line += [_error(worst[measure]), worst["reg"] if worst[measure] else NONE]
         lines.append(line)
     header = ["precision, route", "worst gradient error", "penalty", "worst value error", "penalty"]
     return f"{table(header, lines)}\n\n{_variance(rows)}"
@@ -135,19 +130,17 @@ def _variance(rows: list[Row]) -> str:
 
 
 def _optimization(rows: list[Row]) -> str:
-    lines = [
-        [
-            row["method"],
-            f"{row['seconds']:.2f}",
-            f"{row['ratio']:.2f}",
-            f"{row['objective']:.4f}",
-            f"{100 * row['objective_difference']:+.2f} %",
-            f"{row['psnr']:.2f}",
-        ]
-        for row in rows
-    ]
-    header = ["method", "seconds", "times faster", "final objective R", "difference", "PSNR, dB"]
-    return table(header, lines)
+    return table_of(
+        rows,
+        {
+            "method": "{method}",
+            "seconds": "{seconds:.2f}",
+            "times faster": "{ratio:.2f}",
+            "final objective R": "{objective:.4f}",
+            "difference": lambda row: f"{100 * row['objective_difference']:+.2f} %",
+            "PSNR, dB": "{psnr:.2f}",
+        },
+    )
 
 
 def _table1(rows: list[Row]) -> str:
@@ -173,14 +166,14 @@ def _group(means: Means, group: str) -> Iterator[list[str]]:
 def _method(means: Means, method: str) -> list[str]:
     seconds = means.value(method, None, "seconds")
     cells = [_decibels(means, method, corruption) for corruption in means.corruptions]
-    return [escape(means.title(method)), *cells, "–" if seconds is None else in_seconds(seconds)]
+    return [escape(means.title(method)), *cells, text_of(seconds, in_seconds)]
 
 
 def _decibels(means: Means, method: str, corruption: str) -> str:
     """Return a mean as text: the best bold, the second best underlined, with the spread over the seeds."""
     value, spread = (means.value(method, corruption, key) for key in ("psnr", "psnr_sd"))
     if value is None:
-        return "–"
+        return NONE
     text = f"{value:.2f}"
     rank = means.ranks(corruption, "psnr", "{:.2f}".format).get(method)
     marked = ranked(text, rank)
@@ -189,62 +182,61 @@ def _decibels(means: Means, method: str, corruption: str) -> str:
 
 
 def _printed(paper: Column, corruptions: Sequence[str]) -> Iterator[str]:
-    for corruption in corruptions:
-        value = paper.psnr.get(corruption)
-        yield "–" if value is None else f"*{value:.2f}*"
+    yield from (text_of(paper.psnr.get(corruption), "*{:.2f}*") for corruption in corruptions)
     yield f"*{in_seconds(paper.seconds)}*"
 
 
 def _command(rows: list[Row]) -> str:
-    lines = [
-        [
-            f"`{row['method']}`" if row["method"].startswith("edlrr") else row["method"],
-            *(f"{row[name]:.2f}" for name in ("seconds", "seconds_min", "seconds_max")),
-            "–" if row["psnr"] is None else f"{row['psnr']:.2f}",
-        ]
-        for row in rows
-    ]
-    return table(["command", "seconds, median", "min", "max", "PSNR, dB"], lines)
-
-
-def _throughput(rows: list[Row]) -> str:
-    batches = [
-        [row["case"], f"{row['seconds']:.1f}", f"{row['images_per_minute']:.1f}", f"{row['ratio']:.2f}"]
-        for row in rows
-        if row["kind"] == "batch"
-    ]
-    large = [
-        [
-            f"{row['megapixels']:.0f} megapixels, {row['case']}",
-            f"{100 * row['missing_fraction']:.2g} %",
-            f"{row['seconds']:.0f}",
-            f"{row['peak_bytes'] / 1e9:.1f}",
-            f"{row['psnr_missing']:.2f}",
-        ]
-        for row in rows
-        if row["kind"] == "large"
-    ]
-    return "\n\n".join(
-        [
-            table(["pictures", "seconds", "a minute", "times faster"], batches),
-            table(["picture", "missing", "seconds", "peak memory, GB", "PSNR there, dB"], large),
-        ]
+    return table_of(
+        rows,
+        {
+            "command": lambda row: (
+                f"`{row['method']}`" if row["method"].startswith("edlrr") else row["method"]
+            ),
+            "seconds, median": "{seconds:.2f}",
+            "min": "{seconds_min:.2f}",
+            "max": "{seconds_max:.2f}",
+            "PSNR, dB": lambda row: text_of(row["psnr"], "{:.2f}"),
+        },
     )
 
 
+def _throughput(rows: list[Row]) -> str:
+    batches = table_of(
+        [row for row in rows if row["kind"] == "batch"],
+        {
+            "pictures": "{case}",
+            "seconds": "{seconds:.1f}",
+            "a minute": "{images_per_minute:.1f}",
+            "times faster": "{ratio:.2f}",
+        },
+    )
+    large = table_of(
+        [row for row in rows if row["kind"] == "large"],
+        {
+            "picture": "{megapixels:.0f} megapixels, {case}",
+            "missing": lambda row: f"{100 * row['missing_fraction']:.2g} %",
+            "seconds": "{seconds:.0f}",
+            "peak memory, GB": lambda row: f"{row['peak_bytes'] / 1e9:.1f}",
+            "PSNR there, dB": "{psnr_missing:.2f}",
+        },
+    )
+    return f"{batches}\n\n{large}"
+
+
 def _busy(rows: list[Row]) -> str:
-    lines = [
-        [
-            f"`{row['method']}`",
-            str(row["processes"]),
-            row["threads"],
-            *(_milliseconds(row[name]) for name in ("seconds", "seconds_min", "seconds_max")),
-            f"{row['ratio']:.2f}",
-        ]
-        for row in rows
-    ]
-    header = ["value and gradient", "processes", "threads", "ms, median", "min", "max", "over 1 thread"]
-    return table(header, lines)
+    return table_of(
+        rows,
+        {
+            "value and gradient": "`{method}`",
+            "processes": "{processes}",
+            "threads": "{threads}",
+            "ms, median": lambda row: _milliseconds(row["seconds"]),
+            "min": lambda row: _milliseconds(row["seconds_min"]),
+            "max": lambda row: _milliseconds(row["seconds_max"]),
+            "over 1 thread": "{ratio:.2f}",
+        },
+    )
 
 
 def _milliseconds(seconds: float) -> str:
@@ -252,13 +244,7 @@ def _milliseconds(seconds: float) -> str:
     return f"{milliseconds:.2f}" if milliseconds < 10 else f"{milliseconds:.0f}"
 
 
-def _mebibytes(count: int | None) -> str:
-    return "–" if count is None else f"{count / 2**20:.0f}"
-
-
-def _error(value: float | None) -> str:
-    if value is None:
-        return "–"
+def _error(value: float) -> str:
     return f"{value:.1e}" if value else "0"
 
 

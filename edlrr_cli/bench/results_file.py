@@ -22,10 +22,6 @@ class ResultsFile:
 
     Args:
         path: JSON file; its finished cases are reused if it exists.
-        plan: The cases to run.
-        command: The exact command line.
-        settings: Settings of the run, in addition to the plan.
-        anew: Ignore the existing file.
 
     Raises:
         OutputError: The file exists and is not a stopped run of this plan.

@@ -52,7 +52,6 @@ class Scene:
     """A sequence and its ground truth.
 
     Attributes:
-        video: The frames.
         masks: Files of labels, by the index of the frame from 0; only in the labeled range.
         region: Mask of the evaluated pixels, shape (h, w); None for all.
         background: The true background, uint8, shape (h, w, c) of a frame; None if unknown.
@@ -161,7 +160,6 @@ class Excerpt:
     """A selection of frames as a video; see `edlrr_cli.media.video.Video`.
 
     Attributes:
-        video: The source of the frames.
         indices: Indices of the frames in the source; they may repeat.
     """
 

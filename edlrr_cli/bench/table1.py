@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,14 +14,14 @@ import numpy as np
 import torch
 
 import edlrr_cli
+from edlrr_cli.baselines.result import Pixels
 from edlrr_cli.bench.cases import Case, Data, drop_rate
 from edlrr_cli.bench.images import save_thumbnail
 from edlrr_cli.bench.memory import measure_peak
-from edlrr_cli.bench.record import Row, in_one_line
-from edlrr_cli.bench.table1_methods import Method, Outcome, Problem, all_names, find_method
+from edlrr_cli.bench.record import Row
+from edlrr_cli.bench.table1_methods import Method, Problem, all_names, find_method
 from edlrr_cli.errors import UsageError
 from edlrr_cli.metrics import psnr, ssim
-from edlrr_cli.pipelines.executors import ProcessExecutor
 from edlrr_cli.tasks.device import resolve_device
 
 R = TypeVar("R")
@@ -51,18 +51,18 @@ _SPREAD = ("psnr", "psnr_raw")
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of a run.
+    """The plan of a run, checked before the work.
 
     Attributes:
-        data: Folder of the images.
-        images: Names of the images.
         corruptions: ``dropNN`` (percent), ``block`` or ``text``.
-        methods: Names of the methods.
         num_seeds: Number of draws of the dropped pixels; damage by a mask is run once.
-        device: Device name as in ``edlrr inpaint``.
         crop_px: Side of the central square that is used; None for whole images.
         thumbnails: Folder for thumbnails of the first seed; None for none.
-        picture_images: Names of the images with thumbnails.
+
+    Raises:
+        UsageError: A method, corruption or image is unknown.
+        InputError: There are no images.
+        DeviceError: The device does not exist.
     """
 
     data: Path
@@ -75,14 +75,7 @@ class Plan:
     thumbnails: Path | None = None
     picture_images: tuple[str, ...] = ()
 
-    def check(self) -> None:
-        """Check before the work that the plan can be run.
-
-        Raises:
-            UsageError: A method, corruption or image is unknown.
-            InputError: There are no images.
-            DeviceError: The device does not exist.
-        """
+    def __post_init__(self) -> None:
         resolve_device(self.device)
         data = Data(self.data)
         for names in (self.images, self.picture_images):
@@ -128,7 +121,7 @@ def make_plan(
     quick: bool,
     **rest: Any,
 ) -> Plan:
-    """Return a checked plan, with defaults for missing arguments.
+    """Return a plan, with defaults for missing arguments.
 
     Args:
         data: None for the sample images of a checkout, if ``quick``.
@@ -136,20 +129,16 @@ def make_plan(
         corruptions: None for the six of the paper; if ``quick``, three.
         images: None for all; if ``quick``, two.
         picture_images: None for the first two.
-        quick: Use small crops of few images.
-        **rest: Further fields of `Plan`.
 
     Raises:
-        UsageError: There are no data, or a name is unknown; the message suggests the closest one.
-        InputError: There are no images.
-        DeviceError: The device does not exist.
+        UsageError: There are no data; see also `Plan`.
     """
     folder = data or (_sample_images() if quick else None)
     if folder is None:
         raise UsageError("no images to restore", "give --data DIR")
     found = Data(folder).images[: QUICK_IMAGES if quick else None]
     chosen = tuple(images or found)
-    plan = Plan(
+    return Plan(
         folder,
         images=chosen,
         corruptions=tuple(corruptions or (QUICK_CORRUPTIONS if quick else CORRUPTIONS)),
@@ -158,8 +147,6 @@ def make_plan(
         picture_images=tuple(picture_images or chosen[:2]),
         **rest,
     )
-    plan.check()
-    return plan
 
 
 def _sample_images() -> Path | None:
@@ -201,19 +188,6 @@ def identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in ("corruption", "seed", "image", "method"))
 
 
-def run(cases: Sequence[CaseKey], *, jobs: int, threads: int) -> Iterator[Row]:
-    """Run cases and yield their rows as they finish; a failed case yields an error row.
-
-    Args:
-        cases: Cases to run.
-        jobs: Number of concurrent processes.
-        threads: Number of threads per process.
-    """
-    for case, outcome in ProcessExecutor(jobs, threads).run(run_case, cases):
-        row = outcome if isinstance(outcome, dict) else {"error": in_one_line(outcome)}
-        yield {**case.as_row(), **row}
-
-
 def threads_per_job(jobs: int) -> int:
     """Return the number of threads per process, such that all processes use as many as torch by default."""
     return max(torch.get_num_threads() // jobs, 1)
@@ -229,9 +203,10 @@ def run_case(key: CaseKey) -> Row:
     choose = method.choose
     params, tuning_seconds = ({}, None) if choose is None else _timed(lambda: choose(problem))
     (outcome, seconds), peak = measure_peak(lambda: _timed(lambda: method.restore(problem, params)), device)
-    _save_thumbnails(key, case, outcome)
+    restored = outcome.restored(problem.image, problem.known)
+    _save_thumbnails(key, case, restored)
     return {
-        **_quality(case, outcome),
+        **_quality(case, outcome.raw.clip(0.0, 1.0), restored),
         "seconds": seconds,
         "tuning_seconds": tuning_seconds,
         "peak_bytes": peak,
@@ -256,25 +231,20 @@ def _warm_up(method: str, device: str) -> None:
     find_method(method.partition(":")[0]).restore(Problem(image, known, torch.device(device), 0), {})
 
 
-def _quality(case: Case, outcome: Outcome) -> Row:
-    raw = outcome.raw.clip(0.0, 1.0)
+def _quality(case: Case, raw: Pixels, restored: Pixels) -> Row:
     return {
-        "psnr": psnr(outcome.restored, case.clean, data_range=1.0),
+        "psnr": psnr(restored, case.clean, data_range=1.0),
         "psnr_raw": psnr(raw, case.clean, data_range=1.0),
-        "psnr_missing": psnr(outcome.restored, case.clean, data_range=1.0, where=~case.known),
-        "ssim": ssim(outcome.restored, case.clean, data_range=1.0),
+        "psnr_missing": psnr(restored, case.clean, data_range=1.0, where=~case.known),
+        "ssim": ssim(restored, case.clean, data_range=1.0),
         "ssim_raw": ssim(raw, case.clean, data_range=1.0),
         "psnr_input": psnr(case.damaged, case.clean, data_range=1.0),
         "missing_fraction": float(1 - case.known.mean()),
     }
 
 
-def _save_thumbnails(key: CaseKey, case: Case, outcome: Outcome) -> None:
-    for slug, pixels in (
-        (key.slug, outcome.restored),
-        ("_clean", case.clean),
-        ("_damaged", case.damaged),
-    ):
+def _save_thumbnails(key: CaseKey, case: Case, restored: Pixels) -> None:
+    for slug, pixels in ((key.slug, restored), ("_clean", case.clean), ("_damaged", case.damaged)):
         path = key.thumbnail(slug)
         if path is not None:
             save_thumbnail(path, pixels)

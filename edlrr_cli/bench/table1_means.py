@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from edlrr_cli.bench import paper_table1
+from edlrr_cli.bench.markdown import two_best
 from edlrr_cli.bench.record import Row
 
 #: The groups of methods in the order of the table, each with its heading.
@@ -39,7 +40,6 @@ class Means:
         KeyError: A row is incomplete, or has an unknown group.
 
     Attributes:
-        corruptions: The columns.
         groups: Names of methods by group, without empty groups.
     """
 
@@ -104,18 +104,6 @@ class Means:
         complete = [name for name in self.methods if all(self.complete(name, column) for column in columns)]
         values = {name: self.value(name, corruption, key) for name in complete}
         return two_best({name: value for name, value in values.items() if value is not None}, text)
-
-
-def two_best(values: Mapping[str, float], text: Callable[[float], str]) -> dict[str, int]:
-    """Rank the two greatest values, 1 and 2; values with equal texts have equal ranks.
-
-    Example:
-        >>> two_best({"a": 1.04, "b": 3.0, "c": 2.0, "d": 3.01}, "{:.1f}".format)
-        {'b': 1, 'c': 2, 'd': 1}
-    """
-    greatest = sorted(values, key=lambda name: values[name], reverse=True)
-    shown = list(dict.fromkeys(text(values[name]) for name in greatest))[:2]
-    return {name: shown.index(text(values[name])) + 1 for name in values if text(values[name]) in shown}
 
 
 def average(values: Iterable[float | None]) -> float | None:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from edlrr_cli.baselines import registry
-from edlrr_cli.baselines.result import Bools, Pixels
+from edlrr_cli.baselines.result import Bools, Pixels, Result
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import nearest
 from edlrr_cli.pipelines.inpaint.params import as_word, parse_assignments, typed_params
@@ -68,7 +68,6 @@ class Problem:
     Attributes:
         image: Shape (h, w, c), in [0, 1], the hole black.
         known: Shape (h, w), True = known pixel.
-        device: Device of the computation.
         seed: Seed of all random numbers.
     """
 
@@ -76,16 +75,6 @@ class Problem:
     known: Bools
     device: torch.device
     seed: int
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """The result of a method: its raw image, the same with the known pixels restored, and how it stopped."""
-
-    raw: Pixels
-    restored: Pixels
-    iterations: int
-    stop: str
 
 
 Params = dict[str, Any]
@@ -96,9 +85,6 @@ class Method:
     """One row of the table.
 
     Attributes:
-        title: Title in tables.
-        group: One of `edlrr_cli.bench.table1_means.GROUPS`.
-        printed: The corresponding column of the paper's Table 1, if any.
         settings: Returns the settings without the chosen parameters.
         restore: Runs the method with the settings, overridden by the chosen parameters.
         choose: Returns the parameters chosen on held-out known pixels; None for fixed settings.
@@ -108,7 +94,7 @@ class Method:
     group: str
     printed: str | None
     settings: Callable[[], Params]
-    restore: Callable[[Problem, Params], Outcome]
+    restore: Callable[[Problem, Params], Result]
     choose: Callable[[Problem], Params] | None = None
 
 
@@ -167,10 +153,10 @@ def _ours(reg: str, name: str) -> Method:
     def settings() -> Params:
         return asdict(resolve({"reg": reg, **setting.flags}, None, setting.preset).config)
 
-    def restore(problem: Problem, chosen: Params) -> Outcome:
+    def restore(problem: Problem, chosen: Params) -> Result:
         overrides = {**chosen, "device": str(problem.device), "seed": problem.seed}
         result = restore_by(problem.image, problem.known, Config(**{**settings(), **overrides}))
-        return Outcome(result.restored, result.restored, result.iterations, result.stop)
+        return Result(result.restored, result.iterations, result.stop)
 
     printed = PAPER_COLUMNS.get(reg) if name == "paper" else None
     return Method(reg + setting.suffix, setting.group, printed, settings, restore)
@@ -188,12 +174,10 @@ def _baseline(name: str, *, tuned: bool = False, fixed: Params | None = None) ->
         )
         return {key: found.params[key] for key in method.grid}
 
-    def restore(problem: Problem, chosen: Params) -> Outcome:
-        image, known = problem.image, problem.known
+    def restore(problem: Problem, chosen: Params) -> Result:
         seed = {"seed": problem.seed} if "seed" in settings() else {}
         params: dict[str, Any] = {"device": problem.device, "dtype": dtype, **fixed, **seed, **chosen}
-        result = registry.run(name, image, known, **params)
-        return Outcome(result.raw, result.restored(image, known), result.iterations, result.stop)
+        return registry.run(name, problem.image, problem.known, **params)
 
     title, group = method.title, "control" if method.printed is None else "compared"
     if tuned:

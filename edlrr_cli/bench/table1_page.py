@@ -10,17 +10,17 @@ from typing import Any
 
 from markupsafe import Markup
 
+from edlrr_cli.bench.markdown import NONE, Write, in_mebibytes, two_best
 from edlrr_cli.bench.paper_table1 import CITATION
 from edlrr_cli.bench.record import Record, Row
 from edlrr_cli.bench.report import made_with
-from edlrr_cli.bench.table1_means import GROUPS, Means, average, in_seconds, two_best
+from edlrr_cli.bench.table1_means import GROUPS, Means, average, in_seconds
 from edlrr_cli.bench.table1_plot import svg
 from edlrr_cli.errors import InputError
 from edlrr_cli.pages.render import data_uri, template
 
 _TEMPLATE = "table1_page.html.j2"
 _OVERALL = "mean"
-_NONE = "–"
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,13 @@ class Measure:
     """One view of the main table.
 
     Attributes:
-        key: Key of the measure in a mean row.
-        name: Label on the switch.
-        caption: Caption of the table.
-        text: Formats a value.
         ranked: Whether the best values are marked; greater is better.
     """
 
     key: str
     name: str
     caption: str
-    text: Callable[[float], str]
+    text: Write = "{:.2f}".format
     ranked: bool = True
 
 
@@ -85,39 +81,22 @@ class Thumbnail:
     alt: str
 
 
-def _decibels(value: float) -> str:
-    return f"{value:.2f}"
-
+_decibels = "{:.2f}".format
+_WHOLE = "PSNR in dB over the whole image"
 
 MEASURES = (
-    Measure(
-        "psnr",
-        "PSNR, known pixels put back",
-        "PSNR in dB over the whole image, the known pixels put back",
-        _decibels,
-    ),
-    Measure(
-        "psnr_raw",
-        "PSNR, as the method returns it",
-        "PSNR in dB over the whole image, as the method returns it",
-        _decibels,
-    ),
-    Measure(
-        "psnr_missing", "PSNR, missing pixels only", "PSNR in dB over the missing pixels only", _decibels
-    ),
+    Measure("psnr", "PSNR, known pixels put back", f"{_WHOLE}, the known pixels put back"),
+    Measure("psnr_raw", "PSNR, as the method returns it", f"{_WHOLE}, as the method returns it"),
+    Measure("psnr_missing", "PSNR, missing pixels only", "PSNR in dB over the missing pixels only"),
     Measure("ssim", "SSIM", "SSIM, the known pixels put back", "{:.4f}".format),
     Measure(
-        "seconds",
-        "Seconds",
-        "Seconds per image, without the choice of parameters",
-        in_seconds,
-        ranked=False,
+        "seconds", "Seconds", "Seconds per image, without the choice of parameters", in_seconds, ranked=False
     ),
     Measure(
         "peak_bytes",
         "Peak memory",
         "Peak memory in MiB, above the level before the call",
-        lambda value: f"{value / 2**20:.0f}",
+        in_mebibytes,
         ranked=False,
     ),
 )
@@ -127,7 +106,6 @@ def page(record: Record, thumbnails: Path | None) -> str:
     """Return the HTML document.
 
     Args:
-        record: Record of ``edlrr bench table1``.
         thumbnails: Folder of ``{corruption}-{seed}-{image}-{method}.jpg``, with ``_`` for ``:`` in the
             method, which is ``_clean`` or ``_damaged`` for the original and the damaged image. Missing
             files are left out; None for no thumbnails.
@@ -171,7 +149,7 @@ def _context(record: Record, thumbnails: Path | None) -> dict[str, Any]:
 def _plain(value: Any) -> str:
     """Format a parameter for readers."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_plain(entry)}" for key, entry in value.items()) or _NONE
+        return ", ".join(f"{key} {_plain(entry)}" for key, entry in value.items()) or NONE
     if isinstance(value, list):
         return ", ".join(map(_plain, value))
     return value if isinstance(value, str) else json.dumps(value)
@@ -179,51 +157,29 @@ def _plain(value: Any) -> str:
 
 def _measure_table(means: Means, measure: Measure, cases: Iterable[Row]) -> Table:
     columns = [*means.corruptions, None]
-    ranked = columns if measure.ranked else []
-    ranks = {column: means.ranks(column, measure.key, measure.text) for column in ranked}
+    ranks = {name: means.ranks(name, measure.key, measure.text) for name in columns if measure.ranked}
     tuning = _tuning_seconds(cases) if measure.key == "seconds" else {}
 
+    def cell(method: str, column: str | None) -> Cell:
+        value, number = means.value(method, column, measure.key), _printed(means, measure, method, column)
+        printed = "" if number is None else measure.text(number)
+        if value is None:
+            return Cell(NONE, printed=printed)
+        row = {} if column is None else means.cell(method, column)
+        spread, failed = row.get(f"{measure.key}_sd"), row.get("num_failed", 0)
+        choosing = tuning.get((method, column))
+        below = f"† {failed} failed" if failed else "" if choosing is None else f"+ {in_seconds(choosing)}"
+        rank = ranks.get(column, {}).get(method, 0)
+        deviation = "" if spread is None else f"± {measure.text(spread)}"
+        return Cell(measure.text(value), value, rank, deviation, below, printed)
+
     def line(method: str) -> Line:
-        cells = [
-            _mean_cell(
-                means,
-                measure,
-                method,
-                column,
-                rank=ranks.get(column, {}).get(method, 0),
-                choosing=tuning.get((method, column)),
-            )
-            for column in columns
-        ]
-        paper = means.printed(method)
+        cells, paper = [cell(method, column) for column in columns], means.printed(method)
         name = paper.name if paper is not None and any(cell.printed for cell in cells) else ""
         return Line(method, means.title(method), cells, name)
 
-    names = [_OVERALL if column is None else column for column in columns]
     first = "descending" if measure.ranked else "ascending"
-    return Table(measure.caption, names, _grouped(means, line), first)
-
-
-def _mean_cell(
-    means: Means, measure: Measure, method: str, column: str | None, *, rank: int, choosing: float | None
-) -> Cell:
-    """Return the cell of a mean over one corruption, or over all, with its annotations."""
-    number = _printed(means, measure, method, column)
-    printed = "" if number is None else measure.text(number)
-    value = means.value(method, column, measure.key)
-    if value is None:
-        return Cell(_NONE, printed=printed)
-    row = {} if column is None else means.cell(method, column)
-    spread, failed = row.get(f"{measure.key}_sd"), row.get("num_failed", 0)
-    below = f"† {failed} failed" if failed else "" if choosing is None else f"+ {in_seconds(choosing)}"
-    return Cell(
-        measure.text(value),
-        value,
-        rank,
-        "" if spread is None else f"± {measure.text(spread)}",
-        below,
-        printed,
-    )
+    return Table(measure.caption, [*means.corruptions, _OVERALL], _grouped(means, line), first)
 
 
 def _printed(means: Means, measure: Measure, method: str, column: str | None) -> float | None:
@@ -258,34 +214,28 @@ def _plots(means: Means) -> Iterator[tuple[str, Markup]]:
 
 def _image_table(means: Means, corruption: str, cases: Iterable[Row]) -> Table:
     """Return a table of the PSNR of every method on every image, averaged over the seeds."""
-    found: dict[tuple[str, str], list[float | None]] = {}
+    found: dict[str, dict[str, list[float | None]]] = {}
     for case in cases:
         if case["corruption"] == corruption:
-            found.setdefault((case["method"], case["image"]), []).append(case.get("psnr"))
-    images = list(dict.fromkeys(image for _, image in found))
-    values = {key: average(numbers) for key, numbers in found.items()}
-    ranks = {
-        image: two_best(
-            {
-                method: value
-                for (method, name), value in values.items()
-                if name == image and value is not None
-            },
-            _decibels,
-        )
-        for image in images
-    }
+            found.setdefault(case["image"], {}).setdefault(case["method"], []).append(case.get("psnr"))
+    values = {image: {name: average(each) for name, each in found[image].items()} for image in found}
+    ranks = {image: _ranks(values[image]) for image in values}
 
     def cell(method: str, image: str) -> Cell:
-        value = values.get((method, image))
+        value = values[image].get(method)
         if value is None:
-            return Cell("failed" if (method, image) in found else _NONE)
+            return Cell("failed" if method in values[image] else NONE)
         return Cell(_decibels(value), value, ranks[image].get(method, 0))
 
     def line(method: str) -> Line:
-        return Line(method, means.title(method), [cell(method, image) for image in images])
+        return Line(method, means.title(method), [cell(method, image) for image in found])
 
-    return Table(corruption, images, _grouped(means, line))
+    return Table(corruption, list(found), _grouped(means, line))
+
+
+def _ranks(quality: Mapping[str, float | None]) -> dict[str, int]:
+    known = {method: value for method, value in quality.items() if value is not None}
+    return two_best(known, _decibels)
 
 
 def _galleries(
@@ -293,36 +243,36 @@ def _galleries(
 ) -> Iterator[tuple[str, list[tuple[str, list[Thumbnail]]]]]:
     """Yield each corruption with the thumbnails of its images, which are of the first seed."""
     seed = parameters["seeds"][0]
-    quality = {
-        (case["corruption"], case["image"], case["method"]): case["psnr"]
-        for case in cases
-        if case["seed"] == seed and "error" not in case
-    }
+    quality: dict[tuple[str, str], dict[str, float | None]] = {}
+    for case in cases:
+        if case["seed"] == seed:
+            quality.setdefault((case["corruption"], case["image"]), {})[case["method"]] = case.get("psnr")
     for corruption in means.corruptions:
-        images = []
-        for image in parameters["picture_images"]:
-            qualities = {name: quality.get((corruption, image, name)) for name in means.methods}
-            shown = list(_thumbnails(means, qualities, folder, corruption, seed, image))
-            if shown:
-                images.append((image, shown))
-        if images:
-            yield corruption, images
+        shown = [
+            (
+                image,
+                list(
+                    _thumbnails(means, quality.get((corruption, image), {}), folder, corruption, image, seed)
+                ),
+            )
+            for image in parameters["picture_images"]
+        ]
+        if any(thumbnails for _, thumbnails in shown):
+            yield corruption, [(image, thumbnails) for image, thumbnails in shown if thumbnails]
 
 
 def _thumbnails(
-    means: Means, quality: Mapping[str, float | None], folder: Path, corruption: str, seed: int, image: str
+    means: Means, quality: Mapping[str, float | None], folder: Path, corruption: str, image: str, seed: int
 ) -> Iterator[Thumbnail]:
-    ranks = two_best({name: value for name, value in quality.items() if value is not None}, _decibels)
-    named: list[tuple[str, str, str | None]] = [("_damaged", "damaged", None), ("_clean", "clean", None)]
-    named += [(name.replace(":", "_"), means.label(name), name) for name in means.methods]
-    for slug, title, method in named:
-        source = _embedded(folder / f"{corruption}-{seed}-{image}-{slug}.jpg")
-        if source is None:
-            continue
-        value = None if method is None else quality[method]
-        text = "" if value is None else f"{_decibels(value)} dB"
-        alt = f"image {image}, {corruption}: {title}{text and ', PSNR '}{text}"
-        yield Thumbnail(source, title, text, ranks.get(method or "", 0), alt)
+    ranks = _ranks(quality)
+    titles = {"_damaged": "damaged", "_clean": "clean", **{name: means.label(name) for name in means.methods}}
+    for name, title in titles.items():
+        source = _embedded(folder / f"{corruption}-{seed}-{image}-{name.replace(':', '_')}.jpg")
+        if source is not None:
+            value = quality.get(name)
+            text = "" if value is None else f"{_decibels(value)} dB"
+            alt = f"image {image}, {corruption}: {title}{text and ', PSNR '}{text}"
+            yield Thumbnail(source, title, text, ranks.get(name, 0), alt)
 
 
 def _embedded(path: Path) -> str | None:

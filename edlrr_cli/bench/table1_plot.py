@@ -8,7 +8,6 @@ from __future__ import annotations
 import html
 import io
 import re
-import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -47,6 +46,7 @@ _STYLES = {
     "ours, paper's setting": ("s", "#6a3d9a"),
     "compared": ("^", "#b34700"),
     TUNED: ("^", "#b34700"),
+    "compared, other settings": ("v", "#b34700"),
     "control": ("D", "#555555"),
 }
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -60,9 +60,6 @@ class Mark:
     """A method in the plot.
 
     Attributes:
-        method: Name in the record.
-        group: One of `GROUPS`.
-        label: Text of the label.
         seconds: Time, at least the minimum of the axis.
         psnr: PSNR in dB.
         base: Name of the published method, if this mark is its tuned variant and both are drawn.
@@ -81,24 +78,16 @@ class Mark:
         return _STYLES[self.group][1]
 
 
-def marks(means: Means, *corruptions: str) -> list[Mark]:
-    """Return the marks for one corruption, or for the mean of several."""
+def marks(means: Means, corruption: str | None) -> list[Mark]:
+    """Return the marks for one corruption, or for the mean over all if it is None."""
     found = []
     for method in means.methods:
-        seconds, psnr = (_mean(means, method, corruptions, key) for key in ("seconds", "psnr"))
+        seconds, psnr = (means.value(method, corruption, key) for key in ("seconds", "psnr"))
         if seconds is not None and psnr is not None and method != _UNTOUCHED:
             shown = max(seconds, _LEAST_SECONDS)
             found.append(Mark(method, means.group(method), means.label(method), shown, psnr))
-    names = {mark.method for mark in found}
-    bases = {f"{name}:tuned": name for name in names}
+    bases = {f"{mark.method}:tuned": mark.method for mark in found}
     return [replace(mark, base=bases.get(mark.method)) for mark in found]
-
-
-def _mean(means: Means, method: str, corruptions: Sequence[str], key: str) -> float | None:
-    """Return the mean over corruptions; None if a value is missing."""
-    values = [means.value(method, corruption, key) for corruption in corruptions]
-    known = [value for value in values if value is not None]
-    return statistics.mean(known) if len(known) == len(values) else None
 
 
 def document(means: Means) -> str:
@@ -107,7 +96,7 @@ def document(means: Means) -> str:
     Raises:
         UsageError: There is nothing to draw.
     """
-    points = marks(means, *means.corruptions)
+    points = marks(means, None)
     if not points:
         raise UsageError("no method has been measured in every corruption", "name a record of bench table1")
     return _as_svg(points, fonts="path")
@@ -117,8 +106,6 @@ def svg(means: Means, corruption: str, *, prefix: str) -> str | None:
     """Draw one corruption.
 
     Args:
-        means: The means.
-        corruption: One of their columns.
         prefix: Prefix of the ids, unique within the document.
 
     Returns:

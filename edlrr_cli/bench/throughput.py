@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from edlrr_cli.bench.images import PHOTO, caption_hole, large_photo, photo, save_png, text_hole
+from edlrr_cli.bench.images import PHOTO, caption_hole, large_photo, photo, save_damaged, text_hole
 from edlrr_cli.bench.record import Row
 from edlrr_cli.errors import EdlrrError
 from edlrr_cli.media.images import read_image
@@ -51,21 +51,12 @@ class Ended:
 
 
 def run(
-    *,
-    num_images: int,
-    size_px: int,
-    large_px: tuple[int, int],
-    device: str,
-    progress: Callable[[str], None],
+    *, num_images: int, size_px: int, large_px: tuple[int, int], device: str, progress: Callable[[str], None]
 ) -> list[Row]:
     """Time batches and the corresponding loops of single commands, then large images.
 
     Args:
-        num_images: Number of images of a batch.
-        size_px: Side of its square images.
         large_px: Height and width of the large image.
-        device: Device name as in ``edlrr inpaint``.
-        progress: Called with the name of each step before it runs.
 
     Raises:
         EdlrrError: A command failed.
@@ -81,9 +72,8 @@ def _batch(
     with _folder() as folder:
         mask, images = folder / "mask.png", [folder / f"{number:03}.png" for number in range(num_images)]
         clean, hole = photo(size_px), text_hole(size_px, size_px)
-        save_png(mask, hole.astype(np.float64))
         for number, image in enumerate(images):  # all different
-            save_png(image, np.where(hole[..., None], 1.0, np.roll(clean, 7 * number, axis=1)))
+            save_damaged(image, mask, np.roll(clean, 7 * number, axis=1), hole)
         common = ["--mask", str(mask), "--quality", quality, *options]
         progress(f"a batch, {quality}")
         batched = edlrr("inpaint", *map(str, images), "-o", str(folder / "out"), *common)
@@ -119,8 +109,7 @@ def _large(
 
 def _restored(folder: Path, clean: _Pixels, hole: _Hole, options: Sequence[str]) -> Row:
     image, mask, output = (folder / f"{name}.png" for name in ("image", "mask", "output"))
-    save_png(image, np.where(hole[..., None], 1.0, clean))
-    save_png(mask, hole.astype(np.float64))
+    save_damaged(image, mask, clean, hole)
     ended = edlrr("inpaint", str(image), "--mask", str(mask), "-o", str(output), *options)
     restored = read_image(output).pixels
     return {

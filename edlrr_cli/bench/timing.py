@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 Call = Callable[[], object]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -59,9 +57,7 @@ def time_side_by_side(
 
     Args:
         methods: Name -> call.
-        repeats: Number of rounds, at least 1.
         synchronize: Waits until the device has finished all work.
-        progress: Called with the name before each call.
 
     Returns:
         Name -> timing, in the order of ``methods``.
@@ -84,27 +80,3 @@ def _time(call: Call, synchronize: Callable[[], None]) -> float:
     call()
     synchronize()
     return time.perf_counter() - start
-
-
-@dataclass
-class Stopwatch:
-    """Measures the time in which an iterator produces its items, without the time of their use.
-
-    Attributes:
-        seconds: Total so far.
-    """
-
-    seconds: float = 0.0
-
-    def over(self, items: Iterable[T]) -> Iterator[T]:
-        """Yield the items and add the time that each takes to be produced."""
-        iterator = iter(items)
-        while True:
-            started = time.perf_counter()
-            try:
-                item = next(iterator)
-            except StopIteration:
-                return
-            finally:
-                self.seconds += time.perf_counter() - started
-            yield item

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from edlrr_cli.media.codecs import CODECS, CONTAINERS
 from edlrr_cli.pipelines.bgsep.settings import MASK_FORMATS, Encoding, Settings
 from edlrr_cli.pipelines.inputs import Input
 from edlrr_cli.tasks.bgsep.config import FITS, METHODS, SOLVERS, Config
+from edlrr_cli.tasks.checks import settings_of
 
 _HELP = {
     "method": "lrr: the low-rank penalty; baselines: the median, and the subtractors of OpenCV.",
@@ -61,12 +61,7 @@ _KINDS = {
 @options_of((Config, Encoding), _HELP, _KINDS)
 @common_options
 def bgsep(
-    *,
-    sources: tuple[Path, ...],
-    output: Path | None,
-    resume: bool,
-    options: RunOptions,
-    **flags: Any,
+    *, sources: tuple[Path, ...], output: Path | None, resume: bool, options: RunOptions, **flags: Any
 ) -> int:
     """Split each SOURCE into its background, what moves in front of it, and the masks of that.
 
@@ -116,14 +111,10 @@ def bgsep(
 
 
 def resolve(flags: dict[str, Any]) -> Settings:
-    """Return the settings that the flags ask for.
-
-    Args:
-        flags: Setting -> value; None means that the flag was not given.
+    """Return the settings that the flags ask for; None means that the flag was not given.
 
     Raises:
         UsageError: A value is outside its domain.
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    encoding = {field.name: given.pop(field.name) for field in fields(Encoding) if field.name in given}
-    return Settings(Config(**given), Encoding(**encoding))
+    return Settings(settings_of(Config, given), settings_of(Encoding, given))

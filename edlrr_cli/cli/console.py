@@ -41,14 +41,7 @@ def _channel() -> Channel:
 def print_record(
     record: dict[str, Any], lines: Iterable[tuple[str, str]], *, as_json: bool, quiet: bool = False
 ) -> None:
-    """Print what is known about a run, on stdout unless that is for an image.
-
-    Args:
-        record: All of it, by name.
-        lines: The same for people, as (label, text).
-        as_json: Print the record and not the lines.
-        quiet: Print no lines.
-    """
+    """Print what is known about a run, on stdout unless that is for an image."""
     err = _channel().err
     if as_json:
         click.echo(as_json_text(record), err=err)
@@ -82,11 +75,7 @@ def shows_progress() -> bool:
 
 
 class ConsoleMonitor(Monitor):
-    """Prints notes on stderr, and draws progress bars where they can be seen.
-
-    Args:
-        quiet: Print and draw nothing.
-    """
+    """Prints notes on stderr, and draws progress bars where they can be seen."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet

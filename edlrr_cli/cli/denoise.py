@@ -16,7 +16,7 @@ from edlrr_cli.media.encoding import Encoding
 from edlrr_cli.pipelines.destination import Destination
 from edlrr_cli.pipelines.inputs import Input, Selection, companion
 from edlrr_cli.pipelines.noise_levels import AUTO, NOISE_LEVELS
-from edlrr_cli.tasks.checks import require, require_choice
+from edlrr_cli.tasks.checks import require
 from edlrr_cli.tasks.denoise.config import METHODS, Config
 
 _HELP = {
@@ -29,9 +29,7 @@ _HELP = {
     "device": "auto, cpu, cuda or cuda:N.",
 }
 
-_METHOD = Name("name", lambda name: require_choice("method", name, METHODS), lambda: METHODS)
-
-_KINDS = {"method": _METHOD, "sigma": NoiseLevel(), "reg": REG}
+_KINDS = {"method": Name("method", lambda: METHODS), "sigma": NoiseLevel(), "reg": REG}
 
 
 @click.command(cls=JobCommand, short_help="Remove noise from images.")
@@ -118,10 +116,7 @@ def denoise(
 
 
 def resolve(flags: dict[str, Any]) -> Config:
-    """Return the settings that the flags ask for.
-
-    Args:
-        flags: Setting -> value; None means that the flag was not given.
+    """Return the settings that the flags ask for; None means that the flag was not given.
 
     Raises:
         UsageError: A value is outside its domain, or is of another method.

@@ -37,7 +37,6 @@ class LazyGroup(HelpfulGroup):
 
     Args:
         commands_in: Command name -> module; the module holds the command under its own name.
-        **settings: Passed to `click.Group`.
     """
 
     def __init__(self, *args: Any, commands_in: Mapping[str, str], **settings: Any) -> None:

@@ -10,10 +10,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from edlrr_cli.cli.options import FILE, Name, report_options
+from edlrr_cli.cli.options import FILE, Name, Parsed, report_options
 from edlrr_cli.cli.run import RunOptions
-from edlrr_cli.errors import UsageError
-from edlrr_cli.lrr.names import nearest
 from edlrr_cli.media.encoding import Encoding
 from edlrr_cli.media.formats import WRITE_FORMATS
 from edlrr_cli.media.streams import is_stream
@@ -81,30 +79,22 @@ def _absolute(value: Any) -> Any:
     return value
 
 
-class _Shard(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
-    name = "k/n"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        first, _, count = str(value).partition("/")
-        if not (first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
-            self.fail(f"{value!r} is not K/N with K from 1 to N", param, ctx)
-        return int(first), int(count)
+def _shard(text: str) -> tuple[int, int]:
+    first, _, count = text.partition("/")
+    if not (first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
+        raise ValueError(f"{text!r} is not K/N with K from 1 to N")
+    return int(first), int(count)
 
 
-class _Address(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
-    name = "tcp://host:port"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            parts = urlsplit(str(value))
-            complete = parts.scheme in ("tcp", "tls") and parts.hostname and parts.port
-        except ValueError:
-            complete = False
-        if not complete:
-            self.fail(f"{value!r} is not tcp://HOST:PORT", param, ctx)
-        return str(value)
+def _address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        complete = parts.scheme in ("tcp", "tls") and parts.hostname and parts.port
+    except ValueError:
+        complete = False
+    if not complete:
+        raise ValueError(f"{text!r} is not tcp://HOST:PORT")
+    return text
 
 
 def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -112,10 +102,12 @@ def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
             "--cluster",
-            type=_Address(),
+            type=Parsed("tcp://host:port", _address),
             help="Run on the workers of this Dask scheduler, which must see the same files.",
         ),
-        click.option("--shard", type=_Shard(), help="Every N-th input from the K-th on, for array jobs."),
+        click.option(
+            "--shard", type=Parsed("k/n", _shard), help="Every N-th input from the K-th on, for array jobs."
+        ),
         click.option("--jobs", type=click.IntRange(min=1), help="Processes of a batch. [default: by device]"),
         click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing."),
         click.option("--skip-existing", is_flag=True, help="Skip inputs whose result exists."),
@@ -139,11 +131,6 @@ def _formats() -> tuple[str, ...]:
     return tuple(extension[1:] for extension in WRITE_FORMATS)
 
 
-def _check_format(name: str) -> None:
-    if name not in _formats():
-        raise UsageError(f"unknown format {name!r}", nearest(name, _formats()))
-
-
 def encoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command of the class `JobCommand` the options of image files, as an `Encoding`."""
     for option in (
@@ -157,7 +144,7 @@ def encoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--format",
-            type=Name("name", _check_format, _formats),
+            type=Name("format", _formats),
             help="Format of the results: png, jpg, tif, webp, bmp or exr. [default: that of IMAGE]",
         ),
     ):

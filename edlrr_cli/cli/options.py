@@ -16,14 +16,13 @@ from edlrr_cli.pipelines.inpaint.params import parse_assignments
 from edlrr_cli.pipelines.inpaint.settings import (
     METHODS,
     OWNERS,
-    check_method,
     preset_names,
-    preset_path,
     setting_defaults,
     setting_types,
 )
 from edlrr_cli.pipelines.logs import LEVELS, configure_logging
 from edlrr_cli.pipelines.noise_levels import AUTO
+from edlrr_cli.tasks.checks import require_choice
 from edlrr_cli.tasks.inpaint.config import FILLS, OPTIMIZERS, PRIORS, QUALITIES, REGS, parse_inpaint_reg
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -36,15 +35,18 @@ class Name(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.
     """A name out of a list, completed by the shell and checked with the nearest one offered.
 
     Args:
-        name: Shown in the help.
-        check: Raises `UsageError` for an unknown name.
-        choices: Returns the names to complete.
+        what: What it names, for messages.
+        choices: Returns the names.
+        check: Raises `UsageError` for an unknown name; None: names that are no choices are unknown.
     """
 
-    def __init__(self, name: str, check: Callable[[str], object], choices: Callable[[], tuple[str, ...]]):
-        self.name = name
-        self._check = check
+    name = "name"
+
+    def __init__(
+        self, what: str, choices: Callable[[], tuple[str, ...]], check: Callable[[str], object] | None = None
+    ):
         self._choices = choices
+        self._check = check or (lambda value: require_choice(what, value, choices()))
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name if it is known."""
@@ -56,6 +58,23 @@ class Name(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.
     ) -> list[CompletionItem]:
         """Return the names that begin so."""
         return [CompletionItem(name) for name in self._choices() if name.startswith(incomplete)]
+
+
+class Parsed(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
+    """A value that a function reads; its `ValueError` is reported with the option."""
+
+    def __init__(self, name: str, parse: Callable[[str], object]):
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return what the function returns."""
+        try:
+            return self._parse(str(value))
+        except UsageError:  # has its remedy
+            raise
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class NoiseLevel(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
@@ -74,13 +93,13 @@ class NoiseLevel(click.ParamType):  # type: ignore[type-arg]  # no generic in cl
             raise UsageError(f"{name} {value!r} is no number", "use auto, or a level within 0..255") from None
 
 
-REG = Name("name", parse_reg, lambda: REG_NAMES)
-METHOD = Name("name", check_method, lambda: METHODS)
-PRESET = Name("name", preset_path, preset_names)
+REG = Name("reg", lambda: REG_NAMES, parse_reg)
+METHOD = Name("method", lambda: METHODS)
+PRESET = Name("preset", preset_names)
 
 _TYPES: dict[str, Any] = {
     "method": METHOD,
-    "reg": Name("name", parse_inpaint_reg, lambda: REGS),
+    "reg": Name("reg", lambda: REGS, parse_inpaint_reg),
     "optimizer": click.Choice(OPTIMIZERS),
     "prior": click.Choice(PRIORS),
     "quality": click.Choice(QUALITIES),
@@ -138,7 +157,6 @@ def options_of(
     """Return a decorator that gives a command one option for each setting that has a text.
 
     Args:
-        owners: The dataclasses of the settings, which decide types and defaults.
         texts: Setting -> help, in order; for a setting whose default is None it explains what that means.
         kinds: Setting -> click's type, where it differs from that of the dataclass.
     """

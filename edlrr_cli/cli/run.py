@@ -29,12 +29,7 @@ class RunOptions:
     """The options that all commands over jobs share; see `edlrr_cli.cli.job_options`.
 
     Attributes:
-        batch: Which inputs of many are worked on, and where.
         suffix: Between the stem and the extension of the results' names; None for the usual one.
-        as_json: Print one JSON object for each input.
-        overwrite: Whether existing outputs may be replaced.
-        quiet: Print no reports, notes or progress; errors remain.
-        report: The HTML page to write; None without.
     """
 
     batch: BatchOptions
@@ -59,13 +54,6 @@ def run_jobs(
     """Run the jobs of all inputs, print their records, and write the page if one is asked for.
 
     Args:
-        job_type: The class of the jobs.
-        make_job: Returns the job for an input and its output.
-        selection: The inputs.
-        destination: Where results go.
-        options: The shared options.
-        device: Where the jobs compute.
-        also_read: Files that are read besides the inputs.
         single_only: Options that are refused in a batch, by name; None where not given.
 
     Returns:

@@ -40,10 +40,6 @@ def refuse_streams(paths: Iterable[Path | None]) -> None:
 def check_streams(read: Iterable[Path | None], written: Path) -> None:
     """Refuse what streams cannot do, and keep standard output for the image if that is where it goes.
 
-    Args:
-        read: The files that are read for one image.
-        written: Its output.
-
     Raises:
         UsageError: Standard input stands for two files.
         InputError: Nothing is piped into standard input.

@@ -9,39 +9,24 @@ from typing import Any
 import click
 
 from edlrr_cli.cli.console import ConsoleMonitor, print_record
-from edlrr_cli.cli.options import FILE, REG, Name, common_options, options_of, report_options
+from edlrr_cli.cli.options import FILE, REG, Name, Parsed, common_options, options_of, report_options
 from edlrr_cli.errors import UsageError
-from edlrr_cli.networks.names import ARCHS, published_size
+from edlrr_cli.networks.names import ARCHS
 from edlrr_cli.tasks.training.config import PRECISIONS, TARGETS, Config
 from edlrr_cli.tasks.training.levels import Levels
 
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-class LevelsParam(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
-    """A noise level such as ``25``, or a range of them such as ``0-75``, on 0..255."""
-
-    name = "level or range"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Levels:
-        """Return the least and the largest level."""
-        return Levels.parse(value)
+def _seconds(text: str) -> float:
+    """Parse a time such as ``90s``, ``60m`` or ``1.5h``."""
+    found = re.fullmatch(r"(\d*\.?\d+)([smh])", text)
+    if found is None:
+        raise UsageError(f"time {text!r} has no unit", "write 90s, 60m or 1.5h")
+    return float(found[1]) * _UNITS_S[found[2]]
 
 
-class Duration(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
-    """A time such as ``90s``, ``60m`` or ``1.5h``."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds."""
-        found = re.fullmatch(r"(\d*\.?\d+)([smh])", value)
-        if found is None:
-            raise UsageError(f"time {value!r} has no unit", "write 90s, 60m or 1.5h")
-        return float(found[1]) * _UNITS_S[found[2]]
-
-
-_ARCH = Name("name", published_size, lambda: tuple(ARCHS))
+_LEVELS = Parsed("level or range", Levels.parse)
 
 _HELP = {
     "arch": f"Network: one of {', '.join(ARCHS)}.",
@@ -67,12 +52,12 @@ _HELP = {
 }
 
 _KINDS = {
-    "arch": _ARCH,
-    "sigma": LevelsParam(),
+    "arch": Name("arch", lambda: tuple(ARCHS)),
+    "sigma": _LEVELS,
     "reg": REG,
     "lrr_target": click.Choice(TARGETS),
-    "lrr_sigma": LevelsParam(),
-    "time_budget": Duration(),
+    "lrr_sigma": _LEVELS,
+    "time_budget": Parsed("time", _seconds),
     "precision": click.Choice(PRECISIONS),
 }
 
@@ -85,14 +70,7 @@ _KINDS = {
 @options_of((Config,), _HELP, _KINDS)
 @common_options
 def train(
-    *,
-    data: Path,
-    output: Path,
-    resume: bool,
-    as_json: bool,
-    overwrite: bool,
-    quiet: bool,
-    **flags: Any,
+    *, data: Path, output: Path, resume: bool, as_json: bool, overwrite: bool, quiet: bool, **flags: Any
 ) -> None:
     """Train a network for edlrr denoise --model on the images of a folder.
 
@@ -125,10 +103,7 @@ def _lines(record: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def resolve(flags: dict[str, Any]) -> Config:
-    """Return the settings that the flags ask for.
-
-    Args:
-        flags: Setting -> value; None means that the flag was not given.
+    """Return the settings that the flags ask for; None means that the flag was not given.
 
     Raises:
         UsageError: A value is outside its domain.

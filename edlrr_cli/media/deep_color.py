@@ -39,10 +39,6 @@ def is_deep_color(image: Image.Image) -> bool:
 def decode_deep_color(content: bytes, image: Image.Image) -> DeepLevels | None:
     """Decode a file that Pillow has opened and decoded without error.
 
-    Args:
-        content: The whole file.
-        image: The same file, opened.
-
     Returns:
         The pixels as stored, before the orientation is applied; None if FFmpeg cannot decode them. They may
         be wrong where FFmpeg does not know the layout of the file, so compare them with those of Pillow.

@@ -17,7 +17,6 @@ def write_error_map(path: Path, error: NDArray[np.floating[Any]], *, overwrite: 
     Args:
         path: Output file, ending in ``.png``; replaced atomically.
         error: Shape (h, w), on [0, 1].
-        overwrite: Whether an existing file may be replaced.
 
     Returns:
         The error represented by white, on [0, 1].

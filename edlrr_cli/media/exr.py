@@ -49,7 +49,6 @@ class _Header:
     """The header of a file.
 
     Attributes:
-        names: Names of the channels.
         compression: Number of the compression scheme.
         shown: Width and height of the display window, which FFmpeg decodes.
         stored: Width and height of the data window.
@@ -74,7 +73,6 @@ def read_exr(path: Path, content: bytes) -> DecodedImage:
 
     Args:
         path: Path for messages.
-        content: The whole file.
 
     Raises:
         InputError: The file is truncated or corrupt, or of a kind that FFmpeg does not read exactly.

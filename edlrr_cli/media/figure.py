@@ -61,7 +61,6 @@ def comparison_panels(
     Args:
         damaged: Shape (h, w) or (h, w, c), in [0, 1]; not modified.
         restored: Same shape.
-        reference: Same shape; None if there is none.
         captions: Text below a panel, by its name: damaged, restored, reference, error or change.
 
     Returns:
@@ -116,7 +115,6 @@ def write_figure(path: Path, panels: Sequence[Panel], *, overwrite: bool) -> Non
     Args:
         path: Output file, ending in ``.png``; replaced atomically.
         panels: At least one, in order from left to right.
-        overwrite: Whether an existing file may be replaced.
 
     Raises:
         OutputError: See `check_figure`; or writing failed.
@@ -131,7 +129,6 @@ def write_grid(path: Path, rows: Sequence[Sequence[Panel]], *, overwrite: bool) 
     Args:
         path: Output file, ending in ``.png``; replaced atomically.
         rows: At least one, all with the same number of panels of one size.
-        overwrite: Whether an existing file may be replaced.
 
     Raises:
         OutputError: See `check_figure`; or writing failed.
@@ -147,7 +144,6 @@ def check_figure(path: Path, *inputs: Path, overwrite: bool) -> None:
     Args:
         path: The figure to be written.
         *inputs: Files the command reads; the figure must not be one of them.
-        overwrite: Whether an existing file may be replaced.
 
     Raises:
         OutputError: See `check_target`; or the extension is not ``.png``.

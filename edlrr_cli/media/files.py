@@ -18,7 +18,6 @@ def check_target(path: Path, *inputs: Path, overwrite: bool) -> None:
     Args:
         path: The output to be written, of any kind.
         *inputs: Files the command reads; the output must not be one of them, even with ``overwrite``.
-        overwrite: Whether an existing file may be replaced.
 
     Raises:
         OutputError: The folder is missing or not writable, the path is a folder, an input, or an
@@ -54,7 +53,6 @@ def write_atomic(path: Path, content: bytes) -> None:
 
     Args:
         path: The final file; replaced if it exists.
-        content: The whole content.
 
     Raises:
         OutputError: Writing or renaming failed (disk full, name too long).

@@ -73,10 +73,6 @@ def is_pattern(name: Path) -> bool:
 def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
     """Return the image files of a folder by extension, in natural order, without hidden ones.
 
-    Args:
-        folder: The folder to list; it may itself be hidden.
-        recursive: List subfolders too, except symbolic links.
-
     Raises:
         InputError: A folder is missing or cannot be read.
     """

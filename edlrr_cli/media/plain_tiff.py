@@ -35,7 +35,6 @@ def encode_tiff(
             colors are premultiplied with alpha. Empty: derived from 1 to 4 channels of gray or RGB.
         extra_samples: Meanings of further channels, as values of the tag ExtraSamples.
         dpi: Horizontal and vertical resolution.
-        icc_profile: Color profile.
         tiffinfo: Descriptive and carried tags; modified.
 
     Returns:

@@ -42,12 +42,8 @@ class Segments:
     """The division of a page into strips or tiles.
 
     Attributes:
-        height: Height of the page in pixels.
-        width: Width of the page in pixels.
-        num_channels: Number of channels of the page.
         shape: (rows, columns, channels) of a whole segment.
         grid: Number of planes, of segments from top to bottom, and of segments from left to right.
-        bits: Bits per sample.
         dtype: Type of the samples as stored; for packed samples, type after unpacking.
     """
 
@@ -134,9 +130,6 @@ def read_segments(
 
     Args:
         path: Path for messages.
-        page: A page of tifffile, compressed by one of `LOSSLESS`.
-        segments: Division of the page.
-        stream: The open file.
         shift: Number of bytes added to the offsets in the file.
 
     Returns:

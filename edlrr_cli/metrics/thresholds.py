@@ -47,8 +47,6 @@ class Sweep:
 
         Args:
             difference: Difference from the background, in gray levels of 255, shape (h, w).
-            truth: As in `edlrr_cli.metrics.detection.count`.
-            region: As there.
 
         Raises:
             UsageError: The shapes differ.

@@ -12,7 +12,6 @@ def predict_clean(network: nn.Module, X: Tensor, sigma: Tensor) -> Tensor:
     """Return X - f(X), padding the sides to the multiples that the network needs.
 
     Args:
-        network: Network in evaluation mode, with the attribute ``stride_px``.
         X: Noisy images, shape (b, 1, h, w), float32. Not modified.
         sigma: Noise levels, shape (b,), on the scale of X.
 

@@ -11,9 +11,6 @@ class BiasFreeNorm(nn.Module):
 
     In training the deviation is that of the batch, otherwise its running mean, as in `torch.nn.BatchNorm2d`.
 
-    Args:
-        num_channels: Channels of the input.
-
     Source: Mohan et al., "Robust and interpretable blind image denoising via bias-free convolutional
         neural networks", 2020, section 4.
     """

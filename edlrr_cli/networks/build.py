@@ -14,7 +14,6 @@ def build_network(arch: str, size: Size) -> nn.Module:
 
     Args:
         arch: One of `edlrr_cli.networks.names.ARCHS`.
-        size: Depth and width of the network.
 
     Raises:
         UsageError: Unknown architecture.

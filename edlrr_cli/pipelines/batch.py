@@ -30,9 +30,6 @@ class BatchOptions:
     """Which inputs of many are worked on, and where.
 
     Attributes:
-        recursive: Look into the folders of folders.
-        skip_existing: Leave out inputs whose result exists.
-        dry_run: Return what would be done, and do nothing.
         jobs: Processes; None: as many as suit the device.
         shard: Which part of all inputs, from 1, and the number of parts.
         cluster: Address of the Dask scheduler whose workers do it; None: processes of this machine.
@@ -71,7 +68,6 @@ class Plan:
     """What a batch has to do.
 
     Attributes:
-        jobs: The jobs that are left to run.
         records: The records of the inputs that failed already, are skipped, or are only planned.
     """
 
@@ -134,9 +130,6 @@ def run_batch(
 
     Args:
         jobs: The jobs; the device is not looked for if there are none.
-        options: Where they run.
-        device: Where they compute.
-        notify: Receives what is waited for.
 
     Raises:
         DeviceError: There is no such device, or no scheduler.

@@ -50,7 +50,6 @@ class DaskExecutor(Executor):
 
     Attributes:
         address: The scheduler, such as ``tcp://host:8786``.
-        notify: Receives what is waited for.
     """
 
     address: str

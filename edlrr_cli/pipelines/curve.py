@@ -28,12 +28,6 @@ class Curve:
     """A line in a plot.
 
     Attributes:
-        title: The text above.
-        x_label: The label of the horizontal axis.
-        y_label: The label of the vertical axis.
-        line: Points of an SVG polyline.
-        x_ticks: From left to right.
-        y_ticks: From bottom to top.
         note: The text below; may be empty.
     """
 
@@ -63,10 +57,6 @@ def draw_curve(
 
     Args:
         points: (x, y), at least two, finite, x whole numbers.
-        title: See `Curve`.
-        x_label: See `Curve`.
-        y_label: See `Curve`.
-        note: See `Curve`.
     """
     xs, ys = zip(*points, strict=True)
     across = _Axis(xs, _LEFT, _WIDTH - _RIGHT, whole=True)

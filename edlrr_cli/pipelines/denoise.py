@@ -41,7 +41,6 @@ class Experiment:
 
     Attributes:
         level: Its standard deviation on 0..255; 0: none.
-        seed: The seed of the noise.
     """
 
     level: float = 0.0
@@ -53,9 +52,7 @@ class Inputs:
     """What was read.
 
     Attributes:
-        image: The image as it is in the file.
         noisy: Its pixels, with the noise of an experiment, shape (h, w, c).
-        clean: Pixels without noise, if they are known.
         notes: What the user should know about the file, one phrase each.
     """
 
@@ -70,12 +67,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
     """An image whose noise is removed.
 
     Attributes:
-        config: The settings.
-        reference: A clean image to measure against; None without.
         model: Weights; None for the shipped ones.
-        figure: A comparison to write; None without.
-        encoding: How the result is written.
-        experiment: Noise that is added first.
     """
 
     config: Config
@@ -143,11 +135,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
     def write(self, inputs: Inputs, result: Result, monitor: Monitor) -> Record:
         """See `Job.write`."""
         save_image(
-            self.output,
-            result.pixels,
-            like=inputs.image,
-            overwrite=self.overwrite,
-            encoding=self.encoding,
+            self.output, result.pixels, like=inputs.image, overwrite=self.overwrite, encoding=self.encoding
         )
         for note in result.notes:
             monitor.note(self.input, note)

@@ -20,7 +20,6 @@ class Destination:
     Attributes:
         output: The file or folder that was named; None: beside each input.
         suffix: Between the stem and the extension; None: `_word` beside the input, nothing elsewhere.
-        word: What has been done to the inputs.
         format: The extension of the results, without its dot; None: that of each input.
     """
 

@@ -50,12 +50,7 @@ class SerialExecutor(Executor):
 
 @dataclass(frozen=True)
 class ProcessExecutor(Executor):
-    """Runs in processes; `BrokenProcessPool` is the outcome of a task that killed its own.
-
-    Attributes:
-        jobs: The number of processes.
-        threads: The number of threads of each process.
-    """
+    """Runs in processes; `BrokenProcessPool` is the outcome of a task that killed its own."""
 
     jobs: int
     threads: int

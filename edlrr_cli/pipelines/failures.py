@@ -20,10 +20,7 @@ class Failure:
     """An error as it is reported.
 
     Attributes:
-        message: What is wrong.
         remedy: What to do about it; may be empty.
-        exit_code: The exit code of the process.
-        label: The word before the message.
     """
 
     message: str

@@ -15,7 +15,6 @@ class Input:
     """An input to work on.
 
     Attributes:
-        path: Its file.
         folder: Its folder below the one that was named, mirrored where results go; ``.`` for others.
     """
 
@@ -29,7 +28,6 @@ class Selection:
 
     Attributes:
         names: Files, folders, and patterns such as ``scans/*.png``; ``**`` is any depth.
-        recursive: Look into the folders of folders too.
         leave_out: Files of a folder or a pattern whose stem ends so are left out, unless it is empty.
     """
 
@@ -82,9 +80,7 @@ def companion(named: Path, source: Input, *, suffix: str, what: str) -> Path:
 
     Args:
         named: A file for all, or a folder; there the image's own folder below it is looked at first.
-        source: The image.
         suffix: Between the stem and the extension of the file looked for.
-        what: What the file is, for messages.
 
     Raises:
         InputError: There is none, or more than one.

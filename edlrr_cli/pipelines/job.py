@@ -49,9 +49,7 @@ class Monitor:
         """Yield what receives the progress, or None if nobody looks at it.
 
         Args:
-            unit: What is counted.
             total: How many there are; None: not known yet.
-            done: How many were done before.
             delay_s: Seconds before which there is nothing to show.
         """
         yield None
@@ -62,13 +60,7 @@ SILENT = Monitor()
 
 @dataclass(frozen=True, kw_only=True)
 class Job(ABC, Generic[InputsT, ResultT]):
-    """One input of a command and all that is done with it; picklable, so that any process can take it.
-
-    Attributes:
-        input: The file, or what stands for it.
-        output: The result.
-        overwrite: Whether existing outputs may be replaced.
-    """
+    """One input of a command and all that is done with it; picklable, so that any process can take it."""
 
     input: Path
     output: Path
@@ -110,7 +102,6 @@ class Job(ABC, Generic[InputsT, ResultT]):
 
         Args:
             jobs: This one and others that differ from it in their files alone.
-            inputs: What they have read.
         """
         raise NotImplementedError
 
@@ -162,7 +153,6 @@ class Job(ABC, Generic[InputsT, ResultT]):
         """Do all of it, on the CPU if the memory of the GPU is too small, and return the record.
 
         Args:
-            monitor: Receives notes and progress.
             inputs: What was read; None: not yet.
             result: What was computed; None: not yet.
 

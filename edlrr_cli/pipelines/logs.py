@@ -32,7 +32,6 @@ def configure_logging(level: str, *, write: Callable[[str], object] | None = Non
     """Log this package's messages from a level on, and none of what other libraries log.
 
     Args:
-        level: One of `LEVELS`.
         write: Receives each line; None keeps the current one, at first a print to stderr.
     """
     logging.getLogger().addHandler(_nobody)

@@ -32,8 +32,6 @@ class Comparison:
 
     Attributes:
         left: The images at the left of the slider, of which the first is shown at first.
-        right: The images at its right.
-        overlay: An image over both that can be switched on; None without.
         caption: The text below; may be empty.
     """
 
@@ -66,8 +64,6 @@ class Panel:
 
     Attributes:
         images: Reads the images, side by side; may raise what reading raises.
-        rows: The report: labels and texts.
-        curves: The course of the computation.
     """
 
     images: Callable[[], Sequence[Comparison]]

@@ -43,12 +43,8 @@ def draw_penalty(
     """Draw a penalty over the spectrum of an image, and return a summary of one line.
 
     Args:
-        name: One of `edlrr_cli.lrr.names.REG_NAMES`.
-        output: The figure, a .png.
-        image: Its singular values are marked; None without.
         gamma: Shape of the penalty; None: its default.
         scale: Scale of the singular values; None: the largest fits.
-        overwrite: Whether an existing figure may be replaced.
 
     Raises:
         EdlrrError: The output cannot be written, the image cannot be read, or the series is accurate nowhere.
@@ -74,12 +70,8 @@ class Study:
     """What is drawn.
 
     Attributes:
-        name: The name of the penalty.
-        exact: The penalty h.
-        series: What replaces it; None if nothing does.
         spectrum: Scaled singular values, (c, k); None without an image.
         end: Where the axis of x ends.
-        summary: One line for the user.
     """
 
     name: str
@@ -96,8 +88,6 @@ def study(
     """Put a function and a spectrum on one axis, x = sigma / scale.
 
     Args:
-        name: The name of the penalty.
-        function: The penalty or its series.
         sigma: Singular values, (c, k); None if there is no image.
         scale: None puts the largest singular value where the function wants it.
 

@@ -22,11 +22,8 @@ def check_images(
     """Refuse outputs that could not be written.
 
     Args:
-        output: The result.
         inputs: Files that are read, which are never written; None for absent ones.
         figures: What is written besides, by its name in messages; None where nothing is.
-        overwrite: Whether existing files may be replaced.
-        encoding: How the result is written.
 
     Raises:
         OutputError: The first output that could not be written.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from numbers import Integral, Real
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import nearest
+
+Owner = TypeVar("Owner")
 
 # Declared type -> accepted types, including NumPy's scalars, and their name in messages.
 _ACCEPTED: dict[type, tuple[tuple[type, ...], str]] = {
@@ -30,6 +33,32 @@ def require(condition: bool, name: str, expected: str, value: object, remedy: st
     """
     if not condition:
         raise UsageError(f"{name} must be {expected}, got {value}", remedy)
+
+
+def settings_of(owner: type[Owner], values: Mapping[str, Any]) -> Owner:
+    """Return the settings of a dataclass that are among values by name; the others keep their defaults.
+
+    Raises:
+        UsageError: A value is outside its domain.
+    """
+    return owner(**{field.name: values[field.name] for field in fields(owner) if field.name in values})  # type: ignore[arg-type]
+
+
+def require_same(run: object, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse to continue a run with other settings than it was begun with.
+
+    Args:
+        run: What holds its state, for the message.
+
+    Raises:
+        UsageError: The first setting that differs.
+    """
+    for name, value in now.items():
+        if before.get(name) != value:
+            raise UsageError(
+                f"{run} was made with {name} = {before.get(name)}, not {value}",
+                "give the same settings, or --overwrite to start again",
+            )
 
 
 def require_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

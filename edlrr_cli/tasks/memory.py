@@ -26,8 +26,6 @@ def in_batches(call: Callable[[Sequence[T]], list[R]], items: Sequence[T], *, mo
     """Process items in batches; a batch that exceeds the memory of the GPU is halved.
 
     Args:
-        call: Processes a batch and returns one result for each item.
-        items: Items to process.
         most: Maximum batch size, at least 1.
 
     Raises:

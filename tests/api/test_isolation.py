@@ -15,8 +15,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import edlrr_cli
-from edlrr_cli.api.denoisers import shipped_denoiser
 from edlrr_cli.errors import UsageError
+from edlrr_cli.pipelines.denoisers import load_denoiser
 
 ROWS, COLUMNS = np.mgrid[:24, :20] / 24
 HOLE = np.zeros((24, 20), bool)
@@ -100,7 +100,7 @@ def expected():
 @pytest.fixture(autouse=True)
 def first_call():
     """Each test is the first that reads the network, inside of the state that it is about."""
-    shipped_denoiser.cache_clear()
+    load_denoiser.cache_clear()
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -215,7 +215,7 @@ def test_where_there_are_no_values_one_line_says_so():
 
 
 def test_a_copy_on_another_device_leaves_the_network_in_place():
-    denoiser = shipped_denoiser()
+    denoiser = load_denoiser()
     elsewhere = denoiser.to(torch.device("meta"))
     assert {value.device.type for value in elsewhere.network.state_dict().values()} == {"meta"}
     assert {value.device.type for value in denoiser.network.state_dict().values()} == {"cpu"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -109,6 +110,14 @@ def test_one_case(folder, method):
     assert row["background"]["age"] < 5
     assert (row["rank"] is None) == (method == "median")
     assert [window["stop"] for window in row["windows"]] == [row["num_frames"]]
+
+
+def test_the_time_of_the_scoring_does_not_count(folder, monkeypatch):
+    ticks = itertools.count()
+    monkeypatch.setattr(bgsep.time, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr(bgsep.Scorer, "add", lambda *_: [next(ticks) for _ in range(10_000)])
+    monkeypatch.setattr(bgsep.Scorer, "scores", lambda _: {})
+    assert run_case(Case(folder, "square", "median", 5, "cpu"))["seconds"] < 10_000
 
 
 def test_a_failure_is_a_row(folder, tmp_path):

@@ -8,7 +8,7 @@ import torch
 from edlrr_cli.bench.accuracy import projection_after, root_after
 from edlrr_cli.bench.images import photo, text_hole
 from edlrr_cli.bench.matrices import definition, image_like, image_spectrum, svdvals_penalty
-from edlrr_cli.bench.regularizer import methods_for, parse_shapes
+from edlrr_cli.bench.regularizer import methods_for, parse_shape
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.series import make_function
 
@@ -55,10 +55,10 @@ def test_the_recursions_converge():
     torch.testing.assert_close(projection_after(sigma, 40, sigma[0]), torch.ones_like(sigma))
 
 
-@pytest.mark.parametrize("text", ["", "3", "3x", "3x-4", "3x0", "axb", "3x4,,5x6"])
+@pytest.mark.parametrize("text", ["", "3", "3x", "3x-4", "3x0", "axb", "3x4,5x6"])
 def test_refuses_what_is_no_shape(text):
     with pytest.raises(UsageError, match="is no shape"):
-        parse_shapes(text)
+        parse_shape(text)
 
 
 @pytest.mark.parametrize("size_px", [32, 300])

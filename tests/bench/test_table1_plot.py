@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from edlrr_cli.bench.table1_means import Means
+from edlrr_cli.bench.table1_means import GROUPS, Means
 from edlrr_cli.bench.table1_plot import document, marks, place_labels, svg
 from edlrr_cli.errors import UsageError
 
@@ -69,6 +69,12 @@ def test_any_title_is_written_as_it_is(title):
     assert title in names(svg(Means([mean("a", 30.0, 1.0, title=title)]), "text", prefix="p"))
 
 
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_method_of_any_group_is_drawn(group):
+    found = names(svg(Means([mean("a", 30.0, 1.0, group)]), "text", prefix="p"))
+    assert any(re.fullmatch(r"a( \(\w+\))?", text) for text in found)
+
+
 def test_without_numbers_there_is_no_plot():
     assert svg(Means([mean("a", None, None)]), "text", prefix="p") is None
 
@@ -110,7 +116,7 @@ def test_a_lone_label_stands_beside_its_mark_and_off_a_line():
 
 def test_a_document_is_of_the_mean_of_what_was_measured_everywhere():
     drop = [{**mean("nuclear", 37.0, 3.0, "ours"), "corruption": "drop50"}]
-    found = marks(Means([*ROWS, *drop]), "text", "drop50")
+    found = marks(Means([*ROWS, *drop]), None)
     assert [(mark.method, mark.psnr, mark.seconds) for mark in found] == [("nuclear", 36.0, 2.0)]
     assert document(Means([*ROWS, *drop])).startswith("<?xml")
     with pytest.raises(UsageError, match="no method has been measured in every corruption"):

@@ -67,12 +67,3 @@ def test_memory_of_a_fresh_process_is_what_the_call_takes(monkeypatch):
 def test_a_fault_in_the_fresh_process_is_told_in_one_line():
     with pytest.raises(EdlrrError, match=r"failed \(AttributeError: module 'json'.*--no-memory"):
         fresh_process_peak_bytes("json:prepare_nothing", {})
-
-
-def test_a_stopwatch_runs_only_while_items_are_made(monkeypatch):
-    clock = iter(range(100))
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
-    watch = timing.Stopwatch()
-    for _ in watch.over("ab"):
-        next(clock)  # the time spent on an item does not count
-    assert watch.seconds == 3  # two items, and the search for a third

@@ -250,7 +250,7 @@ def test_parts_are_neither_lost_nor_mixed(refused, run, clip, tmp_path, short_pa
     line = refused(EXIT_OUTPUT, "bgsep", clip, "-o", out, "--lam", "2")
     assert f"{out / 'parts'} holds the first 10 frames of an interrupted run; --resume goes on" in line
     line = refused(EXIT_USAGE, "bgsep", clip, "-o", out, "--lam", "3", "--resume")
-    assert "is of a run with lam = 2.0, this one has 3.0" in line
+    assert "was made with lam = 2.0, not 3.0" in line
     os.utime(clip, (0, 0))
     assert "source = 1 files of" in refused(EXIT_USAGE, "bgsep", clip, "-o", out, "--lam", "2", "--resume")
     record = record_of(run("bgsep", clip, "-o", out, "--overwrite", "--json"))

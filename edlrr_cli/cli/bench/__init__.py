@@ -21,11 +21,7 @@ _COMMANDS = {
 }
 
 
-@click.group(
-    cls=LazyGroup,
-    commands_in=_COMMANDS,
-    short_help="Measure speed, accuracy and quality.",
-)
+@click.group(cls=LazyGroup, commands_in=_COMMANDS, short_help="Measure speed, accuracy and quality.")
 def bench() -> None:
     """Measure, and publish the numbers: each benchmark writes one JSON file.
 

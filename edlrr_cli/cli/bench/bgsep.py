@@ -8,15 +8,16 @@ import click
 
 from edlrr_cli.cli.bench.common import (
     Measured,
-    check_output,
-    countdown,
+    counted,
     device_option,
     output_options,
+    print_missing,
     publish,
+    require_complete,
     words,
 )
 from edlrr_cli.cli.options import FILE
-from edlrr_cli.errors import EdlrrError
+from edlrr_cli.media.files import check_target
 
 
 @click.command(cls=Measured)
@@ -55,30 +56,17 @@ def bgsep(
     low-rank matrix of the paper, and pcp, the same solved exactly, both of the scored frames alone; median;
     mog2 and knn of OpenCV. Failures are reported in the file and by exit code 1; the others continue.
     """
-    check_output(output, overwrite)
+    check_target(output, overwrite=overwrite)
     from edlrr_cli.bench import bgsep as benchmark
     from edlrr_cli.bench import bgsep_memory
 
     cases = benchmark.make_cases(data, sequences=sequences, methods=methods, num_scored=frames, device=device)
     if methods is None:
-        _print_missing(benchmark.methods_here(), tuple(benchmark.METHODS))
+        print_missing([name for name in benchmark.METHODS if name not in benchmark.methods_here()])
     folders = {case.sequence: case.folder for case in cases}
     streaming = bgsep_memory.run(folders, device) if memory else []  # first: its failure ends the command
-    rows = []
-    with countdown(len(cases)) as count:
-        for row in benchmark.run(cases):
-            rows.append(row)
-            count(f"{row['sequence']}: {row['method']}")
-    failed = sum("error" in row for row in rows)
+    rows = [*counted(benchmark.run(cases), len(cases), "{sequence}: {method}")]
     rows += [*benchmark.means(rows), *streaming]
     parameters = {**benchmark.PARAMETERS, **benchmark.describe(cases)}
     publish(output, benchmark.NAME, parameters, rows, device=device)
-    if failed:
-        raise EdlrrError(f"{failed} cases failed", f"see {output}")
-
-
-def _print_missing(here: tuple[str, ...], every: tuple[str, ...]) -> None:
-    """Print which rows are left out since their library is not installed."""
-    missing = [name for name in every if name not in here]
-    if missing:
-        click.echo(f"left out: {', '.join(missing)}; pip install 'edlrr[opencv]'", err=True)
+    require_complete(rows, output)

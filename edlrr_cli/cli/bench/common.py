@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from edlrr_cli.bench.record import encode, make_record
+from edlrr_cli.bench.record import Row, encode, make_record
 from edlrr_cli.cli.console import shows_progress
 from edlrr_cli.cli.options import FILE, common_options
-from edlrr_cli.media.files import check_target, write_atomic
+from edlrr_cli.errors import EdlrrError
+from edlrr_cli.media.files import write_atomic
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -63,15 +64,6 @@ size_option = click.option(
 )
 
 
-def check_output(output: Path, overwrite: bool) -> None:
-    """Refuse an output that could not be written, before the work.
-
-    Raises:
-        OutputError: It exists already, or its folder is unfit.
-    """
-    check_target(output, overwrite=overwrite)
-
-
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str], None]]:
     """Yield what shows the progress; nothing unless stderr is a terminal."""
@@ -89,18 +81,36 @@ def progress_bar() -> Iterator[Callable[[str], None]]:
         yield advance
 
 
-@contextmanager
-def countdown(total: int) -> Iterator[Callable[[str], None]]:
-    """Yield what counts finished cases, by name, with the time left; silent unless stderr is a terminal."""
+def counted(rows: Iterable[Row], total: int, title: str) -> Iterator[Row]:
+    """Yield rows as they come, with a bar and the time left; silent unless stderr is a terminal.
+
+    Args:
+        title: What the bar says of a row: a format of its columns.
+    """
     from tqdm import tqdm
 
     with tqdm(total=total, unit="case", dynamic_ncols=True, disable=not shows_progress()) as bar:
-
-        def count(name: str) -> None:
-            bar.set_postfix_str(name, refresh=False)
+        for row in rows:
+            bar.set_postfix_str(title.format(**row), refresh=False)
             bar.update()
+            yield row
 
-        yield count
+
+def print_missing(methods: Sequence[str]) -> None:
+    """Print which rows are left out since their library is not installed."""
+    if methods:
+        click.echo(f"left out: {', '.join(methods)}; pip install 'edlrr[opencv]'", err=True)
+
+
+def require_complete(rows: Iterable[Row], output: Path) -> None:
+    """End with exit code 1 if a case failed.
+
+    Raises:
+        EdlrrError: The number of the failed cases.
+    """
+    failed = sum("error" in row for row in rows)
+    if failed:
+        raise EdlrrError(f"{failed} cases failed", f"see {output}")
 
 
 def command_line() -> str:
@@ -110,10 +120,9 @@ def command_line() -> str:
 
 
 def publish(
-    output: Path, name: str, parameters: Mapping[str, Any], rows: Sequence[dict[str, Any]], *, device: str
+    output: Path, name: str, parameters: Mapping[str, Any], rows: Sequence[Row], *, device: str
 ) -> None:
     """Write the record, and print its name."""
-
     record = make_record(name, command=command_line(), device=device, parameters=parameters, rows=rows)
     write_atomic(output, encode(record))
     click.echo(f"{output}: {len(rows)} rows")

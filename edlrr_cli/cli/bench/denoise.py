@@ -9,15 +9,14 @@ import click
 from edlrr_cli.cli.bench.common import (
     POSITIVE,
     Measured,
-    check_output,
-    countdown,
+    counted,
     device_option,
     output_options,
     progress_bar,
     publish,
 )
 from edlrr_cli.cli.options import FILE
-from edlrr_cli.media.files import write_atomic
+from edlrr_cli.media.files import check_target, write_atomic
 
 
 @click.command(cls=Measured)
@@ -56,12 +55,11 @@ def denoise(
     images at 0..75; bias-free; blind, trained at 0..55. An interrupted run continues with the networks
     in --models.
     """
-    check_output(output, overwrite)
-    if figure is not None:
-        check_output(figure, overwrite)
+    for target in filter(None, (output, figure)):
+        check_target(target, overwrite=overwrite)
     from edlrr_cli.bench import denoise as benchmark
     from edlrr_cli.bench.denoise_figure import draw_figure
-    from edlrr_cli.bench.denoise_scores import read_sets, verdicts
+    from edlrr_cli.bench.denoise_scores import list_denoisers, read_sets, score, verdicts
     from edlrr_cli.bench.denoise_training import ModelCache, train_all, trial_rows
     from edlrr_cli.tasks.device import resolve_device
 
@@ -70,14 +68,12 @@ def denoise(
     sets = read_sets(data, plan)
     cache = ModelCache(data / "Train400", models, plan, where)
     with progress_bar() as advance:
-        trained = train_all(cache, plan, seeds, lambda network: advance(network.name))
-    entered = benchmark.list_denoisers(trained, cache, where)
-    rows = [*trial_rows(trained), *benchmark.times(entered, sets)]
+        networks, trials = train_all(cache, plan, seeds, lambda network: advance(network.name))
+    entered = list_denoisers(networks, cache, where)
+    rows = [*trial_rows(networks, trials), *benchmark.times(entered, sets)]
     todo = benchmark.cases(entered, sets, plan.levels)
-    with countdown(len(todo)) as count:
-        for row in benchmark.run(todo, sets):
-            rows.append(row)
-            count(f"{row['method']} at {row['level']}")
+    scores = (score(denoiser, name, sets[name], level) for denoiser, name, level in todo)
+    rows += counted(scores, len(todo), "{method} at {level}")
     rows += verdicts(rows, plan.levels)
     if figure is not None:
         write_atomic(figure, draw_figure(rows, "Set12"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -11,25 +10,23 @@ from edlrr_cli.baselines.registry import METHODS
 from edlrr_cli.cli.bench.common import (
     POSITIVE,
     Measured,
-    check_output,
     command_line,
-    countdown,
+    counted,
     device_option,
     output_options,
+    print_missing,
+    require_complete,
     words,
 )
 from edlrr_cli.cli.options import FILE
-from edlrr_cli.errors import EdlrrError
-from edlrr_cli.media.files import write_atomic
+from edlrr_cli.media.files import check_target, write_atomic
 
 
 @click.command(cls=Measured)
 @click.option("--data", type=FILE, help="Folder of images, or of images/ and masks/ as in Table 1.")
 @click.option("--methods", callback=words, help="Rows of the table. [default: all]")
 @click.option(
-    "--corruptions",
-    callback=words,
-    help="Kinds of damage. [default: drop20,drop30,drop40,drop50,block,text]",
+    "--corruptions", callback=words, help="Kinds of damage. [default: drop20,drop30,drop40,drop50,block,text]"
 )
 @click.option("--images", callback=words, help="Names of images, without their suffix. [default: all]")
 @click.option("--seeds", type=POSITIVE, default=1, show_default=True, help="Draws of the dropped pixels.")
@@ -70,11 +67,11 @@ def table1(
     The same command continues where it was stopped and runs only what is new; --overwrite starts again.
     Failures are reported in the file and by exit code 1; the other cases continue.
     """
-    for target in (output, html):
-        if target is not None:
-            check_output(target, overwrite=True)
-    from edlrr_cli.bench import results_file
+    for target in filter(None, (output, html)):
+        check_target(target, overwrite=True)
     from edlrr_cli.bench import table1 as benchmark
+    from edlrr_cli.bench.results_file import ResultsFile
+    from edlrr_cli.bench.runner import run_cases
 
     folder = None if html is None else html.with_name(f"{html.stem}_pictures")
     plan = benchmark.make_plan(
@@ -89,31 +86,18 @@ def table1(
         thumbnails=folder,
     )
     if methods is None:
-        _print_missing()
+        print_missing([name for name, method in METHODS.items() if not method.installed])
     settings = {"jobs": jobs, "threads_per_job": benchmark.threads_per_job(jobs)}
-    book = results_file.ResultsFile(output, plan, command=command_line(), settings=settings, anew=overwrite)
+    book = ResultsFile(output, plan, command=command_line(), settings=settings, anew=overwrite)
     left = book.cases_left()
-    with book, countdown(len(left)) as count:
-        for row in benchmark.run(left, jobs=jobs, threads=settings["threads_per_job"]):
+    rows = run_cases(benchmark.run_case, left, jobs=jobs, threads=settings["threads_per_job"])
+    with book:
+        for row in counted(rows, len(left), "{corruption}, image {image}: {method}"):
             book.add(row)
-            count(f"{row['corruption']}, image {row['image']}: {row['method']}")
     click.echo(f"{output}: {len(book.rows)} cases")
     if html is not None:
-        _write_page(html, book.record, folder)
-    failed = sum("error" in row for row in book.rows)
-    if failed:
-        raise EdlrrError(f"{failed} cases failed", f"see {output}")
+        from edlrr_cli.bench.table1_page import page
 
-
-def _print_missing() -> None:
-    """Print which rows are left out since their library is not installed."""
-    missing = [name for name, method in METHODS.items() if not method.installed]
-    if missing:
-        click.echo(f"left out: {', '.join(missing)}; pip install 'edlrr[opencv]'", err=True)
-
-
-def _write_page(path: Path, record: dict[str, Any], pictures: Path | None) -> None:
-    from edlrr_cli.bench.table1_page import page
-
-    write_atomic(path, page(record, pictures).encode())
-    click.echo(f"{path}: the report")
+        write_atomic(html, page(book.record, folder).encode())
+        click.echo(f"{html}: the report")
+    require_complete(book.rows, output)

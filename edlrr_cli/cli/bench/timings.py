@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ import click
 from edlrr_cli.cli.bench.common import (
     POSITIVE,
     Measured,
-    check_output,
     device_option,
     output_options,
     progress_bar,
@@ -19,109 +19,110 @@ from edlrr_cli.cli.bench.common import (
     repeats_option,
     seed_option,
     size_option,
+    words,
 )
 from edlrr_cli.cli.options import REG
+from edlrr_cli.media.files import check_target
+
+_Function = Callable[..., None]
 
 _SHAPES = "3x300x300,3x512x512,3x1024x1024,100x20800"
 _REGS = "nuclear,laguerre-gamma"
 _LARGE_PX = (3000, 4000)
 
 
-def _measure(name: str, output: Path, overwrite: bool, settings: dict[str, Any]) -> None:
-    """Run a benchmark of a name with its settings, and write its record."""
-    check_output(output, overwrite)
-    benchmark = import_module(f"edlrr_cli.bench.{name}")
-    with progress_bar() as progress:
-        rows = benchmark.run(**settings, progress=progress)
-    parameters = {**benchmark.PARAMETERS, **settings}
-    publish(output, benchmark.NAME, parameters, rows, device=settings.get("device", "cpu"))
+def _benchmark(*options: Callable[[_Function], _Function]) -> Callable[[_Function], click.Command]:
+    """Make a command of the benchmark with a function's name and text; the options are its settings."""
+
+    def decorate(described: _Function) -> click.Command:
+        name = described.__name__
+
+        def measure(*, output: Path, overwrite: bool, **settings: Any) -> None:
+            check_target(output, overwrite=overwrite)
+            benchmark = import_module(f"edlrr_cli.bench.{name}")
+            with progress_bar() as progress:
+                rows = benchmark.run(**settings, progress=progress)
+            parameters = {**benchmark.PARAMETERS, **settings}
+            publish(output, benchmark.NAME, parameters, rows, device=settings.get("device", "cpu"))
+
+        callback: _Function = output_options(measure)
+        for option in reversed(options):
+            callback = option(callback)
+        return click.command(name, cls=Measured, help=described.__doc__)(callback)
+
+    return decorate
 
 
-@click.command(cls=Measured)
-@click.option("--side", type=POSITIVE, default=300, show_default=True, help="Rows and columns of the matrix.")
-@click.option(
-    "--repetitions",
-    type=click.IntRange(min=2),
-    default=2000,
-    show_default=True,
-    help="Estimates per variance.",
+@_benchmark(
+    click.option(
+        "--side", type=POSITIVE, default=300, show_default=True, help="Rows and columns of the matrix."
+    ),
+    click.option(
+        "--repetitions",
+        type=click.IntRange(min=2),
+        default=2000,
+        show_default=True,
+        help="Estimates per variance.",
+    ),
+    seed_option,
 )
-@seed_option
-@output_options
-def accuracy(*, output: Path, overwrite: bool, **settings: Any) -> None:
+def accuracy() -> None:
     """Measure the errors of every penalty, and bias and variance of the estimator."""
-    _measure("accuracy", output, overwrite, settings)
 
 
-@click.command(cls=Measured)
-@click.option("--num-evaluations", type=POSITIVE, default=10, show_default=True, help="In each process.")
-@repeats_option(3)
-@output_options
-def busy(*, output: Path, overwrite: bool, **settings: Any) -> None:
+@_benchmark(
+    click.option("--num-evaluations", type=POSITIVE, default=10, show_default=True, help="In each process."),
+    repeats_option(3),
+)
+def busy() -> None:
     """Time the penalty in several processes at once, beside an SVD, with one thread and with the default."""
-    _measure("busy", output, overwrite, settings)
 
 
-@click.command(cls=Measured)
-@size_option
-@repeats_option(5)
-@device_option
-@output_options
-def command(*, output: Path, overwrite: bool, **settings: Any) -> None:
+@_benchmark(size_option, repeats_option(5), device_option)
+def command() -> None:
     """Time whole commands, start of the interpreter included."""
-    _measure("command", output, overwrite, settings)
 
 
-@click.command(cls=Measured)
-@click.option("--reg", type=REG, default="laguerre-gamma", show_default=True, help="The penalty.")
-@click.option("--steps", type=POSITIVE, default=100, show_default=True, help="Adam steps.")
-@size_option
-@repeats_option(3)
-@device_option
-@output_options
-def optimization(*, output: Path, overwrite: bool, **settings: Any) -> None:
+@_benchmark(
+    click.option("--reg", type=REG, default="laguerre-gamma", show_default=True, help="The penalty."),
+    click.option("--steps", type=POSITIVE, default=100, show_default=True, help="Adam steps."),
+    size_option,
+    repeats_option(3),
+    device_option,
+)
+def optimization() -> None:
     """Time a whole inpainting beside the same with an SVD in every step."""
-    _measure("optimization", output, overwrite, settings)
 
 
-@click.command(cls=Measured)
-@click.option("--num-images", type=POSITIVE, default=16, show_default=True, help="Images of a batch.")
-@size_option
-@click.option(
-    "--large-px",
-    type=(click.IntRange(min=64), click.IntRange(min=64)),
-    default=_LARGE_PX,
-    show_default=True,
-    help="Height and width of the large image.",
+@_benchmark(
+    click.option("--num-images", type=POSITIVE, default=16, show_default=True, help="Images of a batch."),
+    size_option,
+    click.option(
+        "--large-px",
+        type=(click.IntRange(min=64), click.IntRange(min=64)),
+        default=_LARGE_PX,
+        show_default=True,
+        help="Height and width of the large image.",
+    ),
+    device_option,
 )
-@device_option
-@output_options
-def throughput(*, output: Path, overwrite: bool, **settings: Any) -> None:
+def throughput() -> None:
     """Time batches beside single commands, and large images, with their memory."""
-    _measure("throughput", output, overwrite, settings)
 
 
-@click.command(cls=Measured)
-@click.option(
-    "--shapes", default=_SHAPES, show_default=True, help="Shapes of the matrices, or batches of them."
+@_benchmark(
+    click.option(
+        "--shapes",
+        callback=words,
+        default=_SHAPES,
+        show_default=True,
+        help="Shapes of the matrices, or batches of them.",
+    ),
+    click.option("--regs", callback=words, default=_REGS, show_default=True, help="Penalties."),
+    repeats_option(7),
+    click.option("--memory/--no-memory", default=True, show_default=True, help="Measure peak memory too."),
+    device_option,
+    seed_option,
 )
-@click.option("--regs", default=_REGS, show_default=True, help="Penalties.")
-@repeats_option(7)
-@click.option("--memory/--no-memory", default=True, show_default=True, help="Measure peak memory too.")
-@device_option
-@seed_option
-@output_options
-def regularizer(
-    *, shapes: str, regs: str, device: str, output: Path, overwrite: bool, **settings: Any
-) -> None:
+def regularizer() -> None:
     """Time value and gradient of the penalty beside autograd through an SVD."""
-    names = [REG.convert(name, None, None) for name in regs.split(",")]
-    check_output(output, overwrite)
-    from edlrr_cli.bench import regularizer as benchmark
-
-    with progress_bar() as progress:
-        rows = benchmark.run(
-            benchmark.parse_shapes(shapes), names, device=device, **settings, progress=progress
-        )
-    parameters = {**benchmark.PARAMETERS, "shapes": shapes.split(","), "regs": names}
-    publish(output, benchmark.NAME, {**parameters, "device": device, **settings}, rows, device=device)

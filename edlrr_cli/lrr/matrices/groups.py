@@ -22,8 +22,6 @@ class Groups:
     Attributes:
         corners: Indices of the upper left pixels (see `edlrr_cli.lrr.matrices.pixel_indices`), shape (g, k),
             int64; in each row the reference patch comes first, then the others by increasing distance.
-        patch_px: Side of the patches.
-        width_px: Width of the images.
     """
 
     corners: Tensor
@@ -91,7 +89,6 @@ def find_groups(
 
     Args:
         image: Shape (c, h, w), floating and finite, both sides at least ``patch_px``. Not modified.
-        patch_px: Side of the patches.
         stride_px: Stride of the grid, at most ``patch_px``.
         search_px: Search radius in each direction.
         num_similar: Patches in a group, including the reference; fewer where the search window has fewer.

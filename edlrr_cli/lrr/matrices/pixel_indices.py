@@ -14,7 +14,6 @@ def runs_of(images: Tensor, indices: Tensor, length: int) -> Tensor:
     Args:
         images: Shape (..., h, w, c), contiguous.
         indices: First pixel of each run, any shape, int64; no run extends beyond its row.
-        length: Pixels in a run.
 
     Returns:
         Shape (*indices.shape, length * c).

@@ -31,9 +31,7 @@ class Carried:
 
     Attributes:
         exif: Descriptive EXIF tags, serialized; may be empty.
-        icc_profile: Color profile; may be empty.
         dpi: Horizontal and vertical resolution; None if unknown.
-        metadata: All other metadata.
         becomes_rgb: Gray pixels are written as RGB, which the profile does not fit.
     """
 

@@ -22,7 +22,6 @@ class Metadata:
         xmp: XMP packet, without orientation, sizes and thumbnails; may be empty.
         iptc: IPTC-IIM records; may be empty.
         comment: Comment of a JPEG, GIF or JPEG 2000 file; may be empty.
-        texts: Text chunks of a PNG file.
         color: Color space chunks of a PNG file; a color profile takes precedence over all but cICP.
         tiff: GeoTIFF and GDAL tags, white point and primaries of a TIFF file.
     """

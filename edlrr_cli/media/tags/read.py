@@ -23,7 +23,6 @@ def read_metadata(image: Image.Image, stream: BinaryIO, *, turned: bool) -> Read
 
     Args:
         image: Image opened by Pillow, with its pixels loaded.
-        stream: The same file.
         turned: Whether its orientation was applied, which changes the positions of pixels.
     """
     readers: dict[str, Callable[[], Reading]] = {

@@ -29,9 +29,7 @@ class Inputs:
 
     Attributes:
         started: When the job was started, of `time.perf_counter`.
-        video: The frames.
         info: What is known about them, with notes on what the layers cannot keep.
-        parts: The folder of the finished parts.
         first: Index of the first frame that is not in it.
     """
 
@@ -47,7 +45,6 @@ class BgsepJob(Job[Inputs, str]):
     """A video to split; ``output`` is the folder of its results, made if its parent exists.
 
     Attributes:
-        settings: The separation and its outputs.
         resume: Continue after the finished parts of an interrupted run; ``overwrite`` replaces them.
         with_previews: Return some frames with the record, as ``comparisons``.
     """

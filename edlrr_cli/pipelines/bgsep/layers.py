@@ -36,11 +36,6 @@ def layers_of(split: Split) -> dict[str, Levels]:
 def write_layers(folder: Path, outputs: Outputs, info: VideoInfo) -> Iterator[WriteLayers]:
     """Yield what appends a frame to the layers; a failure within leaves no video.
 
-    Args:
-        folder: The folder of the layers.
-        outputs: Which layers, and how they are encoded.
-        info: What is known about the source.
-
     Raises:
         OutputError: Writing failed.
         UsageError: The frames are too small for the codec.

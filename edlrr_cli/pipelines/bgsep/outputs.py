@@ -17,12 +17,7 @@ MASKS = "mask"
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where the outputs go.
-
-    Attributes:
-        folder: The folder of all outputs.
-        encoding: How the videos are written.
-    """
+    """Where the outputs go."""
 
     folder: Path
     encoding: Encoding

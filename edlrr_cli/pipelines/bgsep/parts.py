@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from edlrr_cli.errors import OutputError, UsageError
+from edlrr_cli.errors import OutputError
 from edlrr_cli.media.files import write_atomic, writing
 from edlrr_cli.pipelines.failures import Record
+from edlrr_cli.tasks.checks import require_same
 
 NUM_FRAMES = 250
 """Frames of a part, the last one apart."""
@@ -28,9 +29,7 @@ class Part:
     """A finished part.
 
     Attributes:
-        folder: The folder of its outputs.
         begin: Seconds from the start of the video to its first frame.
-        fractions: Foreground fraction of each of its frames.
         windows: What is known about the windows fitted since the part before.
     """
 
@@ -44,7 +43,6 @@ class Parts:
     """The folder of the parts.
 
     Args:
-        folder: The folder beside the outputs.
         run: What must be the same when a run goes on, as JSON would give it back.
     """
 
@@ -55,7 +53,6 @@ class Parts:
         """Take the folder over, or make it, and return the index of the first frame that is not in it.
 
         Args:
-            resume: Go on behind the parts that are there.
             overwrite: Without ``resume``, remove them.
 
         Raises:
@@ -66,7 +63,7 @@ class Parts:
         if self.folder.exists():
             before = self._recorded()
             if resume:
-                _require_same(self.folder, before, self._run)
+                require_same(self.folder, before, self._run)
             else:
                 self.require_free(overwrite=overwrite)
                 self.discard()
@@ -124,15 +121,7 @@ class Parts:
     def add(
         self, folder: Path, *, first: int, begin: Fraction, fractions: list[float], windows: list[Record]
     ) -> None:
-        """Make a scratch folder with all its outputs a part.
-
-        Args:
-            folder: The folder of `scratch`.
-            first: Index of its first frame.
-            begin: See `Part`.
-            fractions: See `Part`.
-            windows: See `Part`.
-        """
+        """Make a scratch folder with all its outputs a part."""
         record = {"begin": str(begin), "shares": fractions, "windows": windows}
         write_atomic(folder / _PART, json.dumps(record).encode())
         with writing(folder):
@@ -148,12 +137,3 @@ class Parts:
 def _read(folder: Path) -> Part:
     record = json.loads((folder / _PART).read_bytes())
     return Part(folder, Fraction(record["begin"]), record["shares"], record["windows"])
-
-
-def _require_same(folder: Path, before: Mapping[str, object], now: Mapping[str, object]) -> None:
-    for name, value in now.items():
-        if before.get(name) != value:
-            raise UsageError(
-                f"{folder} is of a run with {name} = {before.get(name)}, this one has {value}",
-                "give the same, or --overwrite to start anew",
-            )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,38 +19,14 @@ from edlrr_cli.tasks.bgsep.stream import Split
 _NUM_ROWS = 4
 
 
-@dataclass(frozen=True)
-class Choice:
-    """Which frames are kept; chosen beforehand, since no frame is read twice.
+def overview_indices(num_frames: int) -> list[int]:
+    """Return the frames of the overview, evenly spread; chosen beforehand, since no frame is read twice.
 
-    Attributes:
-        num_frames: The number of frames of the video, or a few more.
+    Example:
+        >>> overview_indices(120)
+        [15, 45, 75, 105]
     """
-
-    num_frames: int
-
-    @property
-    def middle(self) -> int:
-        """Return the frame whose background is shown alone."""
-        return self.num_frames // 2
-
-    @property
-    def rows(self) -> list[int]:
-        """Return the frames of the overview, evenly spread.
-
-        Example:
-            >>> Choice(120).rows
-            [15, 45, 75, 105]
-        """
-        indices = [(2 * row + 1) * self.num_frames // (2 * _NUM_ROWS) for row in range(_NUM_ROWS)]
-        return sorted(set(indices))
-
-    def shown(self, frames: Mapping[int, PreviewFrame]) -> list[PreviewFrame]:
-        """Return those of the rows that there are."""
-        return [frames[index] for index in self.rows if index in frames]
-
-    def __contains__(self, index: object) -> bool:
-        return index == self.middle or index in self.rows
+    return sorted({(2 * row + 1) * num_frames // (2 * _NUM_ROWS) for row in range(_NUM_ROWS)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +35,6 @@ class PreviewFrame:
 
     Attributes:
         index: The index of the frame.
-        time_s: Its time since the first frame.
         layers: The frame and its layers by name.
     """
 
@@ -92,29 +66,22 @@ def _load(path: Path) -> PreviewFrame:
     return PreviewFrame(int(path.stem), float(layers.pop("time_s")), layers)
 
 
-def write_background(path: Path, frames: dict[int, PreviewFrame], choice: Choice, look: Look) -> None:
+def write_background(path: Path, frames: dict[int, PreviewFrame], num_frames: int, look: Look) -> None:
     """Write the background of the frame in the middle, or of the nearest one that there is.
-
-    Args:
-        path: The file to write.
-        frames: The preview frames by index.
-        choice: Which one is in the middle.
-        look: How players are to show the frames.
 
     Raises:
         OutputError: Writing failed.
     """
-    nearest = min(frames, key=lambda index: abs(index - choice.middle))
+    nearest = min(frames, key=lambda index: abs(index - num_frames // 2))
     write_png(path, frames[nearest].layers["background"], look.png_chunks)
 
 
-def write_overview(path: Path, frames: dict[int, PreviewFrame], choice: Choice) -> None:
+def write_overview(path: Path, shown: list[PreviewFrame]) -> None:
     """Write the frames, one below the other, each beside its layers.
 
     Raises:
         OutputError: Writing failed.
     """
-    shown = choice.shown(frames)
     write_grid(path, [_panels(frame, titled=frame is shown[0]) for frame in shown], overwrite=True)
 
 

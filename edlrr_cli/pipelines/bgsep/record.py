@@ -31,14 +31,7 @@ def bgsep_record(
     """Return all that is known about a run, by name.
 
     Args:
-        source: The source, as given.
-        outputs: What was written.
-        settings: The settings of the run.
-        info: What is known about the source.
-        parts: All parts.
-        device: Where it ran.
         resumed_at: First frame of this run of the program.
-        seconds: The time that it took.
 
     Returns:
         Plain values; None where the method has no such thing.

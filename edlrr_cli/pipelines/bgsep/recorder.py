@@ -18,9 +18,9 @@ from edlrr_cli.pipelines.bgsep.layers import write_layers
 from edlrr_cli.pipelines.bgsep.outputs import BACKGROUND, MASKS, OVERVIEW, REPORT, Outputs
 from edlrr_cli.pipelines.bgsep.parts import NUM_FRAMES, Parts
 from edlrr_cli.pipelines.bgsep.preview_frames import (
-    Choice,
     PreviewFrame,
     load_preview_frames,
+    overview_indices,
     save_preview_frame,
     write_background,
     write_overview,
@@ -37,9 +37,6 @@ def record_parts(
     Args:
         splits: The frames after the last finished part.
         notes: What is known about the windows; grows with the frames.
-        parts: The folder of the parts.
-        outputs: What is written for each frame.
-        info: What is known about the source.
 
     Raises:
         EdlrrError: The source failed, or writing; the finished parts stay.
@@ -60,24 +57,18 @@ def _record(
     splits: Iterable[Split], folder: Path, begin: Fraction, outputs: Outputs, info: VideoInfo
 ) -> list[float]:
     """Write the frames of a part, and return the foreground fraction of each."""
-    fractions, choice = [], Choice(info.num_frames)
+    fractions, previews = [], {info.num_frames // 2, *overview_indices(info.num_frames)}
     with write_layers(folder, outputs, info) as write:
         for split in splits:
             write(split, split.frame.time - begin)
             fractions.append(round(float(split.mask.mean()), 6))
-            if split.index in choice:
+            if split.index in previews:
                 save_preview_frame(folder, split)
     return fractions
 
 
 def assemble(parts: Parts, outputs: Outputs, record: Record, info: VideoInfo) -> list[PreviewFrame]:
     """Make the outputs from the finished parts, publish them together, and remove the parts.
-
-    Args:
-        parts: All parts of the video.
-        outputs: The outputs, replaced where they exist.
-        record: The content of the report's file.
-        info: What is known about the source.
 
     Returns:
         The frames of the overview.
@@ -93,10 +84,11 @@ def assemble(parts: Parts, outputs: Outputs, record: Record, info: VideoInfo) ->
             with writing(outputs.folder / MASKS):
                 for part in finished:
                     shutil.copytree(part.folder / MASKS, stage / MASKS, dirs_exist_ok=True)
-        frames, choice = load_preview_frames([part.folder for part in finished]), Choice(info.num_frames)
-        write_background(stage / BACKGROUND, frames, choice, info.look)
-        write_overview(stage / OVERVIEW, frames, choice)
+        frames = load_preview_frames([part.folder for part in finished])
+        shown = [frames[index] for index in overview_indices(info.num_frames) if index in frames]
+        write_background(stage / BACKGROUND, frames, info.num_frames, info.look)
+        write_overview(stage / OVERVIEW, shown)
         write_atomic(stage / REPORT, json.dumps(record, indent=1, allow_nan=False).encode())
         outputs.publish(stage)
     parts.discard()
-    return choice.shown(frames)
+    return shown

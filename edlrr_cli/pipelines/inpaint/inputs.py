@@ -18,8 +18,6 @@ class Inputs:
     """What was read.
 
     Attributes:
-        image: The damaged image.
-        mask: Which of its pixels are known.
         reference: Clean pixels of the image's shape, or None.
         losses: What the output cannot hold of the image, one phrase each.
     """
@@ -38,9 +36,5 @@ class Inputs:
 def read_mask_file(path: Path, image: StillImage, settings: MaskSettings) -> MaskReading:
     """Read the mask of an image; see `edlrr_cli.media.masks.read_mask`."""
     return read_mask(
-        path,
-        image,
-        mode=settings.mask_mode,
-        threshold=settings.mask_threshold,
-        dilate=settings.dilate,
+        path, image, mode=settings.mask_mode, threshold=settings.mask_threshold, dilate=settings.dilate
     )

@@ -45,16 +45,7 @@ class Restored:
 
 @dataclass(frozen=True, kw_only=True)
 class InpaintJob(Job[Inputs, Restored]):
-    """An image whose missing pixels are filled.
-
-    Attributes:
-        mask: The mask file.
-        settings: All settings.
-        reference: A clean image to measure against; None without.
-        figure: A comparison to write; None without.
-        error_map: The expected errors to write; None without.
-        encoding: How the result is written.
-    """
+    """An image whose missing pixels are filled."""
 
     mask: Path
     settings: Settings

@@ -52,7 +52,6 @@ def typed_params(method: str, given: Mapping[str, object]) -> Params:
     """Give each parameter the type that the method's solver declares; imports torch if any is given.
 
     Args:
-        method: A baseline.
         given: By name, a text or a value of TOML. Unknown names stay for the registry to refuse.
 
     Raises:

@@ -41,9 +41,6 @@ def inpaint_record(
     """Return what is known about a run but its files, by name; the names are the same for every method.
 
     Args:
-        inputs: What was in the files.
-        settings: All settings.
-        result: The result of the computation.
         written: The restored pixels at the depth of the output; they are what is measured.
 
     Returns:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import edlrr_cli
 from edlrr_cli.baselines.registry import METHOD_NAMES, Params
@@ -20,6 +20,7 @@ from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.lrr.names import nearest
 from edlrr_cli.pipelines.inpaint.params import KINDS, typed_params
 from edlrr_cli.pipelines.noise_levels import AUTO, NOISE_LEVELS
+from edlrr_cli.tasks.checks import require_choice, settings_of
 from edlrr_cli.tasks.inpaint.config import Config
 
 if sys.version_info >= (3, 11):
@@ -34,8 +35,6 @@ METHODS = (OURS, *METHOD_NAMES)
 
 Values = Mapping[str, Any]
 """Settings by name."""
-
-_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,7 @@ class MethodSettings:
     """What fills the hole.
 
     Attributes:
-        method: One of `METHODS`.
         params: Parameters of a baseline; those left out keep their published values.
-        tune: Choose the parameters of a baseline on hidden known pixels.
     """
 
     method: str = OURS
@@ -68,8 +65,6 @@ class Settings:
 
     Attributes:
         config: The restoration, noise on [0, 1]; baselines have its device and seed alone.
-        mask: The reading of the mask file.
-        choice: The method and its parameters.
     """
 
     config: Config
@@ -223,22 +218,10 @@ def _load(path: Path) -> Values:
 def _settings(values: Values) -> Settings:
     if "noise" in values:
         values = {**values, "noise": _to_unit_range(values["noise"])}
-    check_method(values.get("method", OURS))
-    return Settings(_part(Config, values), _part(MaskSettings, values), _part(MethodSettings, values))
-
-
-def _part(owner: type[_Part], values: Values) -> _Part:
-    return owner(**{name: values[name] for name in get_type_hints(owner) if name in values})
-
-
-def check_method(name: str) -> None:
-    """Refuse a method that there is not.
-
-    Raises:
-        UsageError: The message offers the nearest.
-    """
-    if name not in METHODS:
-        raise UsageError(f"unknown method {name!r}", nearest(name, METHODS))
+    require_choice("method", values.get("method", OURS), METHODS)
+    return Settings(
+        settings_of(Config, values), settings_of(MaskSettings, values), settings_of(MethodSettings, values)
+    )
 
 
 def _to_levels(noise: float | None) -> float | str:
@@ -271,7 +254,5 @@ def preset_path(name: str) -> Path:
     Raises:
         UsageError: There is none of that name; the message offers the nearest.
     """
-    names = preset_names()
-    if name not in names:
-        raise UsageError(f"unknown preset {name!r}", nearest(name, names))
+    require_choice("preset", name, preset_names())
     return preset_folder() / f"{name}.toml"

@@ -42,11 +42,8 @@ def page_of(
     Without any record none is written, and nothing happens without a path.
 
     Args:
-        path: The page; None without.
-        job_type: The class of the jobs, which describes their records.
         *inputs: Files and folders that were named; the page must be none of them.
         output: The output as it was named; the page must be another file, but may go into it.
-        overwrite: Whether an existing page may be replaced.
         many: Count the records in the heading, and show smaller images.
 
     Raises:

@@ -23,10 +23,7 @@ class Entry:
     """A line of the log, means since the line before.
 
     Attributes:
-        step: Steps so far.
         seconds: Seconds of training so far.
-        lr: Learning rate.
-        data: The data term.
         rank: The low-rank term, without lambda; None without one.
         psnr: Mean PSNR in dB on the held-out images, over the noise levels measured.
     """

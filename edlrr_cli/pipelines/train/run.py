@@ -42,14 +42,6 @@ def train(
 ) -> Record | None:
     """Train a network on the images of a folder and write it, its log and its curve.
 
-    Args:
-        folder: The folder of clean images.
-        output: The file of the weights; the other names follow from it.
-        config: The settings.
-        resume: Continue from the checkpoint.
-        overwrite: Replace existing outputs.
-        monitor: Receives the progress.
-
     Returns:
         The record of the run; None in processes other than the leading one.
 
@@ -76,13 +68,7 @@ def train(
 
 
 class _Session:
-    """The loop around the steps: validation, log, curve, checkpoints and progress.
-
-    Args:
-        trainer: The network in training.
-        files: The files to write.
-        monitor: Receives the progress.
-    """
+    """The loop around the steps: validation, log, curve, checkpoints and progress."""
 
     def __init__(self, trainer: Trainer, files: Files, monitor: Monitor) -> None:
         self._trainer, self._files, self._monitor = trainer, files, monitor

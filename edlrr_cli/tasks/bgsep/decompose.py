@@ -35,7 +35,6 @@ class Decomposition:
         objective: sum |V - X| + lambda R(X).
         rank: Number of singular values of X above 0.1 % of the first.
         sparsity: Fraction of the entries where V and X agree to one gray level.
-        iterations: Steps done.
     """
 
     low_rank: Tensor

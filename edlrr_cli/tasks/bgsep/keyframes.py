@@ -18,7 +18,6 @@ class Keyframes:
     Attributes:
         pixels: Shape (k, n), n = h * w * c, on 0..peak.
         peak: Largest possible value of a pixel.
-        size_px: (h, w).
     """
 
     pixels: Tensor

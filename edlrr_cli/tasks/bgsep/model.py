@@ -54,8 +54,6 @@ class SubspaceModel:
     Attributes:
         images: Basis images, shape (r, n).
         samples: Indices of the sampled values, shape (s,).
-        noise: See `Model`.
-        solution: See `Model`.
     """
 
     images: Tensor
@@ -71,12 +69,7 @@ class SubspaceModel:
 
 @dataclass(frozen=True, eq=False)
 class FullModel:
-    """A background for every frame: the low-rank matrix itself.
-
-    Attributes:
-        noise: See `Model`.
-        solution: See `Model`.
-    """
+    """A background for every frame: the low-rank matrix itself."""
 
     noise: Tensor
     solution: Decomposition
@@ -93,7 +86,6 @@ class MedianModel:
 
     Attributes:
         image: Temporal median, shape (n,).
-        noise: See `Model`.
     """
 
     image: Tensor
@@ -110,7 +102,6 @@ def fit(keyframes: Keyframes, config: Config) -> Model:
 
     Args:
         keyframes: All frames of the window if ``config.fit`` is ``"full"``, a subset otherwise.
-        config: Settings; ``method`` is ``"lrr"`` or ``"median"``.
 
     Raises:
         NumericsError: The penalty left the range of its series.
@@ -168,12 +159,7 @@ def _foreground(keyframes: Keyframes, basis: Tensor, images: Tensor) -> tuple[Te
 
 def _solve(V: Tensor, config: Config) -> Decomposition:
     return decompose(
-        V,
-        reg=config.reg,
-        gamma=config.gamma,
-        weight=config.weight,
-        solver=config.solver,
-        steps=config.steps,
+        V, reg=config.reg, gamma=config.gamma, weight=config.weight, solver=config.solver, steps=config.steps
     )
 
 

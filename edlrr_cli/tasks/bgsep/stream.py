@@ -71,7 +71,6 @@ class Split:
 
     Attributes:
         index: Index of the frame.
-        frame: The frame from the source.
         background: Background, shape and dtype of the frame's pixels.
         mask: Shape (h, w), True = foreground.
         difference: Blurred difference from the background, in gray levels of 255, shape (h, w); None for
@@ -91,8 +90,6 @@ class WindowStatistics:
 
     Attributes:
         start: Index of the first frame.
-        stop: Index after the last frame.
-        num_keys: Number of keyframes.
         rank: Rank of the low-rank solution; None for methods without one, as are the next two.
         sparsity: Fraction of the values that the solution fits to one gray level.
         objective: sum |V - X| + lambda R(X).
@@ -114,13 +111,10 @@ class Separation:
     """Separates the frames of a video one after another.
 
     Args:
-        source: The video.
-        config: Settings.
         start: First frame to yield; the results do not depend on it.
 
     Attributes:
         notes: Statistics of the windows fitted so far.
-        device: Device of the computation.
 
     Raises:
         InputError: The video has fewer than two frames.

@@ -27,7 +27,6 @@ def constant_squares(flat: Bools, side_px: int) -> Bools:
 
     Args:
         flat: Result of `flat_neighborhoods`, shape (h, w).
-        side_px: Side of the squares.
     """
     from scipy.ndimage import maximum_filter, minimum_filter
 

@@ -13,7 +13,7 @@ from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import Function
 from edlrr_cli.parallel import num_workers, run_single_threaded, single_threaded_calls
 from edlrr_cli.tasks.denoise.config import DEFAULT_REG
-from edlrr_cli.tasks.denoise.progress import Progress
+from edlrr_cli.tasks.denoise.tiles import Progress
 
 # Measured: see docs/decisions.md. Finer grids, wider searches and more passes gain a few hundredths of a dB.
 _PATCH_PX, _STRIDE_PX, _SEARCH_PX = 6, 4, 18
@@ -56,7 +56,6 @@ def denoise_lowrank(
         sigma: Standard deviation of the noise, on the scale of the image, more than 0.
         reg: Penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
         gamma: Shape of the penalty, in units of t; None for its default.
-        progress: Called after each pass.
 
     Returns:
         Shape and dtype of the image, not clipped.
@@ -124,8 +123,6 @@ def _shrunk(noisy: Tensor, sigma: float, h: Function) -> tuple[Tensor, Tensor]:
 
     Args:
         noisy: Y, shape (g, m, k).
-        sigma: Standard deviation of the noise.
-        h: The penalty.
 
     Returns:
         Shape (g, m, k), and weights (g,), which decrease with the remaining noise.
@@ -153,8 +150,6 @@ def _reweighted(noisy: Tensor, estimate: Tensor, sigma: float, h: Function) -> t
     Args:
         noisy: Y, shape (g, m, k).
         estimate: S, the same patches of the estimate.
-        sigma: Standard deviation of the noise.
-        h: The penalty.
 
     Returns:
         Shapes (g, m, k) and (g,), as `_shrunk` returns them.

@@ -16,8 +16,7 @@ from edlrr_cli.errors import EdlrrError, InputError
 from edlrr_cli.networks.apply import predict_clean
 from edlrr_cli.networks.build import build_network
 from edlrr_cli.networks.names import Size
-from edlrr_cli.tasks.denoise.progress import Progress
-from edlrr_cli.tasks.denoise.tiles import apply_in_tiles
+from edlrr_cli.tasks.denoise.tiles import Progress, apply_in_tiles
 
 # Side of a tile without its margin; with it, a tile takes about 0.6 GB in the shipped network.
 _TILE_PX = 1024
@@ -29,7 +28,6 @@ class Denoiser:
     """A network and the noise level it was trained for.
 
     Attributes:
-        network: Network in evaluation mode.
         largest: Largest noise level it was trained for, on [0, 1].
         scales: Whether it is free of additive constants, and so works at every noise level.
     """
@@ -46,7 +44,6 @@ class Denoiser:
             tensors: Name -> values.
             about: Metadata: ``arch``, ``depth``, ``width`` and ``sigma``, the range of noise levels trained
                 for, on 0..255.
-            name: Name of the file, for messages.
 
         Raises:
             InputError: The tensors do not fit any network of this program.
@@ -78,7 +75,6 @@ class Denoiser:
         Args:
             images: Shape (b, h, w), float32, on the device of the network. Not modified.
             sigma: Standard deviations of the noise, on the scale of the images, shape (b,).
-            progress: Called after each tile of all images.
 
         Returns:
             Shape of the images, not clipped.

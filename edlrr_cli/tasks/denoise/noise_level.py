@@ -75,7 +75,6 @@ def low_noise_notes(level: float, option: str, *, given: float | None) -> tuple[
 
     Args:
         level: Noise level, on [0, 1].
-        option: Name of the option that sets the level.
         given: The level from the settings; None: it was estimated.
     """
     if given is not None or level >= _NEGLIGIBLE:

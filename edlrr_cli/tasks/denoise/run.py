@@ -19,7 +19,7 @@ from edlrr_cli.tasks.denoise.config import Config
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level, low_noise_notes
 from edlrr_cli.tasks.denoise.opponent import from_opponent, to_opponent
-from edlrr_cli.tasks.denoise.progress import Progress
+from edlrr_cli.tasks.denoise.tiles import Progress
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.memory import in_batches, most_at_once
 from edlrr_cli.tasks.transparency import reflected
@@ -37,7 +37,6 @@ class Result:
     Attributes:
         pixels: Shape of the image, float64, not clipped.
         sigma: Noise level, given or estimated, on [0, 1].
-        device: Device of the computation.
         seconds: Wall time; for an image of a batch, the time of the batch over its size.
         notes: Remarks for the user about the result, one phrase each.
     """
@@ -73,9 +72,7 @@ def denoise_each(
 
     Args:
         images: One shape (h, w, c), c = 1 (gray), 3 (RGB) or 4 (CMYK), nominally in [0, 1]. Not modified.
-        config: Settings.
         denoiser: The network of the method ``network``.
-        progress: Called after each pass of ``lrr`` and each tile of ``network``, once for a batch.
         visible: For each image a mask of shape (h, w), False = transparent pixel, whose color is ignored and
             kept, or None if all pixels are visible.
 
@@ -147,11 +144,7 @@ def _by_network(
 
 
 def _by_other(
-    pixels: NDArray[np.float64],
-    sigma: float,
-    config: Config,
-    device: torch.device,
-    progress: Progress | None,
+    pixels: NDArray[np.float64], sigma: float, config: Config, device: torch.device, progress: Progress | None
 ) -> NDArray[np.float64]:
     if config.method in DENOISERS:
         return DENOISERS[config.method](pixels, sigma)
@@ -180,7 +173,6 @@ def denoise_by_network(
         images: Shape (b, c, h, w), float32. Not modified.
         sigma: Standard deviations of the noise, shape (b,).
         denoiser: Denoiser for gray images, on the device of the images.
-        progress: Called after each tile of each channel.
     """
     channels = images.unbind(1)
     if len(channels) != 3:

@@ -9,19 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from edlrr_cli.tasks.denoise.progress import Progress
+Progress = Callable[[int, int], None]
+"""Called after each part of the work with the number of parts done and the number of all parts."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """Range of a tile along one axis.
-
-    Attributes:
-        start: First pixel that is kept.
-        stop: Pixel after the last that is kept.
-        seen_start: First pixel that the tile includes.
-        seen_stop: Pixel after the last that it includes.
-    """
+    """Range of a tile along one axis: pixels ``start..stop`` are kept of those that it sees."""
 
     start: int
     stop: int
@@ -49,7 +43,6 @@ def apply_in_tiles(
         tile_px: Maximum side of the kept part of a tile inside the image; a multiple of ``stride_px``.
         reach_px: Margin of the tiles on either side; a multiple of ``stride_px``.
         stride_px: The function needs no padding if the sides of its input are multiples of it.
-        progress: Called after each tile.
 
     Returns:
         Shape of the images.

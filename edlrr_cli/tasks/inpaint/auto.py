@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from edlrr_cli.baselines.channels import as_channels, to_pixels
+from edlrr_cli.channels import as_channels, to_pixels
 from edlrr_cli.parallel import map_in_threads, num_workers
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.fill import fill

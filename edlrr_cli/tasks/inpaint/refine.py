@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edlrr_cli.baselines.channels import as_channels, to_pixels
+from edlrr_cli.channels import as_channels, to_pixels
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.matrices.windows import WindowSize
 from edlrr_cli.lrr.series import make_function

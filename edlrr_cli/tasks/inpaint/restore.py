@@ -10,7 +10,7 @@ from threading import Event
 
 import torch
 
-from edlrr_cli.baselines.channels import as_channels, to_pixels
+from edlrr_cli.channels import as_channels, to_pixels
 from edlrr_cli.errors import UsageError
 from edlrr_cli.parallel import num_workers, single_threaded_calls
 from edlrr_cli.tasks.denoise.config import Config as Denoising

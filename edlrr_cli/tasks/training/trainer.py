@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
-from edlrr_cli.errors import NumericsError, UsageError
+from edlrr_cli.errors import NumericsError
 from edlrr_cli.networks.build import build_network
+from edlrr_cli.tasks.checks import require_same
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.training.config import Config
 from edlrr_cli.tasks.training.data import Dataset, generator_of, hold_out
@@ -34,8 +35,6 @@ class Step:
     Attributes:
         count: Number of the step, from 1.
         progress: Fraction of the run done before the step, in [0, 1].
-        lr: Learning rate.
-        data: Data term.
         rank: Low-rank term, without lambda; None if it was not evaluated.
     """
 
@@ -51,7 +50,6 @@ class Trainer:
 
     Args:
         images: Clean gray images, each of shape (h, w), uint8; some are held out for validation.
-        config: Settings.
         process: This process of a distributed run, in which batches differ and gradients are averaged.
 
     Raises:
@@ -174,14 +172,7 @@ class Trainer:
         Raises:
             UsageError: The state is from a run with other settings or images.
         """
-        current, stored = self._identity(), state["settings"]
-        differing = [name for name in current if current[name] != stored.get(name)]
-        if differing:
-            name = differing[0]
-            raise UsageError(
-                f"the checkpoint was made with {name} {stored.get(name)}, not {current[name]}",
-                "give the same settings, or start again without --resume",
-            )
+        require_same("the checkpoint", state["settings"], self._identity())
         self._network.load_state_dict(state["network"])
         self._averaged.load_state_dict(state["averaged"])
         self._optimizer.load_state_dict(state["optimizer"])

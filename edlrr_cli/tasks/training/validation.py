@@ -21,7 +21,6 @@ class Validation:
         images: Gray images, each of shape (h, w), uint8.
         trained: Range of levels trained for. The `LEVELS` within it are measured, or its end if there are
             none.
-        device: Device of the computation.
     """
 
     def __init__(self, images: Sequence[Tensor], trained: Levels, device: torch.device) -> None:

@@ -106,7 +106,7 @@ def test_a_time_budget_is_the_length_of_the_schedule():
 
 def test_a_checkpoint_of_other_settings_or_images_is_refused():
     half, _ = trained(settings(), until=1)
-    with pytest.raises(UsageError, match=r"made with lam 0\.1, not 0\.2"):
+    with pytest.raises(UsageError, match=r"made with lam = 0\.1, not 0\.2"):
         Trainer(stripes(), settings(lam=0.2)).load(saved(half))
     with pytest.raises(UsageError, match="made with images"):
         Trainer(stripes(count=7), settings()).load(saved(half))

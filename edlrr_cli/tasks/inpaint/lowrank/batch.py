@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edlrr_cli.baselines.channels import as_channels, to_pixels
+from edlrr_cli.channels import as_channels, to_pixels
 from edlrr_cli.parallel import map_in_threads, num_workers
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint.config import Config
