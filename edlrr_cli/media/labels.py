@@ -9,7 +9,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from edlrr_cli.media.images import StillImage, upright
+from edlrr_cli.media.orientation import ORIENTATION_TAG, upright
+from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.media.streams import STANDARD_INPUT
 from edlrr_cli.media.tiff import MAGICS
 from edlrr_cli.media.tiff_kinds import check_size, is_decoded_here
@@ -17,7 +18,6 @@ from edlrr_cli.media.tiff_segments import Segments, check_segments, check_tags, 
 
 Bools = NDArray[np.bool_]
 
-_ORIENTATION_TAG = 274
 # Gray levels are labels if at most so many differ, or if at least this fraction of pixels equals the right
 # neighbor; a photograph has neither property.
 _FEW_VALUES, _MIN_EQUAL = 32, 0.8
@@ -71,5 +71,5 @@ def _read_tiff(path: Path, stream: BinaryIO) -> Bools | None:
     segments = Segments.from_page(page)
     check_segments(path, page, segments, stream)
     labels = read_segments(path, page, segments, stream, 0)
-    tag = page.tags.get(_ORIENTATION_TAG)
+    tag = page.tags.get(ORIENTATION_TAG)
     return _labeled(upright(labels[..., 0], 1 if tag is None else int(tag.value)))

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.media.cmyk import to_rgb
 from edlrr_cli.media.formats import MASK_MODES
-from edlrr_cli.media.images import StillImage, read_image
+from edlrr_cli.media.images import read_image
 from edlrr_cli.media.labels import labeled_pixels, read_wide_labels
+from edlrr_cli.media.still_image import StillImage
 
 _BoolArray = NDArray[np.bool_]
 _OPPOSITE = {"white": "black", "black": "white"}

@@ -18,8 +18,8 @@ from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.exr import encode_exr
 from edlrr_cli.media.files import check_target, write_atomic
 from edlrr_cli.media.formats import WRITE_FORMATS
-from edlrr_cli.media.images import Levels, StillImage
 from edlrr_cli.media.plain_tiff import encode_tiff
+from edlrr_cli.media.still_image import Levels, StillImage
 from edlrr_cli.media.streams import STANDARD_OUTPUT, write_standard_output
 from edlrr_cli.media.tags.keep import Carried, notes_on
 from edlrr_cli.media.tags.metadata import Chunks

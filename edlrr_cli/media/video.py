@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from edlrr_cli.errors import InputError
 from edlrr_cli.media import formats
 from edlrr_cli.media.cmyk import to_rgb
-from edlrr_cli.media.images import Images, StillImage, open_images, read_image
+from edlrr_cli.media.images import Images, open_images, read_image
+from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.media.tags.png import lost_colors
 from edlrr_cli.media.tags.video import (
     FULL_RANGE,

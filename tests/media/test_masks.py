@@ -11,8 +11,9 @@ import tifffile
 from PIL import Image, ImageFilter
 
 from edlrr_cli.errors import InputError, UsageError
-from edlrr_cli.media.images import StillImage, read_image
+from edlrr_cli.media.images import read_image
 from edlrr_cli.media.masks import MaskReading, read_mask
+from edlrr_cli.media.still_image import StillImage
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
 SIDE = 64

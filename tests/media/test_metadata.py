@@ -12,8 +12,9 @@ import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from edlrr_cli.media.encoding import Encoding
-from edlrr_cli.media.images import StillImage, read_image
+from edlrr_cli.media.images import read_image
 from edlrr_cli.media.save import losses, save_image
+from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.media.tags import jp2, photoshop
 
 XMP = (

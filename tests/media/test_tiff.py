@@ -15,9 +15,10 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from edlrr_cli.errors import InputError, OutputError
-from edlrr_cli.media.images import StillImage, read_image
+from edlrr_cli.media.images import read_image
 from edlrr_cli.media.masks import read_mask
 from edlrr_cli.media.save import check_output, save_image
+from edlrr_cli.media.still_image import StillImage
 
 SHAPE = (37, 53)
 LAYOUTS: dict[str, dict[str, Any]] = {

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from edlrr_cli.media.files import writing
-from edlrr_cli.media.images import Levels
 from edlrr_cli.media.save import write_png
+from edlrr_cli.media.still_image import Levels
 from edlrr_cli.media.tags.video import Look
 from edlrr_cli.media.video import VideoInfo
 from edlrr_cli.media.video_writer import write_video

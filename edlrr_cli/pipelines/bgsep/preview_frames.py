@@ -9,8 +9,8 @@ import numpy as np
 
 from edlrr_cli.media.figure import Panel, write_grid
 from edlrr_cli.media.files import writing
-from edlrr_cli.media.images import Levels
 from edlrr_cli.media.save import write_png
+from edlrr_cli.media.still_image import Levels
 from edlrr_cli.media.tags.video import Look
 from edlrr_cli.pipelines.bgsep.layers import layers_of
 from edlrr_cli.pipelines.bgsep.outputs import MASKS

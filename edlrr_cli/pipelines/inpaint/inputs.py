@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edlrr_cli.media.images import StillImage
 from edlrr_cli.media.masks import MaskReading, read_mask
+from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.pipelines.inpaint.settings import MaskSettings
 
 

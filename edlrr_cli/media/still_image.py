@@ -1,0 +1,99 @@
+"""A decoded still image, with everything needed to write another one like it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edlrr_cli.errors import InputError
+from edlrr_cli.media.decoded import ExtraChannels
+from edlrr_cli.media.floats import Floats
+from edlrr_cli.media.tags.metadata import NONE, Metadata
+
+Levels = NDArray[np.unsignedinteger[Any]]
+"""Integer pixels, shape (h, w, c), uint8 or uint16."""
+
+MIN_SIDE_PX = 2
+
+
+@dataclass(frozen=True, eq=False)
+class StillImage:
+    """A decoded still image with everything needed to write another one like it.
+
+    Attributes:
+        pixels: Float64, shape (h, w, c) with c = 1 (gray), 3 (RGB) or 4 (CMYK, 1 = full ink), in [0, 1],
+            upright.
+        alpha: Shape (h, w) with the dtype of the file, ``peak`` = opaque; None without transparency.
+        mode: Mode for writing: "L", "LA", "RGB", "RGBA" or "CMYK"; with 16 bits "I;16" (gray), "LA;16",
+            "RGB;16", "RGBA;16" or "CMYK;16"; for floats "L;F", "RGB;F", "LA;F" or "RGBA;F". All with "a" for
+            "A" where the colors are premultiplied with alpha.
+        format: Pillow's name of the source format.
+        exif: Descriptive EXIF tags, serialized; may be empty.
+        icc_profile: Color profile if it fits the mode; else empty.
+        dpi: Horizontal and vertical resolution; None if unknown.
+        notes: Losses on reading, one phrase each, for the user.
+        floats: The colors as stored, if they are floats.
+        extra: Further channels of a TIFF, upright and otherwise unchanged.
+        metadata: XMP, IPTC, texts and other metadata that can be written again.
+        is_turned: Whether the EXIF orientation exchanged rows and columns.
+    """
+
+    pixels: NDArray[np.float64]
+    alpha: NDArray[Any] | None
+    mode: str
+    format: str
+    exif: bytes
+    icc_profile: bytes
+    dpi: tuple[float, float] | None
+    notes: tuple[str, ...]
+    floats: Floats | None = None
+    extra: ExtraChannels | None = None
+    metadata: Metadata = NONE
+    is_turned: bool = False
+
+    @property
+    def peak(self) -> int:
+        """Return the largest integer value of a pixel in the file: 255 or 65535; 1 for floats."""
+        if self.floats is not None:
+            return 1
+        return 65535 if self.mode.endswith(";16") else 255
+
+    @property
+    def visible(self) -> NDArray[np.bool_] | None:
+        """Return the mask of pixels that are not fully transparent, shape (h, w); None if all are visible."""
+        visible = None if self.alpha is None else self.alpha > 0
+        return None if visible is None or visible.all() else visible
+
+    def within(self, known: NDArray[np.bool_]) -> StillImage:
+        """Return the image with the range of its floats taken from the known, visible pixels.
+
+        Invisible pixels may then lie outside of [0, 1]. An image without floats is returned unchanged.
+
+        Args:
+            known: Shape (h, w), True = known pixel.
+        """
+        if self.floats is None:
+            return self
+        floats = self.floats.within(known, self.visible)
+        return replace(self, floats=floats, pixels=floats.normalized(floats.values))
+
+    def pixels_of(self, other: StillImage) -> NDArray[np.float64]:
+        """Return the pixels of another image; floats are normalized by the range of this one."""
+        if self.floats is None or other.floats is None:
+            return other.pixels
+        return self.floats.normalized(other.floats.values)
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Return (height, width) in pixels."""
+        return self.pixels.shape[0], self.pixels.shape[1]
+
+
+def check_sides(path: Path, width: int, height: int) -> None:
+    """Raise an `InputError` that names the file if an image is too small to be restored."""
+    if min(width, height) < MIN_SIDE_PX:
+        raise InputError(f"{path} has {width} x {height} pixels, fewer than 2 x 2", "give a larger image")
