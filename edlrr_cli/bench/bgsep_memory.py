@@ -10,7 +10,7 @@ from edlrr_cli.bench.bgsep import WARM_UP_FRAMES, split_all
 from edlrr_cli.bench.memory import Call, cuda_peak_bytes, fresh_process_peak_bytes
 from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.sequences import first_frames
-from edlrr_cli.media.video import open_video
+from edlrr_cli.media.video_sources import open_video
 from edlrr_cli.tasks.bgsep.config import Config
 from edlrr_cli.tasks.device import resolve_device
 

@@ -14,7 +14,8 @@ from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.lrr.names import nearest
 from edlrr_cli.media.formats import visible
 from edlrr_cli.media.images import read_image
-from edlrr_cli.media.video import Frame, Video, VideoInfo, image_files, open_video
+from edlrr_cli.media.video import Frame, Video, VideoInfo
+from edlrr_cli.media.video_sources import image_files, open_video
 
 Bytes = NDArray[np.uint8]
 Bools = NDArray[np.bool_]

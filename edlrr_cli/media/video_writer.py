@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edlrr_cli.errors import OutputError, UsageError
 from edlrr_cli.media.codecs import CODECS, CONTAINERS, MOST_BITS
+from edlrr_cli.media.still_image import Levels
 from edlrr_cli.media.tags.video import BT601, FCC, FULL_RANGE, LIMITED_RANGE, RGB, RGB_LOOK, Look
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
-
-Pixels = NDArray[np.unsignedinteger[Any]]
 
 #: Time base of the frames in seconds: fine enough for any frame rate and the time base of any file.
 TIME_BASE = Fraction(1, 90_000)
@@ -49,7 +47,7 @@ class VideoWriter:
         self._reformatter = VideoReformatter()
         self._last = -1
 
-    def write(self, pixels: Pixels, time: Fraction) -> None:
+    def write(self, pixels: Levels, time: Fraction) -> None:
         """Append a frame.
 
         Args:
@@ -214,7 +212,7 @@ def _pixel_format(codec: str, size_px: tuple[int, int], *, deep: bool) -> str:
     return f"{layout}10le" if deep and codec == "h265" else layout
 
 
-def _frame(pixels: Pixels) -> VideoFrame:
+def _frame(pixels: Levels) -> VideoFrame:
     from av import VideoFrame
 
     whole = np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))

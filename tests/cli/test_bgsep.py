@@ -20,7 +20,7 @@ import tifffile
 from PIL import Image
 
 from edlrr_cli.errors import EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_USAGE
-from edlrr_cli.media.video import open_video
+from edlrr_cli.media.video_sources import open_video
 from edlrr_cli.media.video_writer import write_video
 from edlrr_cli.pipelines.bgsep import job as runner
 from edlrr_cli.pipelines.bgsep import layers, recorder

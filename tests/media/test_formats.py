@@ -21,7 +21,7 @@ from edlrr_cli.media.formats import (
 )
 from edlrr_cli.media.images import read_image
 from edlrr_cli.media.save import save_image
-from edlrr_cli.media.video import source_files
+from edlrr_cli.media.video_sources import source_files
 
 IMAGES = ("b10.png", "b2.PNG", "a.jpg", "c.gif", "d.ppm", "sub/1.tif")
 LITTER = (

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from scipy.ndimage import binary_dilation
 
-from edlrr_cli.media.video import open_video
+from edlrr_cli.media.video_sources import open_video
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -13,7 +13,7 @@ import tifffile
 from PIL import Image
 
 from edlrr_cli.errors import InputError
-from edlrr_cli.media.video import open_video
+from edlrr_cli.media.video_sources import open_video
 
 NUM_FRAMES = 12
 

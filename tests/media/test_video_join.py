@@ -10,8 +10,8 @@ import pytest
 
 from edlrr_cli.errors import OutputError
 from edlrr_cli.media.codecs import CONTAINERS
-from edlrr_cli.media.video import open_video
 from edlrr_cli.media.video_join import join_videos
+from edlrr_cli.media.video_sources import open_video
 from edlrr_cli.media.video_writer import write_video
 
 SIZE_PX = (64, 80)

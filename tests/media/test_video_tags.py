@@ -16,7 +16,7 @@ from edlrr_cli.errors import InputError
 from edlrr_cli.media.codecs import CONTAINERS
 from edlrr_cli.media.deep_color import encode_deep_png
 from edlrr_cli.media.tags.video import Look
-from edlrr_cli.media.video import open_video
+from edlrr_cli.media.video_sources import open_video
 from edlrr_cli.media.video_writer import video_losses, write_video
 
 RATE = Fraction(10)

@@ -9,7 +9,7 @@ import pytest
 
 from edlrr_cli.errors import OutputError, UsageError
 from edlrr_cli.media.codecs import CONTAINERS, check_encoding
-from edlrr_cli.media.video import open_video
+from edlrr_cli.media.video_sources import open_video
 from edlrr_cli.media.video_writer import write_video
 
 RATE = Fraction(30000, 1001)

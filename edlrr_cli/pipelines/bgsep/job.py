@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from edlrr_cli import __version__
 from edlrr_cli.errors import EdlrrError
-from edlrr_cli.media.video import Video, VideoInfo, fingerprint, open_video
+from edlrr_cli.media.video import Video, VideoInfo
+from edlrr_cli.media.video_sources import fingerprint, open_video
 from edlrr_cli.media.video_writer import video_losses
 from edlrr_cli.pipelines.bgsep.outputs import Outputs
 from edlrr_cli.pipelines.bgsep.panel import bgsep_panel, comparison_of
