@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from edlrr_cli.lrr.spectral import Function, Scale, resolve_scale
+from edlrr_cli.lrr.series import Function
+from edlrr_cli.lrr.spectral import Scale, resolve_scale
 
 SPECTRUM = "sigma_i = 20 / i^1.2"
 _SIGMA_1 = 20.0

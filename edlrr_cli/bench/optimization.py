@@ -15,8 +15,8 @@ from torch import Tensor
 from edlrr_cli.bench.images import PHOTO, photo, text_hole
 from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.timing import time_side_by_side
-from edlrr_cli.lrr.series import make_function
-from edlrr_cli.lrr.spectral import Function, factor
+from edlrr_cli.lrr.series import Function, make_function
+from edlrr_cli.lrr.spectral import factor
 from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.lowrank import completion as task

@@ -23,8 +23,7 @@ from edlrr_cli.bench.timing import time_side_by_side
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import parse_reg
 from edlrr_cli.lrr.regularizer import lowrank_penalty
-from edlrr_cli.lrr.series import Series, make_function
-from edlrr_cli.lrr.spectral import Function
+from edlrr_cli.lrr.series import Function, Series, make_function
 from edlrr_cli.tasks.device import resolve_device
 
 NAME = "regularizer"

@@ -8,7 +8,8 @@ from torch import Tensor
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.pinv import require_shape
 from edlrr_cli.lrr.precision import at_least_float32, without_autocast
-from edlrr_cli.lrr.spectral import Function, Scale, factor, resolve_scale
+from edlrr_cli.lrr.series import Function
+from edlrr_cli.lrr.spectral import Scale, factor, resolve_scale
 
 
 class Majorizer:

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from edlrr_cli.errors import NumericsError
+from edlrr_cli.lrr.curvature import second_derivative
 from edlrr_cli.lrr.pieces import groups_of, is_spread
 from edlrr_cli.lrr.pinv import require_shape
 from edlrr_cli.lrr.precision import without_autocast
-from edlrr_cli.lrr.series import make_function
-from edlrr_cli.lrr.spectral import Function, factor, largest_singular_value, resolve_scale, second_derivative
+from edlrr_cli.lrr.series import Function, make_function
+from edlrr_cli.lrr.spectral import factor, largest_singular_value, resolve_scale
 from edlrr_cli.parallel import run_single_threaded
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.lrr.iterate import Iterate, Status
+from edlrr_cli.lrr.linear_algebra import positive
 
 
 def require_matrix(S: Tensor, *, name: str = "S") -> None:
@@ -76,7 +77,7 @@ def frobenius_norm(S: Tensor) -> Tensor:
         tensor(5.0000e+30)
     """
     peak = S.detach().abs().amax(dim=(-2, -1))
-    divisor = torch.where(peak > 0, peak, torch.ones_like(peak))
+    divisor = positive(peak)
     norm: Tensor = divisor * torch.linalg.vector_norm(S / divisor[..., None, None], dim=(-2, -1))
     return norm
 
@@ -168,12 +169,12 @@ def pinv_ben_israel(
     if rtol is None:
         rtol = max(m, n) * eps
     bound = sigma_max_bound(S)
-    scale = torch.where(bound > 0, bound, torch.ones_like(bound))[..., None, None]
+    scale = positive(bound)[..., None, None]
     A = S / scale
     X = A.mT
     wide = m <= n
     norm = frobenius_norm(A.detach())
-    safe_norm = torch.where(norm > 0, norm, torch.ones_like(norm))
+    safe_norm = positive(norm)
     limit = max_steps if num_steps is None else num_steps
     done = torch.zeros_like(norm, dtype=torch.bool)
     previous = torch.full_like(norm, torch.inf)
@@ -213,7 +214,7 @@ def _spectral_norm_estimate(X: Tensor) -> Tensor:
     v = torch.take_along_dim(X, longest, dim=-1)
     for _ in range(2):
         length = torch.linalg.vector_norm(v, dim=(-2, -1), keepdim=True)
-        v = X @ (X.mT @ (v / torch.where(length > 0, length, torch.ones_like(length))))
+        v = X @ (X.mT @ (v / positive(length)))
     norm: Tensor = torch.linalg.vector_norm(v, dim=(-2, -1)).sqrt()
     return norm
 

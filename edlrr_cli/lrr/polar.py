@@ -9,6 +9,7 @@ from torch import Tensor
 
 from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.lrr.iterate import Iterate, Status
+from edlrr_cli.lrr.linear_algebra import positive
 from edlrr_cli.lrr.pinv import require_matrix
 
 # Above 1.65 the step shrinks the largest singular values (at sqrt(3) to zero) and rounding errors dominate;
@@ -111,10 +112,10 @@ def polar_newton_schulz(
         raise UsageError(f"max_steps: expected a count >= 0, got {max_steps}")
     wide = S.shape[-2] <= S.shape[-1]
     W = S if wide else S.mT
-    W = W / _positive(W.abs().amax(dim=(-2, -1), keepdim=True))
+    W = W / positive(W.abs().amax(dim=(-2, -1), keepdim=True))
     G = W @ W.mT
     row_sum = G.abs().sum(dim=-1).amax(dim=-1)
-    bound_squared = _positive(torch.minimum(torch.linalg.vector_norm(G, dim=(-2, -1)), row_sum))
+    bound_squared = positive(torch.minimum(torch.linalg.vector_norm(G, dim=(-2, -1)), row_sum))
     W = W / bound_squared.sqrt()[..., None, None]
     G = G / bound_squared[..., None, None]
     lower = sigma_min / W.shape[-2] ** 0.25
@@ -122,14 +123,9 @@ def polar_newton_schulz(
     for scaling in scalings:
         W = (1.5 * scaling) * W - (0.5 * scaling**3) * (G @ W)
         G = W @ W.mT
-    norm = _positive(torch.linalg.vector_norm(W, dim=(-2, -1)))
+    norm = positive(torch.linalg.vector_norm(W, dim=(-2, -1)))
     residual = torch.linalg.vector_norm(G @ W - W, dim=(-2, -1)) / norm
     if not bool(torch.isfinite(residual).all()):
         raise NumericsError(f"polar_newton_schulz: NaN or Inf after step {len(scalings)}")
     status = Status.CONVERGED if bool((residual <= rtol).all()) else Status.MAX_STEPS
     return Iterate(value=W if wide else W.mT, status=status, num_steps=len(scalings), residual=residual)
-
-
-def _positive(x: Tensor) -> Tensor:
-    """Replace zeros by ones, for denominators such that 0 / 0 is 0."""
-    return torch.where(x > 0, x, torch.ones_like(x))

@@ -115,6 +115,9 @@ class Series:
         return np.asarray(self.penalty.value(torch.from_numpy(x)).numpy(), dtype=np.float64)
 
 
+Function = Penalty | Series
+
+
 def taylor_series(penalty: Analytic, order: int = ORDER) -> Series:
     """Expand h about 0 (Theorem 2).
 
@@ -149,7 +152,7 @@ def laguerre_series(penalty: Penalty, order: int = ORDER) -> Series:
 
 
 @lru_cache(maxsize=64)
-def make_function(reg: str, gamma: float | None = None) -> Penalty | Series:
+def make_function(reg: str, gamma: float | None = None) -> Function:
     """Return the scalar function of a ``--reg`` name.
 
     Args:

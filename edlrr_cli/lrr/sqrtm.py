@@ -9,6 +9,7 @@ from torch import Tensor
 
 from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.lrr.iterate import Iterate, Status
+from edlrr_cli.lrr.linear_algebra import positive
 from edlrr_cli.lrr.pinv import frobenius_norm, require_matrix, require_num_steps
 
 
@@ -91,7 +92,7 @@ def sqrtm_newton_schulz(
     if rtol is None:
         rtol = max(m, 30) * torch.finfo(A.dtype).eps
     norm = frobenius_norm(A)
-    scale = torch.where(norm > 0, norm, torch.ones_like(norm))[..., None, None]
+    scale = positive(norm)[..., None, None]
     B = A / scale
     eye = torch.eye(m, dtype=A.dtype, device=A.device)
     Y, Z = B, eye.expand_as(B)

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from edlrr_cli.lrr.spectral import Function, largest_eigenvalue, matrix_function
+from edlrr_cli.lrr.linear_algebra import largest_eigenvalue
+from edlrr_cli.lrr.matrix_function import matrix_function
+from edlrr_cli.lrr.series import Function
 from edlrr_cli.lrr.sqrtm import sqrtm_newton_schulz
 
 # Smallest eigenvalue that a Gram matrix in float32 resolves, relative to the squared Frobenius norm.

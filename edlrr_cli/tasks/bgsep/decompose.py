@@ -12,9 +12,10 @@ from torch import Tensor
 
 from edlrr_cli.adam import Adam
 from edlrr_cli.baselines.pcp import pcp
+from edlrr_cli.lrr.linear_algebra import wide_of
 from edlrr_cli.lrr.regularizer import lowrank_penalty
-from edlrr_cli.lrr.series import make_function
-from edlrr_cli.lrr.spectral import Function, largest_singular_value
+from edlrr_cli.lrr.series import Function, make_function
+from edlrr_cli.lrr.spectral import largest_singular_value
 
 # Adam's first step size on [0, 1], and the factor by which it decays.
 _LR, _LR_DECAY = 0.03, 300.0
@@ -105,7 +106,7 @@ def _slope(h: Function, x: Tensor) -> float:
 
 
 def _summary(V: Tensor, X: Tensor, objective: float, iterations: int) -> Decomposition:
-    wide = (X if X.shape[0] <= X.shape[1] else X.mT).double()
+    wide = wide_of(X).double()
     sigma = torch.linalg.eigvalsh(wide @ wide.mT).clamp_min(0).sqrt()
     rank = int((sigma > _RANK_FRACTION * sigma[-1]).sum())
     sparsity = float(((V - X).abs() < _LEVEL).float().mean())

@@ -8,9 +8,9 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from edlrr_cli.lrr.linear_algebra import shaped_like, wide_of
 from edlrr_cli.lrr.matrices.groups import Groups, find_groups
-from edlrr_cli.lrr.series import make_function
-from edlrr_cli.lrr.spectral import Function
+from edlrr_cli.lrr.series import Function, make_function
 from edlrr_cli.parallel import num_workers, run_single_threaded, single_threaded_calls
 from edlrr_cli.tasks.denoise.config import DEFAULT_REG
 from edlrr_cli.tasks.denoise.tiles import Progress
@@ -127,14 +127,14 @@ def _shrunk(noisy: Tensor, sigma: float, h: Function) -> tuple[Tensor, Tensor]:
     Returns:
         Shape (g, m, k), and weights (g,), which decrease with the remaining noise.
     """
-    Y = _wide(noisy)
+    Y = wide_of(noisy)
     edge = _edge(Y, sigma)
     U, singular = _left(Y)
     U = U.to(Y.dtype)
     kept = edge * shrunk_values(singular / edge, h)
     factors = (kept / singular.clamp_min(_TINY)).to(Y.dtype)
     X = (U * factors[:, None, :]) @ (U.mT @ Y)
-    return _like(X, noisy), 1 / (1 + factors.square().sum(1))
+    return shaped_like(X, noisy), 1 / (1 + factors.square().sum(1))
 
 
 def _reweighted(noisy: Tensor, estimate: Tensor, sigma: float, h: Function) -> tuple[Tensor, Tensor]:
@@ -154,7 +154,7 @@ def _reweighted(noisy: Tensor, estimate: Tensor, sigma: float, h: Function) -> t
     Returns:
         Shapes (g, m, k) and (g,), as `_shrunk` returns them.
     """
-    Y, S = _wide(noisy), _wide(estimate)
+    Y, S = wide_of(noisy), wide_of(estimate)
     edge = _edge(Y, sigma)
     U, singular = _left(S)
     # Components left out here are below the precision of pixels. The others must be orthogonal to components
@@ -167,7 +167,7 @@ def _reweighted(noisy: Tensor, estimate: Tensor, sigma: float, h: Function) -> t
     weights = (_weights(singular / edge, h) / reference).to(Y.dtype)
     factors = 1 / (1 + (weights[:, :, None] + weights[:, None, :]) / 2)
     X = U @ (factors * (U.mT @ Y @ V)) @ V.mT
-    return _like(X, noisy), 1 / (1 + factors.square().sum((1, 2)) / Y.shape[1])
+    return shaped_like(X, noisy), 1 / (1 + factors.square().sum((1, 2)) / Y.shape[1])
 
 
 def shrunk_values(y: Tensor, h: Function) -> Tensor:
@@ -209,11 +209,3 @@ def _left(Y: Tensor) -> tuple[Tensor, Tensor]:
     # In float64, since a Gram matrix squares the condition number.
     eigenvalues, U = torch.linalg.eigh(Y.double() @ Y.double().mT)
     return U, eigenvalues.clamp_min(0).sqrt()
-
-
-def _wide(matrices: Tensor) -> Tensor:
-    return matrices if matrices.shape[1] <= matrices.shape[2] else matrices.mT
-
-
-def _like(X: Tensor, matrices: Tensor) -> Tensor:
-    return X if X.shape == matrices.shape else X.mT

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edlrr_cli.lrr.matrices.windows import Windows, WindowSize, windows_at
-from edlrr_cli.lrr.spectral import Function
+from edlrr_cli.lrr.series import Function
 from edlrr_cli.tasks.inpaint.lowrank.majorizer import Progress, errors_of, lower_penalty
 from edlrr_cli.tasks.inpaint.shrink import enlarged, is_enough_left, shrunk, wholly_known
 

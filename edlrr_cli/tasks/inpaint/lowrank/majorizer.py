@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from edlrr_cli.lrr.matrices.protocol import Matrices
-from edlrr_cli.lrr.spectral import Function
+from edlrr_cli.lrr.series import Function
 from edlrr_cli.lrr.weights import weights_of
 from edlrr_cli.tasks.inpaint.lowrank.minimizers import AdamMinimizer, ConjugateGradient, Minimizer
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from edlrr_cli.lrr.matrices.groups import Groups, find_groups
-from edlrr_cli.lrr.spectral import Function
+from edlrr_cli.lrr.series import Function
 from edlrr_cli.tasks.inpaint.lowrank.majorizer import Progress, errors_of, lower_penalty
 
 
