@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from edlrr_cli.tasks import memory
+
 # Test matrices are small: a second thread costs more than it brings, above all on a busy machine.
 torch.set_num_threads(1)
 
@@ -133,6 +135,25 @@ def op_census() -> Callable[..., contextlib.AbstractContextManager[set[str]]]:
         assert not found, f"factorisations were called: {found}"
 
     return census
+
+
+@pytest.fixture
+def batches_on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this CPU compute several images as a batch, as a GPU does."""
+    monkeypatch.setattr("edlrr_cli.pipelines.batch.takes_several", lambda device: True)
+    monkeypatch.setitem(memory._AT_ONCE_PX, "cpu", 1e6)
+
+
+@pytest.fixture
+def toml(tmp_path: Path) -> Callable[[str | bytes], Path]:
+    """Write a settings file."""
+
+    def write(text: str | bytes) -> Path:
+        path = tmp_path / "settings.toml"
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    return write
 
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")

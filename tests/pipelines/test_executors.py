@@ -23,11 +23,11 @@ def test_yields_outcomes_and_failures():
     assert os.environ.get("OMP_NUM_THREADS") != "5"
 
 
-def test_this_process_has_the_same_interface():
+def test_the_serial_executor_has_the_same_interface():
     assert list(SerialExecutor().run(work, [1, 2])) == [(1, 6), (2, 3)]
 
 
-def test_the_death_of_a_process_ends_its_task_alone():
+def test_the_death_of_a_process_ends_its_own_task_only():
     outcomes = dict(ProcessExecutor(2, 1).run(work, [1, "die", 2, 3]))
     assert isinstance(outcomes.pop("die"), BrokenProcessPool)
     assert outcomes == {1: 6, 2: 3, 3: 2}

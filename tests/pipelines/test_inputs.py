@@ -1,3 +1,5 @@
+"""The inputs that names, folders and patterns stand for, and the files that belong to an input."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -7,8 +9,8 @@ import pytest
 from edlrr_cli.errors import InputError
 from edlrr_cli.pipelines.inputs import Input, Selection, companion
 
-PICTURES = ("a.png", "B.TIF", ".hidden.png", "sub/c.jpg", "sub/c_mask.png", "sub/deep/d.webp", ".dir/e.png")
-FILES = (*PICTURES, "notes.txt")
+IMAGES = ("a.png", "B.TIF", ".hidden.png", "sub/c.jpg", "sub/c_mask.png", "sub/deep/d.webp", ".dir/e.png")
+FILES = (*IMAGES, "notes.txt")
 
 
 @pytest.fixture
@@ -21,14 +23,14 @@ def tree(tmp_path):
 
 
 def below(tree, inputs):
-    return [str(of.path.relative_to(tree)) for of in inputs]
+    return [str(each.path.relative_to(tree)) for each in inputs]
 
 
-def test_a_folder_stands_for_its_pictures(tree):
+def test_a_folder_stands_for_its_images(tree):
     assert below(tree, Selection([tree], recursive=False).find()) == ["B.TIF", "a.png"]
     deep = Selection([tree], recursive=True, leave_out="_mask").find()
     assert below(tree, deep) == ["B.TIF", "a.png", "sub/c.jpg", "sub/deep/d.webp"]
-    assert [str(of.folder) for of in deep] == [".", ".", "sub", "sub/deep"]
+    assert [str(each.folder) for each in deep] == [".", ".", "sub", "sub/deep"]
 
 
 def test_patterns_names_and_their_order(tree, monkeypatch):
@@ -50,7 +52,7 @@ def test_what_is_a_batch(tree):
     assert not Selection([tree / "a[1].png"]).is_batch
 
 
-def test_nothing_found_is_told(tree):
+def test_finding_nothing_is_an_error(tree):
     (tree / "empty" / "deeper").mkdir(parents=True)
     with pytest.raises(InputError, match="has no images; name another, or look deeper with --recursive"):
         Selection([tree / "empty"], recursive=False).find()
@@ -60,15 +62,15 @@ def test_nothing_found_is_told(tree):
         Selection([tree / "*.bmp"], recursive=False).find()
 
 
-def test_what_belongs_to_a_picture_is_found_by_its_stem(tree):
-    def mask_of(of, suffix=""):
-        return companion(tree, of, suffix=suffix, what="mask")
+def test_a_companion_of_an_image_is_found_by_its_stem(tree):
+    def mask_of(image, suffix=""):
+        return companion(tree, image, suffix=suffix, what="mask")
 
-    of = Input(Path("elsewhere/c.tif"), Path("sub"))
-    assert mask_of(of) == tree / "sub/c.jpg"
-    assert mask_of(of, "_mask") == tree / "sub/c_mask.png"
+    image = Input(Path("elsewhere/c.tif"), Path("sub"))
+    assert mask_of(image) == tree / "sub/c.jpg"
+    assert mask_of(image, "_mask") == tree / "sub/c_mask.png"
     assert mask_of(Input(Path("a.jpg"), Path("sub"))) == tree / "a.png"
-    assert companion(tree / "a.png", of, suffix="", what="mask") == tree / "a.png"
+    assert companion(tree / "a.png", image, suffix="", what="mask") == tree / "a.png"
     with pytest.raises(InputError, match=r"has no mask d\.\*; add it"):
         mask_of(Input(Path("d.png")))
     (tree / "a.bmp").touch()

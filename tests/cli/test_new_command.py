@@ -1,4 +1,4 @@
-"""A new command: one Job, and batches, --jobs, --report, --json and --skip-existing follow."""
+"""A new command needs one Job; batches, --jobs, --report, --json and --skip-existing follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`edlrr_cli.denoise`, and the network that comes with the program."""
+"""`edlrr_cli.denoise`, and the network that is installed with the package."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def noise(level, *shape):
     return level / 255 * np.random.default_rng(0).standard_normal(shape)
 
 
-def test_the_shipped_network_is_sound_small_and_says_what_it_is():
+def test_the_shipped_network_is_valid_small_and_described():
     weights = read_weights(DENOISER)
     denoiser = Denoiser.of(weights.tensors, weights.about, name="shipped")
     assert denoiser.scales
@@ -41,12 +41,12 @@ def test_a_photograph_is_denoised_at_any_level(level, least):
     assert psnr(edlrr_cli.denoise(clean + noise(level, 128, 128)), clean) > least
 
 
-def test_colour_gains_by_its_correlation():
+def test_color_gains_by_its_correlation():
     clean = photograph()
     noisy = clean + noise(25, 128, 128, 3)
-    together = edlrr_cli.denoise(noisy, sigma=25 / 255)
-    apart = np.dstack([edlrr_cli.denoise(noisy[..., index], sigma=25 / 255) for index in range(3)])
-    assert psnr(together, clean) > psnr(apart, clean) + 0.5
+    joint = edlrr_cli.denoise(noisy, sigma=25 / 255)
+    separate = np.dstack([edlrr_cli.denoise(noisy[..., index], sigma=25 / 255) for index in range(3)])
+    assert psnr(joint, clean) > psnr(separate, clean) + 0.5
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
@@ -62,7 +62,7 @@ def test_shape_and_depth_are_kept(dtype, shape):
 
 
 @pytest.mark.parametrize(
-    ("image", "settings", "told"),
+    ("image", "settings", "message"),
     [
         (np.zeros((4, 4, 4)), {}, "expected 1 or 3 channels, got 4"),
         (np.zeros((1, 4)), {}, "at least 2 x 2 pixels, got 1 x 4"),
@@ -71,6 +71,6 @@ def test_shape_and_depth_are_kept(dtype, shape):
         (np.zeros((4, 4)), {"sigma": 25.0}, "sigma must be"),
     ],
 )
-def test_what_makes_no_sense_is_refused(image, settings, told):
-    with pytest.raises(UsageError, match=told):
+def test_invalid_arguments_are_refused(image, settings, message):
+    with pytest.raises(UsageError, match=message):
         edlrr_cli.denoise(image, **settings)

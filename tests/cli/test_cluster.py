@@ -1,4 +1,4 @@
-"""A batch on a real Dask scheduler: workers that die or are of another version, schedulers that are gone."""
+"""A batch on a real Dask scheduler: workers that die or have another version, lost schedulers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from edlrr_cli.errors import EXIT_DEVICE, EXIT_FAILURE, EXIT_USAGE
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
-NUM_PICTURES = 8
-PATIENCE_S = 40
+NUM_IMAGES = 8
+TIMEOUT_S = 40
 # In a process of its own, and in one thread as on a worker.
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 
@@ -43,8 +43,8 @@ class Cluster:
         wait_for(self._answers)
 
     def add_worker(self, **settings):
-        alone = ("--nthreads", 1, "--no-nanny", "--local-directory", self._folder)
-        self.workers.append(self._start("worker", self.address, *alone, **settings))
+        single = ("--nthreads", 1, "--no-nanny", "--local-directory", self._folder)
+        self.workers.append(self._start("worker", self.address, *single, **settings))
         return self.workers[-1]
 
     def kill(self):
@@ -62,7 +62,7 @@ class Cluster:
 
 
 def wait_for(happened):
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + TIMEOUT_S
     while not happened():
         assert time.monotonic() < until
         time.sleep(0.02)
@@ -79,7 +79,7 @@ def empty_cluster(tmp_path):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """One with a worker."""
+    """A cluster with one worker."""
     made = Cluster(tmp_path_factory.mktemp("dask"))
     try:
         made.add_worker()
@@ -89,19 +89,19 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    """Eight pictures, and a file that is none."""
+def images(tmp_path):
+    """Eight images, and a file that is none."""
     folder = tmp_path / "in"
     folder.mkdir()
-    for number in range(NUM_PICTURES):
+    for number in range(NUM_IMAGES):
         Image.radial_gradient("L").rotate(7 * number).resize((40, 40)).save(folder / f"{number}.png")
-    (folder / "bad.png").write_bytes(b"no picture")
+    (folder / "bad.png").write_bytes(b"no image")
     return folder
 
 
-def denoise(picture, out, *more):
+def denoise(images, out, *more):
     """Start the command."""
-    asked = ("edlrr_cli", "denoise", picture, "-o", out, "--method", "lrr", "--sigma", 10, "--json", *more)
+    asked = ("edlrr_cli", "denoise", images, "-o", out, "--method", "lrr", "--sigma", 10, "--json", *more)
     return start(
         *asked,
         stdout=subprocess.PIPE,
@@ -111,29 +111,29 @@ def denoise(picture, out, *more):
 
 
 def ended(running):
-    stdout, stderr = running.communicate(timeout=PATIENCE_S)
+    stdout, stderr = running.communicate(timeout=TIMEOUT_S)
     assert "Traceback" not in stderr
     return running.returncode, stdout, stderr
 
 
 def comparable(stdout, out):
-    """The records by input, apart from times and from where results go."""
+    """Return the records by input, without times and output folders."""
     records = [json.loads(line.replace(str(out), "OUT")) for line in stdout.splitlines()]
     return {record["input"]: {**record, "seconds": None} for record in records}
 
 
-def test_a_killed_worker_costs_nothing(cluster, pictures, tmp_path):
+def test_a_killed_worker_costs_nothing(cluster, images, tmp_path):
     out, local = tmp_path / "out", tmp_path / "local"
     worker = cluster.add_worker()
-    running = denoise(pictures, out, "--cluster", cluster.address)
+    running = denoise(images, out, "--cluster", cluster.address)
     wait_for(lambda: len(list(out.glob("*.png"))) >= 2 or running.poll() is not None)
     worker.kill()
     code, stdout, stderr = ended(running)
     error, summary = stderr.splitlines()
     assert code == EXIT_FAILURE
-    assert error.startswith(f"edlrr: error: {pictures / 'bad.png'} is not an image of a known kind")
-    assert summary.startswith(f"{NUM_PICTURES} done, 1 failed, ")
-    code, expected, _ = ended(denoise(pictures, local, "--jobs", 1))
+    assert error.startswith(f"edlrr: error: {images / 'bad.png'} is not an image of a known kind")
+    assert summary.startswith(f"{NUM_IMAGES} done, 1 failed, ")
+    code, expected, _ = ended(denoise(images, local, "--jobs", 1))
     assert code == EXIT_FAILURE
     assert comparable(stdout, out) == comparable(expected, local)
     assert {path.name: path.read_bytes() for path in out.glob("*.png")} == {
@@ -141,12 +141,12 @@ def test_a_killed_worker_costs_nothing(cluster, pictures, tmp_path):
     }
 
 
-def test_ctrl_c_a_single_picture_and_one_that_is_there(cluster, pictures, tmp_path):
+def test_ctrl_c_a_single_image_and_an_existing_output(cluster, images, tmp_path):
     out = tmp_path / "out"
-    code, stdout, stderr = ended(denoise(pictures / "0.png", out / "own.png", "--cluster", cluster.address))
+    code, stdout, stderr = ended(denoise(images / "0.png", out / "own.png", "--cluster", cluster.address))
     assert (code, json.loads(stdout)["output"]) == (0, str(out / "own.png")), stderr
     (out / "1.png").write_bytes(b"precious")
-    running = denoise(pictures, out, "--cluster", cluster.address)
+    running = denoise(images, out, "--cluster", cluster.address)
     first, _ = running.stdout.readline(), running.stdout.readline()
     assert f"output {out / '1.png'} exists already" in json.loads(first)["error"]
     running.send_signal(signal.SIGINT)
@@ -156,8 +156,8 @@ def test_ctrl_c_a_single_picture_and_one_that_is_there(cluster, pictures, tmp_pa
     assert (out / "1.png").read_bytes() == b"precious"
 
 
-def test_no_worker_one_of_another_version_and_a_lost_scheduler(empty_cluster, pictures, tmp_path):
-    asked = (pictures, tmp_path / "out", "--cluster", empty_cluster.address)
+def test_no_worker_one_of_another_version_and_a_lost_scheduler(empty_cluster, images, tmp_path):
+    asked = (images, tmp_path / "out", "--cluster", empty_cluster.address)
     other = tmp_path / "other" / "edlrr_cli"
     other.mkdir(parents=True)
     (other / "__init__.py").write_text("__version__ = '0.0.0'\n")
@@ -167,8 +167,8 @@ def test_no_worker_one_of_another_version_and_a_lost_scheduler(empty_cluster, pi
     running = denoise(*asked)
     assert running.stderr.readline().startswith(no_worker)
     worker = empty_cluster.add_worker(cwd=other.parent)
-    told = f"edlrr: error: a worker has another edlrr, or none, {fault}"
-    assert ended(running)[::2] == (EXIT_DEVICE, told)
+    message = f"edlrr: error: a worker has another edlrr, or none, {fault}"
+    assert ended(running)[::2] == (EXIT_DEVICE, message)
     code, _, stderr = ended(denoise(*asked))
     assert (code, stderr.count("\n")) == (EXIT_DEVICE, 1)
     assert f" has edlrr 0.0.0, {fault}" in stderr
@@ -179,31 +179,31 @@ def test_no_worker_one_of_another_version_and_a_lost_scheduler(empty_cluster, pi
     empty_cluster.scheduler.kill()
     code, _, stderr = ended(running)
     assert code == EXIT_FAILURE
-    told = "is lost, or has dropped the batch; go on with --skip-existing"
-    assert stderr == f"edlrr: error: the scheduler {empty_cluster.address} {told}\n"
+    message = "is lost, or has dropped the batch; go on with --skip-existing"
+    assert stderr == f"edlrr: error: the scheduler {empty_cluster.address} {message}\n"
 
 
-def test_no_scheduler(pictures, tmp_path):
+def test_no_scheduler(images, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-        code, _, stderr = ended(denoise(pictures, tmp_path / "out", "--cluster", address))
+        code, _, stderr = ended(denoise(images, tmp_path / "out", "--cluster", address))
     assert code == EXIT_DEVICE
     assert stderr == f"edlrr: error: no Dask scheduler answers at {address}; start it: dask scheduler\n"
 
 
 @pytest.mark.parametrize("address", ["host", "http://host:8786", "tcp://host", "tcp://host:port", ""])
-def test_what_is_no_address(refused, pictures, address):
-    line = refused(EXIT_USAGE, "denoise", pictures, "--cluster", address)
+def test_an_invalid_address_is_refused(refused, images, address):
+    line = refused(EXIT_USAGE, "denoise", images, "--cluster", address)
     assert f"{address!r} is not tcp://HOST:PORT" in line
 
 
-def test_processes_are_of_this_machine(refused, pictures):
-    line = refused(EXIT_USAGE, "denoise", pictures, "--cluster", "tcp://host:8786", "--jobs", "2")
+def test_jobs_and_cluster_exclude_each_other(refused, images):
+    line = refused(EXIT_USAGE, "denoise", images, "--cluster", "tcp://host:8786", "--jobs", "2")
     assert "--jobs are of this machine, and --cluster has workers" in line
 
 
-def test_dask_is_named_where_it_is_missing(refused, pictures, monkeypatch):
+def test_a_missing_dask_is_named(refused, images, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    line = refused(EXIT_USAGE, "denoise", pictures, "--cluster", "tcp://host:8786")
+    line = refused(EXIT_USAGE, "denoise", images, "--cluster", "tcp://host:8786")
     assert line == "edlrr: error: --cluster needs Dask; pip install 'edlrr[cluster]'\n"
