@@ -59,7 +59,7 @@ def inpaint(
             known. An array if ``image`` is one, else a tensor.
         prior: Model of the image: ``"global"`` (each channel a low-rank matrix), ``"local"`` (windows of it),
             ``"nonlocal"`` (groups of similar patches), ``"network"`` (a denoiser), or ``"auto"``, which mixes
-            the first three and a smooth fill by their errors on hidden known pixels.
+            the first three and a smooth fill by their errors on held-out known pixels.
         quality: ``"auto"``, ``"draft"``, ``"fast"``, ``"balanced"`` or ``"best"``.
         reg: Penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
         gamma: Shape of the penalty; None: its default.
@@ -72,7 +72,7 @@ def inpaint(
         steps: Adam steps at most.
         lr: First step size of Adam, in units of the [0, 1] scale.
         refresh: Steps between two evaluations of the penalty.
-        whiten: Emphasis of high frequencies in the penalized matrix, 0 or more.
+        whiten: Whitening: weight of high frequencies in the penalized matrix, 0 or more.
         center: Leave row and column means out of the penalty.
         fill: The start: ``"biharmonic"``, ``"mean"`` or ``"zero"``.
         held_out: Fraction of the known pixels that is hidden to measure the error, 0 to 0.5.

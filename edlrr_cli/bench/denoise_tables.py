@@ -67,7 +67,7 @@ def _shipped(rows: Sequence[Row]) -> str:
     header = [f"{test_set}, {level}" for test_set in _SETS for level in PRINTED_LEVELS]
     counts = {row["set"]: row["num_pictures"] for row in rows if row["kind"] == "score"}
     whole = "" if COMMAND not in seconds else f" The whole command takes {seconds[COMMAND]:.1f} s."
-    note = ", ".join(f"{count} pictures of {test_set}" for test_set, count in counts.items())
+    note = ", ".join(f"{count} images of {test_set}" for test_set, count in counts.items())
     text = table(["PSNR, dB", *header, "seconds, 512 x 512"], lines)
     return f"{text}\n\nOn {note}; the printed numbers are of all 12 and 68.{whole}"
 

@@ -35,7 +35,7 @@ PARAMETERS = {
     "warm_up_rounds": 1,
     "seconds": "of the Adam steps: total seconds minus those of a run of 0 steps, round by round",
     "ratio": f"seconds of {EXACT!r} divided by those of the method, median over the rounds",
-    "objective": "exact R of the result, float64 SVD, final emphasis, one scale per channel for all methods",
+    "objective": "exact R of the result, float64 SVD, final whitening, one scale per channel for all methods",
     "objective_difference": f"relative to {EXACT!r}",
 }
 
@@ -83,10 +83,12 @@ def _objectives(restored: Mapping[str, NDArray[Any]], config: Config) -> dict[st
     """Return the exact penalty of each image, all with the same scale."""
     h = make_function(*config.penalty("global"))
     height, width = next(iter(restored.values())).shape[:2]
-    emphasis = Whitening(height, width, center=config.center, dtype=torch.float64, device=torch.device("cpu"))
-    emphasis.set_strength(config.whiten)
+    whitening = Whitening(
+        height, width, center=config.center, dtype=torch.float64, device=torch.device("cpu")
+    )
+    whitening.set_strength(config.whiten)
     routes = {
-        name: factor(emphasis(torch.from_numpy(image).double().permute(2, 0, 1)), h, "svd")
+        name: factor(whitening(torch.from_numpy(image).double().permute(2, 0, 1)), h, "svd")
         for name, image in restored.items()
     }
     scale = _common_scale(h, [route.sigma_max for route in routes.values()])

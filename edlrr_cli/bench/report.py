@@ -205,7 +205,7 @@ def _throughput(rows: list[Row]) -> str:
     batches = table_of(
         [row for row in rows if row["kind"] == "batch"],
         {
-            "pictures": "{case}",
+            "images": "{case}",
             "seconds": "{seconds:.1f}",
             "a minute": "{images_per_minute:.1f}",
             "times faster": "{ratio:.2f}",
@@ -214,7 +214,7 @@ def _throughput(rows: list[Row]) -> str:
     large = table_of(
         [row for row in rows if row["kind"] == "large"],
         {
-            "picture": "{megapixels:.0f} megapixels, {case}",
+            "image": "{megapixels:.0f} megapixels, {case}",
             "missing": lambda row: f"{100 * row['missing_fraction']:.2g} %",
             "seconds": "{seconds:.0f}",
             "peak memory, GB": lambda row: f"{row['peak_bytes'] / 1e9:.1f}",

@@ -14,11 +14,11 @@ GROUPS = {
     "ours, auto": "Ours, mixed (--prior auto, the default)",
     "ours, nonlocal": "Ours, groups of similar patches (--prior nonlocal)",
     "ours, local": "Ours, local windows (--prior local)",
-    "ours": "Ours, whole channels (--prior global)",
+    "ours": "Ours, global low-rank completion (--prior global)",
     "ours, paper's setting": "Ours, the paper's setting",
-    "compared": "Compared, published settings",
-    "compared, tuned": "Compared, free parameters chosen on hidden known pixels",
-    "compared, other settings": "Compared, other settings",
+    "compared": "Baselines, published settings",
+    "compared, tuned": "Baselines, free parameters chosen on held-out known pixels",
+    "compared, other settings": "Baselines, other settings",
     "control": "Controls",
 }
 TUNED = "compared, tuned"

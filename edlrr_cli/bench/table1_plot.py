@@ -168,7 +168,7 @@ def _draw_marks(axes: Axes, points: Sequence[Mark]) -> None:
             color=mark.color,
             markersize=5.5,
             linestyle="",
-            label=None if mark.group in named else mark.group,
+            label=None if mark.group in named else mark.group.replace("compared", "baselines"),
             clip_on=False,
             zorder=3,
         )

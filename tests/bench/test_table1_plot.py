@@ -70,9 +70,10 @@ def test_any_title_is_written_as_it_is(title):
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_a_method_of_any_group_is_drawn(group):
+def test_a_method_of_any_group_is_drawn_and_in_the_legend(group):
     found = names(svg(Means([mean("a", 30.0, 1.0, group)]), "text", prefix="p"))
     assert any(re.fullmatch(r"a( \(\w+\))?", text) for text in found)
+    assert group.replace("compared", "baselines") in found
 
 
 def test_without_numbers_there_is_no_plot():

@@ -17,10 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edlrr_cli.errors import EXIT_INPUT, EXIT_OUTPUT, EXIT_USAGE, InputError, UsageError
+from edlrr_cli.errors import EXIT_INPUT, EXIT_OUTPUT, EXIT_USAGE
 from edlrr_cli.media.video_writer import write_video
-from edlrr_cli.pipelines.bgsep.sources import VideoSelection
-from edlrr_cli.pipelines.inputs import Input
 
 SIZE_PX = (16, 24)
 OUTPUTS = {"background.mp4", "foreground.mp4", "mask.mp4", "background.png", "overview.png", "report.json"}
@@ -126,40 +124,14 @@ def test_a_dry_run_and_shards(run, many):
     assert one.stdout == f"planned  {many / 'in/a.mp4'} -> {many / 'out'}\n"
 
 
-def test_what_is_one_video_and_what_are_many(many, tmp_path):
-    def below(*names, recursive=False):
-        found = VideoSelection([tmp_path / name for name in names], recursive=recursive).find()
-        return [(str(of.path.relative_to(tmp_path)), str(of.folder)) for of in found]
-
-    whole = [("in/a.mp4", "."), ("in/sub/b.mkv", "sub"), ("in/sub/bad.avi", "sub"), ("in/sub/walk", "sub")]
-    assert sorted(below("in", recursive=True)) == whole
-    assert below("in") == [("in/a.mp4", ".")]
-    assert below("in/sub/walk") == [("in/sub/walk", ".")]
-    assert below("in/sub/walk/*.png") == [("in/sub/walk/*.png", ".")]
-    assert below("in/sub/*.mkv", "in/a.mp4", "in/a.mp4") == [("in/sub/b.mkv", "."), ("in/a.mp4", ".")]
-    assert below("in/sub/*lk") == [("in/sub/walk", ".")]
-    for name, recursive, is_many in (
-        ("in", False, True), ("in/sub/walk", False, False), ("in/sub/walk", True, True),
-        ("in/sub/walk/*.png", False, False), ("in/*.mp4", False, True), ("in/a.mp4", False, False),
-        ("in/sub/w*", False, True), ("absent.mp4", False, False), ("*.absent", False, False),
-    ):  # fmt: skip
-        assert VideoSelection([tmp_path / name], recursive=recursive).is_batch is is_many, name
-
-
-def test_what_is_unclear_is_refused(many, run, refused):
+def test_mixed_folders_are_refused(many, run, refused):
     frames = many / "in/sub/walk"
-    with pytest.raises(UsageError, match=r"0\.png and .*1\.png are images, not videos; quote the pattern"):
-        VideoSelection([frames / "0.png", frames / "1.png"], recursive=False).find()
-    (many / "empty/deeper").mkdir(parents=True)
-    with pytest.raises(InputError, match="has no videos and no images; name another, or look deeper with"):
-        VideoSelection([many / "empty"], recursive=False).find()
     clip(frames / "walk.mp4")
     line = refused(EXIT_INPUT, "bgsep", frames)
     assert f"folder {frames} holds images and videos; name either by a pattern, such as '*.mp4'" in line
     assert "matches images and videos" in refused(EXIT_INPUT, "bgsep", frames / "*")
     told = run("bgsep", many / "in", "--recursive", "--dry-run")
     assert (told.exit_code, told.stdout.count("planned")) == (1, 3)
-    assert VideoSelection([frames / "*.mp4"], recursive=False).find() == [Input(frames / "walk.mp4")]
     a = many / "in/a.mp4"
     line = refused(EXIT_OUTPUT, "bgsep", a, many / "in/sub/b.mkv", "-o", a)
     assert "is a file, and the results are many; name a folder" in line

@@ -11,7 +11,6 @@ from PIL import Image
 
 from edlrr_cli.bench.cases import Data
 from edlrr_cli.bench.sequences import find_sequences
-from edlrr_cli.pipelines.bgsep.sources import VideoSelection
 
 QUICK = ("--prior", "global", "--steps", "5")
 TINY_NETWORK = ("--arch", "dncnn", "--depth", "3", "--width", "2", "--patch-px", "8", "--batch", "1")
@@ -44,10 +43,6 @@ def test_frames_of_a_video(run, frames, named):
     result = run("bgsep", frames / named, "--method", "median", "-o", out, "--json")
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["frames"] == 4
-
-
-def test_a_hidden_folder_makes_a_pattern_of_frames_no_pattern_of_videos(frames):
-    assert not VideoSelection([frames / "*"], recursive=False).is_batch
 
 
 @pytest.mark.parametrize("named", [("", "--recursive"), ("*",), ("*.png",)])

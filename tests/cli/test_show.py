@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -95,9 +94,3 @@ def test_refusals(refused, tmp_path, monkeypatch, arguments, code, said):
     monkeypatch.chdir(tmp_path)
     assert said in refused(code, "show", "reg", *arguments)
     assert not list(tmp_path.iterdir())
-
-
-def test_centring_leaves_nothing_of_a_sum_of_a_row_and_a_column(tmp_path):
-    values = np.add.outer(np.arange(20), np.arange(30)).astype(np.uint8)
-    Image.fromarray(values).save(tmp_path / "ramp.png")
-    assert centered_spectrum(tmp_path / "ramp.png").max() < 1e-12

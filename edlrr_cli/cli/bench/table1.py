@@ -62,7 +62,7 @@ def table1(
 
     A row is a penalty (NAME: global low-rank completion, NAME:local, NAME:nonlocal, NAME:auto: that prior,
     NAME:fast, NAME:best: auto at that quality, NAME:paper: the paper's setting) or a method of
-    'edlrr show methods' (NAME: as published, NAME:tuned: parameters chosen on hidden known pixels,
+    'edlrr show methods' (NAME: as published, NAME:tuned: parameters chosen on held-out known pixels,
     NAME:PARAM=VALUE).
     The same command continues where it was stopped and runs only what is new; --overwrite starts again.
     Failures are reported in the file and by exit code 1; the other cases continue.
