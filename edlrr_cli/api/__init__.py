@@ -1,1 +1,1 @@
-"""The outermost door: arrays and tensors, restored in one call."""
+"""Public functions: restore arrays and tensors in one call."""

@@ -1,4 +1,4 @@
-"""NumPy arrays as people have them: any byte order, strides and subclass, checked and made plain."""
+"""Checks and conversions of NumPy arrays of any byte order, strides and subclass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of the caller's thread, set aside while the library computes."""
+"""Isolation of the library's computations from the state of the caller's thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays and tensors, a single image or a batch, restored by a function of arrays and returned in kind."""
+"""Arrays and tensors, single or batched, restored by a function of arrays and returned as their own type."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def device_name(device: str | torch.device, image: object) -> str:
 
 
 def restored_alike(restore: Restore, image: Image, *masks: Image) -> Image:
-    """Restore an image or a batch, and return it as it came.
+    """Restore an image or a batch, and return it as its own type.
 
     Args:
         restore: The function of arrays.

@@ -40,14 +40,14 @@ Exit codes:
   2    an option or a setting makes no sense
   3    an input file is missing, unreadable or unfit
   4    an output exists already or cannot be written
-  5    the device asked for is not there
+  5    the requested device is not available
   6    NaN, Inf or a series outside its range
   130  interrupted
 """
 
 
 def reported(error: Exception) -> Failure:
-    """Return how an exception of a command is reported; see `failure_of` for those of the work."""
+    """Return the report of an exception of a command; see `failure_of` for those of a job."""
     if isinstance(error, click.Abort):
         return Failure(
             str(error.__cause__ or "") or "nothing is left half-written",
@@ -63,7 +63,7 @@ def reported(error: Exception) -> Failure:
 
 
 class App(LazyGroup):
-    """The group with the boundary around it."""
+    """The group, with the error boundary."""
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **settings: Any) -> Any:
         """Run a command line and exit; every error ends as one line on stderr.

@@ -20,7 +20,7 @@ _HELP = {
     "method": "lrr: the low-rank penalty; baselines: the median, and the subtractors of OpenCV.",
     "reg": "Penalty on the singular values; 'edlrr show regs' lists them.",
     "gamma": "Shape of the penalty. [default: the penalty's own]",
-    "solver": "Adam, or augmented Lagrange multipliers, exact but for --reg nuclear alone.",
+    "solver": "Adam, or augmented Lagrange multipliers, which are exact but only for --reg nuclear.",
     "fit": "Fit every pixel to a subspace found on some frames and pixels, or all frames and pixels at once.",
     "lam": "Weight of the penalty, 1 for that of principal component pursuit. [default: 3, full: 1]",
     "steps": "Adam steps.",

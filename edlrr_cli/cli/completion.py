@@ -1,4 +1,4 @@
-"""``edlrr completion``: the script that teaches a shell to complete the commands."""
+"""``edlrr completion``: the script by which a shell completes commands."""
 
 from __future__ import annotations
 

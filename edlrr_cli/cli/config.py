@@ -44,14 +44,14 @@ def show(
     Each line has the value and where it comes from: flag, environment, the file, the preset or default.
     """
     settings = resolve(flags, config_file, preset).as_record()
-    said = layers(flags, config_file, preset)
-    sources = {name: _source(name, said, context) for name in settings}
+    found = layers(flags, config_file, preset)
+    sources = {name: _source(name, found, context) for name in settings}
     record = {name: {"value": value, "source": sources[name]} for name, value in settings.items()}
     print_record(record, _lines(record), as_json=as_json, quiet=False)
 
 
-def _source(name: str, said: list[Layer], context: click.Context) -> str:
-    for layer in reversed(said):
+def _source(name: str, found: list[Layer], context: click.Context) -> str:
+    for layer in reversed(found):
         if name in layer.values:
             if layer.source:
                 return layer.source

@@ -1,4 +1,4 @@
-"""What a command prints: strict JSON or short aligned lines; notes and progress bars on stderr."""
+"""Output of a command: strict JSON or short aligned lines; notes and progress bars on stderr."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LABEL_WIDTH = 16
 
 @dataclass
 class Channel:
-    """Where reports go, for the run of one command: the ``obj`` of click's context.
+    """The stream of reports during one command: the ``obj`` of click's context.
 
     Attributes:
         err: To stderr, since stdout is for an image.
@@ -30,7 +30,7 @@ class Channel:
 
 
 def reports_to_stderr() -> None:
-    """Keep stdout free of reports, that of an error included, until the end of the command."""
+    """Keep stdout free of reports, including those of errors, until the end of the command."""
     _channel().err = True
 
 
@@ -50,7 +50,7 @@ def print_record(
 
 
 def as_json_text(record: dict[str, Any]) -> str:
-    """Return strict JSON in one line; what is not finite becomes null, and a path its name."""
+    """Return strict JSON in one line; numbers that are not finite become null, and paths their names."""
     finite = {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in record.items()
@@ -70,7 +70,7 @@ def echo(text: str, *, err: bool = False) -> None:
 
 
 def shows_progress() -> bool:
-    """Whether stderr is a terminal that can return in its line, as a progress bar does."""
+    """Whether stderr is a terminal that can overwrite its line, as a progress bar does."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 

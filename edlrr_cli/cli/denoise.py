@@ -75,7 +75,7 @@ def denoise(
     edlrr denoise photos --recursive -o clean --skip-existing --json
 
     White Gaussian noise of any level, gray or color, 8 or 16 bit; transparency is kept. The network and
-    its weights come with the program. Noise is only added to the image if --add-noise asks for it.
+    its weights are installed with the package. Noise is only added to the image if --add-noise asks for it.
     - is standard input, and with -o standard output, which receives only the image, in the format of IMAGE or
     --format; the report goes to stderr then, that of --json too. Folders and patterns stand for the images
     in them. Failures are reported; the batch continues, and its exit code is 1.

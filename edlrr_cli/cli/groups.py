@@ -1,4 +1,4 @@
-"""Groups of commands that are imported only when they are asked for."""
+"""Groups of commands that are imported only when they are called."""
 
 from __future__ import annotations
 

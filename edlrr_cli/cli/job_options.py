@@ -39,7 +39,7 @@ class JobCommand(click.Command):
         self._sections = sections or _SECTIONS
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, and pack what belongs together; for a cluster all paths are made absolute."""
+        """Parse, and pack the options of each object; for a cluster all paths are made absolute."""
         rest = super().parse_args(ctx, args)
         if not ctx.resilient_parsing:
             params = ctx.params
@@ -66,7 +66,7 @@ class JobCommand(click.Command):
 
 
 def _packed(owner: type[Any], params: dict[str, Any]) -> Any:
-    """Return an object of the parameters that are its fields, which are taken away."""
+    """Return an object made of the parameters that are its fields; they are removed from the parameters."""
     return owner(**{field.name: params.pop(field.name) for field in fields(owner)})
 
 

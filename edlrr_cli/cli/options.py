@@ -56,7 +56,7 @@ class Name(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Return the names that begin so."""
+        """Return the names with this beginning."""
         return [CompletionItem(name) for name in self._choices() if name.startswith(incomplete)]
 
 
@@ -78,7 +78,7 @@ class Parsed(click.ParamType):  # type: ignore[type-arg]  # no generic in click 
 
 
 class NoiseLevel(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
-    """A standard deviation on 0..255, or the word that asks for an estimate."""
+    """A standard deviation on 0..255, or the word that requests an estimate."""
 
     name = "float|auto"
 
@@ -204,7 +204,7 @@ def report_options(command: _Command) -> _Command:
 
 
 def common_options(command: _Command) -> _Command:
-    """Give a command that computes ``--log-level``, and ``--debug``, which the boundary looks for."""
+    """Give a command that computes ``--log-level``, and ``--debug``, which the error boundary reads."""
     log_level = click.option(
         "--log-level",
         type=click.Choice(LEVELS),

@@ -1,4 +1,4 @@
-"""The reference of all commands: what ``--help`` says of each, in one Markdown document."""
+"""The reference of all commands: the help of each, in one Markdown document."""
 
 from __future__ import annotations
 

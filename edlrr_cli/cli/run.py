@@ -1,4 +1,4 @@
-"""Run the jobs of a command, one in full or a batch with a line for each, and print their records."""
+"""Run the jobs of a command, and print their records: a single one in full, a batch in one line each."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run_jobs(
     also_read: Iterable[Path | None] = (),
     single_only: Mapping[str, Path | None] | None = None,
 ) -> int:
-    """Run the jobs of all inputs, print their records, and write the page if one is asked for.
+    """Run the jobs of all inputs, print their records, and write the page if one is requested.
 
     Args:
         single_only: Options that are refused in a batch, by name; None where not given.
@@ -101,7 +101,7 @@ def _run_batch(
     device: str,
     add_to_page: Callable[[Record], None],
 ) -> int:
-    """Run what is left of a batch, and print all its records."""
+    """Run the remaining jobs of a batch, and print all its records."""
     printer = _BatchPrinter(job_type, options)
     total = len(plan.jobs) + len(plan.records)
     shown = ConsoleMonitor(quiet=options.quiet or options.batch.dry_run)
@@ -132,7 +132,7 @@ def _printed(job_type: type[AnyJob], record: Record) -> Record:
 
 
 class _BatchPrinter:
-    """Prints the record of each input of a batch as it comes, and a summary at the end."""
+    """Prints the record of each input of a batch when it is finished, and a summary at the end."""
 
     def __init__(self, job_type: type[AnyJob], options: RunOptions) -> None:
         self._job_type, self._options = job_type, options
@@ -161,7 +161,7 @@ class _BatchPrinter:
             self._monitor.note(record["input"], note)
 
     def notify(self, text: str) -> None:
-        """Print what the batch waits for."""
+        """Print the reason why the batch waits."""
         if not self._options.quiet:
             echo(f"edlrr: {text}", err=True)
 

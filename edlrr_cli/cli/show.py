@@ -1,4 +1,4 @@
-"""``edlrr show``: look at the penalties and the methods."""
+"""``edlrr show``: the penalties, the methods and the reference of all commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``-`` for standard input and output: as a type of options, and what streams cannot do."""
+"""``-`` for standard input and output: the type of its options, and the checks of its limits."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def refuse_streams(paths: Iterable[Path | None]) -> None:
 
 
 def check_streams(read: Iterable[Path | None], written: Path) -> None:
-    """Refuse what streams cannot do, and keep standard output for the image if that is where it goes.
+    """Refuse what streams cannot do, and reserve standard output for the image if it is written there.
 
     Raises:
         UsageError: Standard input stands for two files.

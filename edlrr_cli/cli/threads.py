@@ -1,4 +1,4 @@
-"""How torch's threads wait, and how those end that nobody waits for."""
+"""Waiting of torch's threads, and the end of those that are not waited for."""
 
 from __future__ import annotations
 

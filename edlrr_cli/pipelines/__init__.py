@@ -1,1 +1,1 @@
-"""Files in, files out: what the commands do, without the command line."""
+"""Files in, files out: the work of the commands, without the command line."""

@@ -1,4 +1,4 @@
-"""Many jobs: which are left to run, on which executor, and the record of each."""
+"""Batches of jobs: the plan of what is left to run, the executor, and the records."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AT_ONCE = 32
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """Which inputs of many are worked on, and where.
+    """Selection of the inputs of a batch, and the place of their computation.
 
     Attributes:
         jobs: Processes; None: as many as suit the device.
@@ -53,19 +53,19 @@ class BatchOptions:
         require_dask()
 
     def is_batch(self, selection: Selection) -> bool:
-        """Whether a selection is worked on as a batch, with a line for each input."""
+        """Whether a selection is run as a batch, with a line for each input."""
         special = self.skip_existing or self.dry_run or self.shard is not None or self.cluster is not None
         return selection.is_batch or special
 
     def shard_of(self, inputs: Sequence[Input]) -> Sequence[Input]:
-        """Return the inputs of this shard; those of all shards are all inputs."""
+        """Return the inputs of this shard; all shards together have all inputs."""
         first, count = self.shard or (1, 1)
         return inputs[first - 1 :: count]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a batch has to do.
+    """The plan of a batch.
 
     Attributes:
         records: The records of the inputs that failed already, are skipped, or are only planned.
@@ -78,7 +78,7 @@ class Plan:
 def plan_batch(
     make_job: MakeJob, selection: Selection, destination: Destination, options: BatchOptions
 ) -> Plan:
-    """Find the inputs, make their jobs and the folders of the outputs, and sort out what is done already.
+    """Find the inputs, make their jobs and the output folders, and separate the jobs that are done already.
 
     Raises:
         InputError: Nothing is found.
@@ -109,7 +109,7 @@ def plan_batch(
 
 
 def _known(job: AnyJob, options: BatchOptions) -> Record | None:
-    """Return the record of a job that need not run, or must not; None of others."""
+    """Return the record of a job that need not or must not run; None for others."""
     files = {"input": str(job.input), "output": str(job.output), "version": __version__}
     if options.skip_existing and job.is_done():
         return {"status": "skipped", **files}
@@ -126,7 +126,7 @@ def _known(job: AnyJob, options: BatchOptions) -> Record | None:
 def run_batch(
     jobs: Sequence[AnyJob], options: BatchOptions, *, device: str, notify: Callable[[str], object]
 ) -> Iterable[Record]:
-    """Run jobs, and return an iterator of the record of each as it comes; one that fails, fails by itself.
+    """Run jobs, and return an iterator over their records in the order of completion; a failure ends one job.
 
     Args:
         jobs: The jobs; the device is not looked for if there are none.
@@ -158,11 +158,11 @@ def _executor(num_processes: int) -> Executor:
 def _grouped(
     jobs: Sequence[AnyJob], executor: Executor, num_processes: int
 ) -> Iterator[tuple[AnyJob, Record | Exception]]:
-    """Compute several inputs at once; while one process computes, another reads and writes."""
+    """Compute inputs in batches; while one process computes, another reads and writes."""
     size = min(math.ceil(len(jobs) / num_processes), AT_ONCE)
     chunks = [jobs[first : first + size] for first in range(0, len(jobs), size)]
     for chunk, records in executor.run(attempt_group, chunks):
-        if isinstance(records, Exception):  # their process died: each is started again by itself
+        if isinstance(records, Exception):  # their process died: each job is run again in its own process
             yield from ProcessExecutor(1, available_cores()).run(attempt, chunk)
         else:
             yield from zip(chunk, records, strict=True)

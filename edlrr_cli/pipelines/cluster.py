@@ -32,7 +32,7 @@ _RETRIES = 2
 
 
 def require_dask() -> None:
-    """Refuse to work on a cluster without the library for it.
+    """Refuse a cluster if the library for it is not installed.
 
     Raises:
         UsageError: It is not installed.
@@ -43,9 +43,9 @@ def require_dask() -> None:
 
 @dataclass(frozen=True)
 class DaskExecutor(Executor):
-    """Runs on the workers of a Dask scheduler, as many tasks at a time as there are workers.
+    """Runs tasks on the workers of a Dask scheduler, one at a time on each.
 
-    A task whose worker dies is started again on another, and so may find what its first attempt has left;
+    A task whose worker dies is started again on another, and so may find files of its first attempt;
     `EdlrrError` is its outcome if each worker that took it died.
 
     Attributes:
@@ -82,7 +82,7 @@ class DaskExecutor(Executor):
 class _Running:
     """A task that runs when it is unpickled.
 
-    The workers are given nothing but ``pickle.loads``: a function that one cannot import would end it.
+    Workers run ``pickle.loads`` only: a function that a worker cannot import would end it.
     """
 
     call: Callable[..., object]
@@ -108,7 +108,7 @@ def _run(version: str, log_level: str, pickled: bytes) -> object:
 
 @contextmanager
 def _connected(address: str) -> Iterator[Client]:
-    """Connect to a scheduler; when the connection ends, it drops the tasks that are not begun."""
+    """Connect to a scheduler; when the connection ends, it drops the tasks that have not begun."""
     from distributed import Client
 
     for name in ("distributed", "distributed.client"):  # what matters is reported in one line
@@ -149,7 +149,7 @@ def _lost(address: str) -> EdlrrError:
 def _next(
     done: SimpleQueue[Future[R]], client: Client, address: str, notify: Callable[[str], object]
 ) -> Future[R]:
-    """Wait for a task to end, and notify once if there is no worker to end it."""
+    """Wait for a task to end, and notify once if there is no worker."""
     notified = False
     while True:
         with suppress(Empty):

@@ -50,7 +50,7 @@ class Experiment:
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """What was read.
+    """The contents of the input files.
 
     Attributes:
         noisy: Its pixels, with the noise of an experiment, shape (h, w, c).
@@ -147,7 +147,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
         return record
 
     def _record(self, inputs: Inputs, result: Result, denoised: NDArray[np.float64]) -> Record:
-        """Return all that is known about a run; noise on 0..255, None where there is no such thing."""
+        """Return the record of a run; noise on 0..255, None for entries that do not apply."""
         config = self.config
         settings = {**asdict(config), "sigma": config.sigma and round(config.sigma * NOISE_LEVELS, 6)}
         settings |= {"add_noise": self.experiment.level, "seed": self.experiment.seed}

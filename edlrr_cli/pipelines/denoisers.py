@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 @functools.cache
 def load_denoiser(path: Path | None = None) -> Denoiser:
-    """Load the network of a file of weights; None stands for the shipped ones.
+    """Load the network of a file of weights; None for the shipped one.
 
     Raises:
         InputError: The file is missing, or holds no network of this program.

@@ -1,4 +1,4 @@
-"""Where results go, and how they are called."""
+"""Files and folders of the results."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from edlrr_cli.pipelines.inputs import Input
 
 @dataclass(frozen=True)
 class Destination:
-    """Where results go.
+    """The place and the names of the results.
 
     Attributes:
-        output: The file or folder that was named; None: beside each input.
+        output: The given file or folder; None for the folder of each input.
         suffix: Between the stem and the extension; None: `_word` beside the input, nothing elsewhere.
         format: The extension of the results, without its dot; None: that of each input.
     """
@@ -29,7 +29,7 @@ class Destination:
     format: str | None = None
 
     def single(self, source: Input) -> Path:
-        """Return where the result of the only input goes: to the file named, or into the folder.
+        """Return the path of the result of a single input: the given file, or a file in the given folder.
 
         Raises:
             UsageError: Into the folder, and the input has no name.
@@ -46,7 +46,7 @@ class Destination:
         return self.batched(source)
 
     def batched(self, source: Input) -> Path:
-        """Return where the result of one input of a batch goes.
+        """Return the path of the result of one input of a batch.
 
         Raises:
             OutputError: The output is a file, or its name is not valid.

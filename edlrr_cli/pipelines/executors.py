@@ -1,4 +1,4 @@
-"""Where tasks run: in this process, or in processes of their own, of which a crash ends one task alone."""
+"""Executors run tasks in this process, or in other processes, where a crash ends one task only."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Executor(ABC):
 
     @abstractmethod
     def run(self, call: Callable[[T], R], tasks: Sequence[T]) -> Iterable[tuple[T, R | Exception]]:
-        """Yield each task and what the call returned or raised, as it comes.
+        """Yield each task and what the call returned or raised, in the order of completion.
 
         Args:
             call: A function of a module, so that another process can import it.
@@ -41,7 +41,7 @@ class Executor(ABC):
 
 
 class SerialExecutor(Executor):
-    """Runs in this process, one task after the other; what the call raises is raised."""
+    """Runs tasks in this process, one after the other; exceptions of the call are raised."""
 
     def run(self, call: Callable[[T], R], tasks: Sequence[T]) -> Iterable[tuple[T, R | Exception]]:
         """See `Executor.run`."""
@@ -65,7 +65,7 @@ class ProcessExecutor(Executor):
                     broken.append(task)
                 else:
                     yield task, outcome
-            for task in broken:  # one of them killed its process: by itself, each answers for itself
+            for task in broken:  # one of them killed its process: run one by one, only that task fails
                 yield from _until_broken(call, [task], 1, self.threads)
 
 
@@ -88,7 +88,7 @@ def _until_broken(
 
 @contextmanager
 def _executor(jobs: int, threads: int) -> Iterator[ProcessPoolExecutor]:
-    """Start processes with their number of threads; however the block ends, none is left behind."""
+    """Start processes with their number of threads; none outlives the block, however it ends."""
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     executor = ProcessPoolExecutor(
@@ -122,7 +122,7 @@ def _settle(log_level: str) -> None:
 
 
 def _leave(*_: object) -> None:
-    """End by an exception, so that temporary files are removed; queues that break by it say so in vain."""
+    """End by an exception, so that temporary files are removed; errors of broken queues are not printed."""
     sys.stderr = io.StringIO()
     sys.exit(128 + signal.SIGTERM)
 

@@ -1,4 +1,4 @@
-"""What an exception means to the user: one line, an exit code, and a record."""
+"""Report of an exception to the user: one line, an exit code, and a record."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Failure:
-    """An error as it is reported.
+    """The report of an error.
 
     Attributes:
         remedy: What to do about it; may be empty.

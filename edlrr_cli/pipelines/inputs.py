@@ -1,4 +1,4 @@
-"""From the names on a command line to inputs, and to the files that belong to each."""
+"""The inputs that names on a command line refer to, and the files that belong to each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edlrr_cli.media.formats import images_with_stem, is_pattern, list_images, m
 
 @dataclass(frozen=True)
 class Input:
-    """An input to work on.
+    """One input of a command.
 
     Attributes:
         folder: Its folder below the one that was named, mirrored where results go; ``.`` for others.
@@ -24,7 +24,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Selection:
-    """The images that names stand for.
+    """The images that names refer to.
 
     Attributes:
         names: Files, folders, and patterns such as ``scans/*.png``; ``**`` is any depth.
@@ -37,7 +37,7 @@ class Selection:
 
     @property
     def is_batch(self) -> bool:
-        """Whether the names stand for any number of inputs: several, a folder or a pattern."""
+        """Whether the names can refer to several inputs: several names, a folder or a pattern."""
         return len(self.names) > 1 or any(name.is_dir() or is_pattern(name) for name in self.names)
 
     def find(self) -> list[Input]:
@@ -76,7 +76,7 @@ def once(inputs: Iterable[Input]) -> list[Input]:
 
 
 def companion(named: Path, source: Input, *, suffix: str, what: str) -> Path:
-    """Return the file that belongs to an image: the one named, or that of its stem in the folder named.
+    """Return the file that belongs to an image: the given one, or the one with its stem in the given folder.
 
     Args:
         named: A file for all, or a folder; there the image's own folder below it is looked at first.

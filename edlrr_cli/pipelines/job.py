@@ -1,7 +1,7 @@
-"""One input of a command: a `Job` reads it, computes, writes, and describes what it did.
+"""One input of a command: a `Job` reads it, computes, writes, and describes its result.
 
-A command is a subclass of `Job`. Batches, worker processes, clusters, computing several inputs at once on a
-GPU, the records and the HTML page follow from its methods.
+A command is a subclass of `Job`. Batches, worker processes, clusters, batched computation on a GPU, the
+records and the HTML page follow from its methods.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 class Advance(Protocol):
-    """Receives how far a computation is: steps done, of how many, and a short text about them."""
+    """Receives the progress of a computation: steps done, their total, and a short text."""
 
     def __call__(self, done: float, total: float | None = None, *, text: str = "", unit: str = "") -> None:
         """Update the progress; an empty unit keeps the one before."""
@@ -40,13 +40,13 @@ class Monitor:
     """Receives the notes and the progress of a job; this one ignores them."""
 
     def note(self, subject: object, text: str) -> None:
-        """Receive what the user should know about a file."""
+        """Receive a note on a file, for the user."""
 
     @contextmanager
     def progress(
         self, unit: str, *, total: float | None = None, done: float = 0, delay_s: float = 0
     ) -> Iterator[Advance | None]:
-        """Yield what receives the progress, or None if nobody looks at it.
+        """Yield a function that receives the progress, or None if it is not shown.
 
         Args:
             total: How many there are; None: not known yet.
@@ -94,11 +94,11 @@ class Job(ABC, Generic[InputsT, ResultT]):
         """Write the outputs, and return the record: ``status``, ``input``, ``output`` and more."""
 
     def group(self, inputs: InputsT) -> Hashable:
-        """Return what inputs have in common that can be computed at once; None: computed by itself."""
+        """Return a key, equal for inputs that can be computed as a batch; None for single computation."""
         return None
 
     def compute_each(self, jobs: Sequence[Self], inputs: Sequence[InputsT]) -> Sequence[ResultT]:
-        """Compute several inputs of one group at once.
+        """Compute several inputs of one group as a batch.
 
         Args:
             jobs: This one and others that differ from it in their files alone.
@@ -107,7 +107,7 @@ class Job(ABC, Generic[InputsT, ResultT]):
 
     @classmethod
     def groups(cls) -> bool:
-        """Whether several inputs can be computed at once."""
+        """Whether several inputs can be computed as a batch."""
         return cls.compute_each is not Job.compute_each
 
     def on_cpu(self) -> Self | None:
@@ -115,7 +115,7 @@ class Job(ABC, Generic[InputsT, ResultT]):
         return None
 
     def is_done(self) -> bool:
-        """Whether the output exists as a whole."""
+        """Whether the output exists and is complete."""
         return self.output.exists()
 
     def check(self) -> None:
@@ -127,7 +127,7 @@ class Job(ABC, Generic[InputsT, ResultT]):
         check_target(self.output, self.input, overwrite=self.overwrite)
 
     def repeatable(self) -> Self:
-        """Return the same job as it may be started again, over what an attempt that died has left."""
+        """Return the same job, able to run again over the files of an attempt that died."""
         return replace(self, overwrite=True)
 
     @staticmethod
@@ -142,7 +142,7 @@ class Job(ABC, Generic[InputsT, ResultT]):
 
     @classmethod
     def panel(cls, record: Record, side_px: int) -> Panel:
-        """Return what the page shows of a record, images of at most so many pixels a side."""
+        """Return the panel of a record, with images of at most ``side_px`` pixels a side."""
         from edlrr_cli.pipelines.panel import Panel
 
         return Panel(tuple, list(cls.lines(record)))
@@ -150,7 +150,7 @@ class Job(ABC, Generic[InputsT, ResultT]):
     def run(
         self, monitor: Monitor = SILENT, inputs: InputsT | None = None, result: ResultT | None = None
     ) -> Record:
-        """Do all of it, on the CPU if the memory of the GPU is too small, and return the record.
+        """Read, compute and write, on the CPU if the memory of the GPU is too small, and return the record.
 
         Args:
             inputs: What was read; None: not yet.
@@ -203,7 +203,7 @@ def attempt(job: AnyJob, inputs: object = None, result: object = None) -> Record
 
 
 def attempt_group(jobs: Sequence[AnyJob]) -> list[Record]:
-    """Return the record of each job, or of its failure; those of one group are computed at once.
+    """Return the record of each job, or of its failure; jobs of one group are computed as a batch.
 
     Args:
         jobs: All inputs of a group are held in memory.
@@ -231,7 +231,7 @@ def attempt_group(jobs: Sequence[AnyJob]) -> list[Record]:
             try:
                 with log_subject(f"{len(members)} images"):
                     results = group[0].compute_each(group, [inputs[index] for index in members])
-            except Exception as error:  # one of them failed, and which is not known
+            except Exception as error:  # one of them failed, and it is not known which
                 _log.info("one of %d images failed, each is computed by itself: %s", len(members), error)
         for index, result in zip(members, results, strict=True):
             records[index] = attempt(jobs[index], inputs.pop(index), result)

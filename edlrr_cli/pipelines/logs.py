@@ -48,7 +48,7 @@ def current_level() -> str:
 
 @contextmanager
 def log_subject(subject: object) -> Iterator[None]:
-    """Begin every log line of this process, whatever its thread, with the input it is about."""
+    """Begin every log line of this process, in any thread, with the input that it concerns."""
     _handler.subject = f"{subject}: "
     try:
         yield

@@ -1,4 +1,4 @@
-"""What the page of a command shows of one input."""
+"""The panel of one input on the page of a command."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Panel:
-    """What is shown of one record.
+    """The panel of one record.
 
     Attributes:
         images: Reads the images, side by side; may raise what reading raises.

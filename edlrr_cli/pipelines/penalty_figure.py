@@ -67,7 +67,7 @@ def centered_spectrum(path: Path) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """What is drawn.
+    """The content of the figure.
 
     Attributes:
         spectrum: Scaled singular values, (c, k); None without an image.

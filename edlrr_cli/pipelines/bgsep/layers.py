@@ -34,7 +34,7 @@ def layers_of(split: Split) -> dict[str, Levels]:
 
 @contextmanager
 def write_layers(folder: Path, outputs: Outputs, info: VideoInfo) -> Iterator[WriteLayers]:
-    """Yield what appends a frame to the layers; a failure within leaves no video.
+    """Yield a function that appends a frame to the layers; a failure leaves no video.
 
     Raises:
         OutputError: Writing failed.

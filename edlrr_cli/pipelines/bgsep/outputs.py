@@ -59,13 +59,13 @@ class Outputs:
 
     @property
     def complete(self) -> bool:
-        """Whether all of them are there."""
+        """Whether all outputs exist."""
         return (self.folder / REPORT).is_file()
 
     def publish(self, stage: Path) -> None:
-        """Move the finished outputs to their folder, in place of older ones; the report last.
+        """Move the finished outputs to their folder, replacing older ones; the report last.
 
-        A report says that all of its outputs are there, hence an older one goes first.
+        A report implies that all of its outputs exist, hence an older one is removed first.
 
         Args:
             stage: A folder on the same disk that holds all of them.

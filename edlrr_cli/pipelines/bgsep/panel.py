@@ -1,4 +1,4 @@
-"""What the page of ``edlrr bgsep`` shows of a record."""
+"""The panel of a record on the page of ``edlrr bgsep``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_POINTS = 400
 
 
 def bgsep_panel(record: Record) -> Panel:
-    """Return what is shown of a record with ``comparisons``, which are those of `comparison_of`."""
+    """Return the panel of a record with ``comparisons``, made by `comparison_of`."""
     fractions = record["foreground_fractions"]
     every = -(-len(fractions) // _MAX_POINTS)
     points = [(index, 100 * fractions[index]) for index in range(0, len(fractions), every)]
@@ -26,7 +26,7 @@ def bgsep_panel(record: Record) -> Panel:
 
 
 def comparison_of(shown: PreviewFrame) -> Comparison:
-    """Return a frame against its layers."""
+    """Return the comparison of a frame with its layers."""
     frame, *layers = (
         Layer(name, preview(pixels / np.iinfo(pixels.dtype).max, _SIDE_PX))
         for name, pixels in shown.layers.items()

@@ -1,4 +1,4 @@
-"""The record of a separation, and the lines of it that people read."""
+"""The record of a separation, and its readable lines."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def bgsep_record(
     resumed_at: int,
     seconds: float,
 ) -> Record:
-    """Return all that is known about a run, by name.
+    """Return the record of a run.
 
     Args:
         resumed_at: First frame of this run of the program.
 
     Returns:
-        Plain values; None where the method has no such thing.
+        Plain values by name; None for those that the method does not have.
     """
     fractions = [fraction for part in parts for fraction in part.fractions]
     windows = _windows(parts)
@@ -70,13 +70,13 @@ def bgsep_record(
 
 
 def _windows(parts: list[Part]) -> list[Record]:
-    """Return what is known of each window once: a run that went on has fitted some of them again."""
+    """Return the statistics of each window once: a resumed run has fitted some of them again."""
     known = {window["start"]: window for part in parts for window in part.windows}
     return [known[start] for start in sorted(known)]
 
 
 def bgsep_lines(record: Record) -> Iterator[tuple[str, str]]:
-    """Yield what people read of a record: labels and texts."""
+    """Yield the readable lines of a record: labels and texts."""
     size = f"{record['width_px']} x {record['height_px']} pixels"
     yield "split", f"{record['input']}"
     yield "frames", f"{record['frames']} of {size}, {record['frame_rate']:.4g} a second"
@@ -91,7 +91,7 @@ def bgsep_lines(record: Record) -> Iterator[tuple[str, str]]:
 
 
 def bgsep_line(record: Record) -> str:
-    """Return what people read of one video among many."""
+    """Return the readable line of one video of a batch."""
     moving = f"{record['foreground_fraction']:.2%} foreground"
     return f"{record['frames']} frames, {moving}, {record['seconds']:.1f} s on {record['device']}"
 

@@ -13,7 +13,7 @@ MASK_FORMATS = ("mp4", "png")
 
 @dataclass(frozen=True)
 class Encoding:
-    """How videos are written.
+    """Encoding of the videos.
 
     Attributes:
         codec: One of `edlrr_cli.media.codecs.CODECS`; None for the container's own.
@@ -48,5 +48,5 @@ class Settings:
     encoding: Encoding
 
     def as_record(self) -> Record:
-        """Return them by name."""
+        """Return the settings by name."""
         return {**asdict(self.config), **asdict(self.encoding)}

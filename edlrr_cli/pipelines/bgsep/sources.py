@@ -1,4 +1,4 @@
-"""From the names on a command line to videos, and to the folders of their results."""
+"""The videos that names on a command line refer to, and the folders of their results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edlrr_cli.pipelines.inputs import Input, Selection
 
 @dataclass(frozen=True)
 class _Folder:
-    """What is in a folder, hidden files apart."""
+    """The content of a folder, except hidden files."""
 
     images: list[Path]
     videos: list[Path]
@@ -26,16 +26,16 @@ class _Folder:
 
 
 class VideoSelection(Selection):
-    """The videos that names stand for: video files, folders and patterns, of videos or of their frames.
+    """The videos that names refer to: video files, folders and patterns, of videos or of their frames.
 
-    A folder that holds images is one video, one that holds videos stands for each; results of earlier runs
-    are left out of folders and patterns. What a shell makes of an unquoted pattern is the same, apart from
-    images; a file of several images is a video.
+    A folder of images is one video, a folder of videos refers to each of them; results of earlier runs are
+    left out of folders and patterns. An unquoted pattern, expanded by the shell, has the same meaning, except
+    for images; a file of several images is a video.
     """
 
     @property
     def is_batch(self) -> bool:
-        """Whether the names stand for any number of videos: not a video, nor its frames."""
+        """Whether the names can refer to several videos: not to one video or to its frames."""
         if len(self.names) > 1:
             return True
         (name,) = self.names
@@ -47,7 +47,7 @@ class VideoSelection(Selection):
         """Return the videos in the order of the names, those of a folder sorted.
 
         Raises:
-            InputError: A folder holds nothing, or a pattern matches images and videos.
+            InputError: A folder is empty, or a pattern matches images and videos.
             UsageError: Several images are named, which are the frames of one video.
         """
         self._refuse_frames()
@@ -85,10 +85,10 @@ class VideoSelection(Selection):
 
 
 def require_one_kind(source: Path) -> None:
-    """Refuse a folder whose images may be one video, and whose videos many.
+    """Refuse a folder that holds images and videos.
 
     Raises:
-        InputError: It holds both.
+        InputError: The folder holds both.
     """
     if source.is_dir():
         held = _listed(source)
@@ -132,14 +132,14 @@ def _is_result(folder: Path) -> bool:
 
 
 class FolderDestination(Destination):
-    """Where results go, which are folders."""
+    """The folders of the results."""
 
     def single(self, source: Input) -> Path:
-        """Return the folder named, or that of `batched`."""
+        """Return the given folder, or that of `batched`."""
         return self.output or self.batched(source)
 
     def batched(self, source: Input) -> Path:
-        """Return the folder of the result of one video of a batch; that of a pattern is called as its folder.
+        """Return the folder of the result of one video of a batch; a pattern has the name of its folder.
 
         Raises:
             OutputError: The output is a file.

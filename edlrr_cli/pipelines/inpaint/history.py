@@ -1,4 +1,4 @@
-"""The course of a computation, thinned to what a plot needs."""
+"""The history of a computation, thinned to the points that a plot needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Callback = Callable[[Progress | BaselineProgress], None]
 
 MAX_POINTS = 200
-"""Points of all stages together."""
+"""Total number of points of all stages."""
 
 _DIGITS = 6
 
@@ -68,7 +68,7 @@ def _stage(name: str, runs: int, points: list[tuple[int, float]], most: int) -> 
 
 
 def _thinned(points: list[tuple[int, float]], most: int) -> list[list[float]]:
-    """Return at most so many points, evenly spread, the first and the last among them."""
+    """Return at most this many points, evenly spread, including the first and the last."""
     finite = [(step, loss) for step, loss in points if math.isfinite(loss)]
     count = min(len(finite), most)
     indices = [round(point * (len(finite) - 1) / max(count - 1, 1)) for point in range(count)]

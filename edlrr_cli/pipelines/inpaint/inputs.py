@@ -1,4 +1,4 @@
-"""What one inpainting reads."""
+"""The inputs of an inpainting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edlrr_cli.pipelines.inpaint.settings import MaskSettings
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """What was read.
+    """The contents of the input files.
 
     Attributes:
         reference: Clean pixels of the image's shape, or None.
@@ -29,7 +29,7 @@ class Inputs:
 
     @property
     def notes(self) -> list[str]:
-        """Return what the user should know about the files, one phrase each."""
+        """Return the notes on the files for the user, one phrase each."""
         return [*self.image.notes, *self.losses, f"mask: {self.mask.evidence}"]
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Restored:
-    """A result, and the course of its computation."""
+    """A result, and the history of its computation."""
 
     result: Result | BaselineResult
     history: History
@@ -173,7 +173,7 @@ class InpaintJob(Job[Inputs, Restored]):
         return record
 
     def _write_error_map(self, path: Path, result: Result | BaselineResult) -> float:
-        """Write it and return the error that white stands for, on 0..255."""
+        """Write the error map and return the error that white represents, on 0..255."""
         from edlrr_cli.tasks.inpaint.problem import Result
 
         if not isinstance(result, Result) or result.error is None:

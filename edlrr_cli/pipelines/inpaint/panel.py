@@ -1,4 +1,4 @@
-"""What the page of ``edlrr inpaint`` shows of a record."""
+"""The panel of a record on the page of ``edlrr inpaint``."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _FEWEST_POINTS = 3
 
 
 def inpaint_panel(record: Record, *, side_px: int) -> Panel:
-    """Return what is shown of a record, images of at most so many pixels a side."""
+    """Return the panel of a record, with images of at most ``side_px`` pixels a side."""
     read = partial(_images, record, side_px)
     return Panel(read, list(inpaint_lines(record)), list(_curves(record["history"])))
 
 
 def _images(record: Record, side_px: int) -> list[Comparison]:
-    """Read the images, floats on the range that was computed with."""
+    """Read the images, floats on the range of the computation."""
     image = read_image(record["input"])
     settings = record["settings"]
     reading = {field.name: settings[field.name] for field in fields(MaskSettings)}

@@ -1,4 +1,4 @@
-"""The record of an inpainting, and the lines of it that people read."""
+"""The record of an inpainting, and its readable lines."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _OURS_ONLY = (
 def inpaint_record(
     inputs: Inputs, settings: Settings, result: Result | BaselineResult, written: NDArray[np.float64]
 ) -> Record:
-    """Return what is known about a run but its files, by name; the names are the same for every method.
+    """Return the record of a run without its files; the names are the same for every method.
 
     Args:
         written: The restored pixels at the depth of the output; they are what is measured.
@@ -69,7 +69,7 @@ def inpaint_record(
 
 
 def _particulars(inputs: Inputs, result: Result | BaselineResult) -> Record:
-    """Return what only the low-rank methods have, and what only baselines have; None for the rest."""
+    """Return the entries that only the low-rank method or only baselines have; None for the others."""
     from edlrr_cli.tasks.inpaint.baseline import BaselineResult
 
     if not isinstance(result, BaselineResult):
@@ -121,7 +121,7 @@ def _quality(inputs: Inputs, written: NDArray[np.float64]) -> dict[str, float | 
 
 
 def inpaint_lines(record: Record) -> Iterator[tuple[str, str]]:
-    """Yield what people read of a record: labels and texts."""
+    """Yield the readable lines of a record: labels and texts."""
     yield "restored", str(record["output"])
     missing = f"{100 * record['missing_fraction']:.3g} % of the pixels"
     yield "missing", f"{missing} (mask mode {record['mask_mode']})"
@@ -209,7 +209,7 @@ def _objective(record: Record) -> str:
 
 
 def inpaint_line(record: Record) -> str:
-    """Return what people read of one image of a batch."""
+    """Return the readable line of one image of a batch."""
     quality = (record["psnr"], "PSNR"), (record["expected_psnr"], "expected PSNR")
     words = [f"{name} {value:.2f} dB" for value, name in quality if value is not None][:1]
     return ", ".join([*words, f"{record['seconds']:.1f} s on {record['device']}"])

@@ -1,4 +1,4 @@
-"""The page of a command: a panel for each record, rendered when it comes."""
+"""The page of a command: a panel for each record, rendered when the record is added."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def page_of(
     overwrite: bool,
     many: bool = False,
 ) -> Iterator[Callable[[Record], None]]:
-    """Yield what receives each record as it comes; at the end, however that comes, the page is written.
+    """Yield a function that receives each record; the page is written at the end, however the block ends.
 
     Without any record none is written, and nothing happens without a path.
 
@@ -75,7 +75,7 @@ def page_of(
 
 @dataclass(frozen=True)
 class _Entry:
-    """A line of the index, and how long its panel is; 0 for none."""
+    """A line of the index, and the length of its panel; 0 for none."""
 
     name: str
     state: str
