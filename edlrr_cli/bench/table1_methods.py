@@ -19,7 +19,7 @@ from edlrr_cli.baselines.result import Bools, Pixels, Result
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import nearest
 from edlrr_cli.pipelines.inpaint.params import as_word, parse_assignments, typed_params
-from edlrr_cli.pipelines.inpaint.settings import resolve
+from edlrr_cli.pipelines.inpaint.settings import resolve_settings
 from edlrr_cli.tasks.inpaint.config import Config, parse_inpaint_reg
 from edlrr_cli.tasks.inpaint.restore import restore as restore_by
 from edlrr_cli.tasks.inpaint.tuning import tune
@@ -151,7 +151,7 @@ def _ours(reg: str, name: str) -> Method:
     setting = _SETTINGS[name]
 
     def settings() -> Params:
-        return asdict(resolve({"reg": reg, **setting.flags}, None, setting.preset).config)
+        return asdict(resolve_settings({"reg": reg, **setting.flags}, None, setting.preset).config)
 
     def restore(problem: Problem, chosen: Params) -> Result:
         overrides = {**chosen, "device": str(problem.device), "seed": problem.seed}

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from edlrr_cli.cli.console import print_record
 from edlrr_cli.cli.groups import HelpfulGroup
 from edlrr_cli.cli.options import FILE, PRESET, common_options, setting_options
-from edlrr_cli.pipelines.inpaint.settings import Layer, layers, preset_names, resolve
+from edlrr_cli.pipelines.inpaint.settings import Layer, layers, preset_names, resolve_settings
 
 _VALUE_WIDTH = 16
 
@@ -43,7 +43,7 @@ def show(
 
     Each line has the value and where it comes from: flag, environment, the file, the preset or default.
     """
-    settings = resolve(flags, config_file, preset).as_record()
+    settings = resolve_settings(flags, config_file, preset).as_record()
     found = layers(flags, config_file, preset)
     sources = {name: _source(name, found, context) for name in settings}
     record = {name: {"value": value, "source": sources[name]} for name, value in settings.items()}

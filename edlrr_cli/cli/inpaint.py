@@ -14,7 +14,7 @@ from edlrr_cli.cli.streams import STREAM_IN, STREAM_OUT
 from edlrr_cli.errors import UsageError
 from edlrr_cli.media.encoding import Encoding
 from edlrr_cli.pipelines.destination import Destination
-from edlrr_cli.pipelines.inpaint.settings import Settings, preset_names, resolve
+from edlrr_cli.pipelines.inpaint.settings import Settings, preset_names, resolve_settings
 from edlrr_cli.pipelines.inputs import Input, Selection, companion
 
 _SECTIONS = {
@@ -86,7 +86,7 @@ def inpaint(
     unclear; --mask-mode sets it. A baseline --method has only --device, --seed, its own parameters and the
     options of the mask; other settings, and presets of them, are refused.
     """
-    settings = resolve(flags, config_file, preset)
+    settings = resolve_settings(flags, config_file, preset)
     if error_map is not None:
         _check_error_map(settings)
     from edlrr_cli.pipelines.inpaint.job import InpaintJob

@@ -105,7 +105,7 @@ OWNERS = (MethodSettings, Config, MaskSettings)
 """The dataclasses whose fields are the settings of ``edlrr inpaint``."""
 
 
-def resolve(flags: Values, config_file: Path | None, preset: str | None) -> Settings:
+def resolve_settings(flags: Values, config_file: Path | None, preset: str | None) -> Settings:
     """Merge the settings: flag, then ``--config`` file, then preset, then default; parameters one by one.
 
     Args:
@@ -143,7 +143,7 @@ class Layer:
 
 
 def layers(flags: Values, config_file: Path | None, preset: str | None) -> list[Layer]:
-    """Return the settings of each source, later ones winning; the arguments are those of `resolve`.
+    """Return the settings of each source, later ones winning; the arguments are those of `resolve_settings`.
 
     Raises:
         InputError: The file is missing or not TOML.
