@@ -31,7 +31,7 @@ def yard() -> Pixels:
 
 
 def horse(coat: Image.Image, height_px: int, *, looks_left: bool = False) -> Image.Image:
-    """Cut a horse out of a picture of its coat; the coverage is the picture's fourth channel."""
+    """Cut a horse out of an image of its coat; the coverage is the image's fourth channel."""
     outline = Image.fromarray(np.where(data.horse(), 0, 255).astype(np.uint8)).crop((18, 9, 389, 313))
     if looks_left:
         outline = outline.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -64,7 +64,7 @@ def _sized(picture: Image.Image, height_px: int) -> Image.Image:
 
 
 def _tinted(gray: Image.Image, dark: Colour, light: Colour) -> Image.Image:
-    """Colour a gray picture: its darkest and lightest percent become the two colours."""
+    """Color a gray image: its darkest and lightest percent become the two colours."""
     levels = np.asarray(gray, np.float64)
     share = np.interp(levels, np.percentile(levels, (1, 99)), (0, 1))[..., None]
     return Image.fromarray(np.rint((1 - share) * dark + share * np.asarray(light)).astype(np.uint8))

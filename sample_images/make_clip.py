@@ -42,7 +42,7 @@ CREDITS = {
     "gravel": ("scikit-image data.gravel (cc0textures.com, Gravel04)", "CC0Textures"),
     "horse": ("scikit-image data.horse (openclipart.org/detail/158377)", "Andreas Preuss"),
 }
-"""Name: origin and author of pictures under CC0-1.0, as the docstrings of `skimage.data` state them."""
+"""Name: origin and author of images under CC0-1.0, as the docstrings of `skimage.data` state them."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Actor:
     rolls: bool = False
 
     def upright(self, index: int) -> Levels:
-        """Return the matrix that maps the sprite to the picture."""
+        """Return the matrix that maps the sprite to the image."""
         return self._place(index) @ self._pose(index)
 
     def lying(self, index: int) -> Levels:
@@ -130,7 +130,7 @@ def _shade(actor: Actor, index: int) -> Levels:
 
 
 def _painted(sprite: Image.Image, matrix: Levels) -> Pixels:
-    """Return the picture, with coverage, that shows the mapped sprite alone."""
+    """Return the image, with coverage, that shows the mapped sprite alone."""
     back = tuple(np.linalg.inv(matrix)[:2].ravel())
     size = (WIDTH_PX, HEIGHT_PX)
     return np.asarray(sprite.transform(size, Image.Transform.AFFINE, back, Image.Resampling.BICUBIC))

@@ -38,14 +38,14 @@ DAMAGES = (
     ("brick", "drop50", 0),
     ("cat", "drop50", 0),
 )
-"""Picture, mask, gray level painted into the hole."""
+"""Image, mask, gray level painted into the hole."""
 
 NOISE = ("cat", 25)
-"""Picture, standard deviation of the white Gaussian noise added to it."""
+"""Image, standard deviation of the white Gaussian noise added to it."""
 
 
 def make_photographs() -> dict[str, tuple[Pixels, str]]:
-    """Return name: (300 x 300 picture, how it was made)."""
+    """Return name: (300 x 300 image, how it was made)."""
     coffee = (
         Image.fromarray(data.coffee())
         .crop((100, 0, 500, 400))
@@ -77,7 +77,7 @@ def make_masks() -> dict[str, tuple[Pixels, str]]:
 
 
 def text_mask() -> Pixels:
-    """Draw lines of text over the whole picture."""
+    """Draw lines of text over the whole image."""
     image = Image.new("L", (SIDE_PX, SIDE_PX))
     font = ImageFont.load_default(size=19)
     lines = (
@@ -121,7 +121,7 @@ def block_mask(rng: np.random.Generator) -> Pixels:
 
 
 def damage(picture: Pixels, mask: Pixels, level: int) -> Pixels:
-    """Blend one gray level into the picture where the mask is white."""
+    """Blend one gray level into the image where the mask is white."""
     share = mask / 255.0
     if picture.ndim == 3:
         share = share[..., None]

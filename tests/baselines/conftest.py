@@ -18,7 +18,7 @@ TABLE1 = Path(__file__).parents[2].parent / "shared" / "data" / "table1"
 
 
 def low_rank_picture(height: int = 30, width: int = 36, channels: int = 3, rank: int = 2) -> Pixels:
-    """A smooth picture in [0, 1] whose channels have a known rank."""
+    """A smooth image in [0, 1] whose channels have a known rank."""
     y, x = np.linspace(0, 3, height), np.linspace(0, 4, width)
     terms = [np.outer(np.cos(k * y + 0.3), np.sin(k * x + 0.7)) for k in range(1, rank)]
     shades = [0.5 + 0.15 * (1 + 0.3 * channel) * sum(terms) for channel in range(channels)]
@@ -53,7 +53,7 @@ def complete() -> Callable[..., Result]:
 
 @pytest.fixture(scope="session")
 def table1_picture() -> Callable[[int], Pixels]:
-    """A picture of Table 1, (h, w, 3) in [0, 1]; the test is skipped where they are absent."""
+    """An image of Table 1, (h, w, 3) in [0, 1]; the test is skipped where they are absent."""
 
     def read(number: int) -> Pixels:
         path = TABLE1 / "images" / f"{number}.jpg"

@@ -45,7 +45,7 @@ def test_bm3d_lowers_the_error(num_channels):
 
 @pytest.mark.parametrize("name", DENOISERS)
 @pytest.mark.parametrize("shape", [(2, 2, 1), (3, 40, 3), (7, 7, 1), (8, 8, 3)])
-def test_small_pictures_keep_their_shape(name, shape):
+def test_small_images_keep_their_shape(name, shape):
     if name == "bm3d":
         pytest.importorskip("bm3d")
     pixels = np.random.default_rng(0).random(shape)

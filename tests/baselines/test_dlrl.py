@@ -158,7 +158,7 @@ def test_says_that_the_entrywise_power_is_not_a_number(picture, hole, complete):
         complete("dlrl", picture(), hole(30, 36), scale=0.3)
 
 
-def test_the_defaults_recover_a_picture(picture, hole, complete):
+def test_the_defaults_recover_an_image(picture, hole, complete):
     image, known = picture(40, 40, 1), hole(40, 40)
     result = complete("dlrl-principled", image, known, rank=4, lr=0.01, max_iterations=400)
     assert np.sqrt(np.mean((result.raw - image) ** 2)) < 0.02

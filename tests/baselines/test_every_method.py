@@ -133,7 +133,7 @@ def failing(picture, hole, complete, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", [torch.linalg.LinAlgError, np.linalg.LinAlgError, ZeroDivisionError])
-def test_a_breakdown_is_told_in_one_line(failing, kind):
+def test_a_breakdown_is_reported_in_one_line(failing, kind):
     with pytest.raises(NumericsError) as told:
         failing(kind("singular"))
     assert str(told.value) == "method untouched failed (singular); change its parameters"

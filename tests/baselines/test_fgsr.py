@@ -73,7 +73,7 @@ def naive_completion(name, P, known, penalty, steps):
 
 @pytest.fixture
 def uneven(picture):
-    """A picture whose channels lose different numbers of columns: ranks 2, 3 and 5."""
+    """An image whose channels lose different numbers of columns: ranks 2, 3 and 5."""
     return np.stack([picture(40, 46, 1, rank)[..., 0] for rank in (2, 3, 5)], axis=2)
 
 
@@ -189,7 +189,7 @@ def test_rpca_breaks_down_where_black_pixels_are_the_majority(picture, hole, com
     assert errors[1] > 0.9 * image.mean()
 
 
-def test_rpca_takes_a_block_for_a_part_of_the_picture(picture, hole, complete):
+def test_rpca_takes_a_block_for_a_part_of_the_image(picture, hole, complete):
     image, known = picture(60, 66, 2, rank=3), np.ones((60, 66), dtype=bool)
     known[20:40, 20:40] = False
     raw = complete("fgsr-rpca", image, known, weight=0.05, max_iterations=100).raw
@@ -224,7 +224,7 @@ def test_settled_ignores_what_was_and_is_zero_and_wants_every_channel():
 
 @pytest.mark.parametrize("name", ["fgsr-rpca", "fgsr-two-thirds", "fgsr-half"])
 @pytest.mark.parametrize("shade", [0.0, 1.0])
-def test_plain_pictures_and_the_loss_of_every_column_are_no_error(name, shade, complete):
+def test_plain_images_and_the_loss_of_every_column_are_no_error(name, shade, complete):
     image, known = np.full((12, 14, 3), shade), np.ones((12, 14), dtype=bool)
     assert np.isfinite(complete(name, image, known, penalty=1e-6, max_iterations=20).raw).all()
     assert np.isfinite(complete(name, image, ~known, max_iterations=20).raw).all()

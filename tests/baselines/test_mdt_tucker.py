@@ -99,7 +99,7 @@ def test_the_windows_come_ever_nearer_to_their_subspace_at_fixed_ranks(hole, com
     assert distances[-1] < distances[1] - 0.1
 
 
-def test_recovers_a_picture_whose_windows_are_of_low_rank(hole, complete):
+def test_recovers_an_image_whose_windows_are_of_low_rank(hole, complete):
     y, x = np.arange(30.0), np.arange(40.0)
     wave = np.outer(np.cos(2 * np.pi * y / 30 + 0.4), np.cos(4 * np.pi * x / 40 + 1.0))
     image, known = 0.5 + 0.4 * np.stack([wave, -wave], axis=2), hole(30, 40, rate=0.5)

@@ -116,12 +116,12 @@ def test_the_norms_of_the_factors_add_up_to_that_of_the_product(num_factors, p, 
         assert sum(schatten(F, p) / p for F in other) > wanted * (1 - 1e-9)
 
 
-def test_the_published_weight_blackens_a_picture(picture, hole, complete):
+def test_the_published_weight_blackens_an_image(picture, hole, complete):
     raw = complete("multi-schatten", picture(), hole(30, 36), lam=200.0).raw
     assert np.abs(raw).max() < 1e-6
 
 
-def test_recovers_a_picture_of_low_rank(picture, hole, complete):
+def test_recovers_an_image_of_low_rank(picture, hole, complete):
     image, known = picture(40, 40, 1), hole(40, 40)
     result = complete("multi-schatten", image, known, lam=1e-3, rank=4, max_iterations=300)
     assert np.abs(result.raw - image).max() < 0.01

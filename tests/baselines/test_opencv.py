@@ -38,7 +38,7 @@ def test_a_constant_stays_constant(name, hole, complete):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (17, 34), (16, 29)])
-def test_fills_pictures_of_any_size_to_their_border(name, shape, complete):
+def test_fills_images_of_any_size_to_their_border(name, shape, complete):
     image, known = np.full((*shape, 1), 0.6), np.random.default_rng(0).random(shape) >= 0.4
     known[0, 0] = True
     assert np.abs(complete(name, image, known).raw - image).max() < 0.01

@@ -74,7 +74,7 @@ def test_float32_and_the_number_of_steps():
     assert (few.iterations, few.converged) == (3, False)
 
 
-def test_nothing_moves_in_a_constant_picture():
+def test_nothing_moves_in_a_constant_image():
     V = torch.full((50, 7), 0.5, dtype=torch.float64)
     split = pcp(V)
     torch.testing.assert_close(split.low_rank, V, rtol=0, atol=1e-6)

@@ -62,7 +62,7 @@ def naive_rpca(D, rank, steps):
 
 @pytest.mark.parametrize("steps", [3, 40])
 def test_both_agree_with_transcriptions(steps, picture, hole, complete):
-    # Free singular values amplify rounding where the next ones are as large: hence a picture, not noise.
+    # Free singular values amplify rounding where the next ones are as large: hence an image, not noise.
     noise = 0.02 * np.random.default_rng(1).standard_normal((12, 17, 2))
     image, known = picture(12, 17, 2, rank=4) + noise, hole(12, 17)
     masked = complete("pssv", image, known, rank=2, rtol=0.0, max_iterations=steps).raw
@@ -89,5 +89,5 @@ def test_recover_a_matrix_of_low_rank(picture, hole, complete):
     assert np.abs(robust.raw - image).max() < 1e-3
 
 
-def test_a_black_picture_stays_black(hole, complete):
+def test_a_black_image_stays_black(hole, complete):
     assert not complete("pssv-rpca", np.zeros((12, 17, 2)), hole(12, 17)).raw.any()

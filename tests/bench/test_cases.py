@@ -28,7 +28,7 @@ def test_a_plain_folder_in_the_order_of_numbers(tmp_path):
     assert Data(tmp_path).images == ["2", "10", "a2", "a10", "b"]
 
 
-def test_the_registry_tells_pictures_from_masks():
+def test_the_registry_tells_images_from_masks():
     assert Data(SAMPLES).images == ["brick", "cat", "coffee", "rocket"]
 
 

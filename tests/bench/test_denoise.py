@@ -46,14 +46,14 @@ def test_networks_differ_in_what_their_kind_says():
     assert len(names) == len(KINDS) * len(TRAINED) * 2
 
 
-def test_the_noise_is_the_same_for_all_and_differs_by_picture_and_level():
+def test_the_noise_is_the_same_for_all_and_differs_by_image_and_level():
     first = noise_of("Set12", "01", 25, (64, 64, 1))
     assert np.array_equal(first, noise_of("Set12", "01", 25, (64, 64, 1)))
     assert not np.array_equal(first, noise_of("Set12", "02", 25, (64, 64, 1)))
     assert first.std() * 255 == pytest.approx(25, rel=0.05)
 
 
-def test_scores_are_means_of_psnr_over_the_pictures():
+def test_scores_are_means_of_psnr_over_the_images():
     shades = [("a", np.full((8, 8, 1), 0.5)), ("b", np.full((8, 8, 1), 0.4))]
     row = score(
         NamedDenoiser("mine", None, 0, lambda pixels, sigma: np.full_like(pixels, 0.6)), "s", shades, 25
@@ -122,7 +122,7 @@ def test_tables_show_scores_gains_and_the_search():
     assert "| + low-rank term, trained at 15 | 0.01 | 30.00 | +0.10 | yes |" in details
 
 
-def test_the_figure_is_a_picture_of_each_level():
+def test_the_figure_is_an_image_of_each_level():
     import io
 
     from PIL import Image

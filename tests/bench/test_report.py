@@ -107,7 +107,7 @@ def test_table1_is_in_groups_with_ranks_and_what_the_paper_prints():
     ]
 
 
-def test_a_mean_of_fewer_pictures_is_not_ranked():
+def test_a_mean_of_fewer_images_is_not_ranked():
     means = [
         mean("irnn", "text", 39.0, num_images=3),
         mean("pssv", "text", 38.0, num_images=11),

@@ -117,7 +117,7 @@ def test_cells_have_mean_spread_rank_and_what_the_paper_prints(text):
     assert cells["untouched"][1] == "10.50"
 
 
-def test_the_spread_is_told_of_several_seeds_only():
+def test_the_spread_is_reported_of_several_seeds_only():
     assert "±" not in page(a_record(num_seeds=1), None)
 
 
@@ -180,7 +180,7 @@ def test_nothing_comes_from_outside(html_document, text):
     assert policy.startswith("default-src 'none'")
 
 
-def test_pictures_are_embedded_and_missing_ones_left_out(html_document, tmp_path, text):
+def test_images_are_embedded_and_missing_ones_left_out(html_document, tmp_path, text):
     for name in ("drop50-0-2-_clean", "drop50-0-2-irnn_tuned", "drop50-0-1-irnn", "drop50-1-2-irnn"):
         (tmp_path / f"{name}.jpg").write_bytes(b"\xff\xd8" + name.encode())
     document = html_document(page(a_record(), tmp_path))

@@ -64,6 +64,6 @@ def test_memory_of_a_fresh_process_is_what_the_call_takes(monkeypatch):
     assert 64 * 2**20 <= peak <= 70 * 2**20
 
 
-def test_a_fault_in_the_fresh_process_is_told_in_one_line():
+def test_a_fault_in_the_fresh_process_is_reported_in_one_line():
     with pytest.raises(EdlrrError, match=r"failed \(AttributeError: module 'json'.*--no-memory"):
         fresh_process_peak_bytes("json:prepare_nothing", {})

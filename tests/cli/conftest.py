@@ -22,7 +22,7 @@ SIDE_PX = 32
 
 @dataclass(frozen=True)
 class Scene:
-    """A clean picture, the same with a black square, and the mask of the square (white)."""
+    """A clean image, the same with a black square, and the mask of the square (white)."""
 
     folder: Path
 
@@ -43,7 +43,7 @@ class Scene:
         return self.folder / "damaged_restored.png"
 
     def arguments(self, *more: str | Path) -> list[str | Path]:
-        """A quick inpainting of the picture."""
+        """A quick inpainting of the image."""
         return ["inpaint", self.damaged, "--mask", self.mask, "--steps", "10", *more]
 
 

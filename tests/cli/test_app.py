@@ -189,7 +189,7 @@ def test_completion_offers_names(monkeypatch):
 
 
 def test_an_interrupted_program_does_not_wait_for_its_threads():
-    """As of a large picture, whose windows are at work for seconds."""
+    """As of a large image, whose windows are at work for seconds."""
     code = """
 import sys, threading
 import edlrr_cli.cli.app, edlrr_cli.__main__

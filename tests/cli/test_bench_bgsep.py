@@ -49,7 +49,7 @@ def test_from_sequences_to_tables(run, data, tmp_path):
     assert run("bench", "report", target).stdout.count("Made by") == 2
 
 
-def test_a_failure_is_told_by_the_exit_code(run, data, tmp_path):
+def test_a_failure_is_reported_by_the_exit_code(run, data, tmp_path):
     (data / "square" / "input" / "in000005.png").write_bytes(b"")
     target = tmp_path / "a.json"
     result = run("bench", "bgsep", "--data", data, "--methods", "median", "--no-memory", "-o", target)

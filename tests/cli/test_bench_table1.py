@@ -61,7 +61,7 @@ def rows_of(record, kind):
     }
 
 
-def test_measures_every_method_on_every_picture(table1, tmp_path):
+def test_measures_every_method_on_every_image(table1, tmp_path):
     methods = "untouched,nuclear-admm,nuclear"
     arguments = ["--methods", methods, "--corruptions", "drop40,block", "--seeds", "2", "--jobs", "2"]
     record = table1(*arguments, "--html", tmp_path / "a.html", "--pictures", "10")

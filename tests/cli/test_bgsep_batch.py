@@ -70,7 +70,7 @@ def records(result):
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_the_bad_are_told_and_the_rest_goes_on(run, many):
+def test_the_bad_are_reported_and_the_rest_goes_on(run, many):
     out = many / "out"
     result = run("bgsep", many / "in", "--recursive", "-o", out, *QUICK)
     assert result.exit_code == 1

@@ -7,7 +7,7 @@ def sources(text):
     return {line[:16].strip(): line[16:].split(maxsplit=1) for line in text.splitlines()}
 
 
-def test_each_setting_is_told_with_its_source(run, tmp_path, monkeypatch):
+def test_each_setting_is_reported_with_its_source(run, tmp_path, monkeypatch):
     config = tmp_path / "mine.toml"
     config.write_text('preset = "text"\nlr = 0.02\nsteps = 7\n')
     monkeypatch.setenv("EDLRR_INPAINT_QUALITY", "fast")

@@ -115,7 +115,7 @@ def test_a_model_is_used(run, noisy, model, tmp_path):
     assert (np.asarray(Image.open(tmp_path / "same.png")) == np.asarray(Image.open(noisy))).all()
 
 
-def test_strength_0_leaves_the_picture_bit_by_bit(run, noisy, tmp_path):
+def test_strength_0_leaves_the_image_bit_by_bit(run, noisy, tmp_path):
     assert (
         run("denoise", noisy, "--strength", "0", "--method", "nlm", "-o", tmp_path / "s.png").exit_code == 0
     )
@@ -123,7 +123,7 @@ def test_strength_0_leaves_the_picture_bit_by_bit(run, noisy, tmp_path):
 
 
 @pytest.mark.parametrize(("mode", "num_channels"), [("LA;16", 1), ("RGB;16", 3), ("RGBA;16", 3)])
-def test_16_bits_of_colour_and_transparency_are_kept(run, clean, model, tmp_path, mode, num_channels):
+def test_16_bits_of_color_and_transparency_are_kept(run, clean, model, tmp_path, mode, num_channels):
     rng, peak = np.random.default_rng(0), 65535
     pixels = np.rint(waves(20, 30, num_channels) / 255 * peak) / peak
     alpha = rng.integers(0, peak + 1, (20, 30), dtype=np.uint16) if "A" in mode else None
@@ -140,7 +140,7 @@ def test_16_bits_of_colour_and_transparency_are_kept(run, clean, model, tmp_path
 
 @pytest.mark.parametrize("size", [(2, 2), (3, 9)])
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_tiny_pictures_work(run, tmp_path, size, mode):
+def test_tiny_images_work(run, tmp_path, size, mode):
     Image.new(mode, size, "gray").save(tmp_path / "p.png")
     result = run("denoise", tmp_path / "p.png", "--reference", tmp_path / "p.png", "--sigma", "20")
     assert result.exit_code == 0, result.stderr
@@ -149,7 +149,7 @@ def test_tiny_pictures_work(run, tmp_path, size, mode):
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16"])
-def test_depth_colour_and_transparency_are_kept(run, model, tmp_path, mode):
+def test_depth_color_and_transparency_are_kept(run, model, tmp_path, mode):
     deep = mode == "I;16"
     levels = waves(num_channels=len(mode.replace("I;16", "L")))
     levels = (levels * 257).astype(np.uint16) if deep else levels.astype(np.uint8)
@@ -163,7 +163,7 @@ def test_depth_colour_and_transparency_are_kept(run, model, tmp_path, mode):
     assert np.abs(written.astype(int) - levels.astype(int)).max() <= (1 if deep else 0)
 
 
-def test_noise_is_added_only_when_asked_for_and_is_told(run, clean, tmp_path):
+def test_noise_is_added_only_when_asked_for_and_is_reported(run, clean, tmp_path):
     arguments = ["denoise", clean, "--method", "tv", "--add-noise", "25", "--json"]
     first = run(*arguments, "-o", tmp_path / "1.png")
     assert "noise of level 25 was added, as an experiment" in first.stderr
@@ -271,7 +271,7 @@ def test_an_interrupted_run_leaves_nothing(run, noisy, monkeypatch, tmp_path):
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_many_pictures_in_one_command(run, noisy, tmp_path):
+def test_many_images_in_one_command(run, noisy, tmp_path):
     folder, out = tmp_path / "many", tmp_path / "out"
     (folder / "sub").mkdir(parents=True)
     for name in ("a.png", "sub/b.png"):

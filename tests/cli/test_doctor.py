@@ -7,7 +7,7 @@ import pytest
 from edlrr_cli.pipelines import self_test
 
 
-def test_what_is_here_is_told_and_tested(run):
+def test_what_is_here_is_reported_and_tested(run):
     text = run("doctor").stdout
     for label in ("edlrr", "python", "packages", "devices", "formats", "self-test"):
         assert f"\n{label}" in f"\n{text}"
@@ -19,7 +19,7 @@ def test_what_is_here_is_told_and_tested(run):
     assert "PNG" in record["formats"]
 
 
-def test_a_wrong_picture_is_told_by_the_exit_code(run, monkeypatch):
+def test_a_wrong_image_is_reported_by_the_exit_code(run, monkeypatch):
     monkeypatch.setattr(self_test, "_LEAST_PSNR", 200.0)
     result = run("doctor")
     assert (result.exit_code, "does NOT work" in result.stdout) == (1, True)

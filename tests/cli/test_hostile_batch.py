@@ -102,7 +102,7 @@ def test_no_file_ends_the_batch(run, hostile, mask, tmp_path, command):
             written.load()
 
 
-def test_two_hundred_pictures_and_ten_bad_ones(run, mask, tmp_path):
+def test_two_hundred_images_and_ten_bad_ones(run, mask, tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     for number in range(200):

@@ -114,7 +114,7 @@ def test_json_is_complete_and_measures_the_written_file(run, scene):
     assert levels(figure).shape[2] == 3
 
 
-def test_identical_pictures_are_null_in_json(run, scene):
+def test_identical_images_are_null_in_json(run, scene):
     scene.damaged.write_bytes(scene.clean.read_bytes())
     record = record_of(run(*scene.arguments("--json", "--mask-mode", "white", "--reference", scene.clean)))
     assert record["psnr_input"] is None
@@ -150,7 +150,7 @@ def test_the_prior_is_of_lrr_alone(refused, scene):
     assert "--prior is a setting of the method lrr, not of tv" in line
 
 
-def test_the_expected_error_is_a_picture(run, refused, scene):
+def test_the_expected_error_is_an_image(run, refused, scene):
     path = scene.folder / "error.png"
     record = record_of(run(*scene.arguments("--json", "--error-map", path)))
     shown, hole = levels(path), levels(scene.mask) > 0
@@ -287,7 +287,7 @@ def test_the_reference_must_fit(refused, scene):
     assert "pixels gray, the image is" in refused(EXIT_INPUT, *scene.arguments("--reference", reference))
 
 
-def test_a_missing_device_is_told(run, scene):
+def test_a_missing_device_is_reported(run, scene):
     if task.torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
     result = run(*scene.arguments("--device", "cuda", "-q"))
@@ -352,7 +352,7 @@ def by_method(scene, *more):
     return ["inpaint", scene.damaged, "--mask", scene.mask, "--method", *more]
 
 
-def test_a_compared_method_fills_the_hole_and_reports(run, scene):
+def test_a_baseline_fills_the_hole_and_reports(run, scene):
     figure = scene.folder / "compare.png"
     given = ("nuclear-admm", "--param", "rtol=1e-3", "--reference", scene.clean, "--figure", figure)
     text = run(*by_method(scene, *given)).stdout
@@ -420,7 +420,7 @@ def test_methods_from_a_file_and_their_refusals(refused, run, scene):
     assert "method nuclear-admm failed" in line
 
 
-def test_a_terminal_sees_the_windows_of_a_large_picture(run, tmp_path, monkeypatch):
+def test_a_terminal_sees_the_windows_of_a_large_image(run, tmp_path, monkeypatch):
     monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda self: True, raising=False)
     pixels = np.random.default_rng(0).integers(0, 255, (24, 1000), np.uint8)
     mask = np.zeros_like(pixels)

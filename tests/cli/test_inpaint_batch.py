@@ -19,7 +19,7 @@ QUICK = ("--prior", "global", "--steps", "5")
 
 @pytest.fixture
 def many(scene):
-    """Six pictures in two folders, one of them no picture, and a mask for each but one."""
+    """Six images in two folders, one of them no image, and a mask for each but one."""
     names = ("in/a.png", "in/b.png", "in/sub/a.png", "in/sub/c.png", "in/sub/bad.png", "in/alone.png")
     for name in names:
         path = scene.folder / name
@@ -50,7 +50,7 @@ DONE = ["a.png", "b.png", "sub/a.png", "sub/c.png"]
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_the_bad_are_told_and_the_rest_goes_on(run, many, jobs):
+def test_the_bad_are_reported_and_the_rest_goes_on(run, many, jobs):
     result = run(*whole(many, "--jobs", jobs))
     assert result.exit_code == 1
     assert written(many) == DONE
@@ -127,14 +127,14 @@ def test_names_of_results(run, many):
     assert written(many, "folder") == ["a.png"]
 
 
-def test_a_single_picture_goes_to_the_file_that_is_named(run, scene):
+def test_a_single_image_goes_to_the_file_that_is_named(run, scene):
     named = scene.arguments("-o", scene.folder / "own.png", "--skip-existing", "--prior", "global")
     first, second = run(*named), run(*named)
     assert first.stdout.startswith(f"ok       {scene.damaged} -> {scene.folder / 'own.png'}  ")
     assert second.stdout == f"skipped  {scene.damaged} -> {scene.folder / 'own.png'}\n"
 
 
-def test_masks_beside_the_pictures(run, scene):
+def test_masks_beside_the_images(run, scene):
     folder = scene.folder / "mixed"
     folder.mkdir()
     for name in ("x", "y"):
@@ -148,7 +148,7 @@ def test_masks_beside_the_pictures(run, scene):
     assert (result.exit_code, written(scene)) == (0, ["x.png", "y.png"])
 
 
-def test_two_pictures_are_never_written_to_one_file(run, many):
+def test_two_images_are_never_written_to_one_file(run, many):
     """The second of them fails, so that neither is lost."""
     pictures = (many.folder / "in/a.png", many.folder / "in/sub/a.png")
     result = run("inpaint", *pictures, "--mask", many.mask, "-o", many.folder / "out", "--jobs", "1", *QUICK)
@@ -168,7 +168,7 @@ def test_refusals(refused, many):
 
 
 def twelve(scene, *more):
-    """A command line that restores twelve pictures in two processes."""
+    """A command line that restores twelve images in two processes."""
     folder = scene.folder / "in"
     folder.mkdir()
     for number in range(12):

@@ -35,7 +35,7 @@ def test_without_it_nothing_is_logged(run, scene, said):
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_the_lines_of_a_batch_name_their_picture(scene, jobs):
+def test_the_lines_of_a_batch_name_their_image(scene, jobs):
     command = [sys.executable, "-m", "edlrr_cli", "denoise", scene.clean, scene.damaged, "--method", "tv"]
     command += ["--jobs", jobs, "--log-level", "info"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
@@ -43,7 +43,7 @@ def test_the_lines_of_a_batch_name_their_picture(scene, jobs):
         assert f"edlrr: info: {path}: noise: " in told
 
 
-def test_what_libraries_log_is_not_told(spawn, tmp_path):
+def test_what_libraries_log_is_not_reported(spawn, tmp_path):
     """Pillow would log of a TIFF with too many samples that it can name no better."""
     Image.new("RGB", (8, 8)).save(tmp_path / "a.tif")
     data = bytearray((tmp_path / "a.tif").read_bytes())

@@ -57,7 +57,7 @@ def titled(scene):
 
 @pytest.mark.parametrize("quiet", [(), ("-q",)])
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
-def test_what_another_format_cannot_hold_is_told(run, titled, quiet, as_json):
+def test_what_another_format_cannot_hold_is_reported(run, titled, quiet, as_json):
     for arguments in (
         titled.arguments("--prior", "global"),
         ["denoise", titled.damaged, "--method", "tv", "--sigma", "10"],
@@ -96,7 +96,7 @@ def test_a_batch_tells_the_notes_with_the_names(run, titled, jobs, as_json):
         assert not run("denoise", titled.damaged, titled.clean, *asked, "--overwrite", "-q").stderr
 
 
-def test_nothing_is_told_where_nothing_is_lost(run, titled):
+def test_nothing_is_reported_where_nothing_is_lost(run, titled):
     for more in ((), ("--format", "jpg", "--strip-metadata")):
         result = run("denoise", titled.damaged, "--method", "tv", "--sigma", "10", "--json", *more)
         assert json.loads(result.stdout)["notes"] == (

@@ -22,7 +22,7 @@ HOSTILE = "<script>alert('x')<&quot;>\"&.png"
 
 
 def pictures_of(document):
-    """The embedded pictures by their names."""
+    """The embedded images by their names."""
     return [(attrs["alt"], decoded(attrs["src"])) for attrs, _ in document.all("img")]
 
 
@@ -43,7 +43,7 @@ def numbers_of(record):
 
 @pytest.fixture
 def many(scene):
-    """Two pictures, one of a hostile name, and one file that is none."""
+    """Two images, one of a hostile name, and one file that is none."""
     folder = scene.folder / "in"
     folder.mkdir()
     for name in ("a.png", HOSTILE):
@@ -207,13 +207,13 @@ def test_refused_before_the_work(refused, run, scene):
     assert not scene.restored.exists()
 
 
-def test_no_page_of_a_picture_that_fails(refused, scene):
+def test_no_page_of_an_image_that_fails(refused, scene):
     scene.mask.write_bytes(b"no picture")
     refused(3, *scene.arguments("--report", scene.folder / "page.html"))
     assert not (scene.folder / "page.html").exists()
 
 
-def test_a_picture_that_is_gone_costs_its_section_alone(run, html_document, many, monkeypatch):
+def test_an_image_that_is_gone_costs_its_section_alone(run, html_document, many, monkeypatch):
     write = InpaintJob.write
 
     def losing(job, *computed):
@@ -251,7 +251,7 @@ def floats(folder):
 
 @pytest.mark.filterwarnings("ignore:'mode' parameter is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("made", [deep_gray, four_inks, floats])
-def test_pictures_of_every_kind_are_shown_as_they_look(run, html_document, tmp_path, made):
+def test_images_of_every_kind_are_shown_as_they_look(run, html_document, tmp_path, made):
     source, pixels = made(tmp_path)
     page, output = tmp_path / "page.html", tmp_path / "out.tif"
     arguments = ["--sigma", "0", "-o", output, "--report", page]
@@ -263,7 +263,7 @@ def test_pictures_of_every_kind_are_shown_as_they_look(run, html_document, tmp_p
 
 
 def test_floats_are_shown_on_the_range_of_the_known_ones(run, html_document, scene):
-    """The restored picture is as bright as the damaged one, whose hole holds a wild number."""
+    """The restored image is as bright as the damaged one, whose hole holds a wild number."""
     values = np.tile(np.linspace(0, 10, 32, dtype=np.float32), (32, 1))
     damaged, page = scene.folder / "floats.tif", scene.folder / "page.html"
     hole = np.asarray(Image.open(scene.mask)) > 0

@@ -72,7 +72,7 @@ def test_the_default_name_is_in_the_current_folder(run, refused, tmp_path, monke
     assert run("show", "reg", "laguerre-log", "--overwrite").exit_code == 0
 
 
-def test_a_spectrum_beyond_the_range_is_told(run, scene):
+def test_a_spectrum_beyond_the_range_is_reported(run, scene):
     result = run(
         "show", "reg", "taylor-lnn", "--image", scene.clean, "--scale", "1", "-o", scene.folder / "a.png"
     )

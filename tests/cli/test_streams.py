@@ -29,7 +29,7 @@ def opened(content):
     return Image.open(io.BytesIO(content))
 
 
-def test_a_picture_goes_through_pipes_as_through_files(run, scene):
+def test_an_image_goes_through_pipes_as_through_files(run, scene):
     command = [sys.executable, "-m", "edlrr_cli", "inpaint", "-", "--mask", scene.mask, *QUICK, "-o", "-"]
     piped = subprocess.run(command, input=scene.damaged.read_bytes(), capture_output=True, check=False)
     assert piped.returncode == EXIT_OK, piped.stderr
@@ -70,12 +70,12 @@ def test_another_input_may_be_piped(run, scene, option):
         ("JPEG", ("--format", "webp"), "WEBP"),
     ],
 )
-def test_the_format_is_that_of_the_picture_unless_asked(run, scene, given, asked, written):
+def test_the_format_is_that_of_the_image_unless_asked(run, scene, given, asked, written):
     piped = run("denoise", "-", "--method", "tv", *asked, piped=encoded(scene.clean, given))
     assert opened(piped.stdout_bytes).format == written
 
 
-def test_the_record_goes_to_stderr_beside_a_picture_on_stdout(run, scene):
+def test_the_record_goes_to_stderr_beside_an_image_on_stdout(run, scene):
     piped = run("denoise", "-", "--method", "tv", "--json", "-q", piped=scene.damaged.read_bytes())
     assert json.loads(piped.stderr)["output"] == "standard output"
     assert opened(piped.stdout_bytes).format == "PNG"
@@ -122,7 +122,7 @@ def test_what_streams_cannot_do_is_refused(refused, scene, monkeypatch, argument
     assert told in refused(code, *arguments.split())
 
 
-def test_a_terminal_gets_no_picture_and_gives_none(refused, scene, monkeypatch):
+def test_a_terminal_gets_no_image_and_gives_none(refused, scene, monkeypatch):
     for stream in ("click.testing._NamedTextIOWrapper", "click.testing.EchoingStdin"):
         monkeypatch.setattr(f"{stream}.isatty", lambda self: True, raising=False)
     told = refused(EXIT_OUTPUT, "denoise", scene.clean, "-o", "-")
@@ -140,7 +140,7 @@ def test_a_reader_that_leaves_ends_it_quietly(scene):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_full_disk_is_told_in_one_line(scene):
+def test_a_full_disk_is_reported_in_one_line(scene):
     command = [sys.executable, "-m", "edlrr_cli", "denoise", scene.clean, "--sigma", "0", "-o", "-", "-q"]
     with Path("/dev/full").open("wb") as full:
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)

@@ -223,7 +223,7 @@ def test_projection_and_root_are_computed_only_when_needed(monkeypatch):
         assert trace_series(S, [1.0, 0.0, 1.0], probes=probes) == pytest.approx(6, rel=1e-5)
 
 
-def test_no_factorisation(op_census):
+def test_no_factorization(op_census):
     S = torch.eye(3, 4, requires_grad=True)
     with op_census() as ops:
         trace_series(S, [1.0, 1.0, 1.0], num_probes=2, generator=seeded(0)).backward()
@@ -250,7 +250,7 @@ def test_no_factorisation(op_census):
         lambda A: torch.linalg.matrix_norm(A, "nuc"),
     ],
 )
-def test_census_sees_factorisations(call, op_census):
+def test_census_sees_factorizations(call, op_census):
     with pytest.raises(AssertionError, match="factorisations were called"), op_census():
         call(2 * torch.eye(3))
 

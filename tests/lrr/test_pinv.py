@@ -130,7 +130,7 @@ def test_max_steps_is_a_status_not_an_error(matrix_with_spectrum):
     assert result.num_steps == 5
 
 
-def test_no_factorisation(op_census):
+def test_no_factorization(op_census):
     S = torch.eye(3, 4, requires_grad=True)
     with op_census() as ops:
         pinv_ben_israel(S).value.sum().backward()

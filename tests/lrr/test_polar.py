@@ -130,7 +130,7 @@ def test_two_steps_too_few_is_caught(matrix_with_spectrum):
     assert short.residual > 1e-6
 
 
-def test_records_no_graph_and_calls_no_factorisation(op_census):
+def test_records_no_graph_and_calls_no_factorization(op_census):
     S = torch.eye(3, 4, requires_grad=True)
     with op_census() as ops:
         result = polar_newton_schulz(S)

@@ -170,7 +170,7 @@ def test_gradient_at_zero_is_finite(spd):
     assert torch.isfinite(A.grad).all()
 
 
-def test_no_factorisation(op_census):
+def test_no_factorization(op_census):
     A = torch.eye(3, requires_grad=True)
     with op_census() as ops:
         sqrtm_newton_schulz(A).value.sum().backward()

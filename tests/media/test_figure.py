@@ -63,14 +63,14 @@ def test_rows_are_below_each_other_and_aligned(tmp_path: Path) -> None:
     assert np.diff(places[:, 0, 0]).min() > 250
 
 
-def test_small_gray_picture_is_enlarged_by_a_whole_factor(tmp_path: Path) -> None:
+def test_small_gray_image_is_enlarged_by_a_whole_factor(tmp_path: Path) -> None:
     values = noise((7, 10, 1), 0)
     figure = drawn(tmp_path / "f.png", [Panel("tiny", values / 255)])
     place_of(np.kron(np.repeat(values, 3, axis=2), np.ones((24, 24, 1), np.uint8)), figure)
 
 
 @pytest.mark.parametrize("num_panels", [1, 4])
-def test_wide_pictures_are_reduced(tmp_path: Path, num_panels: int) -> None:
+def test_wide_images_are_reduced(tmp_path: Path, num_panels: int) -> None:
     panels = [Panel("wide", np.full((30, 3000), 0.5), "40.00 dB")] * num_panels
     figure = drawn(tmp_path / "f.png", panels)
     assert MAX_FIGURE_PX - 20 <= figure.shape[1] <= MAX_FIGURE_PX

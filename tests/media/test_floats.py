@@ -139,7 +139,7 @@ def test_what_is_written_is_what_was_read(tmp_path: Path, suffix: str, num_chann
     stored, colors = again.floats.values, picture.floats.values
     assert stored.dtype == np.dtype(dtype)
     np.testing.assert_array_equal(bits(stored[known]), bits(colors[known]))
-    # Restored values stay within those of the picture.
+    # Restored values stay within those of the image.
     low, high = colors.min(), colors.max()
     expected = np.array([high, low, low + 0.25 * (float(high) - float(low)), high])
     np.testing.assert_allclose(stored[5:9, 3, 0], expected, rtol=1e-3)
@@ -156,7 +156,7 @@ def test_values_within_0_and_1_are_taken_as_they_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 5.0, -1e30])
-def test_a_constant_picture_round_trips(tmp_path: Path, value: float) -> None:
+def test_a_constant_image_round_trips(tmp_path: Path, value: float) -> None:
     tifffile.imwrite(tmp_path / "in.tif", np.full((4, 4), value, np.float32))
     picture = read_image(tmp_path / "in.tif")
     save_image(tmp_path / "out.tif", picture.pixels + 0.0, like=picture, overwrite=False)
@@ -164,7 +164,7 @@ def test_a_constant_picture_round_trips(tmp_path: Path, value: float) -> None:
 
 
 def test_the_range_is_that_of_known_pixels(tmp_path: Path) -> None:
-    """A hole full of -9999 neither squeezes the picture nor comes back."""
+    """A hole full of -9999 neither squeezes the image nor comes back."""
     values, hole = floats(1, seed=3), np.zeros(SHAPE, bool)
     hole[4:9, 5:9] = True
     damaged = np.where(hole[..., None], np.float32(-9999), values)
@@ -237,7 +237,7 @@ def test_exr_is_read_exactly(tmp_path: Path, dtype: str, names: str) -> None:
     assert picture.notes == ()
 
 
-def test_what_exr_loses_is_told(tmp_path: Path) -> None:
+def test_what_exr_loses_is_reported(tmp_path: Path) -> None:
     planes = {name: floats(1)[..., 0] for name in ("R", "G", "B", "Z")}
     (tmp_path / "in.exr").write_bytes(plain_exr(planes, shown=(0, 0, 39, 29)))
     picture = read_image(tmp_path / "in.exr")
@@ -330,7 +330,7 @@ BAD = {
 
 
 def bomb() -> bytes:
-    """A strip that inflates to a thousand times what the picture needs."""
+    """A strip that inflates to a thousand times what the image needs."""
     content = tiff(compression="zlib", rowsperstrip=SHAPE[0])
     strip = zlib.compress(bytes(10_000_000))
     return with_tag(with_tag(content, 273, len(content)), 279, len(strip)) + strip
@@ -379,7 +379,7 @@ SOUND = {
 
 
 @pytest.mark.parametrize("kind", SOUND)
-def test_fuzzed_files_give_a_picture_or_an_input_error(
+def test_fuzzed_files_give_an_image_or_an_input_error(
     tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     sound, path, chance = SOUND[kind](), tmp_path / "in", np.random.default_rng(0)

@@ -122,7 +122,7 @@ def test_other_modes_become_gray_or_rgb(tmp_path: Path, mode: str, suffix: str, 
     assert picture.pixels.shape == (8, 8, 1 if expected == "L" else 3)
 
 
-def test_one_bit_picture_is_black_and_white(tmp_path: Path) -> None:
+def test_one_bit_image_is_black_and_white(tmp_path: Path) -> None:
     Image.fromarray(np.eye(4, dtype=bool)).save(tmp_path / "in.png")
     np.testing.assert_array_equal(read_image(tmp_path / "in.png").pixels[..., 0], np.eye(4))
 
@@ -405,7 +405,7 @@ def mutate(content: bytes, rng: np.random.Generator) -> bytes:
 
 
 @pytest.mark.parametrize("kind", seed_files())
-def test_fuzzed_files_give_a_picture_or_an_input_error(tmp_path: Path, kind: str) -> None:
+def test_fuzzed_files_give_an_image_or_an_input_error(tmp_path: Path, kind: str) -> None:
     content, rng = seed_files()[kind], np.random.default_rng(7)
     path, num_read = tmp_path / "fuzzed", 0
     for _ in range(150):

@@ -20,7 +20,7 @@ SIDE = 64
 
 
 def photograph(seed: int = 1) -> np.ndarray:
-    """A smooth color picture with large black and white parts, as photographs have."""
+    """A smooth color image with large black and white parts, as photographs have."""
     rng = np.random.default_rng(seed)
     noise = Image.fromarray(rng.integers(0, 256, (SIDE, SIDE, 3)).astype(np.uint8))
     values = np.asarray(noise.filter(ImageFilter.GaussianBlur(2))).copy()
@@ -174,7 +174,7 @@ def test_colored_paint_on_white_is_a_hole_with_mode_black(tmp_path: Path) -> Non
     assert_hole(read_mask(mask_file(tmp_path, paint), picture, mode="black"), bar())
 
 
-def test_a_foggy_picture_is_not_taken_for_a_flat_hole(tmp_path: Path) -> None:
+def test_a_foggy_image_is_not_taken_for_a_flat_hole(tmp_path: Path) -> None:
     fog = np.random.default_rng(0).integers(110, 150, (SIDE, SIDE, 3)).astype(np.uint8)
     picture = picture_of(tmp_path, damaged(fog, drop(0.5), (0, 0, 0)))
     assert_hole(read_mask(mask_file(tmp_path, gray_levels(drop(0.5), "black")), picture), drop(0.5))
@@ -215,7 +215,7 @@ def test_transparency_marks_the_hole(tmp_path: Path, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["auto", "alpha"])
 def test_the_image_can_be_its_own_mask(tmp_path: Path, mode: str) -> None:
-    hole = ~bar()  # a small cut-out: most of the picture is transparent
+    hole = ~bar()  # a small cut-out: most of the image is transparent
     picture = picture_of(tmp_path, np.dstack([photograph(), np.where(hole, 0, 255).astype(np.uint8)]))
     assert_hole(read_mask(tmp_path / "image.png", picture, mode=mode), hole)
 

@@ -338,7 +338,7 @@ def test_a_turned_image_has_no_position_any_more(tmp_path: Path) -> None:
         assert written.tag_v2[42113] == "-9999"
 
 
-def test_private_tags_are_told(tmp_path: Path) -> None:
+def test_private_tags_are_reported(tmp_path: Path) -> None:
     path = tiff(tmp_path / "in.tif", {tag: "x" for tag in range(65_000, 65_007)} | {269: "document"})
     out, _, notes = copied(path, ".tif")
     assert notes == ("TIFF tags were left out: 65000, 65001, 65002, 65003, 65004 and 2 more",)
@@ -346,7 +346,7 @@ def test_private_tags_are_told(tmp_path: Path) -> None:
         assert written.tag_v2[269] == "document"
 
 
-def test_what_else_is_in_a_file_is_told(tmp_path: Path) -> None:
+def test_what_else_is_in_a_file_is_reported(tmp_path: Path) -> None:
     paths = b"8BIM" + struct.pack(">HHI", 2000, 0, 4) + bytes(4)
     extended = b"http://ns.adobe.com/xmp/extension/\0" + bytes(40)
     segments = [(0xE1, extended), (0xE2, b"MPF\0" + bytes(8))]
@@ -359,13 +359,13 @@ def test_what_else_is_in_a_file_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_a_profile_of_another_color_space_is_told(tmp_path: Path) -> None:
+def test_a_profile_of_another_color_space_is_reported(tmp_path: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     path = png(tmp_path, [], "L", icc_profile=profile)
     assert copied(path, ".png")[2] == ("the color profile is of another color space and was dropped",)
 
 
-def test_profile_resolution_and_exif_are_told_where_they_cannot_be_held(tmp_path: Path) -> None:
+def test_profile_resolution_and_exif_are_reported_where_they_cannot_be_held(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[271] = "Maker"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

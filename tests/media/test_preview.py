@@ -22,7 +22,7 @@ def decoded(made):
 @pytest.mark.parametrize(
     ("shape", "size"), [((30, 90, 3), (20, 60)), ((90, 30, 1), (60, 20)), ((8, 9), (8, 9))]
 )
-def test_large_pictures_are_made_smaller_and_look_the_same(shape, size):
+def test_large_images_are_made_smaller_and_look_the_same(shape, size):
     pixels = np.broadcast_to(np.linspace(0, 1, shape[1]).reshape(1, -1, *[1] * (len(shape) - 2)), shape)
     made = preview(pixels, 60)
     assert (made.size_px, made.original_px) == (size, shape[:2])

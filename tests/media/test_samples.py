@@ -68,7 +68,7 @@ def test_damage_is_where_the_mask_says_and_nowhere_else(name: str) -> None:
     assert 0.01 < (mask > 0).mean() < 0.6
 
 
-def test_the_noisy_picture_has_the_noise_that_it_says() -> None:
+def test_the_noisy_image_has_the_noise_that_it_says() -> None:
     noise = pixels("cat_noise25.png").astype(float) - pixels("cat.png")
     inside = (pixels("cat.png") > 100) & (pixels("cat.png") < 155)  # four deviations from black and white
     assert noise[inside].std() == pytest.approx(25, rel=0.02)

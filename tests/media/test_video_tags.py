@@ -219,7 +219,7 @@ def test_turned_and_mirrored_videos_are_upright(
     assert not video.info.notes
 
 
-def test_a_skew_rotation_is_told(tmp_path: Path) -> None:
+def test_a_skew_rotation_is_reported(tmp_path: Path) -> None:
     video = open_video(encode(tmp_path / "in.mp4", rotation=(30,)))
     assert video.info.size_px == SIZE_PX
     assert video.info.notes == ("a rotation by other than quarter turns is left out",)
@@ -265,7 +265,7 @@ def test_size_and_depth_that_change_are_refused(tmp_path: Path) -> None:
         ("in.mkv", "ffv1", "bgra"),
     ],
 )
-def test_transparency_is_told(tmp_path: Path, name: str, codec: str, pix_fmt: str) -> None:
+def test_transparency_is_reported(tmp_path: Path, name: str, codec: str, pix_fmt: str) -> None:
     pixels = np.dstack([picture(), np.full(SIZE_PX, 255, np.uint8)])
     pixels[:9, :, 3] = 0
     frames = [av.VideoFrame.from_ndarray(pixels, format="rgba")]
@@ -273,7 +273,7 @@ def test_transparency_is_told(tmp_path: Path, name: str, codec: str, pix_fmt: st
     assert video.info.notes == ("left out: transparency",)
 
 
-def test_transparency_of_gif_and_of_images_is_told_if_there_is_any(tmp_path: Path) -> None:
+def test_transparency_of_gif_and_of_images_is_reported_if_there_is_any(tmp_path: Path) -> None:
     for opaque in (True, False):
         alpha = np.full(SIZE_PX, 255 if opaque else 0, np.uint8)
         shown = Image.fromarray(np.dstack([picture(), alpha]))
@@ -290,7 +290,7 @@ def test_transparency_of_gif_and_of_images_is_told_if_there_is_any(tmp_path: Pat
     assert notes[1:] == ("the color profile of the images is left out",)
 
 
-def test_depth_that_a_codec_does_not_keep_is_told() -> None:
+def test_depth_that_a_codec_does_not_keep_is_reported() -> None:
     told = "{} bits per channel are written as {} by {}"
     for codec, bits, kept in [("h264", 10, 8), ("vp9", 16, 8), ("h265", 12, 10)]:
         losses = video_losses(".mkv", codec, bits=bits, look=Look())
@@ -301,12 +301,12 @@ def test_depth_that_a_codec_does_not_keep_is_told() -> None:
 
 
 @pytest.mark.parametrize(("codec", "options"), [("mpeg2video", {}), ("libx264", {"x264-params": "tff=1"})])
-def test_interlaced_frames_are_told(tmp_path: Path, codec: str, options: dict[str, str]) -> None:
+def test_interlaced_frames_are_reported(tmp_path: Path, codec: str, options: dict[str, str]) -> None:
     video = open_video(encode(tmp_path / "in.mkv", codec=codec, options={"flags": "+ilme+ildct", **options}))
     assert video.info.notes == ("the frames are interlaced; they are written as they are, without the flag",)
 
 
-def test_hdr_metadata_are_told(tmp_path: Path) -> None:
+def test_hdr_metadata_are_reported(tmp_path: Path) -> None:
     display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
     options = {"x265-params": f"log-level=none:master-display={display}:max-cll=1000,400"}
     frames = [av.VideoFrame.from_ndarray(picture(), format="rgb24") for _ in range(6)]
@@ -314,7 +314,7 @@ def test_hdr_metadata_are_told(tmp_path: Path) -> None:
     assert open_video(source).info.notes == ("left out: HDR mastering metadata, HDR light levels",)
 
 
-def test_chapters_attachments_and_tags_are_told(tmp_path: Path) -> None:
+def test_chapters_attachments_and_tags_are_reported(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "in.mkv"), "w") as container:
         container.metadata.update({"title": "a walk", "creation_time": "2020-01-01T00:00:00Z"})
         chapter = {"id": 1, "start": 0, "end": 100, "time_base": Fraction(1, 1000), "metadata": {}}

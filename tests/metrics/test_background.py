@@ -36,7 +36,7 @@ def test_gray_levels_off():
     assert scores["cqm"] is None
 
 
-def test_colour_is_measured_by_its_luminance():
+def test_color_is_measured_by_its_luminance():
     image, truth = (np.zeros((20, 20, 3), np.uint8) for _ in range(2))
     image[..., 1] = 255
     scores = background_scores(image, truth)
@@ -52,7 +52,7 @@ def test_cqm_by_hand():
     assert background_scores(image, truth)["cqm"] == pytest.approx(wanted)
 
 
-def test_cqm_cuts_differences_of_colours_off_at_0():
+def test_cqm_cuts_differences_of_colors_off_at_0():
     truth = np.full((8, 8, 3), 100, np.uint8)
     image = truth + np.array([0, 8, 0], np.uint8)  # Y + 4; U and V would be - 8
     psnr_y = 10 * np.log10(255**2 / 16)

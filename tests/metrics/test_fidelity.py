@@ -36,7 +36,7 @@ def test_psnr_where_counts_those_pixels_only() -> None:
     assert psnr(image, reference, data_range=1.0, where=~where) == pytest.approx(-20 * math.log10(0.5))
 
 
-def test_identical_pictures() -> None:
+def test_identical_images() -> None:
     image = picture(16, 16, 3)
     assert psnr(image, image, data_range=1.0) == math.inf
     assert ssim(image, image, data_range=1.0) == pytest.approx(1.0)
@@ -84,7 +84,7 @@ def test_ssim_depends_on_the_data_range() -> None:
 
 
 @pytest.mark.parametrize("shape", [(2, 9), (9, 2, 3), (1, 1)])
-def test_ssim_of_too_small_pictures_is_none(shape: tuple[int, ...]) -> None:
+def test_ssim_of_too_small_images_is_none(shape: tuple[int, ...]) -> None:
     assert ssim(picture(*shape), picture(*shape), data_range=1.0) is None
 
 

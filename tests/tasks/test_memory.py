@@ -40,7 +40,7 @@ def test_batches_are_halved_until_they_fit_and_stay_so(room, asked, caplog):
         assert warnings[0] == "GPU memory is too small for a batch of 4 images; the batch size is now 2"
 
 
-def test_what_does_not_fit_alone_is_told():
+def test_what_does_not_fit_alone_is_reported():
     call, told = holding(0)
     with pytest.raises(torch.OutOfMemoryError):
         in_batches(call, [1, 2, 3], most=3)
@@ -64,7 +64,7 @@ def test_a_cpu_takes_one_at_a_time_and_a_gpu_many_small_ones():
     assert most_at_once(torch.device("cuda"), 10**8) == 1
 
 
-def test_pictures_too_many_for_the_memory_are_restored_in_smaller_batches(monkeypatch):
+def test_images_too_many_for_the_memory_are_restored_in_smaller_batches(monkeypatch):
     """As on a GPU that holds two of them."""
     monkeypatch.setitem(memory._AT_ONCE_PX, "cpu", 1e6)
     whole, asked = restore._restore_whole, []

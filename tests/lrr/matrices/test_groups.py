@@ -55,7 +55,7 @@ def test_a_group_has_no_more_than_a_corner_finds():
 
 
 @pytest.mark.parametrize("num_channels", [1, 3])
-def test_unmodified_groups_give_the_picture_back(num_channels):
+def test_unmodified_groups_give_the_image_back(num_channels):
     image = torch.rand(23, 31, num_channels, dtype=torch.float64)
     total, weight = torch.zeros_like(image), torch.zeros_like(image[..., :1])
     for part in find_groups(image.permute(2, 0, 1), patch_px=5, stride_px=4, search_px=6, num_similar=7):

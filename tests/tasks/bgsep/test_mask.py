@@ -22,7 +22,7 @@ def test_all_and_nothing_stay():
         assert (clean(mask, min_blob_px=3) == mask).all()
 
 
-def test_a_shadow_keeps_the_colour():
+def test_a_shadow_keeps_the_color():
     background = torch.tensor([0.8, 0.6, 0.4]).expand(1, 1, 4, 3)
     frame = background * torch.tensor([0.6, 1.0, 0.2, 0.6]).view(1, 1, 4, 1)
     frame = frame.clone()

@@ -72,7 +72,7 @@ def scene(places, *, size=(36, 48), channels=3, side=9, light=0.0, dtype=np.uint
 
 
 def crossing(count, width=48, side=9):
-    """Return the places of a square that crosses the picture again and again."""
+    """Return the places of a square that crosses the image again and again."""
     return [(12, (index * 2) % (width - side)) for index in range(count)]
 
 
@@ -132,7 +132,7 @@ def test_where_it_starts_makes_no_difference(moving, start):
     assert off == 0
 
 
-def test_a_ghost_is_told_from_the_wall_behind_it():
+def test_a_ghost_is_distinguished_from_the_wall_behind_it():
     places = [(14, 6)] * 50 + [(14, 6 + 2 * step) for step in range(1, 15)] + [None] * 16
     ghost = scene(places)
     splits = split(ghost.clip)
@@ -187,7 +187,7 @@ def test_a_file_may_have_fewer_frames_than_it_says(moving):
     assert len(split(clip, window=20, overlap=10)) == 50
 
 
-def test_windows_are_told(moving):
+def test_windows_are_reported(moving):
     separation = Separation(moving.clip, Config(window=60, overlap=20))
     list(separation)
     assert [(note.start, note.stop) for note in separation.notes] == [(0, 60), (30, 90), (60, 120)]

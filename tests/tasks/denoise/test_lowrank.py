@@ -40,7 +40,7 @@ def test_every_penalty_gains(reg):
 
 
 @pytest.mark.parametrize("reg", ["schatten-0.1", "exact-gamma", "exact-mcp", "nuclear"])
-def test_hardly_any_noise_leaves_the_picture_as_it_is(reg):
+def test_hardly_any_noise_leaves_the_image_as_it_is(reg):
     clean = picture(side=24)
     torch.testing.assert_close(denoise_lowrank(clean, 1e-7, reg=reg), clean, rtol=0, atol=1e-5)
 
@@ -49,7 +49,7 @@ def test_a_penalty_that_is_flat_at_the_noise_makes_no_nan():
     assert denoise_lowrank(noisy(picture(side=24)), SIGMA, reg="exact-mcp", gamma=0.1).isfinite().all()
 
 
-def test_a_constant_picture_stays_one_and_noise_does_not_darken_it():
+def test_a_constant_image_stays_one_and_noise_does_not_darken_it():
     clean = torch.tensor([0.1, 0.3, 0.6])[:, None, None].expand(3, 40, 40).contiguous()
     torch.testing.assert_close(denoise_lowrank(clean, SIGMA), clean)
     given = noisy(clean)
@@ -58,14 +58,14 @@ def test_a_constant_picture_stays_one_and_noise_does_not_darken_it():
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 2, 2), (3, 2, 30), (1, 5, 7), (3, 6, 6)])
-def test_small_pictures_stay_finite(shape):
+def test_small_images_stay_finite(shape):
     given = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     denoised = denoise_lowrank(given, SIGMA)
     assert denoised.shape == given.shape
     assert denoised.isfinite().all()
 
 
-def test_the_outcome_is_the_same_each_time_and_the_picture_is_left_alone():
+def test_the_outcome_is_the_same_each_time_and_the_image_is_left_alone():
     given = noisy(picture(side=24))
     before = given.clone()
     calls = []
@@ -75,7 +75,7 @@ def test_the_outcome_is_the_same_each_time_and_the_picture_is_left_alone():
     assert calls == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_it_computes_in_the_precision_of_the_picture():
+def test_it_computes_in_the_precision_of_the_image():
     given = noisy(picture(side=24))
     double = denoise_lowrank(given.double(), SIGMA)
     assert double.dtype == torch.float64

@@ -30,7 +30,7 @@ def test_a_network_is_built_from_its_weights():
 
 
 @pytest.mark.parametrize(("arch", "constant"), [("dncnn", True), ("dncnn-bf", False), ("light", False)])
-def test_networks_with_constants_are_told_from_those_without(arch, constant):
+def test_networks_with_constants_are_distinguished_from_those_without(arch, constant):
     assert has_constants(build_network(arch, Size(4, 4))) == constant
 
 

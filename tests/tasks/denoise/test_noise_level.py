@@ -11,7 +11,7 @@ SAMPLES = Path(__file__).parents[3] / "sample_images"
 
 
 def photograph(side=256):
-    """Shades, edges, and texture on half of the picture."""
+    """Shades, edges, and texture on half of the image."""
     x, y = np.meshgrid(np.linspace(0, 1, side), np.linspace(0, 1, side))
     shades = 0.5 + 0.2 * np.sin(5 * x) * np.cos(4 * y) + 0.1 * (x + y > 1)
     texture = 0.1 * np.sign(np.sin(300 * x) * np.sin(280 * y)) * (y > 0.5)
@@ -37,12 +37,12 @@ def test_noise_that_is_cut_off_at_black_and_white_is_not_taken_for_less(level):
 
 
 def test_dark_and_light_parts_count_where_nothing_was_cut_off():
-    # Texture where the picture is gray, none where it is black: only the black part tells.
+    # Texture where the image is gray, none where it is black: only the black part tells.
     picture = np.concatenate([photograph()[128:], np.zeros((128, 256, 1))])
     assert estimate_noise_level(noisy(picture, 25)) * 255 == pytest.approx(25, rel=0.06)
 
 
-def test_a_clean_picture_has_next_to_none():
+def test_a_clean_image_has_next_to_none():
     assert estimate_noise_level(photograph()) * 255 < 0.5
     assert estimate_noise_level(np.full((64, 64, 3), 0.3)) == pytest.approx(0, abs=1e-12)
 
@@ -55,12 +55,12 @@ def test_channels_count_alike():
 
 
 @pytest.mark.parametrize("shape", [(2, 2, 1), (2, 40, 3), (3, 5, 1), (17, 17, 1), (18, 18, 1), (19, 200, 1)])
-def test_small_pictures_have_a_finite_level(shape):
+def test_small_images_have_a_finite_level(shape):
     found = estimate_noise_level(0.5 + 0.1 * np.random.default_rng(0).standard_normal(shape))
     assert 0 < found < 0.5
 
 
-def test_the_picture_is_not_modified():
+def test_the_image_is_not_modified():
     picture = noisy(photograph(), 10)
     before = picture.copy()
     estimate_noise_level(picture)

@@ -39,7 +39,7 @@ def test_cmyk_goes_through_the_network_ink_by_ink():
     assert told == [(number, 4) for number in range(1, 5)]
 
 
-def test_gray_pictures_with_three_channels_stay_gray():
+def test_gray_images_with_three_channels_stay_gray():
     gray = pixels(16, 16, 1)
     colour = denoise(gray.repeat(3, axis=2), Config(sigma=0.1, device="cpu"), denoiser()).pixels
     # No noise in the differences of colours, yet the network, untrained, adds some to all of them alike.
@@ -57,7 +57,7 @@ def test_opponents_are_orthonormal_and_undone():
     assert to_opponent(torch.ones(3, 1, 1)).flatten().tolist() == pytest.approx([3**0.5, 0, 0], abs=1e-6)
 
 
-def test_strength_scales_the_level_that_is_told():
+def test_strength_scales_the_level_that_is_reported():
     given, net = pixels(16, 16, 1), denoiser()
     weak = denoise(given, Config(sigma=0.2, strength=0.5, device="cpu"), net)
     assert np.array_equal(weak.pixels, denoise(given, Config(sigma=0.1, device="cpu"), net).pixels)
@@ -81,7 +81,7 @@ def test_methods_without_a_network_lower_the_error(method):
 
 @pytest.mark.parametrize("shape", [(2, 2, 1), (2, 9, 3), (9, 2, 1)])
 @pytest.mark.parametrize("method", ["network", "lrr", "tv"])
-def test_tiny_pictures_are_denoised(method, shape):
+def test_tiny_images_are_denoised(method, shape):
     found = denoise(pixels(*shape), Config(method=method, sigma=0.1, device="cpu"), denoiser())
     assert found.pixels.shape == shape
     assert np.isfinite(found.pixels).all()
