@@ -12,7 +12,7 @@ from edlrr_cli.bench.record import Row
 
 _TITLES = {
     SHIPPED_AUTO: "`edlrr denoise`",
-    SHIPPED: "`edlrr denoise`, level said",
+    SHIPPED: "`edlrr denoise`, level given",
     "lrr-groups": "`edlrr denoise --method lrr`",
     "bm3d": "BM3D",
     "nlm": "non-local means",
