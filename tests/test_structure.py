@@ -167,6 +167,10 @@ def test_pipelines_know_no_command_line():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_files_are_short():
+    assert [path.name for path in FILES if len(path.read_text(encoding="utf-8").splitlines()) > 400] == []
+
+
 def test_the_walk_sees_the_package():
     assert {"lrr", "tasks", "media", "cli", "errors"} <= {room(path) for path in FILES}
     assert ("torch", "") in set(imported(PACKAGE / "lrr" / "polar.py"))
