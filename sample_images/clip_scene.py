@@ -40,7 +40,7 @@ def horse(coat: Image.Image, height_px: int, *, looks_left: bool = False) -> Ima
 
 
 def ball(colours: tuple[Colour, ...], side_px: int) -> Image.Image:
-    """Draw a ball of as many sectors as colours."""
+    """Draw a ball of as many sectors as colors."""
     zoom = 8
     disc, outline = (Image.new(mode, (side_px * zoom, side_px * zoom)) for mode in ("RGB", "L"))
     sector = 360 / len(colours)
@@ -64,7 +64,7 @@ def _sized(picture: Image.Image, height_px: int) -> Image.Image:
 
 
 def _tinted(gray: Image.Image, dark: Colour, light: Colour) -> Image.Image:
-    """Color a gray image: its darkest and lightest percent become the two colours."""
+    """Color a gray image: its darkest and lightest percent become the two colors."""
     levels = np.asarray(gray, np.float64)
     share = np.interp(levels, np.percentile(levels, (1, 99)), (0, 1))[..., None]
     return Image.fromarray(np.rint((1 - share) * dark + share * np.asarray(light)).astype(np.uint8))

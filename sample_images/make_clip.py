@@ -50,7 +50,7 @@ class Actor:
     """A cut-out that moves along a row.
 
     Attributes:
-        sprite: Its colours and coverage.
+        sprite: Its colors and coverage.
         ground_px: The row on which it stands.
         path: (frame, column) where its speed changes.
         rolls: Whether it rolls like a ball; otherwise it rocks and hops like a toy horse.
@@ -77,7 +77,7 @@ class Actor:
         return _shift(self._column(index), self.ground_px)
 
     def _pose(self, index: int) -> Levels:
-        """Turn the sprite about its centre and put its feet on the origin; the pose rests with the actor."""
+        """Turn the sprite about its center and put its feet on the origin; the pose rests with the actor."""
         width, height = self.sprite.size
         travel = 2 * self._column(index) / height
         step = np.pi * travel

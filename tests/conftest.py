@@ -38,7 +38,7 @@ SPECTRA: dict[str, Callable[[int], Tensor]] = {
 }
 
 # Parts of op names, each chosen not to sit inside a harmless name: "eig" is in weight, "qr" in sqrt.
-FACTORISATIONS = (
+FACTORIZATIONS = (
     "svd",
     "linalg_eig",
     "eigh",
@@ -125,14 +125,14 @@ class _Census(TorchDispatchMode):
 
 @pytest.fixture(scope="session")
 def op_census() -> Callable[..., contextlib.AbstractContextManager[set[str]]]:
-    """Context manager: yields the ops called within (backward too), refuses factorisations at its end."""
+    """Context manager: yields the ops called within (backward too), refuses factorizations at its end."""
 
     @contextlib.contextmanager
-    def census(forbidden: Sequence[str] = FACTORISATIONS) -> Iterator[set[str]]:
+    def census(forbidden: Sequence[str] = FACTORIZATIONS) -> Iterator[set[str]]:
         with _Census() as mode:
             yield mode.ops
         found = sorted(op for op in mode.ops if any(word in op for word in forbidden))
-        assert not found, f"factorisations were called: {found}"
+        assert not found, f"factorizations were called: {found}"
 
     return census
 

@@ -179,10 +179,10 @@ def _draw_spectrum(axes: Axes, subject: Study) -> None:
     """Mark the singular values along the axis, one row per channel."""
     if subject.spectrum is None:
         return
-    colours = _CHANNEL_COLORS[len(subject.spectrum)]
-    for row, (values, colour) in enumerate(zip(subject.spectrum, colours, strict=True)):
+    colors = _CHANNEL_COLORS[len(subject.spectrum)]
+    for row, (values, color) in enumerate(zip(subject.spectrum, colors, strict=True)):
         height = np.full_like(values, 0.015 + 0.022 * row)
         label = "singular values" if row == 0 else None
         axes.plot(
-            values, height, "|", color=colour, markersize=6, transform=axes.get_xaxis_transform(), label=label
+            values, height, "|", color=color, markersize=6, transform=axes.get_xaxis_transform(), label=label
         )

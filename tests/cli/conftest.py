@@ -53,7 +53,7 @@ def scene(tmp_path: Path) -> Scene:
 
 
 def write_scene(folder: Path) -> Scene:
-    """Waves in three colours, 5 x 5 pixels missing."""
+    """Waves in three colors, 5 x 5 pixels missing."""
     made = Scene(folder)
     x, y = np.meshgrid(*[np.linspace(0, 6, SIDE_PX)] * 2)
     waves = [np.sin(x) * np.cos(y), np.sin(x + 1), np.cos(y)]

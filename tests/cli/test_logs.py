@@ -88,7 +88,7 @@ def test_a_terminal_sees_the_time_left(scene, command):
         arguments = ["denoise", scene.clean, scene.damaged, "--method", "tv", "--jobs", "1"]
     drawn = on_a_terminal(arguments)
     assert re.search(r"\d+/\d+ \[\d\d:\d\d<\d\d:\d\d", drawn)  # done of all, time taken < time left
-    assert not re.search(r"\x1b\[[\d;]*m", drawn)  # no colours
+    assert not re.search(r"\x1b\[[\d;]*m", drawn)  # no colors
 
 
 @pytest.mark.parametrize(("more", "variables"), [(["-q"], {}), ([], {"TERM": "dumb"})])

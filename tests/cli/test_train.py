@@ -25,7 +25,7 @@ SMALL += ["--patch-px", "16", "--batch", "2", "--held-out", "2"]
 
 @pytest.fixture
 def folder(tmp_path):
-    """Eight small images, one of them coloured."""
+    """Eight small images, one of them colored."""
     generator = np.random.default_rng(0)
     home = tmp_path / "pictures"
     home.mkdir()

@@ -251,7 +251,7 @@ def test_no_factorization(op_census):
     ],
 )
 def test_census_sees_factorizations(call, op_census):
-    with pytest.raises(AssertionError, match="factorisations were called"), op_census():
+    with pytest.raises(AssertionError, match="factorizations were called"), op_census():
         call(2 * torch.eye(3))
 
 

@@ -36,7 +36,7 @@ def relative_error(got, expected):
 
 
 def image_spectrum(count):
-    """Fast decay and a short tiny tail, condition number 1e6, sigma_1 = 20 as of a centred photograph."""
+    """Fast decay and a short tiny tail, condition number 1e6, sigma_1 = 20 as of a centered photograph."""
     sigma = 20.0 / torch.arange(1, count + 1, dtype=torch.float64) ** 1.2
     sigma[-6:] = torch.logspace(-3.5, -4.7, 6, dtype=torch.float64)
     return sigma

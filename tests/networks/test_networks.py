@@ -26,7 +26,7 @@ def test_the_noise_has_the_shape_of_the_image(arch):
 
 
 def test_dncnn_has_the_published_number_of_parameters():
-    # 555,137 after the normalisations are merged: each of 64 channels has a bias then, and no scale.
+    # 555,137 after the normalizations are merged: each of 64 channels has a bias then, and no scale.
     network = build_network("dncnn", published_size("dncnn"))
     count = sum(parameter.numel() for parameter in network.parameters())
     assert count - 15 * 64 == 555_137
