@@ -41,7 +41,7 @@ def _channel() -> Channel:
 def print_record(
     record: dict[str, Any], lines: Iterable[tuple[str, str]], *, as_json: bool, quiet: bool = False
 ) -> None:
-    """Print what is known about a run, on stdout unless that is for an image."""
+    """Print the record of a run, on stdout unless an image is written there."""
     err = _channel().err
     if as_json:
         click.echo(as_json_text(record), err=err)

@@ -30,9 +30,9 @@ class BatchOptions:
     """Selection of the inputs of a batch, and the place of their computation.
 
     Attributes:
-        jobs: Processes; None: as many as suit the device.
-        shard: Which part of all inputs, from 1, and the number of parts.
-        cluster: Address of the Dask scheduler whose workers do it; None: processes of this machine.
+        jobs: Number of processes; None for the number that suits the device.
+        shard: Index of the part of all inputs, from 1, and the number of parts.
+        cluster: Address of the Dask scheduler whose workers run the jobs; None for processes of this machine.
 
     Raises:
         UsageError: A cluster with a number of processes, or without the library for it.
@@ -129,7 +129,7 @@ def run_batch(
     """Run jobs, and return an iterator over their records in the order of completion; a failure ends one job.
 
     Args:
-        jobs: The jobs; the device is not looked for if there are none.
+        jobs: The jobs; without any, the device is not resolved.
 
     Raises:
         DeviceError: There is no such device, or no scheduler.

@@ -54,7 +54,7 @@ class Inputs:
 
     Attributes:
         noisy: Its pixels, with the noise of an experiment, shape (h, w, c).
-        notes: What the user should know about the file, one phrase each.
+        notes: Notes on the file for the user, one phrase each.
     """
 
     image: StillImage

@@ -20,7 +20,7 @@ class Destination:
     Attributes:
         output: The given file or folder; None for the folder of each input.
         suffix: Between the stem and the extension; None: `_word` beside the input, nothing elsewhere.
-        format: The extension of the results, without its dot; None: that of each input.
+        format: The extension of the results, without its dot; None for that of each input.
     """
 
     output: Path | None

@@ -50,7 +50,7 @@ class SerialExecutor(Executor):
 
 @dataclass(frozen=True)
 class ProcessExecutor(Executor):
-    """Runs in processes; `BrokenProcessPool` is the outcome of a task that killed its own."""
+    """Runs tasks in processes; `BrokenProcessPool` is the outcome of a task that killed its process."""
 
     jobs: int
     threads: int

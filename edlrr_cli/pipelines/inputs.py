@@ -15,7 +15,7 @@ class Input:
     """One input of a command.
 
     Attributes:
-        folder: Its folder below the one that was named, mirrored where results go; ``.`` for others.
+        folder: Its folder relative to the given one, mirrored in the output folder; ``.`` for others.
     """
 
     path: Path
@@ -28,7 +28,7 @@ class Selection:
 
     Attributes:
         names: Files, folders, and patterns such as ``scans/*.png``; ``**`` is any depth.
-        leave_out: Files of a folder or a pattern whose stem ends so are left out, unless it is empty.
+        leave_out: Files of a folder or a pattern whose stem has this ending are left out, unless it is empty.
     """
 
     names: Sequence[Path]
@@ -79,8 +79,8 @@ def companion(named: Path, source: Input, *, suffix: str, what: str) -> Path:
     """Return the file that belongs to an image: the given one, or the one with its stem in the given folder.
 
     Args:
-        named: A file for all, or a folder; there the image's own folder below it is looked at first.
-        suffix: Between the stem and the extension of the file looked for.
+        named: A file for all, or a folder, in which the image's own subfolder is searched first.
+        suffix: Suffix between the stem and the extension of the file.
 
     Raises:
         InputError: There is none, or more than one.

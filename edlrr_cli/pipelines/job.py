@@ -60,7 +60,7 @@ SILENT = Monitor()
 
 @dataclass(frozen=True, kw_only=True)
 class Job(ABC, Generic[InputsT, ResultT]):
-    """One input of a command and all that is done with it; picklable, so that any process can take it."""
+    """One input of a command and its whole processing; picklable, so that any process can run it."""
 
     input: Path
     output: Path
@@ -101,7 +101,7 @@ class Job(ABC, Generic[InputsT, ResultT]):
         """Compute several inputs of one group as a batch.
 
         Args:
-            jobs: This one and others that differ from it in their files alone.
+            jobs: This one and others that differ from it in their files only.
         """
         raise NotImplementedError
 

@@ -30,7 +30,7 @@ class Inputs:
 
     Attributes:
         started: When the job was started, of `time.perf_counter`.
-        info: What is known about them, with notes on what the layers cannot keep.
+        info: Properties of the video, with notes on what the layers cannot keep.
         first: Index of the first frame that is not in it.
     """
 

@@ -17,7 +17,7 @@ MASKS = "mask"
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where the outputs go."""
+    """The outputs of a separation."""
 
     folder: Path
     encoding: Encoding

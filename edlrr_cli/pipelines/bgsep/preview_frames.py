@@ -67,7 +67,7 @@ def _load(path: Path) -> PreviewFrame:
 
 
 def write_background(path: Path, frames: dict[int, PreviewFrame], num_frames: int, look: Look) -> None:
-    """Write the background of the frame in the middle, or of the nearest one that there is.
+    """Write the background of the frame in the middle, or of the nearest one that exists.
 
     Raises:
         OutputError: Writing failed.
