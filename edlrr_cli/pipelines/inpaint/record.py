@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edlrr_cli.tasks.inpaint.baseline import BaselineResult
+    from edlrr_cli.tasks.inpaint.config import Config
     from edlrr_cli.tasks.inpaint.problem import Result
 
 _OURS_ONLY = (
@@ -50,7 +51,7 @@ def inpaint_record(
     return {
         "method": settings.choice.method,
         "title": "low-rank penalty" if settings.is_ours else find(settings.choice.method).title,
-        "reg": settings.config.reg if settings.is_ours else None,
+        "reg": _reg_of(settings.config) if settings.is_ours else None,
         "device": result.device,
         "seed": settings.config.seed,
         "mask_mode": inputs.mask.mode,
@@ -66,6 +67,11 @@ def inpaint_record(
         "settings": settings.as_record(),
         "version": __version__,
     }
+
+
+def _reg_of(config: Config) -> str:
+    """Return the penalty of a run; ``"auto"`` where each prior has its own."""
+    return config.penalty("global")[0] if config.prior == "global" else config.reg
 
 
 def _particulars(inputs: Inputs, result: Result | BaselineResult) -> Record:
@@ -161,7 +167,7 @@ def _global_lines(record: Record) -> Iterator[tuple[str, str]]:
     yield "objective", _objective(record)
     if record["weight"] < 1:
         start = f"{1 - record['weight']:.0%} {record['settings']['fill']} start"
-        yield "mixture", f"{record['weight']:.0%} minimiser, {start}"
+        yield "mixture", f"{record['weight']:.0%} minimizer, {start}"
 
 
 def _prior_lines(record: Record) -> Iterator[tuple[str, str]]:
@@ -177,7 +183,7 @@ def _prior_lines(record: Record) -> Iterator[tuple[str, str]]:
 
 def _psnrs(candidate: Record) -> str:
     of_image = "" if candidate["psnr"] is None else f", {candidate['psnr']:.2f} dB of the whole image"
-    return f"{candidate['held_out_psnr']:.2f} dB on hidden pixels{of_image}"
+    return f"{candidate['held_out_psnr']:.2f} dB on held-out pixels{of_image}"
 
 
 def _baseline_lines(record: Record) -> Iterator[tuple[str, str]]:
