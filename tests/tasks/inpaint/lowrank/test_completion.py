@@ -130,6 +130,25 @@ def test_majorized_steps_reach_the_objective_of_exact_steps():
     assert fast.penalty <= exact.penalty * 1.01
 
 
+def test_adam_and_conjugate_gradients_reach_the_same_objective():
+    """The nuclear norm is convex, so that both go to the same image."""
+    y, x = np.mgrid[:40, :32]
+    image = 0.5 + 0.3 * np.sin(0.9 * np.hypot(y - 5, x + 20))[..., None]
+    known = dropped(image)
+    settings = {"reg": "nuclear", "whiten": 0.0, "steps": 1000, "held_out": 0.0}
+    adam, cg = (
+        inpaint(image * known[..., None], known, Config(optimizer=each, **settings))
+        for each in ("adam", "cg")
+    )
+    assert adam.penalty == pytest.approx(cg.penalty, rel=1e-3)
+
+
+@pytest.mark.parametrize("settings", [{"refresh": 1}, {"probes": 4}])
+def test_conjugate_gradients_need_a_quadratic(settings):
+    with pytest.raises(UsageError, match="optimizer must be adam with probes or refresh 1, got cg"):
+        Config(optimizer="cg", **settings)
+
+
 def test_the_papers_setting_runs():
     """Holes from black, pixels themselves penalised, stochastic trace, exact gradient in each step."""
     image = windows(16, 20, 1)
