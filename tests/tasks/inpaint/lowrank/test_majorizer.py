@@ -31,15 +31,18 @@ def case(request):
     return SimpleNamespace(start=start, known=torch.from_numpy(known)[None])
 
 
-@pytest.fixture(params=["windows", "groups"])
+FAMILIES = {
+    "windows": lambda X, hole: windows_at(hole, local_windows._SIZE, 0),
+    "groups": lambda X, hole: similar_patches._groups_at(X, hole, 0, similar_patches.Effort()),
+}
+
+
+@pytest.fixture(params=FAMILIES)
 def family(request, case):
     """The matrices of the filled image, and the function that lowers their penalty."""
-    X, hole = case.start.permute(0, 2, 3, 1).contiguous(), ~case.known
-    if request.param == "windows":
-        matrices = windows_at(hole, local_windows._SIZE, 0)
-        return SimpleNamespace(matrices=matrices, lower=local_windows.lower_window_ranks)
-    matrices = similar_patches._groups_at(X, hole, 0, similar_patches.Effort())
-    return SimpleNamespace(matrices=matrices, lower=similar_patches.lower_group_ranks)
+    matrices = FAMILIES[request.param](case.start.permute(0, 2, 3, 1).contiguous(), ~case.known)
+    lower = {"windows": local_windows.lower_window_ranks, "groups": similar_patches.lower_group_ranks}
+    return SimpleNamespace(matrices=matrices, lower=lower[request.param])
 
 
 def smoothed(S, error):
@@ -124,3 +127,19 @@ def test_adam_and_conjugate_gradients_reach_the_same_objective(case, family, reg
         for X in (majorizer._minimized(X, model, optimizer, 20, error) for optimizer in ("adam", "cg"))
     ]
     assert values[0] == pytest.approx(values[1], rel=1e-3)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("content", ["edges", "noise"])
+def test_float32_is_enough(family, content):
+    """At the smallest tau and the largest contrast that an image can have, where it is worst."""
+    generator = torch.Generator().manual_seed(0)
+    edges = (torch.arange(64) // 30 % 2).expand(64, 64)
+    noise = torch.randint(2, (64, 64), generator=generator)
+    X = {"edges": edges, "noise": noise}[content].float()[None, :, :, None].expand(1, 64, 64, 3).contiguous()
+    hole = torch.zeros(1, 64, 64, dtype=torch.bool)
+    hole[:, ::2, ::3] = True
+    matrices, h = FAMILIES[family](X, hole), make_function("exact-laplace")
+    here, exact = (Majorizer(X, hole[..., None], matrices, h, torch.tensor([0.002])) for X in (X, X.double()))
+    for part, wanted in zip(here._parts, exact._parts, strict=True):
+        assert (part.weights - wanted.weights).abs().max() < 0.01

@@ -7,7 +7,6 @@ import torch
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint.fill import fill
-from edlrr_cli.tasks.inpaint.lowrank.majorizer import Majorizer
 from edlrr_cli.tasks.inpaint.lowrank.similar_patches import Effort, _groups_at, lower_group_ranks
 
 EFFORT = Effort()
@@ -74,21 +73,6 @@ def test_a_flat_picture_stays_flat():
     known = torch.rand(20, 20, generator=torch.Generator().manual_seed(0)) > 0.3
     X = torch.full((1, 20, 20), 0.25)
     assert torch.allclose(alone(X, known), X, atol=1e-6)
-
-
-@pytest.mark.parametrize("content", ["edges", "noise"])
-def test_a_gram_matrix_in_float32_is_enough(content):
-    """At the least tau and the largest contrast that a picture can have, where it is the worst."""
-    generator = torch.Generator().manual_seed(0)
-    edges = (torch.arange(64) // 30 % 2).expand(64, 64)
-    noise = torch.randint(2, (64, 64), generator=generator)
-    X = {"edges": edges, "noise": noise}[content].float()[None, :, :, None].expand(1, 64, 64, 3).contiguous()
-    hole = torch.zeros(1, 64, 64, dtype=torch.bool)
-    hole[:, ::2, ::3] = True
-    groups = _groups_at(X, hole, 0, EFFORT)
-    here, exact = (Majorizer(X, hole[..., None], groups, H, torch.tensor([0.002])) for X in (X, X.double()))
-    for part, wanted in zip(here._parts, exact._parts, strict=True):
-        assert (part.weights - wanted.weights).abs().max() < 0.01
 
 
 def test_groups_without_a_hole_are_left_out():
