@@ -8,6 +8,8 @@ from typing import Any
 from numpy.typing import NDArray
 from PIL import Image
 
+from edlrr_cli.media.tiff_layout import DEFAULT_LAYOUT, TiffLayout
+
 
 @dataclass(frozen=True, eq=False)
 class ExtraChannels:
@@ -33,6 +35,7 @@ class DecodedImage:
         tags: TIFF tags; empty for other formats.
         notes: Losses on reading, one phrase each.
         extra: Further channels of a TIFF.
+        layout: Division and compression of a TIFF.
     """
 
     values: NDArray[Any]
@@ -41,3 +44,4 @@ class DecodedImage:
     tags: Image.Exif = field(default_factory=Image.Exif)
     notes: tuple[str, ...] = ()
     extra: ExtraChannels | None = None
+    layout: TiffLayout = DEFAULT_LAYOUT

@@ -52,6 +52,7 @@ def still_from_decoded(path: Path, image: DecodedImage) -> StillImage:
         floats=floats,
         extra=extra and replace(extra, values=upright(extra.values, orientation)),
         metadata=metadata,
+        layout=image.layout,
         is_turned=exchanges_sides(orientation),
     )
 

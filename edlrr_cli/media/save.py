@@ -18,12 +18,12 @@ from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.exr import encode_exr
 from edlrr_cli.media.files import check_target, write_atomic
 from edlrr_cli.media.formats import WRITE_FORMATS
-from edlrr_cli.media.plain_tiff import encode_tiff
 from edlrr_cli.media.still_image import Levels, StillImage
 from edlrr_cli.media.streams import STANDARD_OUTPUT, write_standard_output
 from edlrr_cli.media.tags.keep import Carried, notes_on
 from edlrr_cli.media.tags.metadata import Chunks
 from edlrr_cli.media.tags.png import with_chunks
+from edlrr_cli.media.tiff_encoder import encode_tiff
 
 _KEEPS_ALPHA = frozenset({"PNG", "TIFF", "WEBP"})
 _KEEPS_16_BIT = frozenset({"PNG", "TIFF"})
@@ -207,7 +207,7 @@ def _encode_tiff(path: Path, values: NDArray[Any], like: StillImage, metadata: d
     if like.extra is not None:
         values, meanings = np.dstack([values, like.extra.values]), like.extra.meanings
     with _encoding(path, "TIFF"):
-        return encode_tiff(values, like.mode, extra_samples=meanings, **metadata)
+        return encode_tiff(values, like.mode, layout=like.layout, extra_samples=meanings, **metadata)
 
 
 def _encode_deep(path: Path, levels: Levels, **metadata: Any) -> bytes:

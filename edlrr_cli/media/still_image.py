@@ -13,6 +13,7 @@ from edlrr_cli.errors import InputError
 from edlrr_cli.media.decoded import ExtraChannels
 from edlrr_cli.media.floats import Floats
 from edlrr_cli.media.tags.metadata import NONE, Metadata
+from edlrr_cli.media.tiff_layout import DEFAULT_LAYOUT, TiffLayout
 
 Levels = NDArray[np.unsignedinteger[Any]]
 """Integer pixels, shape (h, w, c), uint8 or uint16."""
@@ -39,6 +40,7 @@ class StillImage:
         floats: The colors as stored, if they are floats.
         extra: Further channels of a TIFF, upright and otherwise unchanged.
         metadata: XMP, IPTC, texts and other metadata that can be written again.
+        layout: Division and compression for writing a TIFF.
         is_turned: Whether the EXIF orientation exchanged rows and columns.
     """
 
@@ -53,6 +55,7 @@ class StillImage:
     floats: Floats | None = None
     extra: ExtraChannels | None = None
     metadata: Metadata = NONE
+    layout: TiffLayout = DEFAULT_LAYOUT
     is_turned: bool = False
 
     @property

@@ -12,6 +12,7 @@ import logging
 import math
 import re
 import struct
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,6 +23,7 @@ from edlrr_cli.errors import InputError
 from edlrr_cli.media.decoded import DecodedImage
 from edlrr_cli.media.tiff_channels import image_of
 from edlrr_cli.media.tiff_kinds import check_kind, check_size, has_segments, is_decoded_here
+from edlrr_cli.media.tiff_layout import TiffLayout
 from edlrr_cli.media.tiff_segments import Segments, check_segments, check_tags, read_segments
 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -91,7 +93,8 @@ class TiffImages:
             return None
         shift = index * page.nbytes if self._num_behind > 1 else 0
         samples = read_segments(self._path, page, segments, self._stream, shift)
-        return image_of(self._path, page, samples, self._tags(page))
+        image = image_of(self._path, page, samples, self._tags(page))
+        return replace(image, layout=TiffLayout.from_page(page))
 
     def _page(self, index: int) -> Any:
         return self._file.pages[self.page_index(index)]

@@ -12,7 +12,8 @@ from PIL import Image
 
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.decoded import DecodedImage, ExtraChannels
-from edlrr_cli.media.tiff_kinds import ALPHA, NUM_COLORS, PREMULTIPLIED, SEPARATED, SIGNED, WHITE_IS_0
+from edlrr_cli.media.tiff_codes import ALPHA, PREMULTIPLIED, SEPARATED, SIGNED, WHITE_IS_0
+from edlrr_cli.media.tiff_kinds import NUM_COLORS
 
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 _COREL_ALPHA = 999  # transparency as written by Corel Draw 10

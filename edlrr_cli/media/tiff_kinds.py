@@ -9,26 +9,31 @@ import numpy as np
 from PIL import Image
 
 from edlrr_cli.errors import InputError
-from edlrr_cli.media.tiff_segments import LOSSLESS
+from edlrr_cli.media.tiff_codes import (
+    ALPHA,
+    BLACK_IS_0,
+    FLOAT,
+    FLOATING,
+    HORIZONTAL,
+    LOSSLESS,
+    NO_PREDICTOR,
+    PALETTE,
+    PREMULTIPLIED,
+    RGB,
+    SEPARATED,
+    SIGNED,
+    UNSIGNED,
+    WHITE_IS_0,
+    YCBCR,
+)
 
-WHITE_IS_0, PALETTE, SEPARATED, YCBCR = 0, 3, 5, 6
-"""Photometric interpretations; further ones are 1 (black is 0) and 2 (RGB)."""
-
-NUM_COLORS = {WHITE_IS_0: 1, 1: 1, 2: 3, SEPARATED: 4}
+NUM_COLORS = {WHITE_IS_0: 1, BLACK_IS_0: 1, RGB: 3, SEPARATED: 4}
 """Number of color channels by photometric interpretation, for pages decoded here."""
-
-PREMULTIPLIED, ALPHA = 1, 2
-"""Meanings of an extra channel."""
-
-SIGNED = 2
-"""Sample format of integers with a sign."""
 
 _NUM_COLORS_BY_PILLOW = {**NUM_COLORS, PALETTE: 1, YCBCR: 3}
 _FAX, _OLD_JPEG, _JPEG = (2, 3, 4, 32771), 6, 7
 _COMPRESSIONS = (*LOSSLESS, *_FAX, _OLD_JPEG, _JPEG)
-_UNSIGNED, _FLOAT = 1, 3
-_BITS = {_UNSIGNED: (*range(1, 17), 32, 64), SIGNED: (8, 16, 32, 64), _FLOAT: (16, 32, 64)}
-_HORIZONTAL = 2  # the predictor of integers
+_BITS = {UNSIGNED: (*range(1, 17), 32, 64), SIGNED: (8, 16, 32, 64), FLOAT: (16, 32, 64)}
 _CMYK_INKS, _INK_SET_TAG, _SAMPLE_FORMAT_TAG = 1, 332, 339
 _MAX_CHANNELS = 8
 _CONVERT = "convert it to RGB or gray"
@@ -81,9 +86,9 @@ def check_kind(path: Path, page: Any) -> None:
 
 def _check_samples(path: Path, page: Any) -> None:
     """Check the type of the samples and the predictor."""
-    is_float = page.sampleformat == _FLOAT
+    is_float = page.sampleformat == FLOAT
     tag = page.tags.get(_SAMPLE_FORMAT_TAG)
-    formats = set(np.ravel(tag.value).tolist()) if tag is not None else {_UNSIGNED}
+    formats = set(np.ravel(tag.value).tolist()) if tag is not None else {UNSIGNED}
     if len(formats) > 1 or isinstance(page.bitspersample, tuple):
         raise InputError(f"{path} has channels of different types", "give them one type")
     if page.sampleformat not in _BITS:
@@ -94,8 +99,8 @@ def _check_samples(path: Path, page: Any) -> None:
             f"{path} has {kind} of {page.bitspersample} bits, which are not supported",
             "convert them to 16 or 32 bits",
         )
-    is_packed = page.predictor == _HORIZONTAL and page.bitspersample % 8
-    if page.predictor not in ((1, 3) if is_float else (1, _HORIZONTAL)) or is_packed:
+    is_packed = page.predictor == HORIZONTAL and page.bitspersample % 8
+    if page.predictor not in (NO_PREDICTOR, FLOATING if is_float else HORIZONTAL) or is_packed:
         raise InputError(
             f"{path} has the predictor {page.predictor:d}, which is not supported",
             "save it without predictor",
@@ -105,8 +110,8 @@ def _check_samples(path: Path, page: Any) -> None:
 def _check_channels(path: Path, page: Any) -> None:
     """Check that the channels form a gray, RGB or CMYK image."""
     num_colors, num_channels = NUM_COLORS[page.photometric], page.samplesperpixel
-    is_float = page.sampleformat == _FLOAT
-    if is_float and page.photometric not in (1, 2):
+    is_float = page.sampleformat == FLOAT
+    if is_float and page.photometric not in (BLACK_IS_0, RGB):
         raise InputError(f"{path} has floats that are neither gray nor RGB", "convert it to RGB")
     if num_channels < num_colors:
         raise InputError(f"{path} is truncated or corrupt (channels are missing)", "export the file again")
@@ -129,7 +134,7 @@ def _check_kind_of_pillow(path: Path, page: Any) -> None:
             f"{path} has {page.samplesperpixel} channels, of which {num_kept} can be read",
             "save it with LZW, Deflate or ZSTD",
         )
-    if page.bitspersample not in (1, 2, 4, 8) or page.sampleformat != _UNSIGNED:
+    if page.bitspersample not in (1, 2, 4, 8) or page.sampleformat != UNSIGNED:
         raise InputError(
             f"{path} has {_name_of(page)} of {page.bitspersample} bits, which are not supported", _CONVERT
         )

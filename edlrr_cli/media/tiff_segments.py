@@ -16,14 +16,17 @@ from numpy.typing import NDArray
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from edlrr_cli.errors import InputError
+from edlrr_cli.media.tiff_codes import (
+    DEFLATE,
+    FLOATING,
+    HORIZONTAL,
+    LZMA,
+    NONE,
+    OLD_DEFLATE,
+    PACKBITS,
+    SEPARATE_PLANES,
+)
 
-_NONE, _LZW, _PACKBITS, _LZMA, _ZSTD = 1, 5, 32773, 34925, 50000
-_DEFLATE = (8, 32946)
-LOSSLESS = (_NONE, _LZW, *_DEFLATE, _PACKBITS, _LZMA, _ZSTD)
-"""Compression schemes that are decoded here for all sample types."""
-
-_NO_PREDICTOR, _HORIZONTAL, _FLOATING = 1, 2, 3
-_SEPARATE = 2  # planes, one for each channel
 _BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _KINDS = {1: "u", 2: "i", 3: "f"}
 _REMEDY = "get or export the file again"
@@ -59,7 +62,7 @@ class Segments:
     def from_page(cls, page: Any) -> Segments:
         """Return the division given by the tags of a page, which may be inconsistent."""
         height, width, num_channels = page.imagelength, page.imagewidth, page.samplesperpixel
-        separate = page.planarconfig == _SEPARATE and num_channels > 1
+        separate = page.planarconfig == SEPARATE_PLANES and num_channels > 1
         tall, wide = (
             (page.tilelength, page.tilewidth)
             if page.is_tiled
@@ -120,7 +123,7 @@ def check_segments(path: Path, page: Any, segments: Segments, stream: BinaryIO) 
 
 def _stored_bytes(page: Any, segments: Segments) -> float:
     """Return the maximum number of bytes of an uncompressed segment; some writers pad the last one."""
-    return segments.shape[0] * segments.row_bytes if page.compression == _NONE else math.inf
+    return segments.shape[0] * segments.row_bytes if page.compression == NONE else math.inf
 
 
 def read_segments(
@@ -166,13 +169,13 @@ def _decompressed(compression: int, data: bytes, least: int, most: int) -> bytes
     """Decompress bytes; the output is cut a little beyond ``most``, enough to detect the excess."""
     from tifffile import TIFF
 
-    if compression == _NONE:
+    if compression == NONE:
         return data
-    if compression in _DEFLATE:
+    if compression in (DEFLATE, OLD_DEFLATE):
         return zlib.decompressobj().decompress(data, most + 1)
-    if compression == _LZMA:
+    if compression == LZMA:
         return lzma.LZMADecompressor().decompress(data, most + 1)
-    if compression == _PACKBITS:  # expands a byte to at most 64
+    if compression == PACKBITS:  # expands a byte to at most 64
         content: bytes = TIFF.DECOMPRESSORS[compression](data)
         return content[: most + 1]
     return _decompressed_by_libtiff(compression, data, least)
@@ -195,10 +198,10 @@ def _decompressed_by_libtiff(compression: int, data: bytes, num_bytes: int) -> b
 def _unpredicted(content: bytes, predictor: int, segments: Segments) -> NDArray[Any]:
     """Undo the predictor; return the samples of a segment, (rows, columns, channels)."""
     rows = np.frombuffer(content, np.uint8).reshape(-1, segments.row_bytes)
-    if predictor == _FLOATING:
+    if predictor == FLOATING:
         rows = _from_byte_planes(rows, segments)
     samples = _unpacked(rows, segments).reshape(len(rows), *segments.shape[1:])
-    if predictor == _HORIZONTAL:
+    if predictor == HORIZONTAL:
         samples = np.cumsum(samples, axis=1, dtype=samples.dtype.newbyteorder("="))
     return samples
 

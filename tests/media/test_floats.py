@@ -19,7 +19,7 @@ from edlrr_cli.errors import InputError, NumericsError, OutputError
 from edlrr_cli.media.exr import encode_exr
 from edlrr_cli.media.images import read_image, read_reference
 from edlrr_cli.media.masks import read_mask
-from edlrr_cli.media.plain_tiff import encode_tiff
+from edlrr_cli.media.tiff_encoder import encode_tiff
 from edlrr_cli.media.save import as_written, check_output, save_image
 from edlrr_cli.media.tags.tiff import directory
 

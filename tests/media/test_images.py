@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 from edlrr_cli.errors import InputError, NumericsError, OutputError, UsageError
 from edlrr_cli.media.deep_color import encode_deep_png
 from edlrr_cli.media.images import read_image
-from edlrr_cli.media.plain_tiff import encode_tiff
+from edlrr_cli.media.tiff_encoder import encode_tiff
 from edlrr_cli.media.save import check_output, save_image, write_png
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.media.tags.tiff import directory
