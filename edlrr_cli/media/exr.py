@@ -16,7 +16,7 @@ from PIL import Image
 
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.decoded import DecodedImage
-from edlrr_cli.media.floats import Floating
+from edlrr_cli.media.ranged_values import Floating
 
 if TYPE_CHECKING:
     from av import VideoFrame

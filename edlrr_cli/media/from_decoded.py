@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.decoded import DecodedImage
-from edlrr_cli.media.floats import Floats
 from edlrr_cli.media.metadata import descriptive_exif, dpi_of, fitting_profile, profile_notes
 from edlrr_cli.media.orientation import exchanges_sides, orientation_of, upright, upright_dpi
+from edlrr_cli.media.ranged_values import RangedValues
 from edlrr_cli.media.still_image import StillImage, check_sides
 from edlrr_cli.media.tags.read import read_tiff_tags
 
@@ -38,10 +38,10 @@ def still_from_decoded(path: Path, image: DecodedImage) -> StillImage:
     profile = image.tags.get(_ICC_PROFILE_TAG)
     alpha = stored[..., -1] if image.mode[-1] in "aA" else None
     colors = stored if alpha is None else stored[..., :-1]
-    floats = _floats_of(path, stored, colors.shape[2]) if stored.dtype.kind == "f" else None
+    ranged = None if stored.dtype in (np.uint8, np.uint16) else _ranged(path, stored, colors.shape[2])
     fitted = fitting_profile(profile, colors.shape[2])
     return StillImage(
-        pixels=floats.normalized(colors) if floats else colors / np.float64(np.iinfo(colors.dtype).max),
+        pixels=ranged.normalized(colors) if ranged else colors / np.float64(np.iinfo(colors.dtype).max),
         alpha=alpha,
         mode=_mode_of(image),
         format=image.format,
@@ -49,7 +49,7 @@ def still_from_decoded(path: Path, image: DecodedImage) -> StillImage:
         icc_profile=fitted,
         dpi=upright_dpi(dpi_of(image.tags), orientation),
         notes=(*image.notes, *exif_notes, *profile_notes(profile, fitted), *tag_notes),
-        floats=floats,
+        ranged=ranged,
         extra=extra and replace(extra, values=upright(extra.values, orientation)),
         metadata=metadata,
         layout=image.layout,
@@ -57,10 +57,10 @@ def still_from_decoded(path: Path, image: DecodedImage) -> StillImage:
     )
 
 
-def _floats_of(path: Path, stored: NDArray[Any], num_colors: int) -> Floats:
+def _ranged(path: Path, stored: NDArray[Any], num_colors: int) -> RangedValues:
     try:
-        Floats.from_values(stored)  # alpha must be finite too
-        return Floats.from_values(stored[..., :num_colors])
+        RangedValues.from_values(stored)  # alpha must be finite too
+        return RangedValues.from_values(stored[..., :num_colors])
     except InputError as error:
         raise InputError(f"{path}: {error.message}", error.remedy) from None
 

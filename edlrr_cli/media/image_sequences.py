@@ -16,6 +16,7 @@ from edlrr_cli.media.still_image import Levels, StillImage
 from edlrr_cli.media.tags.png import lost_colors
 from edlrr_cli.media.video import DEFAULT_RATE, Frame, VideoInfo, describe_size
 
+_PEAK = 65535
 _MAX_DENOMINATOR = 10_000  # of a frame rate; sufficient for the rates of files
 
 
@@ -63,7 +64,7 @@ class ImageStack:
                 time += duration_s or 1 / DEFAULT_RATE
 
     def _read(self, images: Images, index: int) -> StillImage:
-        return _without_floats(self._path, images.read(index))
+        return _with_levels(self._path, images.read(index))
 
 
 def _info_of(first: StillImage, durations_s: Sequence[Fraction]) -> VideoInfo:
@@ -102,10 +103,20 @@ def _frame_pixels(image: StillImage, info: VideoInfo, name: str, first_name: str
 
 
 def _read_frame(path: Path) -> StillImage:
-    return _without_floats(path, read_image(path))
+    return _with_levels(path, read_image(path))
 
 
-def _without_floats(path: Path, image: StillImage) -> StillImage:
-    if image.floats is not None:
-        raise InputError(f"{path} has floats, which frames cannot have", "convert the frames to 16 bits")
-    return image
+def _with_levels(path: Path, image: StillImage) -> StillImage:
+    """Return an image of 8 or 16 bits; wider integers become 16-bit ones if their values fit."""
+    if image.ranged is None:
+        return image
+    values = image.ranged.values
+    if image.ranged.are_floats or values.min() < 0 or values.max() > _PEAK:
+        raise InputError(
+            f"{path} has {image.ranged.kind}, which frames cannot have", "convert the frames to 16 bits"
+        )
+    note = f"{image.ranged.kind} became 16-bit integers, of the same values"
+    mode = image.mode.replace(";F", ";16")
+    return replace(
+        image, pixels=values / np.float64(_PEAK), mode=mode, ranged=None, notes=(*image.notes, note)
+    )

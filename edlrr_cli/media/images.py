@@ -39,19 +39,19 @@ def read_image(path: Path) -> StillImage:
 
     Gray and CMYK are kept, 1-bit becomes gray, a palette and YCbCr become RGB, a transparent color becomes
     alpha. 16 bits are kept in gray, and in color of PNG, PPM and TIFF; other color is read as 8 bits, with a
-    note. Floats (TIFF, EXR) keep their dtype. The EXIF orientation is applied and its tag dropped. Further
-    pages and frames are left out, with a note.
+    note. Floats (TIFF, EXR), signed, 32-bit and 64-bit integers (TIFF) keep their type. The EXIF orientation
+    is applied and its tag dropped. Further pages and frames are left out, with a note.
 
     Args:
         path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM, JPEG 2000 or EXR file, or a stream, see `open_input`.
 
     Returns:
-        The image; values are k / 255 or k / 65535 exactly as rounded, so `save_image` restores k. Floats
-        are mapped to [0, 1] by their own range, unless they are within it.
+        The image; values are k / 255 or k / 65535 exactly as rounded, so `save_image` restores k.
+        Others are mapped to [0, 1] by their own range, see `edlrr_cli.media.ranged_values`.
 
     Raises:
         InputError: The file is missing, empty, not an image, truncated, corrupt, too large, smaller than
-            2 x 2 pixels, has NaN or Inf, or cannot be read exactly, such as integers beyond 16 bits.
+            2 x 2 pixels, has NaN or Inf, or cannot be read exactly.
     """
     with open_images(path) as images:
         image = images.read(0)
@@ -76,7 +76,7 @@ def read_reference(path: Path, like: StillImage) -> NDArray[np.float64]:
 def _kind(image: StillImage) -> str:
     height, width, channels = image.pixels.shape
     colors = {1: "gray", 3: "RGB", 4: "CMYK"}[channels]
-    return f"{width} x {height} pixels {colors}{' of floats' if image.floats else ''}"
+    return f"{width} x {height} pixels {colors}{f' of {image.ranged.kind}' if image.ranged else ''}"
 
 
 def _check_source(path: Path) -> None:

@@ -19,7 +19,7 @@ from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.media.cmyk import to_rgb
 from edlrr_cli.media.formats import MASK_MODES
 from edlrr_cli.media.images import read_image
-from edlrr_cli.media.labels import labeled_pixels, read_wide_labels
+from edlrr_cli.media.labels import labeled_pixels
 from edlrr_cli.media.still_image import StillImage
 
 _BoolArray = NDArray[np.bool_]
@@ -134,18 +134,21 @@ class _Labels(StillImage):
 
 def _read_marks(path: Path, threshold: int | None) -> StillImage:
     """Read a mask file, labels as black and white unless a threshold is given."""
-    labeled = read_wide_labels(path)
-    if labeled is None:
-        image = read_image(path)
-        labeled = labeled_pixels(image) if threshold is None else None
-        if labeled is None:
-            return image
-    elif threshold is not None:
+    image = read_image(path)
+    has_white = image.ranged is None or image.ranged.are_floats
+    if not has_white and threshold is not None:
         raise InputError(
             f"mask {path} has labels of a type that --mask-threshold does not apply to",
             "leave --mask-threshold out",
         )
-    return _Labels(labeled[..., None].astype(np.float64), None, "L", "", b"", b"", None, ())
+    labeled = labeled_pixels(image) if threshold is None else None
+    if labeled is not None:
+        return _Labels(labeled[..., None].astype(np.float64), None, "L", "", b"", b"", None, ())
+    if not has_white:
+        raise InputError(
+            f"mask {path} is neither black nor white, and has no labels", "use a black-and-white file"
+        )
+    return image
 
 
 def _check_size(path: Path, mask: StillImage, image: StillImage) -> None:

@@ -18,6 +18,7 @@ from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.exr import encode_exr
 from edlrr_cli.media.files import check_target, write_atomic
 from edlrr_cli.media.formats import WRITE_FORMATS
+from edlrr_cli.media.ranged_values import RangedValues
 from edlrr_cli.media.still_image import Levels, StillImage
 from edlrr_cli.media.streams import STANDARD_OUTPUT, write_standard_output
 from edlrr_cli.media.tags.keep import Carried, notes_on
@@ -27,7 +28,6 @@ from edlrr_cli.media.tiff_encoder import encode_tiff
 
 _KEEPS_ALPHA = frozenset({"PNG", "TIFF", "WEBP"})
 _KEEPS_16_BIT = frozenset({"PNG", "TIFF"})
-_KEEPS_FLOATS = frozenset({"TIFF", "EXR"})
 _KEEPS_CMYK = frozenset({"JPEG", "TIFF"})
 _MAX_SIDE_PX = {"JPEG": 65500, "WEBP": 16383}
 _SAVE_SETTINGS: dict[str, dict[str, Any]] = {
@@ -81,8 +81,8 @@ def _lost(file_format: str, like: StillImage) -> tuple[str, str]:
     """Return what a format cannot keep, empty if nothing, and the extensions of formats that keep it."""
     if like.extra is not None and file_format != "TIFF":
         return "channels that are neither color nor transparency", ".tif"
-    if like.floats is not None:
-        return _lost_from_floats(file_format, like.floats.values.itemsize, like)
+    if like.ranged is not None:
+        return _lost_from_ranged(file_format, like.ranged, like)
     is_cmyk = like.mode.startswith("CMYK")
     if file_format == "EXR":
         return "whole numbers", ".tif" if is_cmyk else ".png"
@@ -95,12 +95,16 @@ def _lost(file_format: str, like: StillImage) -> tuple[str, str]:
     return "", ""
 
 
-def _lost_from_floats(file_format: str, num_bytes: int, like: StillImage) -> tuple[str, str]:
-    if file_format not in _KEEPS_FLOATS:
+def _lost_from_ranged(file_format: str, ranged: RangedValues, like: StillImage) -> tuple[str, str]:
+    if file_format == "TIFF":
+        return "", ""
+    if not ranged.are_floats:
+        return ranged.kind, ".tif"
+    if file_format != "EXR":
         return "floats", ".tif or .exr"
-    if file_format == "EXR" and num_bytes > 4:
+    if ranged.values.itemsize > 4:
         return "floats of 64 bits", ".tif"
-    if file_format == "EXR" and like.alpha is not None and like.pixels.shape[2] == 1:
+    if like.alpha is not None and like.pixels.shape[2] == 1:
         return "gray with transparency", ".tif"
     return "", ""
 
@@ -135,7 +139,7 @@ def save_image(
 
     Values are clipped to [0, 1] and rounded to the nearest integer level, so unchanged pixels are
     bit-identical in lossless formats (PNG, TIFF, BMP; WebP is written lossless). JPEG is written
-    without chroma subsampling, at quality 95 by default. WebP has no gray: it stores equal RGB. Floats keep
+    without chroma subsampling, at quality 95 by default. WebP has no gray: it stores equal RGB. Others keep
     their dtype: unchanged pixels are exact, others are within the range of the image. Premultiplied colors
     stay so in TIFF and EXR, and are divided by alpha elsewhere.
 
@@ -181,7 +185,7 @@ def _encoded_pixels(
 ) -> bytes:
     if file_format == "TIFF":
         return _encode_tiff(path, _stored(pixels, like), like, metadata)
-    if like.floats is not None:
+    if like.ranged is not None:
         with _encoding(path, file_format):
             return encode_exr(_stored(pixels, like))
     levels = _straight(_stored(pixels, like), like)
@@ -217,8 +221,8 @@ def _encode_deep(path: Path, levels: Levels, **metadata: Any) -> bytes:
 
 def as_written(pixels: NDArray[np.floating[Any]], like: StillImage) -> NDArray[np.float64]:
     """Round pixels to the levels of the file that `save_image` writes; lossy formats lose more."""
-    if like.floats is not None:
-        return like.floats.normalized(like.floats.restored(pixels))
+    if like.ranged is not None:
+        return like.ranged.normalized(like.ranged.restored(pixels))
     levels: NDArray[np.float64] = np.rint(np.clip(pixels, 0.0, 1.0) * like.peak)
     return levels / like.peak
 
@@ -276,8 +280,8 @@ def _encoding(path: Path, file_format: str) -> Iterator[None]:
 
 def _stored(pixels: NDArray[np.floating[Any]], like: StillImage) -> NDArray[Any]:
     """Return the values of a lossless file: floats or unsigned integers, (h, w, 1..4), alpha last."""
-    if like.floats is not None:
-        return _with_alpha(like.floats.restored(pixels), like)
+    if like.ranged is not None:
+        return _with_alpha(like.ranged.restored(pixels), like)
     depth = np.uint16 if like.peak > 255 else np.uint8
     levels: Levels = np.rint(np.clip(pixels, 0.0, 1.0) * like.peak).astype(depth)
     if like.alpha is not None and "a" in like.mode:  # premultiplied colors must not exceed alpha

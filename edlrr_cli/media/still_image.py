@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.decoded import ExtraChannels
-from edlrr_cli.media.floats import Floats
+from edlrr_cli.media.ranged_values import RangedValues
 from edlrr_cli.media.tags.metadata import NONE, Metadata
 from edlrr_cli.media.tiff_layout import DEFAULT_LAYOUT, TiffLayout
 
@@ -30,14 +30,14 @@ class StillImage:
             upright.
         alpha: Shape (h, w) with the dtype of the file, ``peak`` = opaque; None without transparency.
         mode: Mode for writing: "L", "LA", "RGB", "RGBA" or "CMYK"; with 16 bits "I;16" (gray), "LA;16",
-            "RGB;16", "RGBA;16" or "CMYK;16"; for floats "L;F", "RGB;F", "LA;F" or "RGBA;F". All with "a" for
-            "A" where the colors are premultiplied with alpha.
+            "RGB;16", "RGBA;16" or "CMYK;16"; for ranged values "L;F", "RGB;F", "LA;F" or "RGBA;F". All with
+            "a" for "A" where the colors are premultiplied with alpha.
         format: Pillow's name of the source format.
         exif: Descriptive EXIF tags, serialized; may be empty.
         icc_profile: Color profile if it fits the mode; else empty.
         dpi: Horizontal and vertical resolution; None if unknown.
         notes: Losses on reading, one phrase each, for the user.
-        floats: The colors as stored, if they are floats.
+        ranged: The colors as stored, if they are floats or integers without a fixed white.
         extra: Further channels of a TIFF, upright and otherwise unchanged.
         metadata: XMP, IPTC, texts and other metadata that can be written again.
         layout: Division and compression for writing a TIFF.
@@ -52,7 +52,7 @@ class StillImage:
     icc_profile: bytes
     dpi: tuple[float, float] | None
     notes: tuple[str, ...]
-    floats: Floats | None = None
+    ranged: RangedValues | None = None
     extra: ExtraChannels | None = None
     metadata: Metadata = NONE
     layout: TiffLayout = DEFAULT_LAYOUT
@@ -60,8 +60,8 @@ class StillImage:
 
     @property
     def peak(self) -> int:
-        """Return the largest integer value of a pixel in the file: 255 or 65535; 1 for floats."""
-        if self.floats is not None:
+        """Return the largest integer value of a pixel in the file: 255 or 65535; 1 for ranged values."""
+        if self.ranged is not None:
             return 1
         return 65535 if self.mode.endswith(";16") else 255
 
@@ -72,23 +72,23 @@ class StillImage:
         return None if visible is None or visible.all() else visible
 
     def within(self, known: NDArray[np.bool_]) -> StillImage:
-        """Return the image with the range of its floats taken from the known, visible pixels.
+        """Return the image with the range of its values taken from the known, visible pixels.
 
-        Invisible pixels may then lie outside of [0, 1]. An image without floats is returned unchanged.
+        Invisible pixels may then lie outside of [0, 1]. An image without ranged values is returned unchanged.
 
         Args:
             known: Shape (h, w), True = known pixel.
         """
-        if self.floats is None:
+        if self.ranged is None:
             return self
-        floats = self.floats.within(known, self.visible)
-        return replace(self, floats=floats, pixels=floats.normalized(floats.values))
+        ranged = self.ranged.within(known, self.visible)
+        return replace(self, ranged=ranged, pixels=ranged.normalized(ranged.values))
 
     def pixels_of(self, other: StillImage) -> NDArray[np.float64]:
-        """Return the pixels of another image; floats are normalized by the range of this one."""
-        if self.floats is None or other.floats is None:
+        """Return the pixels of another image; ranged values are normalized by the range of this one."""
+        if self.ranged is None or other.ranged is None:
             return other.pixels
-        return self.floats.normalized(other.floats.values)
+        return self.ranged.normalized(other.ranged.values)
 
     @property
     def size_px(self) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.decoded import DecodedImage, ExtraChannels
-from edlrr_cli.media.tiff_codes import ALPHA, PREMULTIPLIED, SEPARATED, SIGNED, WHITE_IS_0
+from edlrr_cli.media.tiff_codes import ALPHA, PREMULTIPLIED, SEPARATED, WHITE_IS_0
 from edlrr_cli.media.tiff_kinds import NUM_COLORS
 
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}
@@ -50,27 +50,15 @@ def image_of(path: Path, page: Any, samples: NDArray[Any], tags: Image.Exif) -> 
 
 
 def _to_common_type(path: Path, page: Any, samples: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Return floats with their dtype and integers as 8 or 16 unsigned bits, in native byte order."""
+    """Return samples in native byte order, packed integers as 8 or 16 bits, and notes on the change."""
     bits, kind = page.bitspersample, samples.dtype.kind
-    if kind == "f" or (kind == "u" and bits in (8, 16)):
-        return samples.astype(samples.dtype.newbyteorder("=")), ()
-    if bits < 16 and kind == "u":  # packed
+    if bits % 8:  # packed
         peak, dtype = (255, np.uint8) if bits < 8 else (65535, np.uint16)
         notes = () if bits < 8 else (f"{bits} bits per channel became 16, black and white the same",)
         return np.rint(samples * (peak / (2**bits - 1))).astype(dtype), notes
-    peak = 255 if bits == 8 else 65535
-    if page.photometric == WHITE_IS_0 or samples.min() < 0 or samples.max() > peak:
-        raise InputError(
-            f"{path} has {_name_of_integers(page)} integers that cannot be read as levels of 0 to {peak}",
-            "convert it to 16 bits without sign, or to floats",
-        )
-    dtype = np.uint8 if bits == 8 else np.uint16
-    note = f"{_name_of_integers(page)} integers became {8 * dtype().itemsize}-bit ones, of the same values"
-    return samples.astype(dtype), (note,)
-
-
-def _name_of_integers(page: Any) -> str:
-    return f"{'signed ' if page.sampleformat == SIGNED else ''}{page.bitspersample}-bit"
+    if page.photometric == WHITE_IS_0 and kind == "i":
+        raise InputError(f"{path} has integers with a sign of which 0 is white", "convert it to black is 0")
+    return samples.astype(samples.dtype.newbyteorder("=")), ()
 
 
 def _meanings(page: Any, channels: range) -> tuple[dict[int, int], tuple[str, ...]]:

@@ -47,7 +47,7 @@ def files(request, tmp_path):
 
 def stored(path) -> np.ndarray:
     picture = read_image(path)
-    return picture.pixels if picture.floats is None else picture.floats.values
+    return picture.pixels if picture.ranged is None else picture.ranged.values
 
 
 def test_inpaint_keeps_known_pixels(run, files):

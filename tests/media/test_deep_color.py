@@ -17,10 +17,10 @@ from edlrr_cli.errors import InputError, OutputError
 from edlrr_cli.media import deep_color
 from edlrr_cli.media.images import read_image
 from edlrr_cli.media.masks import read_mask
-from edlrr_cli.media.tiff_encoder import encode_tiff
 from edlrr_cli.media.save import check_output, save_image
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.media.tags.tiff import directory
+from edlrr_cli.media.tiff_encoder import encode_tiff
 
 AS_8 = ("16 bits per color channel were read as 8",)
 MODES = {2: "LA;16", 3: "RGB;16", 4: "RGBA;16"}

@@ -166,7 +166,7 @@ def test_floats_with_their_predictor_are_read(tmp_path: Path, name: str) -> None
     Image.fromarray(values).save(tmp_path / "in.tif", compression=name, tiffinfo={317: 3})
     with tifffile.TiffFile(tmp_path / "in.tif") as file:
         assert file.pages.first.predictor == 3
-    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").floats.values[..., 0], values)
+    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").ranged.values[..., 0], values)
 
 
 def test_the_predictor_of_floats_goes_from_pixel_to_pixel(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_the_predictor_of_floats_goes_from_pixel_to_pixel(tmp_path: Path) -> Non
     coded[:, 3:] -= planes[:, :-3]
     tags = {"t258": (32,) * 3, "t339": (3,) * 3, "t259": 8, "t262": 2, "t277": 3, "t317": 3}
     path = by_hand(tmp_path / "in.tif", zlib.compress(coded.tobytes()), **tags)
-    np.testing.assert_array_equal(read_image(path).floats.values, values)
+    np.testing.assert_array_equal(read_image(path).ranged.values, values)
 
 
 def packed(values: np.ndarray, bits: int) -> bytes:
@@ -209,16 +209,30 @@ def test_bits_in_reverse_order(tmp_path: Path, bits: int, white: int) -> None:
     np.testing.assert_array_equal(read_image(path).pixels, expected if white else 1 - expected)
 
 
-@pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "u4"])
-def test_other_integers_keep_their_values_or_are_refused(tmp_path: Path, dtype: str) -> None:
-    values = np.random.default_rng(0).integers(0, min(np.iinfo(dtype).max, 60000) + 1, SHAPE).astype(dtype)
-    picture = read_image(write(tmp_path / "in.tif", values, "minisblack"))
-    np.testing.assert_array_equal(whole(picture)[..., 0], values)
-    assert len(picture.notes) == 1
-    assert "of the same values" in picture.notes[0]
-    values[3, 4] = np.iinfo(dtype).min or np.iinfo(dtype).max
-    with pytest.raises(InputError, match=r"-bit integers that cannot be read as levels of 0 to (255|65535)"):
-        read_image(write(tmp_path / "in.tif", values, "minisblack"))
+@pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "u4", "i8", "u8"])
+@pytest.mark.parametrize("num_channels", [1, 3])
+def test_other_integers_keep_their_type(tmp_path: Path, dtype: str, num_channels: int) -> None:
+    limits = np.iinfo(dtype)
+    values = np.random.default_rng(0).integers(
+        limits.min, limits.max, (*SHAPE, num_channels), dtype=dtype, endpoint=True
+    )
+    values.flat[:2] = limits.min, limits.max
+    kind = "rgb" if num_channels == 3 else "minisblack"
+    image = read_image(write(tmp_path / "in.tif", values.squeeze(), kind))
+    assert image.notes == ()
+    assert (image.pixels.min(), image.pixels.max()) == (0, 1)
+    changed = image.pixels.copy()
+    changed[3:9, 4:8] = np.linspace(-0.5, 1.5, 4)[:, None]
+    stored = written_as(changed, image, tmp_path / "out.tif")
+    assert stored.dtype == values.dtype
+    known = np.ones(SHAPE, bool)
+    known[3:9, 4:8] = False
+    np.testing.assert_array_equal(stored[known], values[known])
+    middle = stored[~known].reshape(6, 4, -1)[:, 1:3].astype(np.float64)
+    expected = limits.min + (limits.max - limits.min) * np.array([1 / 6, 5 / 6])[:, None]
+    np.testing.assert_allclose(middle, np.broadcast_to(expected, middle.shape), rtol=1e-9, atol=0.5)
+    with pytest.raises(OutputError, match=rf"cannot keep {values.dtype.name} values; write a \.tif file"):
+        check_output(tmp_path / "out.png", overwrite=False, like=image)
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])

@@ -19,9 +19,9 @@ from edlrr_cli.errors import InputError, NumericsError, OutputError
 from edlrr_cli.media.exr import encode_exr
 from edlrr_cli.media.images import read_image, read_reference
 from edlrr_cli.media.masks import read_mask
-from edlrr_cli.media.tiff_encoder import encode_tiff
 from edlrr_cli.media.save import as_written, check_output, save_image
 from edlrr_cli.media.tags.tiff import directory
+from edlrr_cli.media.tiff_encoder import encode_tiff
 
 SHAPE = (21, 34)
 
@@ -91,7 +91,7 @@ def test_every_layout_of_tiff_is_read(tmp_path: Path, layout: str, num_channels:
     kind = {} if num_channels == 1 else {"photometric": "rgb"}
     tifffile.imwrite(path, values.squeeze(), **kind, **LAYOUTS[layout])
     picture = read_image(path)
-    np.testing.assert_array_equal(picture.floats.values, values[..., :3])
+    np.testing.assert_array_equal(picture.ranged.values, values[..., :3])
     assert (picture.alpha is None) == (num_channels < 4)
 
 
@@ -103,19 +103,19 @@ def by_pillow(compression: str) -> bytes:
 
 def test_packbits_are_read(tmp_path: Path) -> None:
     (tmp_path / "in.tif").write_bytes(by_pillow("packbits"))
-    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").floats.values, floats(1))
+    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").ranged.values, floats(1))
 
 
 def test_lzw_is_read(tmp_path: Path) -> None:
     (tmp_path / "in.tif").write_bytes(by_pillow("tiff_lzw"))
-    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").floats.values, floats(1))
+    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").ranged.values, floats(1))
 
 
 def test_planes_of_a_tiff_are_read(tmp_path: Path) -> None:
     values = floats(3)
     planes = np.moveaxis(values, 2, 0)
     tifffile.imwrite(tmp_path / "in.tif", planes, planarconfig="separate", photometric="rgb")
-    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").floats.values, values)
+    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").ranged.values, values)
 
 
 @pytest.mark.parametrize(
@@ -136,14 +136,14 @@ def test_what_is_written_is_what_was_read(tmp_path: Path, suffix: str, num_chann
     again = read_image(out)
     known = np.ones(SHAPE, bool)
     known[5:9, 3] = False
-    stored, colors = again.floats.values, picture.floats.values
+    stored, colors = again.ranged.values, picture.ranged.values
     assert stored.dtype == np.dtype(dtype)
     np.testing.assert_array_equal(bits(stored[known]), bits(colors[known]))
     # Restored values stay within those of the image.
     low, high = colors.min(), colors.max()
     expected = np.array([high, low, low + 0.25 * (float(high) - float(low)), high])
     np.testing.assert_allclose(stored[5:9, 3, 0], expected, rtol=1e-3)
-    np.testing.assert_array_equal(picture.floats.normalized(stored), as_written(changed, picture))
+    np.testing.assert_array_equal(picture.ranged.normalized(stored), as_written(changed, picture))
     assert again.mode == picture.mode
     if picture.alpha is not None:
         np.testing.assert_array_equal(bits(again.alpha), bits(picture.alpha))
@@ -171,7 +171,7 @@ def test_the_range_is_that_of_known_pixels(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "in.tif", damaged.squeeze())
     tifffile.imwrite(tmp_path / "clean.tif", values.squeeze())
     picture = read_image(tmp_path / "in.tif").within(~hole)
-    assert (picture.floats.low, picture.floats.high) == (values[~hole].min(), values[~hole].max())
+    assert (picture.ranged.low, picture.ranged.high) == (values[~hole].min(), values[~hole].max())
     assert picture.pixels.min() == 0
     save_image(tmp_path / "out.tif", picture.pixels, like=picture, overwrite=False)
     written = tifffile.imread(tmp_path / "out.tif")
@@ -221,7 +221,7 @@ def test_metadata_of_a_float_tiff_travel(tmp_path: Path) -> None:
 def test_orientation_of_a_float_tiff_is_applied(tmp_path: Path) -> None:
     values = floats(3)
     tifffile.imwrite(tmp_path / "in.tif", values, photometric="rgb", extratags=[(274, 3, 1, 6)])
-    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").floats.values, np.rot90(values, -1))
+    np.testing.assert_array_equal(read_image(tmp_path / "in.tif").ranged.values, np.rot90(values, -1))
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4"])
@@ -231,7 +231,7 @@ def test_exr_is_read_exactly(tmp_path: Path, dtype: str, names: str) -> None:
     (tmp_path / "in.exr").write_bytes(plain_exr(planes))
     picture = read_image(tmp_path / "in.exr")
     colors = [planes[name] for name in ("RGB" if "R" in names else "Y")]
-    np.testing.assert_array_equal(bits(picture.floats.values), bits(np.stack(colors, axis=2)))
+    np.testing.assert_array_equal(bits(picture.ranged.values), bits(np.stack(colors, axis=2)))
     if "A" in names:
         np.testing.assert_array_equal(bits(picture.alpha), bits(planes["A"]))
     assert picture.notes == ()

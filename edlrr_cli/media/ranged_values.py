@@ -1,4 +1,4 @@
-"""Floating-point pixels: the range that is mapped to [0, 1], and the exact way back."""
+"""Samples without a fixed white: the range that is mapped to [0, 1], and the exact way back."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ Floating = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
-class Floats:
-    """Colors as stored, and the range of them that is mapped to [0, 1].
+class RangedValues:
+    """Colors as stored: floats, or integers other than those of 8 and 16 bits without a sign.
 
-    The range is [0, 1] itself if it contains all values, else it extends from the smallest to the largest.
+    The range of floats is [0, 1] itself if it contains all values. All others extend from the smallest to
+    the largest value.
 
     Attributes:
-        values: Shape (h, w, c), finite; float16, float32 or float64.
+        values: Shape (h, w, c), finite; float16, float32, float64, or integers.
         low: The value mapped to 0.
         high: The value mapped to 1; for a constant image max(1, abs(low)) above ``low``.
     """
 
-    values: Floating
+    values: NDArray[Any]
     low: float
     high: float
 
     @classmethod
-    def from_values(cls, values: Floating) -> Floats:
+    def from_values(cls, values: NDArray[Any]) -> RangedValues:
         """Return the values with the range of all of them.
 
         Raises:
@@ -44,7 +45,17 @@ class Floats:
             )
         return cls(values, *_range_of(values))
 
-    def within(self, known: NDArray[np.bool_], visible: NDArray[np.bool_] | None = None) -> Floats:
+    @property
+    def are_floats(self) -> bool:
+        """Whether the values are floats, not integers."""
+        return self.values.dtype.kind == "f"
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of the values, for messages."""
+        return "floats" if self.are_floats else f"{self.values.dtype.name} values"
+
+    def within(self, known: NDArray[np.bool_], visible: NDArray[np.bool_] | None = None) -> RangedValues:
         """Return the range of the known, visible pixels, with missing ones clipped to it.
 
         Args:
@@ -53,25 +64,34 @@ class Floats:
                 the range. None: all pixels are visible.
         """
         seen = known if visible is None else known & visible
-        low, high = _range_of(self.values[seen if seen.any() else known])
-        clipped = np.where(known[..., None], self.values, self.values.clip(low, high))
+        chosen = self.values[seen if seen.any() else known]
+        low, high = _range_of(chosen)
+        clipped = np.where(known[..., None], self.values, self.values.clip(chosen.min(), chosen.max()))
         return replace(self, values=clipped, low=low, high=high)
 
-    def normalized(self, values: Floating) -> NDArray[np.float64]:
+    def normalized(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Map values linearly so that the range becomes [0, 1]."""
         scaled: NDArray[np.float64] = (values.astype(np.float64) - self.low) / (self.high - self.low)
         return scaled
 
-    def restored(self, pixels: Floating) -> Floating:
+    def restored(self, pixels: Floating) -> NDArray[Any]:
         """Return the values to store for pixels on [0, 1]: unchanged ones exact, others within the range."""
         computed = self.low + (self.high - self.low) * pixels.astype(np.float64).clip(0.0, 1.0)
         unchanged = pixels == self.normalized(self.values)
-        return np.where(unchanged, self.values, computed.astype(self.values.dtype))
+        return np.where(unchanged, self.values, self._stored(computed))
+
+    def _stored(self, computed: NDArray[np.float64]) -> NDArray[Any]:
+        dtype = self.values.dtype
+        if self.are_floats:
+            return computed.astype(dtype)
+        # The largest integers of 64 bits are no floats, and rounding up would overflow.
+        limits = np.iinfo(dtype)
+        return np.rint(computed).clip(limits.min, np.nextafter(float(limits.max), 0)).astype(dtype)
 
 
-def _range_of(values: Floating) -> tuple[float, float]:
+def _range_of(values: NDArray[Any]) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
-    if low >= 0.0 and high <= 1.0:
+    if values.dtype.kind == "f" and low >= 0.0 and high <= 1.0:
         return 0.0, 1.0
     if not np.isfinite(high - low):
         raise InputError(f"its float values range from {low:g} to {high:g}", "scale them down first")
