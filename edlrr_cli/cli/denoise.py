@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edlrr_cli.cli.job_options import JobCommand, encoding_options, job_options
+from edlrr_cli.cli.job_options import JobCommand, encoding_options, job_options, page_option
 from edlrr_cli.cli.options import FILE, REG, Name, NoiseLevel, common_options, options_of
 from edlrr_cli.cli.run import RunOptions, run_jobs
 from edlrr_cli.cli.streams import STREAM_IN, STREAM_OUT
@@ -38,6 +38,7 @@ _KINDS = {"method": Name("method", lambda: METHODS), "sigma": NoiseLevel(), "reg
     "-o", "--output", type=STREAM_OUT, help="Result, or a folder. [default: IMAGE_denoised beside IMAGE]"
 )
 @click.option("--reference", type=STREAM_IN, help="Clean image, or a folder, to measure PSNR and SSIM.")
+@page_option
 @click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
 @click.option("--model", type=FILE, help="Weights made by edlrr train. [default: the shipped ones]")
 @encoding_options
@@ -56,6 +57,7 @@ def denoise(
     images: tuple[Path, ...],
     output: Path | None,
     reference: Path | None,
+    page: int,
     figure: Path | None,
     model: Path | None,
     encoding: Encoding,
@@ -98,6 +100,7 @@ def denoise(
             config=config,
             reference=reference and companion(reference, source, suffix="", what="reference"),
             model=model,
+            page=page,
             figure=figure,
             encoding=encoding.for_batch(target) if many else encoding,
             experiment=Experiment(add_noise, seed),

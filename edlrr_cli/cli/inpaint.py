@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edlrr_cli.cli.job_options import BATCH, OUTPUT, JobCommand, encoding_options, job_options
+from edlrr_cli.cli.job_options import BATCH, OUTPUT, JobCommand, encoding_options, job_options, page_option
 from edlrr_cli.cli.options import FILE, PRESET, common_options, setting_options
 from edlrr_cli.cli.run import RunOptions, run_jobs
 from edlrr_cli.cli.streams import STREAM_IN, STREAM_OUT
@@ -18,7 +18,9 @@ from edlrr_cli.pipelines.inpaint.settings import Settings, preset_names, resolve
 from edlrr_cli.pipelines.inputs import Input, Selection, companion
 
 _SECTIONS = {
-    "Input and mask": (*("mask", "mask_suffix", "mask_mode", "mask_threshold", "dilate", "reference"),),
+    "Input and mask": (
+        *("mask", "mask_suffix", "mask_mode", "mask_threshold", "dilate", "page", "reference"),
+    ),
     "Output": OUTPUT,
     "Batch": BATCH,
     "Restoration": (
@@ -39,6 +41,7 @@ _SECTIONS = {
     "-o", "--output", type=STREAM_OUT, help="Result, or a folder. [default: IMAGE_restored beside IMAGE]"
 )
 @click.option("--reference", type=STREAM_IN, help="Clean image, or a folder, to measure PSNR and SSIM.")
+@page_option
 @click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
 @click.option("--error-map", type=FILE, help="Also write the expected error of each pixel, a .png.")
 @encoding_options
@@ -54,6 +57,7 @@ def inpaint(
     mask_suffix: str,
     output: Path | None,
     reference: Path | None,
+    page: int,
     figure: Path | None,
     error_map: Path | None,
     encoding: Encoding,
@@ -102,6 +106,7 @@ def inpaint(
             mask=companion(mask, source, suffix=mask_suffix, what="mask"),
             settings=settings,
             reference=reference and companion(reference, source, suffix="", what="reference"),
+            page=page,
             figure=figure,
             error_map=error_map,
             encoding=encoding.for_batch(target) if many else encoding,

@@ -150,3 +150,14 @@ def encoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def page_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option that selects the page."""
+    option = click.option(
+        "--page",
+        type=click.IntRange(min=1),
+        default=1,
+        help="Page of a TIFF to restore; the others are kept as they are. [default: 1]",
+    )
+    return option(command)

@@ -30,20 +30,24 @@ from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.media.streams import is_stream, open_input
 from edlrr_cli.media.tiff import MAGICS as TIFF_MAGICS
 from edlrr_cli.media.tiff import TiffImages
+from edlrr_cli.media.tiff_pages import NO_PAGES
 
 _PILLOW_FORMATS = tuple(each.name for each in FORMATS if each.name != "EXR")
 
 
-def read_image(path: Path) -> StillImage:
-    """Read the (first) image of an image file.
+def read_image(path: Path, page: int = 1) -> StillImage:
+    """Read an image of an image file.
 
     Gray and CMYK are kept, 1-bit becomes gray, a palette and YCbCr become RGB, a transparent color becomes
     alpha. 16 bits are kept in gray, and in color of PNG, PPM and TIFF; other color is read as 8 bits, with a
     note. Floats (TIFF, EXR), signed, 32-bit and 64-bit integers (TIFF) keep their type. The EXIF orientation
-    is applied and its tag dropped. Further pages and frames are left out, with a note.
+    is applied and its tag dropped. The further pages of a TIFF are kept as stored;
+    other frames are left out. A note names their number.
 
     Args:
         path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM, JPEG 2000 or EXR file, or a stream, see `open_input`.
+
+        page: Which page of a TIFF, or frame, from 1.
 
     Returns:
         The image; values are k / 255 or k / 65535 exactly as rounded, so `save_image` restores k.
@@ -54,8 +58,7 @@ def read_image(path: Path) -> StillImage:
             2 x 2 pixels, has NaN or Inf, or cannot be read exactly.
     """
     with open_images(path) as images:
-        image = images.read(0)
-        return replace(image, notes=(*image.notes, *images.left_out()))
+        return images.read_with_others(page - 1)
 
 
 def read_reference(path: Path, like: StillImage) -> NDArray[np.float64]:
@@ -158,15 +161,37 @@ class Images:
         """Whether the file refers to images beyond its end."""
         return self._tiff is not None and self._tiff.is_cut_off
 
-    def left_out(self) -> tuple[str, ...]:
-        """Return the losses when only the first image is read, one phrase each."""
+    def read_with_others(self, index: int) -> StillImage:
+        """Read the image at an index, and keep the other pages of a TIFF as stored.
+
+        Raises:
+            InputError: See `read_image`; or there is no such image.
+        """
+        if index:
+            self._check_index(index)
+        image = self.read(index)
+        others, corrupt = (NO_PAGES, ()) if self._tiff is None else self._tiff.others(index)
+        return replace(image, notes=(*image.notes, *corrupt, *self._left_out(index)), other_pages=others)
+
+    def _check_index(self, index: int) -> None:
+        if not 0 <= index < len(self):
+            raise InputError(
+                f"{self._path} has {len(self)} {self._unit}s, no {self._unit} {index + 1}", "name another"
+            )
+
+    def _left_out(self, index: int) -> tuple[str, ...]:
+        """Return the losses when only one image is read, one phrase each."""
         try:
             num_images = len(self)
         except InputError:  # the image is read even if the following ones are damaged
             return ("what follows the first image is corrupt and was left out",)
-        unit = "page" if self._tiff is not None else "image" if self._is_mpo else "frame"
-        count = (f"the first of {num_images} {unit}s was read",) if num_images > 1 else ()
+        which = "the first" if index == 0 else f"{self._unit} {index + 1}"
+        count = (f"{which} of {num_images} {self._unit}s was read",) if num_images > 1 else ()
         return (*count, *self.notes, *(("the file ends before its last page",) if self.is_cut_off else ()))
+
+    @property
+    def _unit(self) -> str:
+        return "page" if self._tiff is not None else "image" if self._is_mpo else "frame"
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -211,7 +211,14 @@ def _encode_tiff(path: Path, values: NDArray[Any], like: StillImage, metadata: d
     if like.extra is not None:
         values, meanings = np.dstack([values, like.extra.values]), like.extra.meanings
     with _encoding(path, "TIFF"):
-        return encode_tiff(values, like.mode, layout=like.layout, extra_samples=meanings, **metadata)
+        return encode_tiff(
+            values,
+            like.mode,
+            layout=like.layout,
+            others=like.other_pages,
+            extra_samples=meanings,
+            **metadata,
+        )
 
 
 def _encode_deep(path: Path, levels: Levels, **metadata: Any) -> bytes:
@@ -308,7 +315,10 @@ def losses(path: Path, like: StillImage, encoding: Encoding = DEFAULT_ENCODING) 
     Metadata that the user asked to strip is not listed.
     """
     file_format = _format_of(path, like, encoding)
-    return notes_on(file_format, _carried(file_format, like, encoding))
+    notes = notes_on(file_format, _carried(file_format, like, encoding))
+    if like.other_pages and file_format != "TIFF":
+        notes += (f"the other pages were left out, since {file_format} cannot hold them",)
+    return notes
 
 
 def _carried(file_format: str, like: StillImage, encoding: Encoding) -> Carried:

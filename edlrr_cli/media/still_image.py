@@ -14,6 +14,7 @@ from edlrr_cli.media.decoded import ExtraChannels
 from edlrr_cli.media.ranged_values import RangedValues
 from edlrr_cli.media.tags.metadata import NONE, Metadata
 from edlrr_cli.media.tiff_layout import DEFAULT_LAYOUT, TiffLayout
+from edlrr_cli.media.tiff_pages import NO_PAGES, OtherPages
 
 Levels = NDArray[np.unsignedinteger[Any]]
 """Integer pixels, shape (h, w, c), uint8 or uint16."""
@@ -41,6 +42,7 @@ class StillImage:
         extra: Further channels of a TIFF, upright and otherwise unchanged.
         metadata: XMP, IPTC, texts and other metadata that can be written again.
         layout: Division and compression for writing a TIFF.
+        other_pages: Of a TIFF, the pages besides this one.
         is_turned: Whether the EXIF orientation exchanged rows and columns.
     """
 
@@ -56,6 +58,7 @@ class StillImage:
     extra: ExtraChannels | None = None
     metadata: Metadata = NONE
     layout: TiffLayout = DEFAULT_LAYOUT
+    other_pages: OtherPages = NO_PAGES
     is_turned: bool = False
 
     @property

@@ -24,6 +24,7 @@ from edlrr_cli.media.decoded import DecodedImage
 from edlrr_cli.media.tiff_channels import image_of
 from edlrr_cli.media.tiff_kinds import check_kind, check_size, has_segments, is_decoded_here
 from edlrr_cli.media.tiff_layout import TiffLayout
+from edlrr_cli.media.tiff_pages import OtherPages, StoredPage, plain_tags, stored_page
 from edlrr_cli.media.tiff_segments import Segments, check_segments, check_tags, read_segments
 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -96,11 +97,31 @@ class TiffImages:
         image = image_of(self._path, page, samples, self._tags(page))
         return replace(image, layout=TiffLayout.from_page(page))
 
+    def others(self, index: int) -> tuple[OtherPages, tuple[str, ...]]:
+        """Return the pages besides an image's, as stored, and notes on those that are left out."""
+        pages: dict[int, StoredPage] = {}
+        notes = []
+        for other in set(range(len(self._indices))) - {index}:
+            try:
+                page = stored_page(self._page(other), self._stream)
+            except Exception:  # the image is read even if other pages are corrupt
+                page = None
+            if page is None:
+                notes.append(f"page {other + 1} cannot be kept and was left out")
+            else:
+                pages[other] = page
+        before = [page for other, page in sorted(pages.items()) if other < index]
+        after = [page for other, page in sorted(pages.items()) if other > index]
+        return OtherPages(before, after, self._file.byteorder), tuple(notes)
+
     def _page(self, index: int) -> Any:
         return self._file.pages[self.page_index(index)]
 
     def _tags(self, page: Any) -> Image.Exif:
         tags = Image.Exif()
+        if self._file.is_bigtiff and self._file.byteorder == ">":  # Pillow does not read these
+            tags.load(plain_tags(page, self._stream))
+            return tags
         tags.endian, tags.bigtiff = self._file.byteorder, self._file.is_bigtiff
         tags.load_from_fp(self._stream, page.offset)
         return tags

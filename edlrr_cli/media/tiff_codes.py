@@ -1,5 +1,10 @@
 """Values of the tags of TIFF files (TIFF 6.0 and its supplements) that readers and writers share."""
 
+from typing import Literal
+
+ByteOrder = Literal["<", ">"]
+"""Little-endian or big-endian."""
+
 NONE, LZW, DEFLATE, OLD_DEFLATE, PACKBITS, LZMA, ZSTD = 1, 5, 8, 32946, 32773, 34925, 50000
 """Lossless compression schemes; the two of Deflate are one."""
 

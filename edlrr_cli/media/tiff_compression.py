@@ -11,18 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from edlrr_cli.media.tiff_codes import DEFLATE, FLOATING, HORIZONTAL, LZMA, LZW, NONE, PACKBITS, ZSTD
+from edlrr_cli.media.tiff_codes import (
+    DEFLATE,
+    FLOATING,
+    HORIZONTAL,
+    LZMA,
+    LZW,
+    NONE,
+    PACKBITS,
+    ZSTD,
+    ByteOrder,
+)
 
 _BY_LIBTIFF = {LZW: "tiff_lzw", PACKBITS: "packbits", ZSTD: "zstd"}
 _STRIP_OFFSETS, _ROWS_PER_STRIP, _STRIP_BYTES = 273, 278, 279
 
 
-def predicted(samples: NDArray[Any], predictor: int) -> NDArray[np.uint8]:
+def predicted(samples: NDArray[Any], predictor: int, byteorder: ByteOrder = "<") -> NDArray[np.uint8]:
     """Return the bytes of a segment, (rows, bytes), as differences if there is a predictor.
 
     Args:
         samples: Shape (rows, columns, c), of any numeric type.
         predictor: Value of the tag Predictor that fits the type.
+        byteorder: "<" or ">", that of the file.
 
     Source: TIFF 6.0, section 14; Adobe Photoshop TIFF technical note 3 for floats.
     """
@@ -33,8 +44,8 @@ def predicted(samples: NDArray[Any], predictor: int) -> NDArray[np.uint8]:
         unsigned = samples.view(f"u{samples.itemsize}")
         samples = unsigned.copy()
         samples[:, 1:] -= unsigned[:, :-1]
-    little = samples.astype(samples.dtype.newbyteorder("<"))
-    return np.ascontiguousarray(little).reshape(rows, -1).view(np.uint8)
+    ordered = samples.astype(samples.dtype.newbyteorder(byteorder))
+    return np.ascontiguousarray(ordered).reshape(rows, -1).view(np.uint8)
 
 
 def _byte_planes(samples: NDArray[Any]) -> NDArray[np.uint8]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,13 +23,14 @@ from edlrr_cli.media.tiff_codes import (
     SIGNED,
     UNSIGNED,
     WHITE_IS_0,
+    ByteOrder,
 )
 from edlrr_cli.media.tiff_compression import compress, predicted
 from edlrr_cli.media.tiff_layout import DEFAULT_LAYOUT, TiffLayout
+from edlrr_cli.media.tiff_pages import NO_PAGES, OtherPages, StoredPage, join_pages
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _CHANNELS = 256, 257, 258, 259, 262, 277
-_STRIP_OFFSETS, _STRIP_ROWS, _STRIP_BYTES, _PLANES, _PREDICTOR = 273, 278, 279, 284, 317
-_TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 322, 323, 324, 325
+_STRIP_ROWS, _PLANES, _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT = 278, 284, 317, 322, 323
 _EXTRA, _SAMPLE_FORMAT = 338, 339
 _DPI_ACROSS, _DPI_DOWN, _DPI_UNIT, _ICC_PROFILE = 282, 283, 296, 34675
 _LONG = 4  # type of a number in a TIFF directory
@@ -45,6 +45,7 @@ def encode_tiff(
     mode: str = "",
     *,
     layout: TiffLayout = DEFAULT_LAYOUT,
+    others: OtherPages = NO_PAGES,
     extra_samples: tuple[int, ...] = (),
     dpi: tuple[float, float] | None = None,
     icc_profile: bytes = b"",
@@ -57,6 +58,7 @@ def encode_tiff(
         mode: "L", "LA", "RGB", "RGBA" or "CMYK", with an optional suffix after a semicolon; with "a" the
             colors are premultiplied with alpha. Empty: derived from 1 to 4 channels of gray or RGB.
         layout: Division and compression.
+        others: Further pages, whose byte order is used.
         extra_samples: Meanings of further channels, as values of the tag ExtraSamples.
         dpi: Horizontal and vertical resolution.
         tiffinfo: Descriptive and carried tags; modified.
@@ -74,9 +76,9 @@ def encode_tiff(
     if layout.white_is_0 and kind[0] in "LI" and values.dtype.kind == "u":
         tags[_PHOTOMETRIC] = WHITE_IS_0
         values = np.dstack([np.iinfo(values.dtype).max - values[..., :1], values[..., 1:]])
-    segments = _segments(values, layout)
+    segments = _segments(values, layout, others.byteorder)
     _describe_layout(tags, values, layout)
-    return _file(tags, segments, is_tiled=layout.tile_px is not None)
+    return join_pages(StoredPage(tags, segments, layout.tile_px is not None), others)
 
 
 def _describe_samples(tags: Any, values: NDArray[Any], kind: str, extra_samples: tuple[int, ...]) -> None:
@@ -104,12 +106,12 @@ def _describe_layout(tags: Any, values: NDArray[Any], layout: TiffLayout) -> Non
         tags[tag] = size
 
 
-def _segments(values: NDArray[Any], layout: TiffLayout) -> list[bytes]:
+def _segments(values: NDArray[Any], layout: TiffLayout, byteorder: ByteOrder) -> list[bytes]:
     """Return the compressed strips or tiles, plane by plane, from top to bottom and left to right."""
     predictor = layout.predictor_for(values)
 
     def encoded(samples: NDArray[Any]) -> bytes:
-        return compress(predicted(samples, predictor), layout.compression)
+        return compress(predicted(samples, predictor, byteorder), layout.compression)
 
     with ThreadPoolExecutor() as threads:
         return list(threads.map(encoded, _parts(values, layout)))
@@ -125,22 +127,3 @@ def _parts(values: NDArray[Any], layout: TiffLayout) -> Iterator[NDArray[Any]]:
                 missing = tall - part.shape[0], wide - part.shape[1]
                 part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
             yield np.ascontiguousarray(part)
-
-
-def _file(tags: Any, segments: list[bytes], *, is_tiled: bool) -> bytes:
-    lengths = [len(segment) for segment in segments]
-    offsets = [0, *itertools.accumulate(lengths[:-1])]
-    offset_tag, length_tag = (_TILE_OFFSETS, _TILE_BYTES) if is_tiled else (_STRIP_OFFSETS, _STRIP_BYTES)
-    for tag, numbers in ((offset_tag, offsets), (length_tag, lengths)):
-        tags.tagtype[tag] = _LONG
-        tags[tag] = tuple(numbers)
-    if is_tiled:  # Pillow counts the offsets of strips from the end of the directory, but not those of tiles
-        size = len(_saved(tags))
-        tags[offset_tag] = tuple(size + offset for offset in offsets)
-    return b"".join([_saved(tags), *segments])
-
-
-def _saved(tags: Any) -> bytes:
-    stream = io.BytesIO()
-    tags.save(stream)
-    return stream.getvalue()

@@ -69,11 +69,13 @@ class DenoiseJob(Job[Inputs, "Result"]):
 
     Attributes:
         model: Weights; None for the shipped ones.
+        page: Page of a TIFF, or frame, from 1.
     """
 
     config: Config
     reference: Path | None = None
     model: Path | None = None
+    page: int = 1
     figure: Path | None = None
     encoding: Encoding = DEFAULT_ENCODING
     experiment: Experiment = Experiment()
@@ -89,7 +91,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
             overwrite=self.overwrite,
             encoding=self.encoding,
         )
-        image = read_image(self.input)
+        image = read_image(self.input, self.page)
         if image.visible is not None:
             image = image.within(np.ones(image.size_px, bool))
         check_output(self.output, overwrite=self.overwrite, like=image, encoding=self.encoding)

@@ -112,9 +112,29 @@ def test_the_other_pages_are_named_and_a_mask_in_which_white_is_0_marks_the_hole
     assert result.exit_code == 0, result.stderr
     assert "in.tif: the first of 3 pages was read" in result.stderr
     assert "white marks the hole" in result.stderr
-    before, after = tifffile.imread(image)[0], tifffile.imread(out)
-    np.testing.assert_array_equal(after[~HOLE], before[~HOLE])
-    assert (after[HOLE] != before[HOLE]).any()
+    before, after = tifffile.imread(image), tifffile.imread(out)
+    np.testing.assert_array_equal(after[1:], before[1:])
+    np.testing.assert_array_equal(after[0][~HOLE], before[0][~HOLE])
+    assert (after[0][HOLE] != before[0][HOLE]).any()
+
+
+@pytest.mark.parametrize("command", ["inpaint", "denoise"])
+def test_one_page_is_restored_and_the_others_are_kept(run, tmp_path, command):
+    image, out = tmp_path / "in.tif", tmp_path / "out.tif"
+    save_stack(image, np.stack([waves(3) * scale for scale in (1.0, 0.9, 0.8)]), photometric="rgb")
+    Image.fromarray(HOLE).save(tmp_path / "mask.png")
+    how = ("--mask", tmp_path / "mask.png", *QUICK) if command == "inpaint" else ("--sigma", 10)
+    result = run(command, image, *how, "--page", 2, "-o", out)
+    assert result.exit_code == 0, result.stderr
+    assert "in.tif: page 2 of 3 pages was read" in result.stderr
+    before, after = tifffile.imread(image), tifffile.imread(out)
+    np.testing.assert_array_equal(after[[0, 2]], before[[0, 2]])
+    assert (after[1] != before[1]).any()
+    result = run(command, image, *how, "--page", 2, "-o", tmp_path / "out.png")
+    assert "the other pages were left out, since PNG cannot hold them" in result.stderr
+    result = run(command, image, *how, "--page", 4, "-o", tmp_path / "none.tif")
+    assert (result.exit_code, result.stderr.count("\n")) == (3, 1)
+    assert "in.tif has 3 pages, no page 4; name another" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["inpaint", "denoise"])

@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from edlrr_cli.errors import InputError
 from edlrr_cli.media.formats import is_image
 from edlrr_cli.media.images import read_image
 from edlrr_cli.media.save import save_image
@@ -113,9 +114,10 @@ def test_a_description_of_the_layout_is_not_copied(tmp_path: Path, writer: str, 
     with Image.open(out) as image:
         assert 270 not in image.getexif()
     if suffix == ".tif":
-        np.testing.assert_array_equal(tifffile.imread(out), frames("u2", 1)[0, ..., 0])
         with tifffile.TiffFile(out) as file:
+            stored = np.stack([page.asarray() for page in file.pages])
             assert file.flags <= {"uniform"}
+        np.testing.assert_array_equal(stored, frames("u2", 1)[..., 0])
 
 
 @pytest.mark.parametrize("settings", [{"description": "The old bridge", "metadata": None}, {}])
@@ -128,3 +130,76 @@ def test_an_ordinary_description_is_kept_and_a_bare_shape_needs_no_note(
     exif = Image.Exif()
     exif.load(picture.exif)
     assert exif.get(270) == settings.get("description")
+
+
+def write_pages(path: Path, byteorder: str, *, bigtiff: bool = False) -> list[np.ndarray]:
+    """Write pages of several types, sizes and layouts, with EXIF tags and a profile."""
+    generator = np.random.default_rng(0)
+    kinds: list[tuple[tuple[int, ...], str, dict[str, Any]]] = [
+        ((40, 50, 3), "u2", {"compression": "zlib", "predictor": True, "tile": (16, 32)}),
+        ((20, 30), "u1", {"rowsperstrip": 7, "description": "second"}),
+        ((33, 21, 4), "f4", {"compression": "lzma", "extrasamples": [0], "resolution": (300, 300)}),
+        ((16, 16), "i4", {"tile": (16, 16), "iccprofile": b"profile" * 50}),
+    ]
+    pages = []
+    with tifffile.TiffWriter(path, byteorder=byteorder, bigtiff=bigtiff) as writer:
+        for shape, dtype, settings in kinds:
+            values = generator.integers(0, 200, shape).astype(dtype)
+            photometric = "rgb" if len(shape) == 3 else "minisblack"
+            writer.write(values, photometric=photometric, metadata=None, **settings)
+            pages.append(values)
+    return pages
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("bigtiff", [False, True])
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_all_other_pages_are_kept_as_stored(
+    tmp_path: Path, byteorder: str, bigtiff: bool, number: int
+) -> None:
+    path, out = tmp_path / "a.tif", tmp_path / "out.tif"
+    pages = write_pages(path, byteorder, bigtiff=bigtiff)
+    image = read_image(path, number)
+    pixels = image.pixels.copy()
+    pixels[2:5, 3:7] = 0.25
+    save_image(out, pixels, like=image, overwrite=False)
+    with tifffile.TiffFile(path) as source, tifffile.TiffFile(out) as file:
+        assert len(file.pages) == len(pages)
+        for index, values in enumerate(pages):
+            before, after = source.pages[index], file.pages[index]
+            stored = after.asarray()
+            if index == number - 1:
+                stored[2:5, 3:7] = values[2:5, 3:7]
+            assert stored.dtype == values.dtype
+            np.testing.assert_array_equal(stored, values)
+            assert (before.compression, before.tile) == (after.compression, after.tile)
+            assert before.description == after.description
+            assert before.resolution == after.resolution
+            if index != number - 1:
+                assert before.databytecounts == after.databytecounts
+                assert before.iccprofile == after.iccprofile
+    assert out.stat().st_size <= 1.1 * path.stat().st_size
+
+
+def test_exif_tags_of_other_pages_are_kept(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "maker"
+    exif.get_ifd(0x8769)[0x829A] = 0.5
+    first, second = map(Image.fromarray, frames()[:2])
+    for image in (first, second):
+        image.encoderinfo = {"exif": exif}
+    first.save(tmp_path / "a.tif", save_all=True, append_images=[second], exif=exif)
+    image = read_image(tmp_path / "a.tif")
+    save_image(tmp_path / "out.tif", image.pixels, like=image, overwrite=False)
+    with Image.open(tmp_path / "a.tif") as before, Image.open(tmp_path / "out.tif") as after:
+        for number in (0, 1):
+            before.seek(number)
+            after.seek(number)
+            assert after.getexif().get(0x010F) == before.getexif().get(0x010F)
+            assert dict(after.getexif().get_ifd(0x8769)) == dict(before.getexif().get_ifd(0x8769))
+
+
+def test_a_page_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    path = write_animation(tmp_path / "a.tif")
+    with pytest.raises(InputError, match="has 5 pages, no page 6; name another"):
+        read_image(path, 6)

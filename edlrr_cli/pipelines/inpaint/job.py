@@ -45,11 +45,16 @@ class Restored:
 
 @dataclass(frozen=True, kw_only=True)
 class InpaintJob(Job[Inputs, Restored]):
-    """An image whose missing pixels are filled."""
+    """An image whose missing pixels are filled.
+
+    Attributes:
+        page: Page of a TIFF, or frame, from 1.
+    """
 
     mask: Path
     settings: Settings
     reference: Path | None = None
+    page: int = 1
     figure: Path | None = None
     error_map: Path | None = None
     encoding: Encoding = DEFAULT_ENCODING
@@ -68,7 +73,7 @@ class InpaintJob(Job[Inputs, Restored]):
             overwrite=self.overwrite,
             encoding=self.encoding,
         )
-        image = read_image(self.input)
+        image = read_image(self.input, self.page)
         check_output(self.output, overwrite=self.overwrite, like=image, encoding=self.encoding)
         mask = read_mask_file(self.mask, image, self.settings.mask)
         if image.visible is not None and not (image.visible & mask.known).any():
