@@ -145,7 +145,7 @@ def encoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--format",
             type=Name("format", _formats),
-            help="Format of the results: png, jpg, tif, webp, bmp or exr. [default: that of IMAGE]",
+            help="Format of the results: png, jpg, tif, webp, bmp, jp2 or exr. [default: that of IMAGE]",
         ),
     ):
         command = option(command)

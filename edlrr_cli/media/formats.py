@@ -36,7 +36,8 @@ FORMATS = (
     Format("EXR", (".exr",), written=(".exr",)),
     Format("GIF", (".gif",)),
     Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm")),
-    Format("JPEG2000", (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx")),
+    Format("JPEG2000", (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"), written=(".jp2",)),
+    Format("AVIF", (".avif",)),
 )
 """Raster formats only; none of their readers starts another program."""
 

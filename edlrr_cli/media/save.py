@@ -26,7 +26,7 @@ from edlrr_cli.media.tags.metadata import Chunks
 from edlrr_cli.media.tags.png import with_chunks
 from edlrr_cli.media.tiff_encoder import encode_tiff
 
-_KEEPS_ALPHA = frozenset({"PNG", "TIFF", "WEBP"})
+_KEEPS_ALPHA = frozenset({"PNG", "TIFF", "WEBP", "JPEG2000"})
 _KEEPS_16_BIT = frozenset({"PNG", "TIFF"})
 _KEEPS_CMYK = frozenset({"JPEG", "TIFF"})
 _MAX_SIDE_PX = {"JPEG": 65500, "WEBP": 16383}
@@ -35,6 +35,7 @@ _SAVE_SETTINGS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"lossless": True, "exact": True},
     "BMP": {},
+    "JPEG2000": {"irreversible": False},
 }
 
 
@@ -90,7 +91,8 @@ def _lost(file_format: str, like: StillImage) -> tuple[str, str]:
         return "CMYK", ".tif or .jpg"
     if like.alpha is not None and file_format not in _KEEPS_ALPHA and (like.alpha < like.peak).any():
         return "the transparency", ".png"
-    if like.peak > 255 and file_format not in _KEEPS_16_BIT:
+    keeps_16_bit = file_format in _KEEPS_16_BIT or (file_format == "JPEG2000" and like.mode == "I;16")
+    if like.peak > 255 and not keeps_16_bit:
         return "16 bits per pixel", ".tif" if is_cmyk else ".png"
     return "", ""
 
@@ -138,8 +140,8 @@ def save_image(
     """Write pixels with the mode, depth, transparency and metadata of another image.
 
     Values are clipped to [0, 1] and rounded to the nearest integer level, so unchanged pixels are
-    bit-identical in lossless formats (PNG, TIFF, BMP; WebP is written lossless). JPEG is written
-    without chroma subsampling, at quality 95 by default. WebP has no gray: it stores equal RGB. Others keep
+    bit-identical in lossless formats (PNG, TIFF, BMP; WebP and JPEG 2000 are written lossless). JPEG is
+    written without chroma subsampling, at quality 95 by default. WebP has no gray: it stores equal RGB. Others keep
     their dtype: unchanged pixels are exact, others are within the range of the image. Premultiplied colors
     stay so in TIFF and EXR, and are divided by alpha elsewhere.
 

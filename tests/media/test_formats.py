@@ -120,3 +120,26 @@ def test_every_extension_of_the_table_is_read_and_every_written_one_written(tmp_
                 save_image(path, picture.pixels, like=picture, overwrite=True)
                 assert read_image(path).format == each.name
     assert len(set(READ_EXTENSIONS)) == len(READ_EXTENSIONS) == len(list_images(tmp_path))
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16"])
+def test_jpeg_2000_is_written_without_loss(tmp_path: Path, mode: str) -> None:
+    num_channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "I;16": 1}[mode]
+    dtype = np.uint16 if mode == "I;16" else np.uint8
+    values = (
+        np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, (20, 30, num_channels)).astype(dtype)
+    )
+    Image.fromarray(values.squeeze()).save(tmp_path / "in.png")
+    image = read_image(tmp_path / "in.png")
+    save_image(tmp_path / "out.jp2", image.pixels, like=image, overwrite=False)
+    with Image.open(tmp_path / "out.jp2") as written:
+        assert written.mode == mode
+        np.testing.assert_array_equal(np.asarray(written).reshape(values.shape), values)
+
+
+def test_avif_is_read(tmp_path: Path) -> None:
+    values = np.full((20, 30, 3), (200, 100, 50), np.uint8)
+    Image.fromarray(values).save(tmp_path / "in.avif", quality=100)
+    image = read_image(tmp_path / "in.avif")
+    assert (image.format, image.mode) == ("AVIF", "RGB")
+    assert np.abs(image.pixels * 255 - values).max() < 3

@@ -18,6 +18,7 @@ _HELD = {
     "TIFF": {_EXIF, _PROFILE, _RESOLUTION, _XMP, _IPTC},
     "WEBP": {_EXIF, _PROFILE, _XMP},
     "BMP": {_RESOLUTION},
+    "JPEG2000": set[str](),
     "EXR": set[str](),
 }
 # A segment of a JPEG file has 65533 bytes, its name included. A profile may span several segments.
