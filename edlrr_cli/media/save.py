@@ -141,9 +141,9 @@ def save_image(
 
     Values are clipped to [0, 1] and rounded to the nearest integer level, so unchanged pixels are
     bit-identical in lossless formats (PNG, TIFF, BMP; WebP and JPEG 2000 are written lossless). JPEG is
-    written without chroma subsampling, at quality 95 by default. WebP has no gray: it stores equal RGB. Others keep
-    their dtype: unchanged pixels are exact, others are within the range of the image. Premultiplied colors
-    stay so in TIFF and EXR, and are divided by alpha elsewhere.
+    written without chroma subsampling, at quality 95 by default. WebP has no gray: it stores equal RGB.
+    Floats and wide integers keep their dtype: unchanged pixels are exact, others are within the range of the
+    image. Premultiplied colors stay so in TIFF and EXR, and are divided by alpha elsewhere.
 
     Args:
         path: Output file, whose extension selects the format; replaced atomically. Or `STANDARD_OUTPUT`.
