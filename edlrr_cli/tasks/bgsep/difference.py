@@ -53,17 +53,24 @@ def _means(values: Tensor, dim: int, width: int) -> Tensor:
     return total.div_(width)
 
 
-def variation(blurred: Tensor) -> Tensor:
+def variation(blurred: Tensor, seen: Tensor | None = None) -> Tensor:
     """Return the variation: how much each pixel differs from the background while nothing covers it.
 
     Args:
         blurred: Blurred differences of frames spread over time, shape (k, h, w).
+        seen: Whether the background is seen, of the same shape; None: always.
 
     Returns:
-        The lower quartile over time, shape (h, w).
+        The lower quartile over time, or the median of the frames in which the background is seen if that is
+        lower, shape (h, w).
     """
-    k = max(math.ceil(_QUANTILE * len(blurred)), 1)
-    return torch.cat([rows.kthvalue(k, dim=0).values for rows in torch.split(blurred, _ROWS, dim=1)])
+    k = len(blurred)
+    fractions = blurred.new_full((1, *blurred.shape[1:]), _QUANTILE)
+    if seen is not None:
+        fractions = (seen.float().mean(0, keepdim=True) / 2).clamp_max_(_QUANTILE)
+    ranks = (fractions * k).ceil_().clamp_min_(1).long() - 1
+    rows = zip(torch.split(blurred, _ROWS, dim=1), torch.split(ranks, _ROWS, dim=1), strict=True)
+    return torch.cat([part.sort(dim=0).values.gather(0, rank)[0] for part, rank in rows])
 
 
 def threshold(noise: Tensor) -> Tensor:

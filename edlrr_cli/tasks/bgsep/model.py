@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from edlrr_cli.tasks.bgsep.config import Config
+from edlrr_cli.tasks.bgsep.consensus import visible
 from edlrr_cli.tasks.bgsep.decompose import Decomposition, decompose
 from edlrr_cli.tasks.bgsep.difference import blur, difference, threshold, variation
 from edlrr_cli.tasks.bgsep.ghosts import without_ghosts
 from edlrr_cli.tasks.bgsep.keyframes import Keyframes
-from edlrr_cli.tasks.bgsep.robust import l1_fit
+from edlrr_cli.tasks.bgsep.robust import consensus_fit, l1_fit
 
 # Number of sampled pixels, from which the temporal basis of the background is found.
 _NUM_SAMPLES = 1024
@@ -54,16 +55,20 @@ class SubspaceModel:
     Attributes:
         images: Basis images, shape (r, n).
         samples: Indices of the sampled values, shape (s,).
+        usual: Coefficients of a typical frame, shape (r, 1).
     """
 
     images: Tensor
     samples: Tensor
+    usual: Tensor
     noise: Tensor
     solution: Decomposition
 
     def backgrounds(self, frames: Tensor, first: int) -> Tensor:
         """Return the fitted combinations of the images."""
-        coefficients = l1_fit(self.images[:, self.samples].mT, frames[:, self.samples].mT).mT
+        coefficients = consensus_fit(
+            self.images[:, self.samples].mT, frames[:, self.samples].mT, self.usual
+        ).mT
         return coefficients @ self.images
 
 
@@ -130,13 +135,13 @@ def _subspace(keyframes: Keyframes, config: Config) -> SubspaceModel:
     samples = _samples(keyframes, config.seed)
     solution = _solve(keyframes.values(samples), config)
     basis = _temporal_basis(solution.low_rank)
-    steady = basis[:, :1]
-    images = torch.cat([l1_fit(steady, keyframes.values(chunk)) for chunk in keyframes.chunks()], dim=1)
-    noise, masks = _foreground(keyframes, steady, images)
+    steady, bare = _seen_best(keyframes, basis[:, :1])
+    images = _uncovered(keyframes, steady, bare)
+    noise, masks = _foreground(keyframes, steady, images, bare)
     cleared = without_ghosts(images, steady, keyframes, masks)
     if cleared is not images:
         images = cleared
-        noise, masks = _foreground(keyframes, steady, images)
+        noise, masks = _foreground(keyframes, steady, images, bare)
     if basis.shape[1] > 1:
         covered = masks.flatten(1).repeat_interleave(keyframes.num_channels, dim=1)
 
@@ -146,14 +151,35 @@ def _subspace(keyframes: Keyframes, config: Config) -> SubspaceModel:
         solution = _solve(seen(samples), config)
         basis = _temporal_basis(solution.low_rank)
         images = torch.cat([l1_fit(basis, seen(chunk)) for chunk in keyframes.chunks()], dim=1)
-        noise, masks = _foreground(keyframes, basis, images)
-    return SubspaceModel(images, samples, noise, solution)
+        steady = basis
+        noise, masks = _foreground(keyframes, basis, images, bare)
+    return SubspaceModel(images, samples, steady.median(0).values[:, None], noise, solution)
 
 
-def _foreground(keyframes: Keyframes, basis: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+def _seen_best(keyframes: Keyframes, course: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the brightness by which the background is seen most often, (k, 1), and where it is, (k, h, w)."""
+    plain = torch.full_like(course, float(course.median()))
+    found = [(candidate, *visible(keyframes, candidate)) for candidate in (plain, course)]
+    best = max(found, key=lambda one: one[2])
+    return best[:2]
+
+
+def _uncovered(keyframes: Keyframes, basis: Tensor, seen: Tensor) -> Tensor:
+    """Return images fitted to the keyframes where they show the background, shape (r, n)."""
+    weights = seen.flatten(1)
+
+    def fitted(chunk: slice) -> Tensor:
+        step = keyframes.num_channels
+        where = weights[:, chunk.start // step : chunk.stop // step].float().repeat_interleave(step, dim=1)
+        return l1_fit(basis, keyframes.values(chunk), where=where)
+
+    return torch.cat([fitted(chunk) for chunk in keyframes.chunks()], dim=1)
+
+
+def _foreground(keyframes: Keyframes, basis: Tensor, images: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
     """Return the variation, shape (h, w), and the foreground of the keyframes, shape (k, h, w)."""
     blurred = _blurred(keyframes, lambda indices: basis[indices] @ images)
-    noise = variation(blurred)
+    noise = variation(blurred, seen)
     return noise, blurred > threshold(noise)
 
 

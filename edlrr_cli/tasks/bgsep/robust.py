@@ -10,6 +10,8 @@ _ITERATIONS = 8
 # A difference below one gray level of 255 is rounding; this bounds its weight.
 _LEVEL = 1 / 255
 _RIDGE = 1e-6
+# Values agree with a fit within this difference. The agreement is refined this many times.
+_AGREEMENT, _ROUNDS = 10 / 255, 2
 
 
 def l1_fit(A: Tensor, V: Tensor, *, where: Tensor | None = None) -> Tensor:
@@ -39,6 +41,31 @@ def l1_fit(A: Tensor, V: Tensor, *, where: Tensor | None = None) -> Tensor:
         pull = (V - A @ C).abs_().clamp_min_(_LEVEL).reciprocal_()
         C = _weighted(A, pairs, V, pull if where is None else pull.mul_(where))
     return C
+
+
+def consensus_fit(A: Tensor, V: Tensor, usual: Tensor) -> Tensor:
+    """Fit A C = V, column by column, to the values that agree with one another; the others may be most.
+
+    Starts from the fit to all values and from given coefficients, and keeps what agrees with more values.
+
+    Args:
+        A: Shape (m, r), r small.
+        V: Shape (m, n), values on [0, 1].
+        usual: Coefficients, shape (r, 1).
+
+    Returns:
+        C, shape (r, n).
+    """
+    fits = [l1_fit(A, V), usual.expand(-1, V.shape[1])]
+    for _ in range(_ROUNDS):
+        fits = [l1_fit(A, V, where=_agrees(A, C, V)) for C in fits]
+    counts = torch.stack([_agrees(A, C, V).sum(0) for C in fits])
+    best: Tensor = torch.where(counts[0] >= counts[1], *fits)
+    return best
+
+
+def _agrees(A: Tensor, C: Tensor, V: Tensor) -> Tensor:
+    return ((V - A @ C).abs_() < _AGREEMENT).to(V.dtype)
 
 
 def _weighted(A: Tensor, pairs: Tensor, V: Tensor, weights: Tensor) -> Tensor:
