@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
@@ -15,6 +17,9 @@ _PATCH_PX, _STRIDE_PX = 6, 2
 # Patches are alike within a root mean square difference of _LEVELS gray levels plus _FACTOR times the noise, and
 # are taken for the same within _REACH times of it.
 _LEVELS, _FACTOR, _REACH = 2.0, 0.5, 3.0
+# Where the others are less than _GAP times as different in the mean over a region of _REGION patches, the
+# background itself moves, such as foliage. Patches that are near more often do not count.
+_GAP, _REGION, _STEADY = 3.0, 13, 0.7
 # This quantile of the distances of all pairs of keyframes is the noise of a patch.
 _QUANTILE = 0.02
 # Patches per chunk.
@@ -46,8 +51,8 @@ def visible(keyframes: Keyframes, course: Tensor) -> tuple[Tensor, float]:
     bandwidth = _LEVELS + _FACTOR * _noise(distances)
     density = torch.cat([(-((chunk / bandwidth) ** 2)).exp_().sum(-1) for chunk in distances.split(_CHUNK)])
     most = density.max(dim=1)
-    near = distances[torch.arange(len(distances)), most.indices] < _REACH * bandwidth
-    seen = near.T.reshape(-1, *grid)
+    off = distances[torch.arange(len(distances)), most.indices] / (_REACH * bandwidth)
+    seen = _without_flicker(off, grid).T.reshape(-1, *grid)
     size = _STRIDE_PX * factor
     height, width = keyframes.size_px
     seen = seen.repeat_interleave(size, dim=1)[:, :height].repeat_interleave(size, dim=2)[:, :, :width]
@@ -74,6 +79,17 @@ def _patches(frames: Tensor) -> tuple[Tensor, tuple[int, int]]:
     windows = windows.unfold(2, _PATCH_PX, _STRIDE_PX).unfold(3, _PATCH_PX, _STRIDE_PX)
     grid = (windows.shape[2], windows.shape[3])
     return windows.permute(2, 3, 0, 1, 4, 5).reshape(grid[0] * grid[1], len(frames), -1), grid
+
+
+def _without_flicker(off: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Return which patches are near, (points, k); all are in regions where the others do not differ clearly."""
+    near = off < 1
+    others = torch.where(near, torch.nan, off).nanmedian(dim=1).values
+    weights = (near.float().mean(1) < _STEADY).float()
+    totals = torch.stack([others.nan_to_num(1).log() * weights, weights]).view(2, 1, *grid)
+    sums = avg_pool2d(totals, _REGION, stride=1, padding=_REGION // 2, count_include_pad=True)
+    moves = sums[0] < math.log(_GAP) * sums[1]
+    return near | moves.flatten()[:, None]
 
 
 def _noise(distances: Tensor) -> Tensor:
