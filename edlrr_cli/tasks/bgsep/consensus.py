@@ -17,6 +17,7 @@ _PATCH_PX, _STRIDE_PX = 6, 2
 # Patches are alike within a root mean square difference of _LEVELS gray levels plus _FACTOR times the noise, and
 # are taken for the same within _REACH times of it.
 _LEVELS, _FACTOR, _REACH = 2.0, 0.5, 3.0
+_ROUNDS, _NEAR, _LEAST = 3, 5, 0.02
 # Where the others are less than _GAP times as different in the mean over a region of _REGION patches, the
 # background itself moves, such as foliage. Patches that are near more often do not count.
 _GAP, _REGION, _STEADY = 3.0, 13, 0.7
@@ -49,14 +50,18 @@ def visible(keyframes: Keyframes, course: Tensor) -> tuple[Tensor, float]:
     distances = torch.cat([torch.cdist(chunk, chunk) for chunk in torch.split(patches, _CHUNK)])
     distances /= patches.shape[-1] ** 0.5
     bandwidth = _LEVELS + _FACTOR * _noise(distances)
-    density = torch.cat([(-((chunk / bandwidth) ** 2)).exp_().sum(-1) for chunk in distances.split(_CHUNK)])
-    most = density.max(dim=1)
-    off = distances[torch.arange(len(distances)), most.indices] / (_REACH * bandwidth)
+    alike = torch.cat([(-((chunk / bandwidth) ** 2)).exp_() for chunk in distances.split(_CHUNK)])
+    density = alike.sum(-1)
+    support = float(density.amax(1).mean())
+    for _ in range(_ROUNDS):
+        together = _around(alike[torch.arange(len(alike)), density.argmax(1)], grid)
+        density = (alike @ together[..., None])[..., 0] * together
+    off = distances[torch.arange(len(distances)), density.argmax(1)] / (_REACH * bandwidth)
     seen = _without_flicker(off, grid).T.reshape(-1, *grid)
     size = _STRIDE_PX * factor
     height, width = keyframes.size_px
     seen = seen.repeat_interleave(size, dim=1)[:, :height].repeat_interleave(size, dim=2)[:, :, :width]
-    return seen, float(most.values.mean())
+    return seen, support
 
 
 def _reduced(keyframes: Keyframes, course: Tensor) -> tuple[Tensor, int]:
@@ -79,6 +84,13 @@ def _patches(frames: Tensor) -> tuple[Tensor, tuple[int, int]]:
     windows = windows.unfold(2, _PATCH_PX, _STRIDE_PX).unfold(3, _PATCH_PX, _STRIDE_PX)
     grid = (windows.shape[2], windows.shape[3])
     return windows.permute(2, 3, 0, 1, 4, 5).reshape(grid[0] * grid[1], len(frames), -1), grid
+
+
+def _around(seen: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Return the mean over the neighboring patches, shape (points, k)."""
+    maps = seen.T.reshape(1, -1, *grid)
+    means = avg_pool2d(maps, _NEAR, stride=1, padding=_NEAR // 2, count_include_pad=False)
+    return means.flatten(2)[0].T + _LEAST
 
 
 def _without_flicker(off: Tensor, grid: tuple[int, int]) -> Tensor:
