@@ -17,7 +17,7 @@ _PATCH_PX, _STRIDE_PX = 6, 2
 # Patches are alike within a root mean square difference of _LEVELS gray levels plus _FACTOR times the noise, and
 # are taken for the same within _REACH times of it.
 _LEVELS, _FACTOR, _REACH = 2.0, 0.5, 3.0
-_ROUNDS, _NEAR, _LEAST = 3, 5, 0.02
+_ROUNDS, _NEAR, _LEAST = 6, 7, 0.05
 # Where the others are less than _GAP times as different in the mean over a region of _REGION patches, the
 # background itself moves, such as foliage. Patches that are near more often do not count.
 _GAP, _REGION, _STEADY = 3.0, 13, 0.7
