@@ -35,10 +35,11 @@ def difference(frames: Tensor, backgrounds: Tensor) -> Tensor:
 
 def blur(differences: Tensor) -> Tensor:
     """Return the mean over a neighborhood, of the same shape, (b, h, w)."""
-    return _box(_box(differences, _WIDE_PX), _WIDE_PX)
+    return box_mean(box_mean(differences, _WIDE_PX), _WIDE_PX)
 
 
-def _box(values: Tensor, width: int) -> Tensor:
+def box_mean(values: Tensor, width: int) -> Tensor:
+    """Return the mean over squares of an odd width, of the same shape, (b, h, w)."""
     margin = width // 2
     padded = pad(values.unsqueeze(1), [margin] * 4, mode="replicate").squeeze(1)
     return _means(_means(padded, 1, width), 2, width)
@@ -97,4 +98,4 @@ def foreground(differences: Tensor, blurred: Tensor, level: Tensor | float) -> T
     Returns:
         Bool, shape (b, h, w).
     """
-    return (blurred > level) & (_box(differences, _CLOSE_PX) > _CLOSE_FRACTION * level)
+    return (blurred > level) & (box_mean(differences, _CLOSE_PX) > _CLOSE_FRACTION * level)

@@ -6,14 +6,44 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from edlrr_cli.tasks.bgsep.difference import box_mean
+
 # Range of the brightness of a cast shadow, relative to the background.
 _DARKEST, _LIGHTEST = 0.4, 0.95
 # Maximum color distortion of a shadow: gray levels of 255, plus this fraction of the background.
 _COLOR_LEVELS, _COLOR_FRACTION = 6.0, 0.05
 
 
+# Width of the guided filter, and the variance of the guide, on [0, 1], above which edges are followed.
+_WIDTH_PX, _VARIANCE = 9, 1e-2
+# Holes below this fraction of the area around them are filled.
+_HOLE_FRACTION = 0.1
+
+
+def follow_edges(masks: Tensor, frames: Tensor) -> Tensor:
+    """Move the outlines of masks to the nearby edges of the frames, and smooth them elsewhere.
+
+    Args:
+        masks: Bool, shape (b, h, w).
+        frames: Shape (b, h, w, c), values on [0, 1].
+
+    Returns:
+        Bool, shape (b, h, w).
+
+    Source: He, Sun, Tang, "Guided image filtering", 2010, with the gray frame as the guide.
+    """
+    guide, mask = frames.mean(-1), masks.to(frames.dtype)
+    guide_mean, mask_mean = box_mean(guide, _WIDTH_PX), box_mean(mask, _WIDTH_PX)
+    covariance = box_mean(guide * mask, _WIDTH_PX) - guide_mean * mask_mean
+    slope = covariance / (box_mean(guide**2, _WIDTH_PX) - guide_mean**2 + _VARIANCE)
+    offset = mask_mean - slope * guide_mean
+    return box_mean(slope, _WIDTH_PX) * guide + box_mean(offset, _WIDTH_PX) > 0.5
+
+
 def clean(mask: NDArray[np.bool_], *, min_blob_px: int) -> NDArray[np.bool_]:
-    """Remove small foreground areas, then small holes; pixels of an area are connected by their sides.
+    """Remove small foreground areas, then small holes, also relative to the area around them.
+
+    Pixels of an area are connected by their sides.
 
     Args:
         mask: Shape (h, w), True = foreground. Not modified.
@@ -25,7 +55,23 @@ def clean(mask: NDArray[np.bool_], *, min_blob_px: int) -> NDArray[np.bool_]:
                [0, 1, 1]])
     """
     solid = _without_small(mask, min_blob_px)
-    return ~_without_small(~solid, min_blob_px)
+    return _filled(~_without_small(~solid, min_blob_px))
+
+
+def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Fill the holes that are small relative to the area around them."""
+    from scipy import ndimage
+
+    whole = ndimage.binary_fill_holes(mask)
+    areas, _ = ndimage.label(whole)
+    holes, _ = ndimage.label(whole & ~mask)
+    sizes = np.bincount(areas.ravel())
+    around = np.zeros(holes.max() + 1, dtype=sizes.dtype)
+    around[holes.ravel()] = sizes[areas.ravel()]
+    small = np.bincount(holes.ravel()) < _HOLE_FRACTION * around
+    small[0] = False
+    filled: NDArray[np.bool_] = mask | small[holes]
+    return filled
 
 
 def _without_small(mask: NDArray[np.bool_], min_px: int) -> NDArray[np.bool_]:

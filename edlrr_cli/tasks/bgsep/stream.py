@@ -19,7 +19,7 @@ from edlrr_cli.errors import InputError
 from edlrr_cli.tasks.bgsep.config import Config
 from edlrr_cli.tasks.bgsep.difference import blur, difference, foreground, threshold
 from edlrr_cli.tasks.bgsep.keyframes import Keyframes
-from edlrr_cli.tasks.bgsep.mask import cast_shadow, clean
+from edlrr_cli.tasks.bgsep.mask import cast_shadow, clean, follow_edges
 from edlrr_cli.tasks.bgsep.camera import steady
 from edlrr_cli.tasks.bgsep.model import fit
 from edlrr_cli.tasks.bgsep.view import View
@@ -227,7 +227,7 @@ class Separation:
         differences = difference(frames, backgrounds)
         blurred = blur(differences)
         level = threshold(noise) if self._config.threshold is None else self._config.threshold
-        masks = foreground(differences, blurred, level)
+        masks = follow_edges(foreground(differences, blurred, level), frames)
         if not self._config.shadows:
             masks &= ~cast_shadow(frames, backgrounds)
         whole = (backgrounds * peak).round().cpu().numpy().astype(pixels.dtype)
