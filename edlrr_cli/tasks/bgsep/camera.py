@@ -108,10 +108,10 @@ def steady(keyframes: Keyframes) -> tuple[Keyframes, Camera | None, Shake]:
     camera = Camera.at(middle, shape)
     shifts, reliable = _shifts(keyframes, camera)
     limit = _MAX_FRACTION * min(keyframes.size_px)
-    distances = shifts.norm(dim=1)[reliable]
+    distances = shifts.norm(dim=1)
     median_px = float(distances.median())
-    shake = Shake(median_px, float((distances > limit).sum()) / len(shifts))
-    if not _MIN_PX < median_px < limit or 2 * len(distances) < len(shifts):
+    shake = Shake(median_px, float((distances > limit).float().mean()))
+    if not _MIN_PX < median_px < limit:
         return keyframes, None, shake
     center = shifts[reliable].median(dim=0).values
     moved = _aligned(keyframes, camera, shifts - center)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -12,67 +13,78 @@ from edlrr_cli.tasks.bgsep.keyframes import Keyframes
 
 # Frames are reduced to about this many pixels on their shorter side.
 _SIDE_PX = 72
-# Width of the compared neighborhoods and their distance, in reduced pixels.
-_PATCH_PX, _STRIDE_PX = 6, 2
-# Patches are alike within a root mean square difference of _LEVELS gray levels plus _FACTOR times the noise, and
-# are taken for the same within _REACH times of it.
-_LEVELS, _FACTOR, _REACH = 2.0, 0.5, 3.0
+# Width of a patch and distance of neighboring ones, in reduced pixels; patches per chunk.
+_PATCH_PX, _STRIDE_PX, _CHUNK = 6, 2, 256
+# Patches are alike within a root mean square difference of _LEVELS gray levels plus _FACTOR times the noise, the
+# difference of the most similar pairs of keyframes, this quantile. They show the same within _REACH times that.
+_LEVELS, _FACTOR, _QUANTILE, _REACH = 2.0, 0.5, 0.02, 3.0
+# Rounds of the agreement with the neighborhood, its width in patches, and the weight of a keyframe in which nothing
+# is visible there.
 _ROUNDS, _NEAR, _LEAST = 6, 7, 0.05
-# Where the others are less than _GAP times as different in the mean over a region of _REGION patches, the
-# background itself moves, such as foliage. Patches that are near more often do not count.
+# Where the other keyframes are less than _GAP times as different in the mean over a region of _REGION patches, the
+# background itself moves, such as foliage. Patches that show the same more often do not count.
 _GAP, _REGION, _STEADY = 3.0, 13, 0.7
-# This quantile of the distances of all pairs of keyframes is the noise of a patch.
-_QUANTILE = 0.02
-# Patches per chunk.
-_CHUNK = 256
+# Every how many patches are compared for the brightness, and the least brightness relative to the median.
+_EVERY, _LEAST_GAIN = 7, 0.1
 
 
-def visible(keyframes: Keyframes, course: Tensor) -> tuple[Tensor, float]:
+def best_course(keyframes: Keyframes, courses: Sequence[Tensor]) -> Tensor:
+    """Return the course of the brightness with which most keyframes look alike, of the given ones.
+
+    Args:
+        courses: Brightness of the keyframes, up to a factor, each of shape (k, 1).
+    """
+    samples = [_distances(_patches(_reduced(keyframes, course))[0][::_EVERY]) for course in courses]
+    bandwidth = torch.stack([_bandwidth(distances) for distances in samples]).amin()
+    support = [float(_alike(distances, bandwidth).sum(-1).amax(1).mean()) for distances in samples]
+    return courses[support.index(max(support))]
+
+
+def visible(keyframes: Keyframes, course: Tensor) -> Tensor:
     """Find the keyframes that show the background, pixel by pixel.
 
-    What is seen again and again is background, even if it is covered most of the time, since what covers it
-    differs: of the patches that a pixel's neighborhood shows over time, the one with the most similar others
-    is the background.
+    What appears again and again is background, even if it is covered most of the time, since what covers it
+    differs. Of all patches that a place shows over time, the one that most others resemble is the background,
+    preferably in keyframes in which the background is visible in the neighborhood as well.
 
     Args:
         keyframes: The k keyframes.
-        course: Brightness of the keyframes, by which they are divided, shape (k, 1).
+        course: Brightness of the keyframes, up to a factor, shape (k, 1).
 
     Returns:
-        Bool, shape (k, h, w), and the mean number of similar keyframes.
+        Bool, shape (k, h, w).
 
     Source: Patches for the initialization of a background: Colombari, Fusiello, "Patch-based background
         initialization in heavily cluttered video", 2010. The density is that of mean shift: Comaniciu, Meer,
-        "Mean shift: a robust approach toward feature space analysis", 2002.
+        "Mean shift: a robust approach toward feature space analysis", 2002. Their combination is our own.
     """
-    reduced, factor = _reduced(keyframes, course)
-    patches, grid = _patches(reduced)
-    distances = torch.cat([torch.cdist(chunk, chunk) for chunk in torch.split(patches, _CHUNK)])
-    distances /= patches.shape[-1] ** 0.5
-    bandwidth = _LEVELS + _FACTOR * _noise(distances)
-    alike = torch.cat([(-((chunk / bandwidth) ** 2)).exp_() for chunk in distances.split(_CHUNK)])
-    density = alike.sum(-1)
-    support = float(density.amax(1).mean())
+    patches, grid = _patches(_reduced(keyframes, course))
+    distances = _distances(patches)
+    bandwidth = _bandwidth(distances)
+    alike = _alike(distances, bandwidth)
+    density, points = alike.sum(-1), torch.arange(len(alike))
     for _ in range(_ROUNDS):
-        together = _around(alike[torch.arange(len(alike)), density.argmax(1)], grid)
-        density = (alike @ together[..., None])[..., 0] * together
-    off = distances[torch.arange(len(distances)), density.argmax(1)] / (_REACH * bandwidth)
+        around = _around(alike[points, density.argmax(1)], grid)
+        density = (alike @ around[..., None])[..., 0] * around
+    off = distances[points, density.argmax(1)] / (_REACH * bandwidth)
     seen = _without_flicker(off, grid).T.reshape(-1, *grid)
-    size = _STRIDE_PX * factor
-    height, width = keyframes.size_px
-    seen = seen.repeat_interleave(size, dim=1)[:, :height].repeat_interleave(size, dim=2)[:, :, :width]
-    return seen, support
+    size, (height, width) = _STRIDE_PX * _reduction(keyframes), keyframes.size_px
+    return seen.repeat_interleave(size, dim=1)[:, :height].repeat_interleave(size, dim=2)[:, :, :width]
 
 
-def _reduced(keyframes: Keyframes, course: Tensor) -> tuple[Tensor, int]:
-    """Return the keyframes in gray levels, (k, c, h', w'), reduced by a factor, and the factor."""
-    factor = max(round(min(keyframes.size_px) / _SIDE_PX), 1)
-    shape = (*keyframes.size_px, keyframes.num_channels)
+def _reduction(keyframes: Keyframes) -> int:
+    return max(round(min(keyframes.size_px) / _SIDE_PX), 1)
+
+
+def _reduced(keyframes: Keyframes, course: Tensor) -> Tensor:
+    """Return the keyframes in gray levels of 255 with equal brightness, reduced, shape (k, c, h', w')."""
+    factor, shape = _reduction(keyframes), (*keyframes.size_px, keyframes.num_channels)
+    gains = (course / course.median()).nan_to_num(1.0).clamp_min(_LEAST_GAIN)
     parts = [
-        avg_pool2d((frames / course[indices]).view(-1, *shape).permute(0, 3, 1, 2), factor, ceil_mode=True)
+        avg_pool2d((frames / gains[indices]).view(-1, *shape).permute(0, 3, 1, 2), factor, ceil_mode=True)
         for indices, frames in keyframes.batches()
     ]
-    return 255 * torch.cat(parts), factor
+    return 255 * torch.cat(parts)
 
 
 def _patches(frames: Tensor) -> tuple[Tensor, tuple[int, int]]:
@@ -84,6 +96,24 @@ def _patches(frames: Tensor) -> tuple[Tensor, tuple[int, int]]:
     windows = windows.unfold(2, _PATCH_PX, _STRIDE_PX).unfold(3, _PATCH_PX, _STRIDE_PX)
     grid = (windows.shape[2], windows.shape[3])
     return windows.permute(2, 3, 0, 1, 4, 5).reshape(grid[0] * grid[1], len(frames), -1), grid
+
+
+def _distances(patches: Tensor) -> Tensor:
+    """Return the root mean square difference of all pairs, shape (points, k, k)."""
+    parts = [torch.cdist(chunk, chunk) for chunk in torch.split(patches, _CHUNK)]
+    return torch.cat(parts).div_(patches.shape[-1] ** 0.5)
+
+
+def _bandwidth(distances: Tensor) -> Tensor:
+    """Return the difference of patches that show the same; their noise is the median over the points."""
+    first, second = torch.triu_indices(*distances.shape[1:], offset=1)
+    pairs = distances[:, first, second]
+    rank = max(int(_QUANTILE * pairs.shape[1]), 1)
+    return _LEVELS + _FACTOR * pairs.kthvalue(rank, dim=1).values.median()
+
+
+def _alike(distances: Tensor, bandwidth: Tensor) -> Tensor:
+    return torch.cat([(-((chunk / bandwidth) ** 2)).exp_() for chunk in torch.split(distances, _CHUNK)])
 
 
 def _around(seen: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -102,11 +132,3 @@ def _without_flicker(off: Tensor, grid: tuple[int, int]) -> Tensor:
     sums = avg_pool2d(totals, _REGION, stride=1, padding=_REGION // 2, count_include_pad=True)
     moves = sums[0] < math.log(_GAP) * sums[1]
     return near | moves.flatten()[:, None]
-
-
-def _noise(distances: Tensor) -> Tensor:
-    """Return the distance of patches that show the same, the median over the points."""
-    first, second = torch.triu_indices(*distances.shape[1:], offset=1)
-    pairs = distances[:, first, second]
-    rank = max(int(_QUANTILE * pairs.shape[1]), 1)
-    return pairs.kthvalue(rank, dim=1).values.median()

@@ -42,16 +42,18 @@ def box_mean(values: Tensor, width: int) -> Tensor:
     """Return the mean over squares of an odd width, of the same shape, (b, h, w)."""
     margin = width // 2
     padded = pad(values.unsqueeze(1), [margin] * 4, mode="replicate").squeeze(1)
-    return _means(_means(padded, 1, width), 2, width)
+    return _sums(_sums(padded, 1, width), 2, width).div_(width**2)
 
 
-def _means(values: Tensor, dim: int, width: int) -> Tensor:
-    """Return moving averages along a dimension by shifted sums; a convolution is 8 times slower."""
+def _sums(values: Tensor, dim: int, width: int) -> Tensor:
+    """Return moving sums along a dimension, from those of half the width; a convolution is 8 times slower."""
+    if width == 1:
+        return values
     length = values.shape[dim] - width + 1
-    total = values.narrow(dim, 0, length).clone()
-    for shift in range(1, width):
-        total += values.narrow(dim, shift, length)
-    return total.div_(width)
+    if width % 2:
+        return _sums(values, dim, width - 1).narrow(dim, 0, length) + values.narrow(dim, width - 1, length)
+    half = _sums(values, dim, width // 2)
+    return half.narrow(dim, 0, length) + half.narrow(dim, width // 2, length)
 
 
 def variation(blurred: Tensor, seen: Tensor | None = None) -> Tensor:
@@ -71,7 +73,8 @@ def variation(blurred: Tensor, seen: Tensor | None = None) -> Tensor:
         fractions = (seen.float().mean(0, keepdim=True) / 2).clamp_max_(_QUANTILE)
     ranks = (fractions * k).ceil_().clamp_min_(1).long() - 1
     rows = zip(torch.split(blurred, _ROWS, dim=1), torch.split(ranks, _ROWS, dim=1), strict=True)
-    return torch.cat([part.sort(dim=0).values.gather(0, rank)[0] for part, rank in rows])
+    lowest = math.ceil(_QUANTILE * k)
+    return torch.cat([part.topk(lowest, dim=0, largest=False).values.gather(0, rank)[0] for part, rank in rows])
 
 
 def threshold(noise: Tensor) -> Tensor:

@@ -54,34 +54,22 @@ def clean(mask: NDArray[np.bool_], *, min_blob_px: int) -> NDArray[np.bool_]:
         array([[0, 0, 0],
                [0, 1, 1]])
     """
-    solid = _without_small(mask, min_blob_px)
-    return _filled(~_without_small(~solid, min_blob_px))
-
-
-def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Fill the holes that are small relative to the area around them."""
-    from scipy import ndimage
-
-    whole = ndimage.binary_fill_holes(mask)
-    areas, _ = ndimage.label(whole)
-    holes, _ = ndimage.label(whole & ~mask)
-    sizes = np.bincount(areas.ravel())
-    around = np.zeros(holes.max() + 1, dtype=sizes.dtype)
-    around[holes.ravel()] = sizes[areas.ravel()]
-    small = np.bincount(holes.ravel()) < _HOLE_FRACTION * around
-    small[0] = False
-    filled: NDArray[np.bool_] = mask | small[holes]
-    return filled
-
-
-def _without_small(mask: NDArray[np.bool_], min_px: int) -> NDArray[np.bool_]:
     from scipy import ndimage
 
     areas, _ = ndimage.label(mask)
-    large = np.bincount(areas.ravel()) >= min_px
-    large[0] = False
-    kept: NDArray[np.bool_] = large[areas]
-    return kept
+    area_px = np.bincount(areas.ravel())
+    areas[area_px[areas] < min_blob_px] = 0
+    holes, _ = ndimage.label(areas == 0)
+    hole_px = np.bincount(holes.ravel())
+    small = hole_px < min_blob_px
+    for index, (rows, columns) in enumerate(ndimage.find_objects(holes), start=1):
+        inside = rows.start > 0 and columns.start > 0 and rows.stop < len(mask) and columns.stop < mask.shape[1]
+        if inside and not small[index]:
+            first = columns.start + int((holes[rows.start, columns] == index).argmax())
+            small[index] = hole_px[index] < _HOLE_FRACTION * area_px[areas[rows.start - 1, first]]
+    small[0] = True
+    cleaned: NDArray[np.bool_] = small[holes]
+    return cleaned
 
 
 def cast_shadow(frames: Tensor, backgrounds: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from edlrr_cli.tasks.bgsep.config import Config
-from edlrr_cli.tasks.bgsep.consensus import visible
+from edlrr_cli.tasks.bgsep.consensus import best_course, visible
 from edlrr_cli.tasks.bgsep.decompose import Decomposition, decompose
 from edlrr_cli.tasks.bgsep.difference import blur, difference, threshold, variation
 from edlrr_cli.tasks.bgsep.ghosts import without_ghosts
@@ -135,7 +135,8 @@ def _subspace(keyframes: Keyframes, config: Config) -> SubspaceModel:
     samples = _samples(keyframes, config.seed)
     solution = _solve(keyframes.values(samples), config)
     basis = _temporal_basis(solution.low_rank)
-    steady, bare = _seen_best(keyframes, basis[:, :1])
+    steady = best_course(keyframes, (torch.ones_like(basis[:, :1]), basis[:, :1]))
+    bare = visible(keyframes, steady)
     images = _uncovered(keyframes, steady, bare)
     noise, masks = _foreground(keyframes, steady, images, bare)
     cleared = without_ghosts(images, steady, keyframes, masks)
@@ -154,14 +155,6 @@ def _subspace(keyframes: Keyframes, config: Config) -> SubspaceModel:
         steady = basis
         noise, masks = _foreground(keyframes, basis, images, bare)
     return SubspaceModel(images, samples, steady.median(0).values[:, None], noise, solution)
-
-
-def _seen_best(keyframes: Keyframes, course: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the brightness by which the background is seen most often, (k, 1), and where it is, (k, h, w)."""
-    plain = torch.full_like(course, float(course.median()))
-    found = [(candidate, *visible(keyframes, candidate)) for candidate in (plain, course)]
-    best = max(found, key=lambda one: one[2])
-    return best[:2]
 
 
 def _uncovered(keyframes: Keyframes, basis: Tensor, seen: Tensor) -> Tensor:
