@@ -18,6 +18,9 @@ _MIN_PEAK = 10.0
 # this fraction of the shorter side.
 _MIN_PX, _MAX_FRACTION = 0.3, 0.1
 
+# Registration must lower the mean difference of the keyframes, clipped, at least to this fraction.
+_MAX_SCATTER, _CLIP, _EVERY = 0.95, 0.1, 7
+
 
 @dataclass(frozen=True)
 class Shake:
@@ -113,11 +116,19 @@ def steady(keyframes: Keyframes) -> tuple[Keyframes, Camera | None, Shake]:
     shake = Shake(median_px, float((distances > limit).float().mean()))
     if not _MIN_PX < median_px < limit:
         return keyframes, None, shake
-    center = shifts[reliable].median(dim=0).values
-    moved = _aligned(keyframes, camera, shifts - center)
+    moved = _aligned(keyframes, camera, shifts - shifts[reliable].median(dim=0).values)
+    if _scatter(moved) > _MAX_SCATTER * _scatter(keyframes):
+        return keyframes, None, shake
     median = torch.cat([moved.values(chunk).median(dim=0).values for chunk in moved.chunks()])
     camera = Camera.at(median, shape)
     return _aligned(keyframes, camera, _shifts(keyframes, camera)[0]), camera, shake
+
+
+def _scatter(keyframes: Keyframes) -> float:
+    """Return the mean difference of the keyframes from their median, of the few pixels that are compared."""
+    values = keyframes.values(slice(0, None, _EVERY))
+    off = (values - values.median(dim=0).values).abs_().clamp_max_(_CLIP)
+    return float(off.mean())
 
 
 def _shifts(keyframes: Keyframes, camera: Camera) -> tuple[Tensor, Tensor]:

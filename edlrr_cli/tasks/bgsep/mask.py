@@ -47,7 +47,7 @@ def clean(mask: NDArray[np.bool_], *, min_blob_px: int) -> NDArray[np.bool_]:
 
     Args:
         mask: Shape (h, w), True = foreground. Not modified.
-        min_blob_px: Smallest area that is kept, in pixels.
+        min_blob_px: Smallest area that is kept, in pixels; 0 leaves the mask as it is.
 
     Example:
         >>> clean(np.array([[True, False, False], [False, True, True]]), min_blob_px=2).astype(int)
@@ -56,6 +56,8 @@ def clean(mask: NDArray[np.bool_], *, min_blob_px: int) -> NDArray[np.bool_]:
     """
     from scipy import ndimage
 
+    if min_blob_px == 0:
+        return mask.copy()
     areas, _ = ndimage.label(mask)
     area_px = np.bincount(areas.ravel())
     areas[area_px[areas] < min_blob_px] = 0
