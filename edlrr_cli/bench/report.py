@@ -254,6 +254,7 @@ _TABLES: dict[str, Callable[[list[Row]], str]] = {
     "optimization": _optimization,
     "table1": _table1,
     "bgsep": bgsep_tables.summary,
+    "bgsep_left_out": bgsep_tables.left_out,
     "denoise": denoise_tables.summary,
     "command": _command,
     "throughput": _throughput,

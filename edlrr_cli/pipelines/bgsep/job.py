@@ -117,6 +117,8 @@ class BgsepJob(Job[Inputs, str]):
                 resumed_at=inputs.first,
                 seconds=time.perf_counter() - inputs.started,
             )
+            for note in record["notes"][len(inputs.info.notes) :]:
+                monitor.note(self.input, note)
             frames = assemble(inputs.parts, self._outputs, record, inputs.info)
         return {**record, "comparisons": list(map(comparison_of, frames))} if self.with_previews else record
 

@@ -17,6 +17,10 @@ IN_FILE_ONLY = ("windows", "foreground_fractions")
 """Lists that are as long as the video; the report's file has them, stdout has not."""
 
 
+# A camera that moves too far in more than this fraction of the frames is reported.
+_MAX_LOST = 0.1
+
+
 def bgsep_record(
     source: Path,
     outputs: Outputs,
@@ -57,11 +61,12 @@ def bgsep_record(
         "rank": median(ranks) if ranks else None,
         "rank_range": [min(ranks), max(ranks)] if ranks else None,
         "sparsity": median(sparsities) if sparsities else None,
+        "stabilized": any(window["stabilized"] for window in windows) if windows else None,
         "foreground_fraction": fmean(fractions),
         "resumed_at": resumed_at,
         "seconds": seconds,
         "frames_per_second": (len(fractions) - resumed_at) / seconds,
-        "notes": list(info.notes),
+        "notes": [*info.notes, *_losses(windows)],
         "settings": settings.as_record(),
         "version": __version__,
         "windows": windows,
@@ -75,6 +80,14 @@ def _windows(parts: list[Part]) -> list[Record]:
     return [known[start] for start in sorted(known)]
 
 
+def _losses(windows: list[Record]) -> Iterator[str]:
+    """Yield a phrase if the camera moves too far for the background to be found."""
+    moved = [(window["lost"], window["num_keys"]) for window in windows if window["lost"] is not None]
+    fraction = sum(lost * count for lost, count in moved) / max(sum(count for _, count in moved), 1)
+    if fraction > _MAX_LOST:
+        yield f"the camera moves too far in {fraction:.0%} of the frames: their masks are unreliable"
+
+
 def bgsep_lines(record: Record) -> Iterator[tuple[str, str]]:
     """Yield the readable lines of a record: labels and texts."""
     size = f"{record['width_px']} x {record['height_px']} pixels"
@@ -84,6 +97,8 @@ def bgsep_lines(record: Record) -> Iterator[tuple[str, str]]:
     if record["rank"] is not None:
         yield "rank", _rank(record)
         yield "sparsity", f"{record['sparsity']:.1%} of the values met to one level"
+    if record["stabilized"]:
+        yield "camera", "its shake is removed"
     yield "outputs", f"{record['output']}: {', '.join(record['outputs'])}"
     speed = f"{record['frames_per_second']:.1f} frames/s"
     resumed = f" from frame {record['resumed_at']} on" if record["resumed_at"] else ""

@@ -14,8 +14,8 @@ from edlrr_cli.tasks.bgsep.keyframes import Keyframes
 _SOFT = 4 / 255
 # Minimum height of the correlation's peak, in standard deviations, of a reliable translation.
 _MIN_PEAK = 10.0
-# The camera shakes if keyframes are displaced by more pixels than this in the median, and moves too much beyond
-# this fraction of the shorter side.
+# The camera shakes if the median displacement of the keyframes exceeds this many pixels, and moves too
+# far beyond this fraction of the shorter side.
 _MIN_PX, _MAX_FRACTION = 0.3, 0.1
 
 # Registration must lower the mean difference of the keyframes, clipped, at least to this fraction.
@@ -90,12 +90,9 @@ class Camera:
         height, width = images.shape[1:3]
         rows = torch.arange(height, device=images.device) - shifts[:, :1]
         columns = torch.arange(width, device=images.device) - shifts[:, 1:]
-        grid = torch.stack(
-            torch.broadcast_tensors(
-                (2 * columns / max(width - 1, 1) - 1)[:, None, :], (2 * rows / max(height - 1, 1) - 1)[:, :, None]
-            ),
-            dim=-1,
-        )
+        across = (2 * columns / max(width - 1, 1) - 1)[:, None, :].expand(-1, height, -1)
+        down = (2 * rows / max(height - 1, 1) - 1)[:, :, None].expand(-1, -1, width)
+        grid = torch.stack([across, down], dim=-1)
         moved = grid_sample(images.permute(0, 3, 1, 2), grid, padding_mode="border", align_corners=True)
         return moved.permute(0, 2, 3, 1), grid.abs().amax(-1) <= 1
 
@@ -159,7 +156,8 @@ def _at(surface: Tensor, positions: Tensor) -> Tensor:
     """Return the values at a position of each surface, which continues beyond its borders."""
     height, width = surface.shape[1:]
     batch = torch.arange(len(surface), device=surface.device)
-    return surface[batch, positions[:, 0] % height, positions[:, 1] % width]
+    values: Tensor = surface[batch, positions[:, 0] % height, positions[:, 1] % width]
+    return values
 
 
 def _vertex(surface: Tensor, positions: Tensor, axis: int, peaks: Tensor) -> Tensor:

@@ -10,37 +10,38 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
 from edlrr_cli.tasks.bgsep.keyframes import Keyframes
+from edlrr_cli.tasks.bgsep.tuning import Tuning
 
 # Frames are reduced to about this many pixels on their shorter side.
 _SIDE_PX = 72
 # Width of a patch and distance of neighboring ones, in reduced pixels; patches per chunk.
 _PATCH_PX, _STRIDE_PX, _CHUNK = 6, 2, 256
-# Patches are alike within a root mean square difference of _LEVELS gray levels plus _FACTOR times the noise, the
-# difference of the most similar pairs of keyframes, this quantile. They show the same within _REACH times that.
-_LEVELS, _FACTOR, _QUANTILE, _REACH = 2.0, 0.5, 0.02, 3.0
-# Rounds of the agreement with the neighborhood, its width in patches, and the weight of a keyframe in which nothing
-# is visible there.
+# Patches are alike within a root mean square difference of a few gray levels plus _FACTOR times the noise: the
+# difference of the most similar pairs of keyframes, this quantile. Within _REACH times that they show the same.
+_FACTOR, _QUANTILE, _REACH = 0.5, 0.02, 3.0
+# Rounds of the agreement with the neighborhood, its width in patches, and the weight of a keyframe that shows
+# the background nowhere in it.
 _ROUNDS, _NEAR, _LEAST = 6, 7, 0.05
-# Where the other keyframes are less than _GAP times as different in the mean over a region of _REGION patches, the
-# background itself moves, such as foliage. Patches that show the same more often do not count.
-_GAP, _REGION, _STEADY = 3.0, 13, 0.7
+# Where the other keyframes differ little in the mean over a region of _REGION patches, the background itself
+# moves, such as foliage. Patches that show the same more often than _STEADY do not count.
+_REGION, _STEADY = 13, 0.7
 # Every how many patches are compared for the brightness, and the least brightness relative to the median.
 _EVERY, _LEAST_GAIN = 7, 0.1
 
 
-def best_course(keyframes: Keyframes, courses: Sequence[Tensor]) -> Tensor:
+def best_course(keyframes: Keyframes, courses: Sequence[Tensor], tuning: Tuning) -> Tensor:
     """Return the course of the brightness with which most keyframes look alike, of the given ones.
 
     Args:
         courses: Brightness of the keyframes, up to a factor, each of shape (k, 1).
     """
     samples = [_distances(_patches(_reduced(keyframes, course))[0][::_EVERY]) for course in courses]
-    bandwidth = torch.stack([_bandwidth(distances) for distances in samples]).amin()
+    bandwidth = torch.stack([_bandwidth(distances, tuning) for distances in samples]).amin()
     support = [float(_alike(distances, bandwidth).sum(-1).amax(1).mean()) for distances in samples]
     return courses[support.index(max(support))]
 
 
-def visible(keyframes: Keyframes, course: Tensor) -> Tensor:
+def visible(keyframes: Keyframes, course: Tensor, tuning: Tuning) -> Tensor:
     """Find the keyframes that show the background, pixel by pixel.
 
     What appears again and again is background, even if it is covered most of the time, since what covers it
@@ -60,14 +61,14 @@ def visible(keyframes: Keyframes, course: Tensor) -> Tensor:
     """
     patches, grid = _patches(_reduced(keyframes, course))
     distances = _distances(patches)
-    bandwidth = _bandwidth(distances)
+    bandwidth = _bandwidth(distances, tuning)
     alike = _alike(distances, bandwidth)
     density, points = alike.sum(-1), torch.arange(len(alike))
     for _ in range(_ROUNDS):
         around = _around(alike[points, density.argmax(1)], grid)
         density = (alike @ around[..., None])[..., 0] * around
     off = distances[points, density.argmax(1)] / (_REACH * bandwidth)
-    seen = _without_flicker(off, grid).T.reshape(-1, *grid)
+    seen = _without_flicker(off, grid, tuning.gap).T.reshape(-1, *grid)
     size, (height, width) = _STRIDE_PX * _reduction(keyframes), keyframes.size_px
     return seen.repeat_interleave(size, dim=1)[:, :height].repeat_interleave(size, dim=2)[:, :, :width]
 
@@ -104,12 +105,13 @@ def _distances(patches: Tensor) -> Tensor:
     return torch.cat(parts).div_(patches.shape[-1] ** 0.5)
 
 
-def _bandwidth(distances: Tensor) -> Tensor:
+def _bandwidth(distances: Tensor, tuning: Tuning) -> Tensor:
     """Return the difference of patches that show the same; their noise is the median over the points."""
-    first, second = torch.triu_indices(*distances.shape[1:], offset=1)
+    count = distances.shape[1]
+    first, second = torch.triu_indices(count, count, offset=1)
     pairs = distances[:, first, second]
     rank = max(int(_QUANTILE * pairs.shape[1]), 1)
-    return _LEVELS + _FACTOR * pairs.kthvalue(rank, dim=1).values.median()
+    return tuning.levels + _FACTOR * pairs.kthvalue(rank, dim=1).values.median()
 
 
 def _alike(distances: Tensor, bandwidth: Tensor) -> Tensor:
@@ -123,12 +125,16 @@ def _around(seen: Tensor, grid: tuple[int, int]) -> Tensor:
     return means.flatten(2)[0].T + _LEAST
 
 
-def _without_flicker(off: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Return which patches are near, (points, k); all are in regions where the others do not differ clearly."""
+def _without_flicker(off: Tensor, grid: tuple[int, int], gap: float) -> Tensor:
+    """Return which patches show the background, (points, k): the near ones; all where the background moves.
+
+    Args:
+        off: Distances from the background, in units of the largest that is near.
+    """
     near = off < 1
     others = torch.where(near, torch.nan, off).nanmedian(dim=1).values
     weights = (near.float().mean(1) < _STEADY).float()
     totals = torch.stack([others.nan_to_num(1).log() * weights, weights]).view(2, 1, *grid)
     sums = avg_pool2d(totals, _REGION, stride=1, padding=_REGION // 2, count_include_pad=True)
-    moves = sums[0] < math.log(_GAP) * sums[1]
+    moves = sums[0] < math.log(gap) * sums[1]
     return near | moves.flatten()[:, None]

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from edlrr_cli.tasks.bgsep.tuning import DEFAULT, Tuning
+
 # Against pixel noise, differences are averaged over a neighborhood: two box filters of the first width, a
 # standard deviation of 2 pixels. As the blur widens objects, the mean over a smaller one must agree.
 _WIDE_PX, _CLOSE_PX = 5, 3
@@ -16,8 +18,6 @@ _CLOSE_FRACTION = 0.7
 _QUANTILE = 0.25
 # Rows of pixels per batch; sorting takes four times their memory.
 _ROWS = 32
-# The threshold of foreground is _FLOOR gray levels plus _FACTOR times the variation.
-_FLOOR, _FACTOR = 16.0, 3.0
 
 
 def difference(frames: Tensor, backgrounds: Tensor) -> Tensor:
@@ -74,10 +74,12 @@ def variation(blurred: Tensor, seen: Tensor | None = None) -> Tensor:
     ranks = (fractions * k).ceil_().clamp_min_(1).long() - 1
     rows = zip(torch.split(blurred, _ROWS, dim=1), torch.split(ranks, _ROWS, dim=1), strict=True)
     lowest = math.ceil(_QUANTILE * k)
-    return torch.cat([part.topk(lowest, dim=0, largest=False).values.gather(0, rank)[0] for part, rank in rows])
+    return torch.cat(
+        [part.topk(lowest, dim=0, largest=False).values.gather(0, rank)[0] for part, rank in rows]
+    )
 
 
-def threshold(noise: Tensor) -> Tensor:
+def threshold(noise: Tensor, tuning: Tuning = DEFAULT) -> Tensor:
     """Return the threshold of foreground for each pixel, in gray levels of 255.
 
     Args:
@@ -87,7 +89,7 @@ def threshold(noise: Tensor) -> Tensor:
         >>> threshold(torch.tensor([0.0, 10.0]))
         tensor([16., 46.])
     """
-    return _FLOOR + _FACTOR * noise
+    return tuning.floor + tuning.factor * noise
 
 
 def foreground(differences: Tensor, blurred: Tensor, level: Tensor | float) -> Tensor:

@@ -65,7 +65,9 @@ def clean(mask: NDArray[np.bool_], *, min_blob_px: int) -> NDArray[np.bool_]:
     hole_px = np.bincount(holes.ravel())
     small = hole_px < min_blob_px
     for index, (rows, columns) in enumerate(ndimage.find_objects(holes), start=1):
-        inside = rows.start > 0 and columns.start > 0 and rows.stop < len(mask) and columns.stop < mask.shape[1]
+        inside = (
+            rows.start > 0 and columns.start > 0 and rows.stop < len(mask) and columns.stop < mask.shape[1]
+        )
         if inside and not small[index]:
             first = columns.start + int((holes[rows.start, columns] == index).argmax())
             small[index] = hole_px[index] < _HOLE_FRACTION * area_px[areas[rows.start - 1, first]]

@@ -16,6 +16,7 @@ from edlrr_cli.tasks.bgsep.difference import blur, difference, threshold, variat
 from edlrr_cli.tasks.bgsep.ghosts import without_ghosts
 from edlrr_cli.tasks.bgsep.keyframes import Keyframes
 from edlrr_cli.tasks.bgsep.robust import consensus_fit, l1_fit
+from edlrr_cli.tasks.bgsep.tuning import DEFAULT, Tuning
 
 # Number of sampled pixels, from which the temporal basis of the background is found.
 _NUM_SAMPLES = 1024
@@ -102,7 +103,7 @@ class MedianModel:
         return self.image.expand_as(frames)
 
 
-def fit(keyframes: Keyframes, config: Config) -> Model:
+def fit(keyframes: Keyframes, config: Config, tuning: Tuning = DEFAULT) -> Model:
     """Fit the background model of a window to its keyframes.
 
     Args:
@@ -113,7 +114,7 @@ def fit(keyframes: Keyframes, config: Config) -> Model:
     """
     if config.method == "median":
         return _median(keyframes)
-    return _full(keyframes, config) if config.fit == "full" else _subspace(keyframes, config)
+    return _full(keyframes, config) if config.fit == "full" else _subspace(keyframes, config, tuning)
 
 
 def _median(keyframes: Keyframes) -> MedianModel:
@@ -126,7 +127,7 @@ def _full(keyframes: Keyframes, config: Config) -> FullModel:
     return FullModel(variation(_blurred(keyframes, lambda indices: solution.low_rank[indices])), solution)
 
 
-def _subspace(keyframes: Keyframes, config: Config) -> SubspaceModel:
+def _subspace(keyframes: Keyframes, config: Config, tuning: Tuning) -> SubspaceModel:
     """Find the temporal basis of the background from sampled pixels, then fit every pixel to it.
 
     Several components could model an object that comes or goes. So foreground and ghosts are detected with
@@ -135,14 +136,14 @@ def _subspace(keyframes: Keyframes, config: Config) -> SubspaceModel:
     samples = _samples(keyframes, config.seed)
     solution = _solve(keyframes.values(samples), config)
     basis = _temporal_basis(solution.low_rank)
-    steady = best_course(keyframes, (torch.ones_like(basis[:, :1]), basis[:, :1]))
-    bare = visible(keyframes, steady)
+    steady = best_course(keyframes, (torch.ones_like(basis[:, :1]), basis[:, :1]), tuning)
+    bare = visible(keyframes, steady, tuning)
     images = _uncovered(keyframes, steady, bare)
-    noise, masks = _foreground(keyframes, steady, images, bare)
+    noise, masks = _foreground(keyframes, steady, images, bare, tuning)
     cleared = without_ghosts(images, steady, keyframes, masks)
     if cleared is not images:
         images = cleared
-        noise, masks = _foreground(keyframes, steady, images, bare)
+        noise, masks = _foreground(keyframes, steady, images, bare, tuning)
     if basis.shape[1] > 1:
         covered = masks.flatten(1).repeat_interleave(keyframes.num_channels, dim=1)
 
@@ -153,7 +154,7 @@ def _subspace(keyframes: Keyframes, config: Config) -> SubspaceModel:
         basis = _temporal_basis(solution.low_rank)
         images = torch.cat([l1_fit(basis, seen(chunk)) for chunk in keyframes.chunks()], dim=1)
         steady = basis
-        noise, masks = _foreground(keyframes, basis, images, bare)
+        noise, masks = _foreground(keyframes, basis, images, bare, tuning)
     return SubspaceModel(images, samples, steady.median(0).values[:, None], noise, solution)
 
 
@@ -169,11 +170,13 @@ def _uncovered(keyframes: Keyframes, basis: Tensor, seen: Tensor) -> Tensor:
     return torch.cat([fitted(chunk) for chunk in keyframes.chunks()], dim=1)
 
 
-def _foreground(keyframes: Keyframes, basis: Tensor, images: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+def _foreground(
+    keyframes: Keyframes, basis: Tensor, images: Tensor, seen: Tensor, tuning: Tuning
+) -> tuple[Tensor, Tensor]:
     """Return the variation, shape (h, w), and the foreground of the keyframes, shape (k, h, w)."""
     blurred = _blurred(keyframes, lambda indices: basis[indices] @ images)
     noise = variation(blurred, seen)
-    return noise, blurred > threshold(noise)
+    return noise, blurred > threshold(noise, tuning)
 
 
 def _solve(V: Tensor, config: Config) -> Decomposition:

@@ -60,7 +60,7 @@ def consensus_fit(A: Tensor, V: Tensor, usual: Tensor) -> Tensor:
     for _ in range(_ROUNDS):
         fits = [l1_fit(A, V, where=_agrees(A, C, V)) for C in fits]
     counts = torch.stack([_agrees(A, C, V).sum(0) for C in fits])
-    best: Tensor = torch.where(counts[0] >= counts[1], *fits)
+    best: Tensor = torch.where(counts[0] >= counts[1], fits[0], fits[1])
     return best
 
 

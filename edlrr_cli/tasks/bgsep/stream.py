@@ -16,12 +16,13 @@ from torch import Tensor
 
 from edlrr_cli.baselines.subtractors import Subtractor
 from edlrr_cli.errors import InputError
+from edlrr_cli.tasks.bgsep.camera import steady
 from edlrr_cli.tasks.bgsep.config import Config
 from edlrr_cli.tasks.bgsep.difference import blur, difference, foreground, threshold
 from edlrr_cli.tasks.bgsep.keyframes import Keyframes
 from edlrr_cli.tasks.bgsep.mask import cast_shadow, clean, follow_edges
-from edlrr_cli.tasks.bgsep.camera import steady
 from edlrr_cli.tasks.bgsep.model import fit
+from edlrr_cli.tasks.bgsep.tuning import DEFAULT, Tuning
 from edlrr_cli.tasks.bgsep.view import View
 from edlrr_cli.tasks.bgsep.windows import Window, windows
 from edlrr_cli.tasks.device import resolve_device
@@ -97,7 +98,7 @@ class WindowStatistics:
         objective: sum |V - X| + lambda R(X).
         noise: Median over the pixels of their variation, in gray levels of 255.
         stabilized: Whether the camera shakes, and frames are registered.
-        shake_px: Median displacement of the keyframes, in pixels; None if it was not measured, as is the next.
+        shake_px: Median displacement of the keyframes, in pixels; None if not measured, as is the next.
         lost: Fraction of the keyframes that are displaced too far.
         seconds: Duration of the fit.
     """
@@ -120,6 +121,7 @@ class Separation:
 
     Args:
         start: First frame to yield; the results do not depend on it.
+        tuning: Constants, for measurements.
 
     Attributes:
         notes: Statistics of the windows fitted so far.
@@ -130,10 +132,10 @@ class Separation:
         UsageError: The method needs a library that is not installed.
     """
 
-    def __init__(self, source: Source, config: Config, *, start: int = 0) -> None:
+    def __init__(self, source: Source, config: Config, *, start: int = 0, tuning: Tuning = DEFAULT) -> None:
         self.device = resolve_device(config.device)
         self.notes: list[WindowStatistics] = []
-        self._source, self._config, self._start = source, config, start
+        self._source, self._config, self._start, self._tuning = source, config, start, tuning
         if source.info.num_frames < 2:
             raise InputError("the video has a single frame, and nothing moves in it", "give a longer one")
 
@@ -199,7 +201,7 @@ class Separation:
         found, camera, shake = Keyframes(torch.stack(keyframes), info.peak, info.size_px), None, None
         if self._config.stabilize == "auto":
             found, camera, shake = steady(found)
-        model = fit(found, self._config)
+        model = fit(found, self._config, self._tuning)
         solution = model.solution
         self.notes.append(
             WindowStatistics(
@@ -226,7 +228,7 @@ class Separation:
         backgrounds = backgrounds.view_as(frames).clamp(0, 1)
         differences = difference(frames, backgrounds)
         blurred = blur(differences)
-        level = threshold(noise) if self._config.threshold is None else self._config.threshold
+        level = self._config.threshold or threshold(noise, self._tuning)
         masks = follow_edges(foreground(differences, blurred, level), frames)
         if not self._config.shadows:
             masks &= ~cast_shadow(frames, backgrounds)
