@@ -74,7 +74,7 @@ class Camera:
         offsets = torch.stack([_vertex(surface, found, axis, peaks) for axis in (0, 1)], dim=1)
         sizes = torch.tensor([height, width], device=found.device)
         centered = (found + sizes // 2) % sizes - sizes // 2
-        reliable = peaks > _MIN_PEAK * surface.flatten(1).std(dim=1)
+        reliable = peaks > _MIN_PEAK * surface.flatten(1).std(dim=1, correction=0)
         return (centered + offsets) * reliable[:, None], reliable
 
     def moved(self, images: Tensor, shifts: Tensor) -> tuple[Tensor, Tensor]:
@@ -149,7 +149,8 @@ def _spectrum(gray: Tensor) -> Tensor:
     gradients.imag[:, 1:-1] = gray[:, 2:] - gray[:, :-2]
     gradients /= gradients.abs() + 2 * _SOFT
     window = [torch.hann_window(size, periodic=False, device=gray.device) for size in gray.shape[1:]]
-    return torch.fft.fft2(gradients * torch.outer(*window))
+    spectrum: Tensor = torch.fft.fft2(gradients * torch.outer(*window))
+    return spectrum
 
 
 def _at(surface: Tensor, positions: Tensor) -> Tensor:

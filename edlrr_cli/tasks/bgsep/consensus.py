@@ -16,8 +16,9 @@ from edlrr_cli.tasks.bgsep.tuning import Tuning
 _SIDE_PX = 72
 # Width of a patch and distance of neighboring ones, in reduced pixels; patches per chunk.
 _PATCH_PX, _STRIDE_PX, _CHUNK = 6, 2, 256
-# Patches are alike within a root mean square difference of a few gray levels plus _FACTOR times the noise: the
-# difference of the most similar pairs of keyframes, this quantile. Within _REACH times that they show the same.
+# Patches are alike within a root mean square difference of a few gray levels plus _FACTOR times the noise:
+# the difference of the most similar pairs of keyframes, this quantile. Within _REACH times that they show the
+# same.
 _FACTOR, _QUANTILE, _REACH = 0.5, 0.02, 3.0
 # Rounds of the agreement with the neighborhood, its width in patches, and the weight of a keyframe that shows
 # the background nowhere in it.

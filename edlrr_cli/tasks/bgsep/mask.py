@@ -61,6 +61,8 @@ def clean(mask: NDArray[np.bool_], *, min_blob_px: int) -> NDArray[np.bool_]:
     areas, _ = ndimage.label(mask)
     area_px = np.bincount(areas.ravel())
     areas[area_px[areas] < min_blob_px] = 0
+    if not areas.any():
+        return np.zeros_like(mask)
     holes, _ = ndimage.label(areas == 0)
     hole_px = np.bincount(holes.ravel())
     small = hole_px < min_blob_px
