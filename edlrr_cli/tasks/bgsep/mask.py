@@ -30,9 +30,9 @@ def follow_edges(masks: Tensor, frames: Tensor) -> Tensor:
     Returns:
         Bool, shape (b, h, w).
 
-    Source: He, Sun, Tang, "Guided image filtering", 2010, with the gray frame as the guide.
+    Source: He, Sun, Tang, "Guided image filtering", 2010, with the gray or green channel as the guide.
     """
-    guide, mask = frames.mean(-1), masks.to(frames.dtype)
+    guide, mask = frames[..., frames.shape[-1] // 2].contiguous(), masks.to(frames.dtype)
     guide_mean, mask_mean = box_mean(guide, _WIDTH_PX), box_mean(mask, _WIDTH_PX)
     covariance = box_mean(guide * mask, _WIDTH_PX) - guide_mean * mask_mean
     slope = covariance / (box_mean(guide**2, _WIDTH_PX) - guide_mean**2 + _VARIANCE)
