@@ -43,7 +43,9 @@ def test_shifts_are_found_to_a_fraction_of_a_pixel(wide):
 
 def test_unrelated_frames_have_no_reliable_shift(wide):
     camera = Camera.at(torch.from_numpy(frame(wide, 0, 0)).flatten(), (HEIGHT, WIDTH, 3))
-    shifts, reliable = camera.shifts(torch.rand(4, HEIGHT * WIDTH * 3, generator=torch.Generator().manual_seed(0)))
+    shifts, reliable = camera.shifts(
+        torch.rand(4, HEIGHT * WIDTH * 3, generator=torch.Generator().manual_seed(0))
+    )
     assert not reliable.any()
     assert not shifts.any()
 
@@ -66,7 +68,9 @@ def test_shake_is_removed_and_measured(wide):
     assert camera is not None
     assert 1 < shake.median_px < 6
     assert shake.lost == 0
-    inner = [found.pixels.view(-1, HEIGHT, WIDTH, 3)[:, 10:-10, 10:-10].float() for found in (shaken, aligned)]
+    inner = [
+        found.pixels.view(-1, HEIGHT, WIDTH, 3)[:, 10:-10, 10:-10].float() for found in (shaken, aligned)
+    ]
     before, after = (values.std(dim=0).mean() for values in inner)
     assert after < before / 4
 

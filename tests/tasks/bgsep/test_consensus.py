@@ -37,7 +37,9 @@ def test_a_place_that_is_covered_most_of_the_time(rng):
     for index in range(COUNT):
         if index % 4:  # three quarters of the time, each time by something else
             covered[index, 8:40, 12:48] = True
-    frames[covered] = rng.integers(0, 256, (COUNT, HEIGHT // 4, WIDTH // 4, 3)).repeat(4, 1).repeat(4, 2)[covered]
+    frames[covered] = (
+        rng.integers(0, 256, (COUNT, HEIGHT // 4, WIDTH // 4, 3)).repeat(4, 1).repeat(4, 2)[covered]
+    )
     seen = visible(keyframes(frames), flat(), DEFAULT).numpy()
     inside, outside = (slice(None), slice(12, 36), slice(16, 44)), (slice(None), slice(0, 4))
     assert (seen[inside] == ~covered[inside]).mean() > 0.99
