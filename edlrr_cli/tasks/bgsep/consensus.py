@@ -12,8 +12,8 @@ from torch.nn.functional import avg_pool2d, pad
 from edlrr_cli.tasks.bgsep.keyframes import Keyframes
 from edlrr_cli.tasks.bgsep.tuning import Tuning
 
-# Frames are reduced to about this many pixels on their shorter side.
-_SIDE_PX = 72
+# Frames are reduced to about this many pixels.
+_AREA_PX = 72 * 96
 # Width of a patch and distance of neighboring ones, in reduced pixels; patches per chunk.
 _PATCH_PX, _STRIDE_PX, _CHUNK = 6, 2, 256
 # Patches are alike within a root mean square difference of a few gray levels plus _FACTOR times the noise:
@@ -75,7 +75,7 @@ def visible(keyframes: Keyframes, course: Tensor, tuning: Tuning) -> Tensor:
 
 
 def _reduction(keyframes: Keyframes) -> int:
-    return max(round(min(keyframes.size_px) / _SIDE_PX), 1)
+    return max(round(math.sqrt(math.prod(keyframes.size_px) / _AREA_PX)), 1)
 
 
 def _reduced(keyframes: Keyframes, course: Tensor) -> Tensor:
