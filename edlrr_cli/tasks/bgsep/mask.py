@@ -14,8 +14,8 @@ _DARKEST, _LIGHTEST = 0.4, 0.95
 _COLOR_LEVELS, _COLOR_FRACTION = 6.0, 0.05
 
 
-# Width of the guided filter, and the variance of the guide, on [0, 1], above which edges are followed. The guide
-# is smoothed, or outlines would be as rough as the texture.
+# Width of the guided filter, and the variance of the guide, on [0, 1], above which edges are followed. The
+# guide is smoothed, or outlines would be as rough as the texture.
 _WIDTH_PX, _VARIANCE, _GUIDE_PX = 9, 1e-2, 3
 # Holes below this fraction of the area around them are filled.
 _HOLE_FRACTION = 0.1
@@ -31,7 +31,7 @@ def follow_edges(masks: Tensor, frames: Tensor) -> Tensor:
     Returns:
         Bool, shape (b, h, w).
 
-    Source: He, Sun, Tang, "Guided image filtering", 2010, with the smoothed gray or green channel as the guide.
+    Source: He, Sun, Tang, "Guided image filtering", 2010. The guide is the gray or green channel.
     """
     guide, mask = box_mean(frames[..., frames.shape[-1] // 2], _GUIDE_PX), masks.to(frames.dtype)
     guide_mean, mask_mean = box_mean(guide, _WIDTH_PX), box_mean(mask, _WIDTH_PX)
