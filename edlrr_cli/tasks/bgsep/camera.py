@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -14,10 +15,14 @@ from edlrr_cli.tasks.bgsep.keyframes import Keyframes
 _SOFT = 4 / 255
 # Minimum height of the correlation's peak, in standard deviations, of a reliable translation.
 _MIN_PEAK = 10.0
-# The camera shakes if the median displacement of the keyframes exceeds this many pixels, and moves too
+# The camera shakes if the median displacement of the keyframes exceeds this number of pixels. It moves too
 # far beyond this fraction of the shorter side.
 _MIN_PX, _MAX_FRACTION = 0.3, 0.1
-
+# Minimum number of quarters of a frame that are displaced as the whole, up to this fraction of it, and the largest
+# fraction of keyframes displaced too far for the others to be registered.
+_MIN_QUARTERS, _MAX_OFF, _MAX_LOST = 2, 0.5, 0.1
+# Minimum fraction of the pixels with a gradient. Before a plain wall, an object looks like a moving camera.
+_MIN_TEXTURE = 0.2
 # Registration must lower the mean difference of the keyframes, clipped, at least to this fraction.
 _MAX_SCATTER, _CLIP, _EVERY = 0.95, 0.1, 7
 
@@ -107,11 +112,12 @@ def steady(keyframes: Keyframes) -> tuple[Keyframes, Camera | None, Shake]:
     middle = keyframes.pixels[len(keyframes.pixels) // 2].float() / keyframes.peak
     camera = Camera.at(middle, shape)
     shifts, reliable = _shifts(keyframes, camera)
+    shifts = shifts * _agree(keyframes, middle, shifts)[:, None]
     limit = _MAX_FRACTION * min(keyframes.size_px)
     distances = shifts.norm(dim=1)
     median_px = float(distances.median())
     shake = Shake(median_px, float((distances > limit).float().mean()))
-    if not _MIN_PX < median_px < limit:
+    if not _MIN_PX < median_px < limit or shake.lost > _MAX_LOST:
         return keyframes, None, shake
     moved = _aligned(keyframes, camera, shifts - shifts[reliable].median(dim=0).values)
     if _scatter(moved) > _MAX_SCATTER * _scatter(keyframes):
@@ -119,6 +125,27 @@ def steady(keyframes: Keyframes) -> tuple[Keyframes, Camera | None, Shake]:
     median = torch.cat([moved.values(chunk).median(dim=0).values for chunk in moved.chunks()])
     camera = Camera.at(median, shape)
     return _aligned(keyframes, camera, _shifts(keyframes, camera)[0]), camera, shake
+
+
+def _agree(keyframes: Keyframes, middle: Tensor, shifts: Tensor) -> Tensor:
+    """Return whether several quarters of a keyframe are displaced as the whole, shape (k,)."""
+    height, width, channels = keyframes.size_px[0] // 2, keyframes.size_px[1] // 2, keyframes.num_channels
+    if (
+        min(height, width) < 1
+        or _texture(middle.view(1, *keyframes.size_px, channels).mean(-1)) < _MIN_TEXTURE
+    ):
+        return torch.zeros(len(shifts), dtype=torch.bool, device=shifts.device)
+    votes = torch.zeros(len(shifts), device=shifts.device)
+    for rows, columns in product((slice(height), slice(-height, None)), (slice(width), slice(-width, None))):
+
+        def quarter(frames: Tensor, rows: slice = rows, columns: slice = columns) -> Tensor:
+            return frames.view(-1, *keyframes.size_px, channels)[:, rows, columns].flatten(1)
+
+        camera = Camera.at(quarter(middle)[0], (height, width, channels))
+        found, reliable = zip(*(camera.shifts(quarter(part)) for _, part in keyframes.batches()), strict=True)
+        near = (torch.cat(found) - shifts).norm(dim=1) < _MAX_OFF * shifts.norm(dim=1)
+        votes += near & torch.cat(reliable)
+    return votes >= _MIN_QUARTERS
 
 
 def _scatter(keyframes: Keyframes) -> float:
@@ -142,11 +169,22 @@ def _aligned(keyframes: Keyframes, camera: Camera, shifts: Tensor) -> Keyframes:
     return replace(keyframes, pixels=pixels)
 
 
-def _spectrum(gray: Tensor) -> Tensor:
-    """Return the spectrum of the gradients of images, shape (b, h, w), complex."""
+def _texture(gray: Tensor) -> float:
+    """Return the fraction of the pixels with a gradient, of images of shape (b, h, w)."""
+    return float((_gradients(gray).abs() > 2 * _SOFT).float().mean())
+
+
+def _gradients(gray: Tensor) -> Tensor:
+    """Return differences over two pixels, across and down, as complex numbers, shape (b, h, w)."""
     gradients = torch.zeros(gray.shape, dtype=torch.complex64, device=gray.device)
     gradients.real[:, :, 1:-1] = gray[:, :, 2:] - gray[:, :, :-2]
     gradients.imag[:, 1:-1] = gray[:, 2:] - gray[:, :-2]
+    return gradients
+
+
+def _spectrum(gray: Tensor) -> Tensor:
+    """Return the spectrum of the gradients of images, shape (b, h, w), complex."""
+    gradients = _gradients(gray)
     gradients /= gradients.abs() + 2 * _SOFT
     window = [torch.hann_window(size, periodic=False, device=gray.device) for size in gray.shape[1:]]
     spectrum: Tensor = torch.fft.fft2(gradients * torch.outer(*window))

@@ -89,4 +89,15 @@ def test_a_camera_that_pans_far_is_not_registered(wide):
     same, camera, shake = steady(panned)
     assert same is panned
     assert camera is None
-    assert shake.lost > 0.5
+    assert shake.lost > 0.15
+
+
+def test_an_object_before_a_plain_wall_is_no_camera(wide):
+    frames = [np.full((HEIGHT, WIDTH, 3), 0.4, np.float32) for _ in range(15)]
+    for index, plain in enumerate(frames):
+        plain[10:40, 2 + 3 * index : 32 + 3 * index] = wide[10:40, 40:70]
+    moving = keyframes(frames)
+    same, camera, shake = steady(moving)
+    assert same is moving
+    assert camera is None
+    assert (shake.median_px, shake.lost) == (0, 0)
