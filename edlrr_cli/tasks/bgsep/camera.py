@@ -18,7 +18,7 @@ _MIN_PEAK = 10.0
 # The camera shakes if the median displacement of the keyframes exceeds this number of pixels. It moves too
 # far beyond this fraction of the shorter side.
 _MIN_PX, _MAX_FRACTION = 0.3, 0.1
-# Minimum number of quarters of a frame that are displaced as the whole, up to this fraction of it, and the largest
+# Minimum number of quarters of a frame that are displaced as the whole, up to this fraction of it. Maximum
 # fraction of keyframes displaced too far for the others to be registered.
 _MIN_QUARTERS, _MAX_OFF, _MAX_LOST = 2, 0.5, 0.1
 # Minimum fraction of the pixels with a gradient. Before a plain wall, an object looks like a moving camera.
