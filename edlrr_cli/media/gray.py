@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edlrr_cli.media.cmyk import to_rgb
 from edlrr_cli.media.images import read_image
+from edlrr_cli.media.undefined import refuse_undefined
 
 # Weights of red, green and blue in the luma of ITU-R BT.601, by which gray test images are made.
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -18,9 +19,11 @@ def read_gray(path: Path) -> NDArray[np.uint8]:
     """Read an image as gray levels, shape (h, w); color is converted to luma.
 
     Raises:
-        InputError: See `edlrr_cli.media.images.read_image`.
+        InputError: See `edlrr_cli.media.images.read_image`; or a pixel has no value.
     """
-    pixels = to_rgb(read_image(path).pixels)
+    image = read_image(path)
+    refuse_undefined(str(path), image.undefined)
+    pixels = to_rgb(image.pixels)
     gray = pixels[..., 0] if pixels.shape[2] == 1 else pixels @ _LUMA
     levels: NDArray[np.uint8] = np.rint(gray * 255).astype(np.uint8)
     return levels
