@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from edlrr_cli.bench import bgsep_tables, denoise_tables
+from edlrr_cli.bench import bgsep_tables, denoise_tables, uses_tables
 from edlrr_cli.bench.markdown import NONE, escape, in_mebibytes, ranked, table, table_of, text_of
 from edlrr_cli.bench.paper_table1 import Column
 from edlrr_cli.bench.record import Record, Row
@@ -258,6 +258,8 @@ _TABLES: dict[str, Callable[[list[Row]], str]] = {
     "command": _command,
     "throughput": _throughput,
     "busy": _busy,
+    "compress": uses_tables.compress,
+    "multitask": uses_tables.multitask,
 }
 _DETAILS: dict[str, Callable[[list[Row]], str]] = {
     "bgsep": bgsep_tables.details,
