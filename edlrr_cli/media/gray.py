@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,11 @@ def read_gray(path: Path) -> NDArray[np.uint8]:
     Raises:
         InputError: See `edlrr_cli.media.images.read_image`.
     """
-    pixels = to_rgb(read_image(path).pixels)
-    gray = pixels[..., 0] if pixels.shape[2] == 1 else pixels @ _LUMA
+    return to_gray(to_rgb(read_image(path).pixels))
+
+
+def to_gray(pixels: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    """Convert pixels in [0, 1], shape (h, w), (h, w, 1) or (h, w, 3), to gray levels, shape (h, w)."""
+    gray = pixels @ _LUMA if pixels.shape[2:] == (3,) else pixels.reshape(pixels.shape[:2])
     levels: NDArray[np.uint8] = np.rint(gray * 255).astype(np.uint8)
     return levels
