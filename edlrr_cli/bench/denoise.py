@@ -65,16 +65,19 @@ def times(
 ) -> Iterator[Row]:
     """Yield the seconds of every denoiser available to users, for one image, and of the whole command."""
     side = _TIMED_SIDE_PX
+    timed = [
+        denoiser
+        for denoiser in denoisers
+        if denoiser.trained_at is None and denoiser.method not in (*_UNTIMED, *KINDS)
+    ]
     images = [pair for test_set in sets.values() for pair in test_set]
     large = [(name, image) for name, image in images if min(image.shape[:2]) >= side]
-    if not large:
+    if not timed or not large:
         return
     name, clean = large[0][0], large[0][1][:side, :side]
     noisy = clean + noise_of("time", name, _TIMED_LEVEL, clean.shape)
     calls: dict[str, Callable[[], object]] = {
-        denoiser.method: partial(denoiser.call, noisy, _TIMED_LEVEL / 255)
-        for denoiser in denoisers
-        if denoiser.trained_at is None and denoiser.method not in (*_UNTIMED, *KINDS)
+        denoiser.method: partial(denoiser.call, noisy, _TIMED_LEVEL / 255) for denoiser in timed
     }
     with TemporaryDirectory(prefix="edlrr-bench-") as folder:
         if SHIPPED in calls:

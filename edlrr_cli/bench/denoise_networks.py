@@ -26,8 +26,8 @@ PAIRED = ("plain", "lrr", "windows", "groups")
 GRIDS = {
     "lrr": (0.005, 0.01, 0.02, 0.04),
     "wide": (0.005, 0.01, 0.02, 0.04),
-    "windows": (0.05, 0.1, 0.2),
-    "groups": (0.05, 0.1, 0.2),
+    "windows": (0.01, 0.02, 0.04),
+    "groups": (0.01, 0.02, 0.04),
     "error": (0.1, 1.0),
 }
 #: Maximum cost of lambda at the training level, in dB on the held-out images.
