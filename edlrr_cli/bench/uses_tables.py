@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean, median, stdev
 from typing import Any
 
-from edlrr_cli.bench.markdown import NONE, table
+from edlrr_cli.bench.markdown import NONE, in_milliseconds, table
 from edlrr_cli.bench.record import Row
 
 _REFERENCE = "autograd through the SVD"
@@ -64,7 +64,7 @@ def _spread(values: Sequence[float], digits: int) -> str:
 
 def _milliseconds(group: Sequence[Row]) -> str:
     times = [row["seconds"] for row in group]
-    return NONE if None in times else f"{1e3 * fmean(times):.3g}"
+    return NONE if None in times else in_milliseconds(fmean(times))
 
 
 def _seeds(rows: Sequence[Row]) -> str:

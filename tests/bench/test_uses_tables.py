@@ -15,8 +15,8 @@ def test_layers_are_compared_with_the_svd_seed_by_seed():
         for method, seconds in (("majorizer", 0.002), (SVD, 0.006 + 0.002 * seed))
     ]
     text = compress(rows)
-    assert "| 64 x 64, majorizer | 91.0 ± 1.4 | 90.0 ± 1.4 | 4 and 2 | 25 % | 2 | 3.5 |" in text
-    assert f"| 64 x 64, {SVD} | 91.0 ± 1.4 | 90.0 ± 1.4 | 4 and 2 | 25 % | 7 | 1.0 |" in text
+    assert "| 64 x 64, majorizer | 91.0 ± 1.4 | 90.0 ± 1.4 | 4 and 2 | 25 % | 2.00 | 3.5 |" in text
+    assert f"| 64 x 64, {SVD} | 91.0 ± 1.4 | 90.0 ± 1.4 | 4 and 2 | 25 % | 7.00 | 1.0 |" in text
     assert text.endswith("Means over 2 seeds, with their standard deviation.")
 
 
@@ -33,6 +33,6 @@ def test_a_regression_without_steps_has_no_time():
     ]
     text = multitask(rows)
     assert "| digits, 32 x 16, ridge | 0.2500 | 7 | – | – | – |" in text
-    assert f"| digits, 32 x 16, {SVD} | 0.2500 | 7 | 2.500 | 4 | 1.0 |" in text
+    assert f"| digits, 32 x 16, {SVD} | 0.2500 | 7 | 2.500 | 4.00 | 1.0 |" in text
     assert f"| patches, 32 x 16, {SVD} | 0.2500 | 7 | 1.000 | 500 | 1.0 |" in text
     assert "seeds" not in text
