@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from edlrr_cli.bench import bgsep_tables, denoise_tables, uses_tables
-from edlrr_cli.bench.markdown import NONE, escape, in_mebibytes, in_milliseconds, ranked, table, table_of, text_of
+from edlrr_cli.bench.markdown import (
+    NONE,
+    escape,
+    in_mebibytes,
+    in_milliseconds,
+    ranked,
+    table,
+    table_of,
+    text_of,
+)
 from edlrr_cli.bench.paper_table1 import Column
 from edlrr_cli.bench.record import Record, Row
 from edlrr_cli.bench.table1_means import GROUPS, Means, in_seconds
