@@ -261,6 +261,20 @@ def test_make_targets_exist():
         assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE)
 
 
+def test_the_demo_is_the_first_example_of_the_readme():
+    makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    (demo,) = re.findall(r"edlrr (inpaint .*)", makefile)
+    (shown, *_) = re.findall(r"^\$ edlrr (inpaint .*)", README, flags=re.MULTILINE)
+    outputs = ("-o", "--figure")
+
+    def settings(line):
+        words = shlex.split(line)
+        return [word for before, word in zip(["", *words], words, strict=False) if before not in outputs]
+
+    assert settings(demo) == [*settings(shown), "--overwrite"]
+    assert "--reg laguerre-gamma" in README
+
+
 def test_the_tables_are_those_of_the_committed_measurements(tmp_path):
     text, copy = PAGES["docs/benchmarks.md"], tmp_path / "benchmarks.md"
     copy.write_text(text)
