@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 demo: $(STAMP)
 	mkdir -p demo_output
 	$(BIN)/edlrr inpaint sample_images/rocket_scratches.png --mask sample_images/mask_scratches.png \
-	  --reg laguerre-gamma --reference sample_images/rocket.png \
+	  --reference sample_images/rocket.png \
 	  -o demo_output/restored.png --figure demo_output/comparison.png --overwrite
 
 test: $(STAMP) lint

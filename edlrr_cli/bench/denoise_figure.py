@@ -25,6 +25,8 @@ class _Style:
 _STYLES = {
     "plain": _Style("DnCNN", "#000000", "-", 2.2),
     "lrr": _Style("DnCNN + low-rank term", "#d55e00", "-", 2.2),
+    "windows": _Style("+ low-rank term of windows", "#e69f00", "--", 1.4),
+    "groups": _Style("+ low-rank term of similar patches", "#8c510a", "--", 1.4),
     "wide": _Style("+ low-rank term, its images at 0-75", "#cc79a7", "--", 1.2),
     "error": _Style("+ low-rank term on the error", "#999999", ":", 1.4),
     "bias-free": _Style("bias-free DnCNN", "#0072b2", "-.", 1.2),

@@ -9,21 +9,25 @@ from typing import Any
 from edlrr_cli.tasks.training.config import Config
 from edlrr_cli.tasks.training.levels import Levels
 
-#: Training noise levels.
-TRAINED = (15, 25, 50)
 #: Kind of network -> settings of its training that differ from those of ``plain``.
 KINDS: dict[str, dict[str, Any]] = {
     "plain": {},
     "lrr": {},
+    "windows": {"lrr_matrices": "windows"},
+    "groups": {"lrr_matrices": "groups"},
     "error": {"lrr_target": "error"},
     "wide": {"lrr_sigma": Levels(0, 75)},
     "bias-free": {"arch": "dncnn-bf"},
     "blind": {"sigma": Levels(0, 55)},
 }
+#: Kinds that are compared seed by seed: the network without the term, and its variants.
+PAIRED = ("plain", "lrr", "windows", "groups")
 #: Kinds with a low-rank term -> the weights lambda to try, in ascending order.
 GRIDS = {
     "lrr": (0.005, 0.01, 0.02, 0.04),
     "wide": (0.005, 0.01, 0.02, 0.04),
+    "windows": (0.01, 0.02, 0.04),
+    "groups": (0.01, 0.02, 0.04),
     "error": (0.1, 1.0),
 }
 #: Maximum cost of lambda at the training level, in dB on the held-out images.
@@ -37,7 +41,8 @@ class Recipe:
     Attributes:
         levels: Test noise levels, on 0..255.
         every: Test set -> step between the images that are tested.
-        variants_at: Training levels of the other variants of the term, ``error`` and ``wide``.
+        trained_at: Kind of network -> its training noise levels; None: a range of levels.
+        with_baselines: Whether the shipped denoiser and those of others are tested, too.
     """
 
     depth: int
@@ -47,14 +52,11 @@ class Recipe:
     lr: float
     levels: tuple[int, ...]
     every: Mapping[str, int]
-    variants_at: tuple[int, ...]
+    trained_at: Mapping[str, tuple[int | None, ...]]
+    with_baselines: bool = True
 
-    def trained_at(self, kind: str) -> tuple[int | None, ...]:
-        """Return the training noise levels of a kind of network."""
-        if kind == "blind":
-            return (None,)
-        return self.variants_at if kind in ("error", "wide") else TRAINED
 
+_LEVELS = (15, 25, 50)
 
 RECIPES = {
     "cpu": Recipe(
@@ -65,7 +67,22 @@ RECIPES = {
         lr=3e-3,
         levels=(5, 15, 25, 35, 50, 60, 75),
         every={"Set12": 1, "BSD68": 4},
-        variants_at=(25,),
+        trained_at={
+            **dict.fromkeys(("plain", "lrr", "bias-free"), _LEVELS),
+            **dict.fromkeys(("error", "wide"), (25,)),
+            "blind": (None,),
+        },
+    ),
+    "patches": Recipe(
+        depth=6,
+        width=24,
+        steps=400,
+        batch=16,
+        lr=3e-3,
+        levels=(15, 25, 35, 50, 75),
+        every={"Set12": 1},
+        trained_at=dict.fromkeys(("plain", "lrr", "windows", "groups"), (25,)),
+        with_baselines=False,
     ),
     "paper": Recipe(
         depth=17,
@@ -75,7 +92,7 @@ RECIPES = {
         lr=1e-3,
         levels=(5, 10, 15, 20, 25, 30, 35, 40, 50, 60, 75),
         every={"Set12": 1, "BSD68": 1},
-        variants_at=TRAINED,
+        trained_at={**dict.fromkeys((kind for kind in KINDS if kind != "blind"), _LEVELS), "blind": (None,)},
     ),
 }
 

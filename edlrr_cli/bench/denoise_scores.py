@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from edlrr_cli.baselines.denoisers import DENOISERS
-from edlrr_cli.bench.denoise_networks import Network, Recipe
+from edlrr_cli.bench.denoise_networks import PAIRED, Network
 from edlrr_cli.bench.denoise_training import ModelCache
 from edlrr_cli.bench.record import Row
-from edlrr_cli.media.formats import require_images
-from edlrr_cli.media.gray import read_gray
 from edlrr_cli.media.shipped import DENOISER
 from edlrr_cli.metrics import psnr
 from edlrr_cli.networks.apply import predict_clean
@@ -35,7 +32,6 @@ Call = Callable[[Pixels, float], Pixels]
 PRINTED_LEVELS = (15, 25, 50)
 SHIPPED, SHIPPED_AUTO, COMMAND = "edlrr", "edlrr:auto", "edlrr:command"
 _SLOW = ("lrr-groups", "bm3d")
-_FIRST_SET = "Set12"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,16 +47,18 @@ class NamedDenoiser:
     seed: int
     call: Call
 
-    def is_tested(self, test_set: str, level: int) -> bool:
+    def is_tested(self, level: int, *, is_first_set: bool) -> bool:
         """Whether it is tested on a set at a level; slow methods and further seeds are tested less."""
         if self.method in _SLOW:
-            return test_set == _FIRST_SET and level in PRINTED_LEVELS
+            return is_first_set and level in PRINTED_LEVELS
         if self.method.startswith("rescaled"):
             return self.trained_at is not None and level > self.trained_at
-        return self.seed == 0 or test_set == _FIRST_SET
+        return self.seed == 0 or is_first_set
 
 
-def list_denoisers(networks: Sequence[Network], cache: ModelCache, device: str) -> list[NamedDenoiser]:
+def list_denoisers(
+    networks: Sequence[Network], cache: ModelCache, device: str, *, with_baselines: bool
+) -> list[NamedDenoiser]:
     """Return all available denoisers: the networks of Figure 3, ours, and the baselines."""
     methods = [NamedDenoiser("noisy", None, 0, lambda pixels, sigma: pixels)]
     for network in networks:
@@ -71,6 +69,8 @@ def list_denoisers(networks: Sequence[Network], cache: ModelCache, device: str) 
             scaled = _denoise_by(Config(device=device), Denoiser(module, network.level / 255, scales=False))
             methods.append(NamedDenoiser("rescaled", network.level, 0, scaled))
             methods.append(NamedDenoiser("rescaled:auto", network.level, 0, _estimated(scaled)))
+    if not with_baselines:
+        return methods
     others = {"lrr-groups": _denoise_by(Config(method="lrr", device=device))}
     if DENOISER.exists():
         shipped = _denoise_by(Config(device=device), load_denoiser(DENOISER))
@@ -99,18 +99,6 @@ def _estimated(call: Call) -> Call:
     return lambda pixels, sigma: call(pixels, estimate_noise_level(pixels))
 
 
-def read_sets(data: Path, recipe: Recipe) -> dict[str, list[tuple[str, Pixels]]]:
-    """Return the test sets: name -> list of (name of image, gray pixels in [0, 1], shape (h, w, 1)).
-
-    Raises:
-        InputError: A test set is missing.
-    """
-    return {
-        name: [(path.stem, read_gray(path)[..., None] / 255) for path in require_images(data / name)[::every]]
-        for name, every in recipe.every.items()
-    }
-
-
 def noise_of(test_set: str, image: str, level: int, shape: tuple[int, ...]) -> Pixels:
     """Return the noise of a case, on [0, 1], which is the same for all denoisers."""
     seed = zlib.crc32(f"{test_set}/{image}/{level}".encode())
@@ -136,27 +124,30 @@ def score(denoiser: NamedDenoiser, test_set: str, images: Sequence[tuple[str, Pi
 
 
 def verdicts(rows: Sequence[Row], levels: Sequence[int]) -> list[Row]:
-    """Return the gain of the low-rank term on Set12, paired by seed, with its spread over the seeds.
+    """Return the gain of each term on the first test set, paired by seed, with its spread over the seeds.
 
     ``spread`` is the standard deviation over the seeds of the difference to the network of the same seed
     without the term; at the training level, ``gain`` is minus the cost.
     """
+    scores = [row for row in rows if row["kind"] == "score"]
     found: dict[tuple[str, Any, int, int], float] = {
         (row["method"], row["trained_at"], row["level"], row["seed"]): row["psnr"]
-        for row in rows
-        if row["kind"] == "score" and row["set"] == _FIRST_SET
+        for row in scores
+        if row["set"] == scores[0]["set"]
     }
+    variants = dict.fromkeys(key[:2] for key in found if key[0] in PAIRED and key[0] != "plain")
     result: list[Row] = []
-    for trained_at in dict.fromkeys(key[1] for key in found if key[0] == "lrr"):
+    for network, trained_at in variants:
         for level in levels:
-            seeds = [key[3] for key in found if key[:3] == ("lrr", trained_at, level)]
+            seeds = [key[3] for key in found if key[:3] == (network, trained_at, level)]
             gains = [
-                found["lrr", trained_at, level, seed] - found["plain", trained_at, level, seed]
+                found[network, trained_at, level, seed] - found["plain", trained_at, level, seed]
                 for seed in seeds
             ]
             spread = float(np.std(gains, ddof=1)) if len(gains) > 1 else None
             gain = float(np.mean(gains))
-            row: Row = {"kind": "verdict", "trained_at": trained_at, "level": level, "gain": round(gain, 3)}
+            row: Row = {"kind": "verdict", "network": network, "trained_at": trained_at, "level": level}
+            row["gain"] = round(gain, 3)
             row |= {"spread": spread and round(spread, 3), "num_seeds": len(gains)}
             result.append(row | {"beyond_spread": None if spread is None else gain > spread})
     return result

@@ -29,6 +29,8 @@ _SETS = ("Set12", "BSD68")
 _KINDS = {
     "plain": "DnCNN",
     "lrr": "+ low-rank term",
+    "windows": "+ low-rank term of windows",
+    "groups": "+ low-rank term of similar patches",
     "wide": "+ low-rank term, its images at 0–75",
     "error": "+ low-rank term on the error",
     "bias-free": "bias-free",
@@ -39,13 +41,14 @@ _KINDS = {
 
 
 def summary(rows: list[Row]) -> str:
-    """Return the tables of the shipped denoiser and the baselines, and of the gain of the low-rank term."""
-    return f"{_shipped(rows)}\n\n{_gains(rows)}"
+    """Return the tables of the shipped denoiser and the baselines, if tested, and of the terms' gains."""
+    tested = {row["method"] for row in rows if row["kind"] == "score"}
+    return f"{_shipped(rows)}\n\n{_gains(rows)}" if SHIPPED_AUTO in tested else _gains(rows)
 
 
 def details(rows: list[Row]) -> str:
     """Return the tables of all networks at all levels, and of the search for lambda."""
-    parts = [_networks(rows, test_set) for test_set in _SETS]
+    parts = [_networks(rows, test_set) for test_set in _sets(rows)]
     return "\n\n".join([*parts, _trials(rows)])
 
 
@@ -55,7 +58,8 @@ def _shipped(rows: Sequence[Row]) -> str:
     cells: dict[str, list[str]] = {
         method: [] for method in _TITLES if any(key[0] == method for key in scores)
     }
-    for test_set in _SETS:
+    sets = _sets(rows)
+    for test_set in sets:
         for level in PRINTED_LEVELS:
             values = {method: scores.get((method, None, test_set, level)) for method in cells}
             for method, cell in ranked_column(values, "{:.2f}".format).items():
@@ -63,23 +67,35 @@ def _shipped(rows: Sequence[Row]) -> str:
     lines = [
         [_TITLES[method], *line, text_of(seconds.get(method), "{:.2g}")] for method, line in cells.items()
     ]
-    lines += [[title, *(f"*{value:.2f}*" for value in line), NONE] for title, line in _PRINTED.items()]
-    header = [f"{test_set}, {level}" for test_set in _SETS for level in PRINTED_LEVELS]
+    printed = _PRINTED if sets == _SETS else {}
+    lines += [[title, *(f"*{value:.2f}*" for value in line), NONE] for title, line in printed.items()]
+    header = [f"{test_set}, {level}" for test_set in sets for level in PRINTED_LEVELS]
     counts = {row["set"]: row["num_pictures"] for row in rows if row["kind"] == "score"}
     whole = "" if COMMAND not in seconds else f" The whole command takes {seconds[COMMAND]:.1f} s."
     note = ", ".join(f"{count} images of {test_set}" for test_set, count in counts.items())
     text = table(["PSNR, dB", *header, "seconds, 512 x 512"], lines)
-    return f"{text}\n\nOn {note}; the printed numbers are of all 12 and 68.{whole}"
+    printed_note = "; the printed numbers are of all 12 and 68" if printed else ""
+    return f"{text}\n\nOn {note}{printed_note}.{whole}"
+
+
+def _sets(rows: Sequence[Row]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(row["set"] for row in rows if row["kind"] == "score"))
 
 
 def _gains(rows: Sequence[Row]) -> str:
     found = [row for row in rows if row["kind"] == "verdict"]
     levels = sorted({row["level"] for row in found})
-    by_key = {(row["trained_at"], row["level"]): row for row in found}
-    lines = []
-    for trained_at in dict.fromkeys(row["trained_at"] for row in found):
-        cells = [_gain(by_key[trained_at, level], trained_at) for level in levels]
-        lines.append([f"trained at {trained_at}", *cells])
+    by_network: dict[tuple[str, int], dict[int, Row]] = {}
+    for row in found:  # records of one kind of term do not name it
+        by_network.setdefault((row.get("network", "lrr"), row["trained_at"]), {})[row["level"]] = row
+    kinds = {network for network, _ in by_network}
+    lines = [
+        [
+            f"{_KINDS[network]}, trained at {trained_at}" if len(kinds) > 1 else f"trained at {trained_at}",
+            *(_gain(of_level[level], trained_at) for level in levels),
+        ]
+        for (network, trained_at), of_level in by_network.items()
+    ]
     count = found[0]["num_seeds"]
     title = f"gain by the low-rank term, dB, tested at ({count} seeds)"
     return table([title, *map(str, levels)], lines)

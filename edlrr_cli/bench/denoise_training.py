@@ -7,13 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from edlrr_cli.bench.denoise_networks import GRIDS, KINDS, MAX_COST_DB, Network, Recipe
+from edlrr_cli.bench.denoise_data import Data
+from edlrr_cli.bench.denoise_networks import GRIDS, MAX_COST_DB, PAIRED, Network, Recipe
 from edlrr_cli.errors import InputError
-from edlrr_cli.media.formats import require_images
-from edlrr_cli.media.gray import read_gray
 from edlrr_cli.media.weights import read_weights, write_weights
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.training.trainer import Trainer
@@ -36,9 +34,8 @@ class Trial:
 class ModelCache:
     """Model cache: trains networks on demand and stores them in a folder."""
 
-    def __init__(self, data: Path, models: Path, recipe: Recipe, device: str) -> None:
+    def __init__(self, data: Data, models: Path, recipe: Recipe, device: str) -> None:
         self._data, self._models, self._recipe, self._device = data, models, recipe, device
-        self._images: list[Tensor] = []
         models.mkdir(parents=True, exist_ok=True)
 
     def about(self, network: Network) -> dict[str, Any]:
@@ -49,7 +46,7 @@ class ModelCache:
         """
         path = self._path(network)
         if not path.exists():
-            trainer = Trainer(self._load_images(), network.config(self._recipe, self._device))
+            trainer = Trainer(self._data.training, network.config(self._recipe, self._device))
             while (progress := trainer.progress) < 1:
                 trainer.step(progress)
             write_weights(path, trainer.weights(), trainer.about())
@@ -74,11 +71,6 @@ class ModelCache:
 
     def _path(self, network: Network) -> Path:
         return self._models / f"{network.name}.safetensors"
-
-    def _load_images(self) -> list[Tensor]:
-        if not self._images:
-            self._images = [torch.from_numpy(read_gray(path)) for path in require_images(self._data)]
-        return self._images
 
 
 def search(kind: str, level: int, psnr: Callable[[Network], float]) -> Iterator[Trial]:
@@ -108,7 +100,7 @@ def choose(trials: Sequence[Trial]) -> Network:
 def train_all(
     cache: ModelCache, recipe: Recipe, num_seeds: int, progress: Callable[[Network], None]
 ) -> tuple[list[Network], list[Trial]]:
-    """Train the networks of Figure 3: ``plain`` and ``lrr`` with every seed, the others with the first.
+    """Train the networks of Figure 3: those of `PAIRED` with every seed, the others with the first.
 
     Returns:
         All networks to be tested, and all trials of lambda.
@@ -121,14 +113,14 @@ def train_all(
 
     networks: list[Network] = []
     trials: list[Trial] = []
-    for kind in KINDS:
-        for level in recipe.trained_at(kind):
+    for kind, levels in recipe.trained_at.items():
+        for level in levels:
             chosen = Network(kind, level)
             if kind in GRIDS and level is not None:
                 tried = list(search(kind, level, psnr))
                 trials += tried
                 chosen = choose(tried)
-            seeds = range(num_seeds if kind in ("plain", "lrr") else 1)
+            seeds = range(num_seeds if kind in PAIRED else 1)
             networks += [replace(chosen, seed=seed) for seed in seeds]
     for network in networks:
         cache.about(network)

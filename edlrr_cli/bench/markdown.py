@@ -45,6 +45,17 @@ def in_mebibytes(count: float) -> str:
     return f"{count / 2**20:.0f}"
 
 
+def in_milliseconds(seconds: float) -> str:
+    """Return a number of seconds in milliseconds.
+
+    Example:
+        >>> in_milliseconds(0.00123), in_milliseconds(1.03)
+        ('1.23', '1030')
+    """
+    milliseconds = 1e3 * seconds
+    return f"{milliseconds:.2f}" if milliseconds < 10 else f"{milliseconds:.0f}"
+
+
 def two_best(values: Mapping[str, float], text: Write) -> dict[str, int]:
     """Rank the two greatest values, 1 and 2; values with equal texts have equal ranks.
 

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from edlrr_cli.bench import bgsep_tables, denoise_tables
-from edlrr_cli.bench.markdown import NONE, escape, in_mebibytes, ranked, table, table_of, text_of
+from edlrr_cli.bench import bgsep_tables, denoise_tables, uses_tables
+from edlrr_cli.bench.markdown import (
+    NONE,
+    escape,
+    in_mebibytes,
+    in_milliseconds,
+    ranked,
+    table,
+    table_of,
+    text_of,
+)
 from edlrr_cli.bench.paper_table1 import Column
 from edlrr_cli.bench.record import Record, Row
 from edlrr_cli.bench.table1_means import GROUPS, Means, in_seconds
@@ -93,7 +102,7 @@ def _regularizer(rows: list[Row]) -> str:
     lines = []
     for shape, reg in dict.fromkeys(key[:2] for key in by_method):
         pair = [by_method[shape, reg, method] for method in ("auto", "autograd svdvals")]
-        times = [_milliseconds(row["seconds"]) for row in pair]
+        times = [in_milliseconds(row["seconds"]) for row in pair]
         memory = " / ".join(text_of(row["peak_bytes"], in_mebibytes) for row in pair)
         errors = " / ".join(text_of(row["gradient_error"], _error) for row in pair)
         title = f"{' x '.join(map(str, shape))}, {reg}"
@@ -231,17 +240,12 @@ def _busy(rows: list[Row]) -> str:
             "value and gradient": "`{method}`",
             "processes": "{processes}",
             "threads": "{threads}",
-            "ms, median": lambda row: _milliseconds(row["seconds"]),
-            "min": lambda row: _milliseconds(row["seconds_min"]),
-            "max": lambda row: _milliseconds(row["seconds_max"]),
+            "ms, median": lambda row: in_milliseconds(row["seconds"]),
+            "min": lambda row: in_milliseconds(row["seconds_min"]),
+            "max": lambda row: in_milliseconds(row["seconds_max"]),
             "over 1 thread": "{ratio:.2f}",
         },
     )
-
-
-def _milliseconds(seconds: float) -> str:
-    milliseconds = 1e3 * seconds
-    return f"{milliseconds:.2f}" if milliseconds < 10 else f"{milliseconds:.0f}"
 
 
 def _error(value: float) -> str:
@@ -259,6 +263,8 @@ _TABLES: dict[str, Callable[[list[Row]], str]] = {
     "command": _command,
     "throughput": _throughput,
     "busy": _busy,
+    "compress": uses_tables.compress,
+    "multitask": uses_tables.multitask,
 }
 _DETAILS: dict[str, Callable[[list[Row]], str]] = {
     "bgsep": bgsep_tables.details,

@@ -94,12 +94,13 @@ class NoiseLevel(click.ParamType):  # type: ignore[type-arg]  # no generic in cl
 
 
 REG = Name("reg", lambda: REG_NAMES, parse_reg)
+INPAINT_REG = Name("reg", lambda: REGS, parse_inpaint_reg)
 METHOD = Name("method", lambda: METHODS)
 PRESET = Name("preset", preset_names)
 
 _TYPES: dict[str, Any] = {
     "method": METHOD,
-    "reg": Name("reg", lambda: REGS, parse_inpaint_reg),
+    "reg": INPAINT_REG,
     "optimizer": click.Choice(OPTIMIZERS),
     "prior": click.Choice(PRIORS),
     "quality": click.Choice(QUALITIES),

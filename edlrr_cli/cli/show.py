@@ -10,12 +10,13 @@ import click
 
 from edlrr_cli.baselines.registry import METHODS, default_params
 from edlrr_cli.cli.groups import HelpfulGroup
-from edlrr_cli.cli.options import FILE, REG, common_options
+from edlrr_cli.cli.options import FILE, INPAINT_REG, common_options
 from edlrr_cli.cli.reference import reference
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr.names import REG_NAMES, parse_reg
 from edlrr_cli.pipelines.inpaint.params import as_word
 from edlrr_cli.pipelines.inpaint.settings import OURS
+from edlrr_cli.tasks.inpaint.config import AUTO, LOW_RANK_PRIORS, Config
 
 _METHOD_ROW = "{:<17}{:<26}{:<24}{}"
 
@@ -76,7 +77,7 @@ def _parameters(params: Mapping[str, Any], grid: Mapping[str, tuple[Any, ...]]) 
 
 
 @show.command()
-@click.argument("name", type=REG)
+@click.argument("name", type=INPAINT_REG)
 @click.option("--image", type=FILE, help="Mark the singular values of this image's channels.")
 @click.option("--gamma", type=float, help="Shape of the penalty. [default: the penalty's own]")
 @click.option("--scale", type=float, help="Scale of the singular values. [default: the largest fits]")
@@ -97,7 +98,15 @@ def reg(
     \b
     edlrr show reg laguerre-gamma
     edlrr show reg taylor-laplace --gamma 2 --image photo.png -o laplace.png
+    edlrr show reg auto
+
+    auto, the default of edlrr inpaint, is not drawn: the penalty of each prior is printed.
     """
+    if name == AUTO:
+        if any(option is not None for option in (image, gamma, scale, output)):
+            raise UsageError("auto is a penalty for each prior, and is not drawn", "name one of them")
+        click.echo(_describe_auto())
+        return
     if scale is not None and (image is None or not 0 < scale < float("inf")):
         raise UsageError("--scale divides the singular values of --image", "give --image and a scale above 0")
     target = output or Path(f"reg_{name}.png")
@@ -106,3 +115,12 @@ def reg(
 
     summary = draw_penalty(name, target, image=image, gamma=gamma, scale=scale, overwrite=overwrite)
     click.echo(f"{summary}; drawn in {target}")
+
+
+def _describe_auto() -> str:
+    """Return what ``--reg auto`` stands for, one line for each prior."""
+    lines = ["auto: the penalty that restores best with each prior of edlrr inpaint"]
+    for prior in LOW_RANK_PRIORS:
+        name, gamma = Config().penalty(prior)
+        lines.append(f"{prior:<10}{name}" + ("" if gamma is None else f", gamma {gamma:g}"))
+    return "\n".join(lines)

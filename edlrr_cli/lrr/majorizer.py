@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from edlrr_cli.errors import UsageError
@@ -84,14 +83,14 @@ class Majorizer:
         left: Tensor | None,
         right: Tensor | None,
     ) -> None:
-        A, B = _or_identity(left, start.shape[-2], start), _or_identity(right, start.shape[-1], start)
-        route = factor(A @ start @ B, h, backend)
+        S = start if left is None else left @ start
+        route = factor(S if right is None else S @ right, h, backend)
         self.scale = resolve_scale(h, route.sigma_max, scale)
         self.value, M = route.weigh(h, self.scale, smoothing)
         M = M.to(start.dtype)
         on_rows = start.shape[-2] <= start.shape[-1]
-        self._left = A.mT @ M @ A if on_rows else None if left is None else A.mT @ A
-        self._right = B @ M @ B.mT if not on_rows else None if right is None else B @ B.mT
+        self._left = _congruent(left, M if on_rows else None)
+        self._right = _congruent(None if right is None else right.mT, None if on_rows else M)
 
     def __call__(self, X: Tensor) -> Tensor:
         """Return q(X), shape (...), differentiable in X; X has the shape of X_0."""
@@ -106,5 +105,8 @@ class Majorizer:
         return X if self._right is None else X @ self._right
 
 
-def _or_identity(A: Tensor | None, size: int, like: Tensor) -> Tensor:
-    return torch.eye(size, dtype=like.dtype, device=like.device) if A is None else A
+def _congruent(A: Tensor | None, M: Tensor | None) -> Tensor | None:
+    """Return A^T M A; None stands for the identity, which is never stored: a side may be long."""
+    if A is None:
+        return M
+    return A.mT @ A if M is None else A.mT @ M @ A

@@ -74,6 +74,13 @@ class PatchLowRank(nn.Module):
         self.matrices = matrices
         self.reg, self.gamma, self.scale, self.backend = reg, gamma, scale, backend
 
+    @property
+    def matrix_shape(self) -> tuple[int, int]:
+        """Return rows and columns of each matrix of a large gray image."""
+        if self.matrices == "windows":
+            return (_WINDOW.side_px - _WINDOW.patch_px + 1) ** 2, _WINDOW.patch_px**2
+        return _NUM_SIMILAR, _PATCH_PX**2
+
     def forward(self, images: Tensor) -> Tensor:
         """Return R of each image.
 

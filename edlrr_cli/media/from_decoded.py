@@ -16,6 +16,7 @@ from edlrr_cli.media.orientation import exchanges_sides, orientation_of, upright
 from edlrr_cli.media.ranged_values import RangedValues
 from edlrr_cli.media.still_image import StillImage, check_sides
 from edlrr_cli.media.tags.read import read_tiff_tags
+from edlrr_cli.media.undefined import note_on_undefined, undefined_pixels
 
 _ICC_PROFILE_TAG = 34675
 
@@ -28,7 +29,7 @@ def still_from_decoded(path: Path, image: DecodedImage) -> StillImage:
         image: The samples as stored. Not modified.
 
     Raises:
-        InputError: The image is smaller than 2 x 2 pixels, or has NaN or Inf.
+        InputError: The image is smaller than 2 x 2 pixels, or none of its pixels has a value.
     """
     check_sides(path, *image.values.shape[1::-1])
     exif, exif_notes = descriptive_exif(lambda: image.tags)
@@ -38,7 +39,8 @@ def still_from_decoded(path: Path, image: DecodedImage) -> StillImage:
     profile = image.tags.get(_ICC_PROFILE_TAG)
     alpha = stored[..., -1] if image.mode[-1] in "aA" else None
     colors = stored if alpha is None else stored[..., :-1]
-    ranged = None if stored.dtype in (np.uint8, np.uint16) else _ranged(path, stored, colors.shape[2])
+    undefined = undefined_pixels(stored, colors.shape[2], image.tags)
+    ranged = None if stored.dtype in (np.uint8, np.uint16) else _ranged(path, colors, undefined)
     fitted = fitting_profile(profile, colors.shape[2])
     return StillImage(
         pixels=ranged.normalized(colors) if ranged else colors / np.float64(np.iinfo(colors.dtype).max),
@@ -48,8 +50,15 @@ def still_from_decoded(path: Path, image: DecodedImage) -> StillImage:
         exif=exif,
         icc_profile=fitted,
         dpi=upright_dpi(dpi_of(image.tags), orientation),
-        notes=(*image.notes, *exif_notes, *profile_notes(profile, fitted), *tag_notes),
+        notes=(
+            *image.notes,
+            *note_on_undefined(undefined),
+            *exif_notes,
+            *profile_notes(profile, fitted),
+            *tag_notes,
+        ),
         ranged=ranged,
+        undefined=undefined,
         extra=extra and replace(extra, values=upright(extra.values, orientation)),
         metadata=metadata,
         layout=image.layout,
@@ -57,10 +66,9 @@ def still_from_decoded(path: Path, image: DecodedImage) -> StillImage:
     )
 
 
-def _ranged(path: Path, stored: NDArray[Any], num_colors: int) -> RangedValues:
+def _ranged(path: Path, colors: NDArray[Any], undefined: NDArray[np.bool_] | None) -> RangedValues:
     try:
-        RangedValues.from_values(stored)  # alpha must be finite too
-        return RangedValues.from_values(stored[..., :num_colors])
+        return RangedValues.from_values(colors, undefined)
     except InputError as error:
         raise InputError(f"{path}: {error.message}", error.remedy) from None
 

@@ -31,6 +31,7 @@ from edlrr_cli.media.streams import is_stream, open_input
 from edlrr_cli.media.tiff import MAGICS as TIFF_MAGICS
 from edlrr_cli.media.tiff import TiffImages
 from edlrr_cli.media.tiff_pages import NO_PAGES
+from edlrr_cli.media.undefined import refuse_undefined
 
 _PILLOW_FORMATS = tuple(each.name for each in FORMATS if each.name != "EXR")
 
@@ -55,7 +56,7 @@ def read_image(path: Path, page: int = 1) -> StillImage:
 
     Raises:
         InputError: The file is missing, empty, not an image, truncated, corrupt, too large, smaller than
-            2 x 2 pixels, has NaN or Inf, or cannot be read exactly.
+            2 x 2 pixels, without any value but NaN and Inf, or cannot be read exactly.
     """
     with open_images(path) as images:
         return images.read_with_others(page - 1)
@@ -68,6 +69,7 @@ def read_reference(path: Path, like: StillImage) -> NDArray[np.float64]:
         InputError: See `read_image`; or the two differ in size or number of channels.
     """
     reference = read_image(path)
+    refuse_undefined(f"reference {path}", reference.undefined)
     kinds = [_kind(image) for image in (reference, like)]
     if kinds[0] != kinds[1]:
         raise InputError(

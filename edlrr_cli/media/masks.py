@@ -21,6 +21,7 @@ from edlrr_cli.media.formats import MASK_MODES
 from edlrr_cli.media.images import read_image
 from edlrr_cli.media.labels import labeled_pixels
 from edlrr_cli.media.still_image import StillImage
+from edlrr_cli.media.undefined import refuse_undefined
 
 _BoolArray = NDArray[np.bool_]
 _OPPOSITE = {"white": "black", "black": "white"}
@@ -135,6 +136,7 @@ class _Labels(StillImage):
 def _read_marks(path: Path, threshold: int | None) -> StillImage:
     """Read a mask file, labels as black and white unless a threshold is given."""
     image = read_image(path)
+    refuse_undefined(f"mask {path}", image.undefined)
     has_white = image.ranged is None or image.ranged.are_floats
     if not has_white and threshold is not None:
         raise InputError(

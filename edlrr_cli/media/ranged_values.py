@@ -18,10 +18,10 @@ class RangedValues:
     """Colors as stored: floats, or integers other than those of 8 and 16 bits without a sign.
 
     The range of floats is [0, 1] itself if it contains all values. All others extend from the smallest to
-    the largest value.
+    the largest value. NaN, Inf and values that stand for missing data have no part in it.
 
     Attributes:
-        values: Shape (h, w, c), finite; float16, float32, float64, or integers.
+        values: Shape (h, w, c); float16, float32, float64, or integers.
         low: The value mapped to 0.
         high: The value mapped to 1; for a constant image max(1, abs(low)) above ``low``.
     """
@@ -31,19 +31,19 @@ class RangedValues:
     high: float
 
     @classmethod
-    def from_values(cls, values: NDArray[Any]) -> RangedValues:
-        """Return the values with the range of all of them.
+    def from_values(cls, values: NDArray[Any], undefined: NDArray[np.bool_] | None = None) -> RangedValues:
+        """Return the values with the range of all defined pixels.
+
+        Args:
+            undefined: Shape (h, w), True = pixel without a value; None: none are.
 
         Raises:
-            InputError: The values are not finite, or their range overflows.
+            InputError: No pixel is defined, or the range overflows.
         """
-        num_bad = values.size - int(np.isfinite(values).sum())
-        if num_bad:
-            raise InputError(
-                f"{num_bad} of its float values are NaN or Inf",
-                "replace them, and mark them in a mask",
-            )
-        return cls(values, *_range_of(values))
+        defined = values if undefined is None else values[~undefined]
+        if not defined.size:
+            raise InputError("no pixel has a value (NaN, Inf or missing data)", "give another image")
+        return cls(values, *_range_of(defined))
 
     @property
     def are_floats(self) -> bool:
@@ -60,19 +60,21 @@ class RangedValues:
 
         Args:
             known: Shape (h, w), True = known pixel.
-            visible: Shape (h, w), False = transparent pixel; if known, it keeps its color even outside of
-                the range. None: all pixels are visible.
+            visible: Shape (h, w), False = transparent or undefined pixel; if known, it keeps its color even
+                outside of the range. None: all pixels are visible.
         """
         seen = known if visible is None else known & visible
         chosen = self.values[seen if seen.any() else known]
         low, high = _range_of(chosen)
-        clipped = np.where(known[..., None], self.values, self.values.clip(chosen.min(), chosen.max()))
+        low_value, high_value = chosen.min(), chosen.max()
+        clipped = np.where(np.isfinite(self.values), self.values.clip(low_value, high_value), low_value)
+        clipped = np.where(known[..., None], self.values, clipped)
         return replace(self, values=clipped, low=low, high=high)
 
     def normalized(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """Map values linearly so that the range becomes [0, 1]."""
-        scaled: NDArray[np.float64] = (values.astype(np.float64) - self.low) / (self.high - self.low)
-        return scaled
+        """Map values linearly so that the range becomes [0, 1]; NaN and Inf become 0."""
+        scaled = (values.astype(np.float64) - self.low) / (self.high - self.low)
+        return np.where(np.isfinite(scaled), scaled, 0.0)
 
     def restored(self, pixels: Floating) -> NDArray[Any]:
         """Return the values to store for pixels on [0, 1]: unchanged ones exact, others within the range."""

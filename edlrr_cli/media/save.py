@@ -311,6 +311,11 @@ def _straight(levels: Levels, like: StillImage) -> Levels:
     return np.dstack([colors.astype(levels.dtype), alpha])
 
 
+def page_written(path: Path, page: int) -> int:
+    """Return the page of an output file that holds the image read from a page of the input."""
+    return page if WRITE_FORMATS.get(path.suffix.lower()) == "TIFF" else 1
+
+
 def losses(path: Path, like: StillImage, encoding: Encoding = DEFAULT_ENCODING) -> tuple[str, ...]:
     """Return what `save_image` does not write of an image, one phrase each; empty if all is kept.
 

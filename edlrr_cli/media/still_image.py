@@ -38,6 +38,7 @@ class StillImage:
         icc_profile: Color profile if it fits the mode; else empty.
         dpi: Horizontal and vertical resolution; None if unknown.
         notes: Losses on reading, one phrase each, for the user.
+        undefined: True = pixel without a value (NaN, Inf, missing data), shape (h, w); None if all have one.
         ranged: The colors as stored, if they are floats or integers without a fixed white.
         extra: Further channels of a TIFF, upright and otherwise unchanged.
         metadata: XMP, IPTC, texts and other metadata that can be written again.
@@ -55,6 +56,7 @@ class StillImage:
     dpi: tuple[float, float] | None
     notes: tuple[str, ...]
     ranged: RangedValues | None = None
+    undefined: NDArray[np.bool_] | None = None
     extra: ExtraChannels | None = None
     metadata: Metadata = NONE
     layout: TiffLayout = DEFAULT_LAYOUT
@@ -70,22 +72,28 @@ class StillImage:
 
     @property
     def visible(self) -> NDArray[np.bool_] | None:
-        """Return the mask of pixels that are not fully transparent, shape (h, w); None if all are visible."""
-        visible = None if self.alpha is None else self.alpha > 0
-        return None if visible is None or visible.all() else visible
+        """Return the mask of pixels with a value that are not fully transparent; None if all are visible.
+
+        Its shape is (h, w).
+        """
+        visible = np.ones(self.size_px, bool) if self.alpha is None else self.alpha > 0
+        if self.undefined is not None:
+            visible &= ~self.undefined
+        return None if visible.all() else visible
 
     def within(self, known: NDArray[np.bool_]) -> StillImage:
-        """Return the image with the range of its values taken from the known, visible pixels.
+        """Return the image for a mask: missing pixels get a value, and known ones decide on the range.
 
-        Invisible pixels may then lie outside of [0, 1]. An image without ranged values is returned unchanged.
+        Invisible pixels may then lie outside of [0, 1].
 
         Args:
             known: Shape (h, w), True = known pixel.
         """
+        undefined = None if self.undefined is None else self.undefined & known
         if self.ranged is None:
-            return self
+            return replace(self, undefined=undefined)
         ranged = self.ranged.within(known, self.visible)
-        return replace(self, ranged=ranged, pixels=ranged.normalized(ranged.values))
+        return replace(self, undefined=undefined, ranged=ranged, pixels=ranged.normalized(ranged.values))
 
     def pixels_of(self, other: StillImage) -> NDArray[np.float64]:
         """Return the pixels of another image; ranged values are normalized by the range of this one."""

@@ -16,7 +16,7 @@ from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.figure import comparison_panels, write_figure
 from edlrr_cli.media.images import read_image, read_reference
 from edlrr_cli.media.preview import preview
-from edlrr_cli.media.save import as_written, check_output, losses, save_image
+from edlrr_cli.media.save import as_written, check_output, losses, page_written, save_image
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.metrics import psnr, ssim
 from edlrr_cli.pipelines.denoisers import load_denoiser
@@ -156,6 +156,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
         return {
             "status": "ok",
             "input": self.input,
+            "page": self.page,
             "reference": self.reference,
             "output": self.output,
             "figure": self.figure,
@@ -242,11 +243,13 @@ def _quality(
 
 def _comparisons(record: Record, side_px: int) -> list[Comparison]:
     """Read the images; the noise of an experiment is drawn again."""
-    image, settings = read_image(record["input"]), record["settings"]
+    page, settings = record["page"], record["settings"]
+    image = read_image(record["input"], page)
     reference = None if record["reference"] is None else read_reference(record["reference"], image)
     noisy, clean = _with_noise(image, reference, Experiment(settings["add_noise"], settings["seed"]))
     left = [Layer("noisy", preview(noisy, side_px))]
     if clean is not None:
         left.append(Layer("clean", preview(clean, side_px)))
-    denoised = image.pixels_of(read_image(record["output"]))
+    output = record["output"]
+    denoised = image.pixels_of(read_image(output, page_written(output, page)))
     return [Comparison(left, [Layer("denoised", preview(denoised, side_px))])]

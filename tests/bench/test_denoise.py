@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from edlrr_cli.bench import denoise_tables
+from edlrr_cli.bench.denoise_data import shipped_data
 from edlrr_cli.bench.denoise_figure import draw_figure
-from edlrr_cli.bench.denoise_networks import KINDS, RECIPES, TRAINED, Network
+from edlrr_cli.bench.denoise_networks import KINDS, RECIPES, Network
 from edlrr_cli.bench.denoise_scores import NamedDenoiser, noise_of, score, verdicts
 from edlrr_cli.bench.denoise_training import Trial, choose, search
 from edlrr_cli.tasks.training.levels import Levels
@@ -42,8 +43,31 @@ def test_networks_differ_in_what_their_kind_says():
     assert Network("wide", 25, 0.1).config(recipe, "cpu").lrr_sigma == Levels(0, 75)
     assert Network("bias-free", 25).config(recipe, "cpu").arch == "dncnn-bf"
     assert Network("blind", None).config(recipe, "cpu").sigma == Levels(0, 55)
-    names = {Network(kind, level, 0.1, seed).name for kind in KINDS for level in TRAINED for seed in (0, 1)}
-    assert len(names) == len(KINDS) * len(TRAINED) * 2
+    assert Network("lrr", 25, 0.1).config(recipe, "cpu").lrr_matrices == "image"
+    assert Network("windows", 25, 0.1).config(recipe, "cpu").lrr_matrices == "windows"
+    assert Network("groups", 25, 0.1).config(recipe, "cpu").lrr_matrices == "groups"
+    levels = (15, 25, 50)
+    names = {Network(kind, level, 0.1, seed).name for kind in KINDS for level in levels for seed in (0, 1)}
+    assert len(names) == len(KINDS) * len(levels) * 2
+
+
+def test_every_kind_is_trained_by_a_recipe():
+    assert {kind for recipe in RECIPES.values() for kind in recipe.trained_at} == set(KINDS)
+    assert set(RECIPES["paper"].trained_at) == set(KINDS)
+    assert set(RECIPES["patches"].trained_at) == {"plain", "lrr", "windows", "groups"}
+
+
+def test_the_shipped_photographs_are_cut_as_the_data_set_is():
+    data = shipped_data()
+    assert len(data.training) > 20
+    assert {tuple(tile.shape) for tile in data.training} == {(180, 180)}
+    assert all(tile.float().std() > 1 for tile in data.training)
+    ((test_set, images),) = data.sets.items()
+    assert test_set == "scikit-image"
+    assert [name for name, _ in images] == ["camera", "cat", "coins", "page"]
+    for _, pixels in images:
+        assert pixels.shape[2:] == (1,)
+        assert 0 <= pixels.min() < pixels.max() <= 1
 
 
 def test_the_noise_is_the_same_for_all_and_differs_by_image_and_level():
@@ -63,8 +87,9 @@ def test_scores_are_means_of_psnr_over_the_images():
 
 
 def test_slow_and_further_networks_are_tested_where_it_matters():
-    def enters(method, trained_at, seed, *where):
-        return NamedDenoiser(method, trained_at, seed, lambda pixels, sigma: pixels).is_tested(*where)
+    def enters(method, trained_at, seed, test_set, level):
+        denoiser = NamedDenoiser(method, trained_at, seed, lambda pixels, sigma: pixels)
+        return denoiser.is_tested(level, is_first_set=test_set == "Set12")
 
     assert enters("bm3d", None, 0, "Set12", 25)
     assert not enters("bm3d", None, 0, "Set12", 35)
@@ -90,6 +115,7 @@ def made_up():
     ]
     rows += [score_row("edlrr", None, level, 0, 30.0) for level in (15, 25, 50)]
     rows += [score_row("edlrr:auto", None, 25, 0, 31.0), score_row("bm3d", None, 25, 0, 29.97)]
+    rows += [score_row("plain", 15, 25, 0, 20.0, test_set="BSD68")]
     rows += [{"kind": "time", "method": "edlrr", "seconds": 0.5}]
     rows += [{"kind": "time", "method": "edlrr:command", "seconds": 2.5}]
     rows += [
@@ -107,6 +133,22 @@ def test_gains_are_paired_by_seed_and_told_with_their_spread():
     assert found[15, 50]["beyond_spread"]
     assert found[15, 15]["beyond_spread"] is False
     assert found[15, 50]["num_seeds"] == 3
+
+
+def test_terms_on_patches_are_compared_with_the_same_network():
+    rows = [
+        score_row(method, 25, level, seed, 20 + 0.1 * seed + gain, test_set="scikit-image")
+        for level in (25, 50)
+        for seed in (0, 1)
+        for method, gain in (("plain", 0.0), ("lrr", 0.5), ("groups", -0.25), ("wide", 3.0))
+    ]
+    found = verdicts(rows, (25, 50))
+    assert {(row["network"], row["gain"]) for row in found} == {("lrr", 0.5), ("groups", -0.25)}
+    text = denoise_tables.summary([*rows, *found])
+    assert "| + low-rank term, trained at 25 | *+0.50 ± 0.00* | +0.50 ± 0.00 |" in text
+    assert "| + low-rank term of similar patches, trained at 25 | *-0.25 ± 0.00* | -0.25 ± 0.00 |" in text
+    assert "printed" not in text
+    assert "**scikit-image**" in denoise_tables.details([*rows, *found])
 
 
 def test_tables_show_scores_gains_and_the_search():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edlrr_cli.bench import denoise_networks, denoise_scores
+from edlrr_cli.bench import denoise_networks, denoise_scores, denoise_training
 from edlrr_cli.errors import EXIT_INPUT, EXIT_USAGE
 
 
@@ -40,7 +40,8 @@ def test_networks_are_trained_once_and_everything_is_scored(run, data, tmp_path)
         kind: [row for row in record["rows"] if row["kind"] == kind] for kind in ("score", "trial", "verdict")
     }
     methods = {row["method"] for row in kinds["score"]}
-    assert {*denoise_networks.KINDS, "noisy", "tv", "nlm", "wavelet", "lrr-groups", "rescaled"} <= methods
+    trained = denoise_networks.RECIPES["cpu"].trained_at
+    assert {*trained, "noisy", "tv", "nlm", "wavelet", "lrr-groups", "rescaled"} <= methods
     assert {row["set"] for row in kinds["score"]} == {"Set12", "BSD68"}
     assert {(row["trained_at"], row["level"]) for row in kinds["verdict"]} == {
         (trained_at, level) for trained_at in (15, 25, 50) for level in (15, 25)
@@ -52,6 +53,24 @@ def test_networks_are_trained_once_and_everything_is_scored(run, data, tmp_path)
     assert times == {path: path.stat().st_mtime_ns for path in (tmp_path / "nets").iterdir()}
     again = [row for row in json.loads((tmp_path / "b.json").read_text())["rows"] if row["kind"] == "score"]
     assert again == kinds["score"]
+
+
+def test_patches_beside_the_image_on_shipped_photographs(run, tmp_path, monkeypatch):
+    recipe = dataclasses.replace(
+        denoise_networks.RECIPES["patches"], depth=3, width=2, steps=2, batch=2, levels=(25,)
+    )
+    monkeypatch.setitem(denoise_networks.RECIPES, "patches", recipe)
+    monkeypatch.setattr(denoise_networks, "GRIDS", {kind: (0.1,) for kind in ("lrr", "windows", "groups")})
+    monkeypatch.setattr(denoise_training, "GRIDS", denoise_networks.GRIDS)
+    arguments = ["--models", tmp_path / "nets", "--recipe", "patches", "--seeds", "1", "--device", "cpu"]
+    result = run("bench", "denoise", *arguments, "-o", tmp_path / "a.json")
+    assert result.exit_code == 0, result.stderr
+    rows = json.loads((tmp_path / "a.json").read_text())["rows"]
+    assert {row["network"] for row in rows if row["kind"] == "verdict"} == {"lrr", "windows", "groups"}
+    scores = [row for row in rows if row["kind"] == "score"]
+    assert {row["set"] for row in scores} == {"scikit-image"}
+    assert {row["method"] for row in scores} >= {"noisy", "plain", "lrr", "windows", "groups"}
+    assert not [row for row in rows if row["kind"] == "time"]
 
 
 def test_networks_of_another_recipe_are_not_taken_for_these(run, refused, data, tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from PIL import Image
 from edlrr_cli.baselines.registry import METHOD_NAMES, METHODS
 from edlrr_cli.lrr.names import REG_NAMES
 from edlrr_cli.pipelines.penalty_figure import centered_spectrum
+from edlrr_cli.tasks.inpaint.config import Config
 
 DRAWING_PX = (1320, 528)
 
@@ -79,11 +80,27 @@ def test_a_spectrum_beyond_the_range_is_reported(run, scene):
     assert "is beyond x_max" in result.stdout
 
 
+def test_auto_is_explained_by_prior(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run("show", "reg", "auto")
+    assert result.exit_code == 0, result.stderr
+    title, *lines = result.stdout.splitlines()
+    assert title.startswith("auto: the penalty that restores best with each prior")
+    shown = {line.split()[0]: line for line in lines}
+    for prior in ("global", "local", "nonlocal"):
+        name, gamma = Config().penalty(prior)
+        assert name in shown[prior]
+        assert gamma is None or shown[prior].endswith(f"gamma {gamma:g}")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (["laguerre-gama"], 2, "did you mean 'laguerre-gamma'?"),
         (["nuclear", "--gamma", "2"], 2, "no shape parameter"),
+        (["auto", "--gamma", "2"], 2, "name one of them"),
+        (["auto", "-o", "a.png"], 2, "name one of them"),
         (["nuclear", "--scale", "2"], 2, "give --image"),
         (["nuclear", "-o", "a.pdf"], 4, "expected the extension .png"),
         (["nuclear", "--image", "absent.png"], 3, "no such file"),

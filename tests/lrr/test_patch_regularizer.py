@@ -117,3 +117,10 @@ def test_gpu_agrees(matrices):
     torch.testing.assert_close(
         PatchLowRank(matrices)(X.cuda()).cpu(), PatchLowRank(matrices)(X), rtol=1e-3, atol=0
     )
+
+
+@pytest.mark.parametrize("matrices", ["windows", "groups"])
+def test_the_shape_of_the_matrices_of_a_large_gray_image(matrices):
+    term = PatchLowRank(matrices)
+    X = torch.rand(1, 64, 64, 1, generator=torch.Generator().manual_seed(0))
+    assert {tuple(family.gather(X).shape[1:]) for family in term.families(X)} == {term.matrix_shape}

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.lrr import LowRankRegularizer, Majorizer, lowrank_penalty
@@ -269,6 +271,26 @@ def test_majorizer_of_a_filtered_matrix(shape, matrix_with_spectrum):
         (expected,) = torch.autograd.grad(plain(A @ Y @ B), Y)
         torch.testing.assert_close(pull, expected, rtol=1e-10, atol=1e-10)
         assert float(filtered(Y).detach()) == pytest.approx(float(plain(A @ Y @ B).detach()), rel=1e-10)
+
+
+class LargestTensor(TorchDispatchMode):
+    """The number of entries of the largest tensor that an operation returned."""
+
+    entries = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        tensors = [each for each in tree_leaves(result) if isinstance(each, torch.Tensor)]
+        self.entries = max([self.entries, *(each.numel() for each in tensors)])
+        return result
+
+
+@pytest.mark.parametrize("shape", [(500, 3), (3, 500)])
+def test_majorizer_stores_no_square_of_the_long_side(shape):
+    S = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    with LargestTensor() as largest:
+        Majorizer(S, make_function("nuclear"))(S)
+    assert largest.entries == S.numel()
 
 
 def test_majorizer_by_products_is_svd_free(matrix_with_spectrum, op_census):

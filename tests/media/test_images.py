@@ -218,13 +218,13 @@ def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
         (folder / name).write_bytes(content)
     write(folder / "single", np.zeros((1, 1), np.uint8), format="PNG")
     write(folder / "line", np.zeros((1, 9), np.uint8), format="PNG")
-    Image.fromarray(np.array([[0, np.nan], [-np.inf, 1]], np.float32)).save(folder / "float", format="TIFF")
+    Image.fromarray(np.array([[np.nan] * 2, [-np.inf] * 2], np.float32)).save(folder / "float", format="TIFF")
     faults = {name: fault for name, (_, fault) in contents.items()}
     faults |= {"absent": "no such file", ".": "is a folder", "nul\0": "cannot be opened|no such file"}
     faults |= {
         "single": "1 x 1",
         "line": "9 x 1",
-        "float": "2 of its float values",
+        "float": "no pixel has a value",
     }
     return {name: (folder / name, fault) for name, fault in faults.items()}
 

@@ -20,7 +20,11 @@ from edlrr_cli.media.files import check_target, write_atomic
 
 
 @click.command(cls=Measured)
-@click.option("--data", type=FILE, required=True, help="Folder with Train400/, Set12/ and BSD68/.")
+@click.option(
+    "--data",
+    type=FILE,
+    help="Folder with Train400/, Set12/ and BSD68/. [default: photographs of scikit-image]",
+)
 @click.option(
     "--models", type=FILE, required=True, help="Folder of the networks; those there are not trained."
 )
@@ -29,14 +33,15 @@ from edlrr_cli.media.files import check_target, write_atomic
     "--recipe",
     default="cpu",
     show_default=True,
-    help="cpu: small networks, trained for minutes; paper: DnCNN-S as published, for a GPU.",
+    help="cpu: small networks, trained for minutes; patches: smaller ones, the term on images and patches; "
+    "paper: DnCNN-S as published, for a GPU.",
 )
 @click.option("--seeds", type=POSITIVE, default=3, show_default=True, help="Seeds of the training.")
 @device_option
 @output_options
 def denoise(
     *,
-    data: Path,
+    data: Path | None,
     models: Path,
     figure: Path | None,
     recipe: str,
@@ -50,31 +55,34 @@ def denoise(
     \b
     edlrr bench denoise --data denoise/ --models nets/ -o denoise.json --figure figure3.png
     edlrr bench denoise --data denoise/ --models gpu/ --recipe paper --device cuda -o paper.json
+    edlrr bench denoise --models patches/ --recipe patches -o patches.json
 
-    Networks: plain; lrr, with the low-rank term; error, with the term on f(X) - N; wide, with its full
-    images at 0..75; bias-free; blind, trained at 0..55. An interrupted run continues with the networks
-    in --models.
+    Networks: plain; lrr, with the low-rank term; windows and groups, with the term on local windows and on
+    groups of similar patches; error, with the term on f(X) - N; wide, with its full images at 0..75;
+    bias-free; blind, trained at 0..55. An interrupted run continues with the networks in --models.
     """
     for target in filter(None, (output, figure)):
         check_target(target, overwrite=overwrite)
     from edlrr_cli.bench import denoise as benchmark
+    from edlrr_cli.bench.denoise_data import read_data, shipped_data
     from edlrr_cli.bench.denoise_figure import draw_figure
-    from edlrr_cli.bench.denoise_scores import list_denoisers, read_sets, score, verdicts
+    from edlrr_cli.bench.denoise_scores import list_denoisers, score, verdicts
     from edlrr_cli.bench.denoise_training import ModelCache, train_all, trial_rows
     from edlrr_cli.tasks.device import resolve_device
 
     plan = benchmark.find_recipe(recipe)
     where = str(resolve_device(device))
-    sets = read_sets(data, plan)
-    cache = ModelCache(data / "Train400", models, plan, where)
+    images = shipped_data() if data is None else read_data(data, plan.every)
+    sets = images.sets
+    cache = ModelCache(images, models, plan, where)
     with progress_bar() as advance:
         networks, trials = train_all(cache, plan, seeds, lambda network: advance(network.name))
-    entered = list_denoisers(networks, cache, where)
+    entered = list_denoisers(networks, cache, where, with_baselines=plan.with_baselines)
     rows = [*trial_rows(networks, trials), *benchmark.times(entered, sets)]
     todo = benchmark.cases(entered, sets, plan.levels)
     scores = (score(denoiser, name, sets[name], level) for denoiser, name, level in todo)
     rows += counted(scores, len(todo), "{method} at {level}")
     rows += verdicts(rows, plan.levels)
     if figure is not None:
-        write_atomic(figure, draw_figure(rows, "Set12"))
+        write_atomic(figure, draw_figure(rows, next(iter(sets))))
     publish(output, benchmark.NAME, benchmark.describe(recipe, seeds), rows, device=device)

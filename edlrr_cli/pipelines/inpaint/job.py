@@ -163,6 +163,7 @@ class InpaintJob(Job[Inputs, Restored]):
         record = {
             "status": "ok",
             "input": self.input,
+            "page": self.page,
             "mask": self.mask,
             "reference": self.reference,
             "output": self.output,

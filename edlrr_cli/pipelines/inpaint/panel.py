@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edlrr_cli.media.images import read_image
 from edlrr_cli.media.preview import hole_preview, preview
+from edlrr_cli.media.save import page_written
 from edlrr_cli.pipelines.curve import Curve, draw_curve
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.inpaint.inputs import read_mask_file
@@ -41,17 +42,17 @@ def inpaint_panel(record: Record, *, side_px: int) -> Panel:
 
 def _images(record: Record, side_px: int) -> list[Comparison]:
     """Read the images, floats on the range of the computation."""
-    image = read_image(record["input"])
+    image = read_image(record["input"], record["page"])
     settings = record["settings"]
     reading = {field.name: settings[field.name] for field in fields(MaskSettings)}
     mask = read_mask_file(record["mask"], image, MaskSettings(**reading))
     image = image.within(mask.known)
 
-    def layer(name: str, path: Path) -> Layer:
-        return Layer(name, preview(image.pixels_of(read_image(path)), side_px))
+    def layer(name: str, path: Path, page: int = 1) -> Layer:
+        return Layer(name, preview(image.pixels_of(read_image(path, page)), side_px))
 
     left = [Layer("damaged", preview(image.pixels, side_px))]
-    right = [layer("restored", record["output"])]
+    right = [layer("restored", record["output"], page_written(record["output"], record["page"]))]
     if record["reference"] is not None:
         left.append(layer("reference", record["reference"]))
     if record["error_map"] is not None:

@@ -19,6 +19,7 @@ _BEST: dict[str, tuple[str, float | None]] = {
     "local": ("exact-gamma", 0.5),
     "nonlocal": ("exact-laplace", None),
 }
+LOW_RANK_PRIORS = tuple(_BEST)
 FILLS = ("biharmonic", "mean", "zero")
 PRIORS = ("auto", "global", "local", "nonlocal", "network")
 OPTIMIZERS = ("adam", "cg")

@@ -12,6 +12,7 @@ from edlrr_cli.tasks.checks import require, require_choice
 from edlrr_cli.tasks.training.levels import Levels
 
 TARGETS = ("clean", "error")
+MATRICES = ("image", "windows", "groups")
 PRECISIONS = ("bf16", "float32")
 
 _ALL_LEVELS = Levels(0.0, 75.0)
@@ -30,6 +31,8 @@ class Config:
         gamma: Shape of the penalty; None for its default.
         lam: Weight lambda of the low-rank term, in units of the noise power; 0 leaves it out.
         lrr_target: What is penalized: ``"clean"``, the estimated image X - f(X), or ``"error"``, f(X) - N.
+        lrr_matrices: Matrices whose rank is penalized: ``"image"``, the image itself, or ``"windows"`` or
+            ``"groups"`` of `edlrr_cli.lrr.patch_regularizer.PatchLowRank`.
         lrr_sigma: Noise levels of the full images of that term; None: those of the patches.
         lrr_every: Steps between two evaluations of that term; its weight is multiplied by it.
         lrr_images: Full images per evaluation.
@@ -55,6 +58,7 @@ class Config:
     gamma: float | None = None
     lam: float = 0.0
     lrr_target: str = "clean"
+    lrr_matrices: str = "image"
     lrr_sigma: Levels | None = None
     lrr_every: int = 4
     lrr_images: int = 2
@@ -72,6 +76,7 @@ class Config:
         published_size(self.arch)
         parse_reg(self.reg)
         require_choice("lrr_target", self.lrr_target, TARGETS)
+        require_choice("lrr_matrices", self.lrr_matrices, MATRICES)
         require_choice("precision", self.precision, PRECISIONS)
         for name in ("lrr_every", "lrr_images", "batch", "held_out"):
             require(getattr(self, name) >= 1, name, "1 or more", getattr(self, name))

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from edlrr_cli.lrr.names import parse_reg
+from edlrr_cli.lrr.patch_regularizer import PatchLowRank
 from edlrr_cli.lrr.regularizer import LowRankRegularizer
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import largest_singular_value, resolve_scale
@@ -30,6 +32,9 @@ class Objective(nn.Module):
     where s is the default scale of the penalty. With lambda = 1, the slope at vanishing singular values is
     that at which the nuclear norm would remove all noise.
 
+    With ``lrr_matrices`` windows or groups, it is the mean over the matrices of patches, with their shape for
+    n x m, s = t, and the exact h: at the scale of the noise their spectra leave the range of a series.
+
     Args:
         network: Maps images and noise levels to the noise.
         config: Settings of the loss.
@@ -45,6 +50,10 @@ class Objective(nn.Module):
         self._config = config
         self._penalty = LowRankRegularizer(config.reg, gamma=config.gamma)
         self._h = make_function(config.reg, config.gamma)
+        if config.lrr_matrices != "image":
+            self._patches = PatchLowRank(
+                config.lrr_matrices, _exact(config.reg), gamma=config.gamma, scale=1.0
+            )
 
     def forward(self, patches: Noisy, full: Sequence[Noisy]) -> tuple[Tensor, Tensor]:
         """Return the data term and the low-rank term, without lambda; 0 if there are no full images."""
@@ -67,21 +76,39 @@ class Objective(nn.Module):
 
     def _rank_term(self, noisy: Noisy) -> Tensor:
         predicted = self._noise(noisy)
-        S = (predicted - noisy.noise if self._config.lrr_target == "error" else noisy.images - predicted)[
-            :, 0
-        ]
+        on_error = self._config.lrr_target == "error"
+        penalized = predicted - noisy.noise if on_error else noisy.images - predicted
+        if self._config.lrr_matrices == "image":
+            return self._image_term(penalized[:, 0], noisy.sigma)
+        return self._patch_term(penalized, noisy.sigma)
+
+    def _image_term(self, S: Tensor, sigma: Tensor) -> Tensor:
         S = S - S.mean()
         scale = resolve_scale(self._h, largest_singular_value(S.detach()).double(), None).to(S.dtype)
         height, width = S.shape[-2:]
-        edge = noisy.sigma * (height**0.5 + width**0.5)
-        power = self._power(noisy.sigma, self._config.rank_levels.normalized[1])
+        edge = sigma * (height**0.5 + width**0.5)
+        power = self._power(sigma, self._config.rank_levels.normalized[1])
         rank: Tensor = self._penalty(S)
         scaled: Tensor = edge * scale * rank / (height * width * power)
+        return scaled.mean()
+
+    def _patch_term(self, images: Tensor, sigma: Tensor) -> Tensor:
+        rows, columns = self._patches.matrix_shape
+        edge = sigma.clamp_min(_FLOOR) * (rows**0.5 + columns**0.5)
+        power = self._power(sigma, self._config.rank_levels.normalized[1])
+        rank: Tensor = self._patches(images / edge[:, None, None, None])
+        scaled: Tensor = edge**2 * rank / (rows * columns * power)
         return scaled.mean()
 
     @staticmethod
     def _power(sigma: Tensor, largest: float) -> Tensor:
         return sigma.clamp_min(_FLOOR) * largest
+
+
+def _exact(reg: str) -> str:
+    """Return the name of a penalty without its series."""
+    name = parse_reg(reg)
+    return reg if name.expansion == "exact" else f"exact-{name.penalty}"
 
 
 @contextmanager

@@ -54,6 +54,35 @@ def test_the_rank_term_of_the_nuclear_norm_is_that_of_the_definition(target):
     assert float(rank.detach()) == pytest.approx(float(expected), rel=1e-4)
 
 
+@pytest.mark.parametrize("matrices", ["windows", "groups"])
+def test_the_rank_term_of_patches_is_in_units_of_the_noise(matrices):
+    """Scaled with its noise, an image has the same term; series give way to their exact penalty."""
+    values = []
+    for level in (25 / 255, 50 / 255):
+        noisy = noisy_image(24, 24)
+        noisy = Noisy(noisy.images * level * 255 / 25, noisy.noise, torch.full((1,), level))
+        trained = Levels(level * 255, level * 255)
+        for reg in ("laguerre-gamma", "exact-gamma"):
+            config = Config(
+                steps=1, precision="float32", sigma=trained, reg=reg, lam=1.0, lrr_matrices=matrices
+            )
+            _, rank = Objective(Constant(torch.zeros_like(noisy.noise)), config)(noisy, [noisy])
+            values.append(float(rank.detach()))
+    assert values == pytest.approx([values[0]] * 4, rel=1e-3)
+    assert values[0] > 0
+
+
+def test_the_rank_term_of_windows_of_the_nuclear_norm_is_that_of_the_definition():
+    noisy = noisy_image(16, 16)
+    objective = Objective(Constant(0 * noisy.noise), settings(reg="nuclear", lrr_matrices="windows"))
+    _, rank = objective(noisy, [noisy])
+    patches = noisy.images[0, 0].double().unfold(0, 6, 1).unfold(1, 6, 1).reshape(121, 36)
+    nuclear = torch.linalg.svdvals(patches - patches.mean(0)).sum()
+    level = 25 / 255
+    expected = level * (11 + 6) * nuclear / (121 * 36 * level**2)
+    assert float(rank.detach()) == pytest.approx(float(expected), rel=1e-4)
+
+
 def test_a_lambda_of_one_pulls_like_the_nuclear_norm_that_removes_all_noise():
     # Of a small singular value, whatever the penalty: h'(0) is that of h.
     noisy = noisy_image()
