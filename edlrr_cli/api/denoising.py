@@ -31,7 +31,7 @@ def denoise(
     gamma: float | None = None,
     device: str | torch.device = "auto",
 ) -> Image:
-    """Remove white Gaussian noise from an image, with the network that is installed with the package.
+    """Remove noise from an image, with the network that is installed with the package.
 
     Args:
         image: An array (h, w) or (h, w, c), or a tensor (h, w), (c, h, w) or (n, c, h, w), c = 1 or 3, at

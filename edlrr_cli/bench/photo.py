@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -87,12 +87,11 @@ def describe() -> dict[str, object]:
 def methods(device: str) -> dict[str, Call]:
     """Return the denoisers: maps of pixels and the level of the error to clean pixels."""
     denoiser = load_denoiser()
-    gray = replace(denoiser, color=None)
     found: dict[str, Call] = {
         "noisy": lambda pixels, sigma: pixels,
         "edlrr": lambda pixels, sigma: denoise(pixels, Config(device=device), denoiser).pixels,
         "edlrr:white": lambda pixels, sigma: (
-            denoise(pixels, Config(device=device, noise_type="white"), gray).pixels
+            denoise(pixels, Config(device=device, noise_type="white"), denoiser).pixels
         ),
         "nlm": DENOISERS["nlm"],
     }

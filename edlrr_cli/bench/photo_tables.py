@@ -7,7 +7,7 @@ from edlrr_cli.bench.record import Row
 
 _TITLES = {
     "edlrr": "`edlrr denoise`",
-    "edlrr:white": "network for gray, `--noise-type white`",
+    "edlrr:white": "`--noise-type white`",
     "bm3d": "BM3D, level given",
     "nlm": "non-local means, level given",
     "noisy": "noisy",

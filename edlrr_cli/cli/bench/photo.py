@@ -25,8 +25,8 @@ def photo(*, data: Path, every: int, device: str, output: Path, overwrite: bool)
     edlrr bench photo --data Kodak24/ -o photo.json
 
     The cameras, their seeds and their parameters are in the record; none of them is used in training. Beside
-    edlrr denoise: its estimate of white noise with the network for gray, non-local means, and BM3D if it is
-    installed; the latter two receive the level of the error.
+    edlrr denoise: its estimate of white noise, non-local means, and BM3D if it is installed; the latter two
+    receive the level of the error.
     """
     check_target(output, overwrite=overwrite)
     from edlrr_cli.bench import photo as benchmark

@@ -131,7 +131,8 @@ def _opponents(pixels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the mean of RGB, shape (h, w, 1), and color differences with an offset, (h, w, 2)."""
     red, green, blue = np.moveaxis(pixels, 2, 0)
     differences = np.stack([(red - blue) / 2**0.5, (red + blue - 2 * green) / 6**0.5], axis=2)
-    return pixels.mean(2, keepdims=True), differences + _OFFSET
+    differences += _OFFSET
+    return pixels.mean(2, keepdims=True), differences
 
 
 def _level_at(pixels: NDArray[Any], known: Bools | None, factor: int) -> float:

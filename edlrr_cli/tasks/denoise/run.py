@@ -62,7 +62,7 @@ def denoise(
     progress: Progress | None = None,
     visible: NDArray[np.bool_] | None = None,
 ) -> Result:
-    """Remove white Gaussian noise from one image; arguments and errors are those of `denoise_each`."""
+    """Remove noise from one image; arguments and errors are those of `denoise_each`."""
     return denoise_each([pixels], config, denoiser, progress=progress, visible=[visible])[0]
 
 
@@ -74,7 +74,7 @@ def denoise_each(
     progress: Progress | None = None,
     visible: Sequence[NDArray[np.bool_] | None] | None = None,
 ) -> list[Result]:
-    """Remove white Gaussian noise from images; a network on a GPU processes them in batches.
+    """Remove noise from images; a network on a GPU processes them in batches.
 
     Args:
         images: One shape (h, w, c), c = 1 (gray), 3 (RGB) or 4 (CMYK), nominally in [0, 1]. Not modified.
@@ -157,7 +157,7 @@ def _by_network(
         return [_by_fusion(*pair, config.quality, denoiser_on_device, device, progress) for pair in pairs]
 
     results = list(images)
-    channels = [_without_copies(pixels) for pixels in images]
+    channels = list(images) if denoiser.channels == 3 else [_without_copies(pixels) for pixels in images]
     is_fused = [config.quality != "fast" and noise.kind == "white" for noise in noises]
     kinds = list(zip((pixels.shape[2] for pixels in channels), is_fused, strict=True))
     for kind in dict.fromkeys(kinds):
@@ -224,7 +224,9 @@ def denoise_by_network(
     *,
     opponents: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """Denoise images by a network: RGB by one for color if there is one, the inks of CMYK one by one.
+    """Denoise images by a network for as many channels, or one for gray images.
+
+    The latter denoises RGB as brightness and two differences, and CMYK ink by ink.
 
     Args:
         images: Shape (b, c, h, w), float32. Not modified.
@@ -237,10 +239,9 @@ def denoise_by_network(
         UsageError: The network is for color only, and the images are not RGB.
     """
     channels = torch.split(images, 1, dim=1)
-    for candidate in (denoiser.color, denoiser):
-        if candidate is not None and candidate.channels == len(channels):
-            return candidate.denoise(images, sigma, progress)
     if denoiser.channels != 1:
+        if denoiser.channels == len(channels):
+            return denoiser.denoise(images, sigma, progress)
         raise UsageError("the model is for color images, and this one is not RGB", "use a model for gray")
     brightness, colors = (sigma, sigma) if opponents is None else opponents
     if len(channels) != 3:

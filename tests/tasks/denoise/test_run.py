@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -37,18 +35,23 @@ def color_denoiser():
     return Denoiser(build_network("light", Size(1, 4, 3)).eval(), 75 / 255, scales=True)
 
 
-def test_color_goes_through_the_network_for_color_and_gray_through_that_for_gray():
-    both = replace(denoiser(), color=color_denoiser())
+def test_color_goes_through_a_network_for_color():
     given, how = pixels(17, 22, 3), Config(sigma=0.1, device="cpu")
-    found = denoise(given, how, both).pixels
+    found = denoise(given, how, color_denoiser()).pixels
     image = torch.from_numpy(given).float().permute(2, 0, 1)[None]
     expected = predict_clean(color_denoiser().network, image, torch.full((1,), 0.1))[0]
     assert np.array_equal(found, expected.permute(1, 2, 0).double().numpy())
-    assert np.array_equal(found, denoise(given, how, color_denoiser()).pixels)
-    gray = given[..., :1]
+
+
+def test_gray_images_stored_as_rgb_are_denoised_as_gray():
+    gray, how = pixels(17, 22, 1), Config(sigma=0.1, device="cpu")
     single = denoise(gray, how, denoiser()).pixels
-    assert np.array_equal(denoise(gray, how, both).pixels, single)
-    assert np.array_equal(denoise(gray.repeat(3, axis=2), how, both).pixels, single.repeat(3, axis=2))
+    assert np.array_equal(denoise(gray.repeat(3, axis=2), how, denoiser()).pixels, single.repeat(3, axis=2))
+
+
+def test_gray_images_stored_as_rgb_go_through_a_network_for_color_too():
+    gray = pixels(16, 16, 1).repeat(3, axis=2)
+    assert denoise(gray, Config(sigma=0.1, device="cpu"), color_denoiser()).pixels.shape == (16, 16, 3)
 
 
 @pytest.mark.parametrize("channels", [1, 4])
