@@ -109,11 +109,19 @@ def denoise_each(
         denoised[index] = part if mask is None else np.where(mask[..., None], part, images[index])
     seconds = (time.perf_counter() - started) / len(images)
     return [
-        Result(
-            clean, noise, str(device), seconds, low_noise_notes(noise.sigma, "--sigma", given=config.sigma)
-        )
+        Result(clean, noise, str(device), seconds, _notes(noise, config))
         for clean, noise in zip(denoised, noises, strict=True)
     ]
+
+
+def _notes(noise: Noise, config: Config) -> tuple[str, ...]:
+    notes = low_noise_notes(noise.sigma, "--sigma", given=config.sigma)
+    if config.quality == "fast" or noise.kind == "white":
+        return notes
+    return (
+        *notes,
+        f"quality {config.quality} is for white noise; the noise is that of a photograph, so fast was used",
+    )
 
 
 def _noise_of(pixels: NDArray[np.float64], config: Config, visible: NDArray[np.bool_] | None) -> Noise:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -66,6 +68,15 @@ def test_color_and_mixed_batches_are_fused(case):
         denoise(case[1].repeat(3, 2), config, load_denoiser()).pixels[..., :1],
         denoise(case[1], config, load_denoiser()).pixels,
     )
+
+
+def test_photographs_are_left_to_the_network_with_a_note(case):
+    config = Config(noise_type="photo", quality="best", device="cpu")
+    found = denoise(case[1], config, load_denoiser())
+    assert np.array_equal(
+        found.pixels, denoise(case[1], replace(config, quality="fast"), load_denoiser()).pixels
+    )
+    assert any("fast was used" in note for note in found.notes)
 
 
 def test_other_methods_have_no_quality():
