@@ -20,11 +20,13 @@ def read_levels(path: Path, *, color: bool) -> NDArray[np.uint8]:
     """Read an image as levels, shape (c, h, w), c = 3 for color, where gray images have three equal channels.
 
     Raises:
-        InputError: See `edlrr_cli.media.images.read_image`.
+        InputError: As `read_gray`.
     """
     if not color:
         return read_gray(path)[None]
-    pixels = to_rgb(read_image(path).pixels)
+    image = read_image(path)
+    refuse_undefined(str(path), image.undefined)
+    pixels = to_rgb(image.pixels)
     colors = np.broadcast_to(pixels, (*pixels.shape[:2], 3)).transpose(2, 0, 1)
     return np.ascontiguousarray(np.rint(colors * 255).astype(np.uint8))
 
