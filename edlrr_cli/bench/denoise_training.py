@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from edlrr_cli.bench.denoise_networks import GRIDS, KINDS, MAX_COST_DB, Network, Recipe
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.formats import require_images
-from edlrr_cli.media.gray import read_gray
+from edlrr_cli.media.gray import read_levels
 from edlrr_cli.media.weights import read_weights, write_weights
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.training.trainer import Trainer
@@ -77,7 +77,7 @@ class ModelCache:
 
     def _load_images(self) -> list[Tensor]:
         if not self._images:
-            self._images = [torch.from_numpy(read_gray(path)) for path in require_images(self._data)]
+            self._images = [torch.from_numpy(read_levels(path, color=False)) for path in require_images(self._data)]
         return self._images
 
 

@@ -130,8 +130,6 @@ def _by_network(
 ) -> list[NDArray[np.float64]]:
     if denoiser is None:
         raise UsageError("method network needs a denoiser", "load one, or use another method")
-    if not images:
-        return []
     denoiser_on_device = denoiser.to(device)
 
     def denoised(pairs: Sequence[tuple[NDArray[np.float64], float]]) -> list[NDArray[np.float64]]:
@@ -139,8 +137,21 @@ def _by_network(
         levels = torch.tensor([sigma for _, sigma in pairs], dtype=torch.float32, device=device)
         return [_pixels_of(X) for X in denoise_by_network(batch, levels, denoiser_on_device, progress)]
 
-    most = most_at_once(device, math.prod(images[0].shape[:2]))
-    return in_batches(denoised, list(zip(images, sigmas, strict=True)), most=most)
+    results = list(images)
+    channels = [_without_copies(pixels) for pixels in images]
+    for count in {pixels.shape[2] for pixels in channels}:
+        chosen = [index for index, pixels in enumerate(channels) if pixels.shape[2] == count]
+        most = most_at_once(device, math.prod(images[0].shape[:2]))
+        pairs = [(channels[index], sigmas[index]) for index in chosen]
+        for index, clean in zip(chosen, in_batches(denoised, pairs, most=most), strict=True):
+            results[index] = np.broadcast_to(clean, images[index].shape)
+    return results
+
+
+def _without_copies(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return gray images with three equal channels as one channel, and others unchanged."""
+    first = pixels[..., :1]
+    return first if pixels.shape[2] == 3 and bool((pixels == first).all()) else pixels
 
 
 def _by_other(
@@ -167,19 +178,32 @@ def _pixels_of(X: Tensor) -> NDArray[np.float64]:
 def denoise_by_network(
     images: Tensor, sigma: Tensor, denoiser: Denoiser, progress: Progress | None = None
 ) -> Tensor:
-    """Denoise images by a network for gray ones: RGB as brightness and two differences, others by channel.
+    """Denoise images by a network: RGB by one for color if there is one, the inks of CMYK one by one.
 
     Args:
         images: Shape (b, c, h, w), float32. Not modified.
         sigma: Standard deviations of the noise, shape (b,).
-        denoiser: Denoiser for gray images, on the device of the images.
+        denoiser: On the device of the images.
+
+    Raises:
+        UsageError: The network is for color only, and the images are not RGB.
     """
-    channels = images.unbind(1)
+    channels = images.split(1, dim=1)
+    for candidate in (denoiser.color, denoiser):
+        if candidate is not None and candidate.channels == len(channels):
+            return candidate.denoise(images, sigma, progress)
+    if denoiser.channels != 1:
+        raise UsageError("the model is for color images, and this one is not RGB", "use a model for gray")
     if len(channels) != 3:
         callbacks = [_part_of(progress, index, len(channels)) for index in range(len(channels))]
         pairs = zip(channels, callbacks, strict=True)
-        return torch.stack([denoiser.denoise(channel, sigma, callback) for channel, callback in pairs], 1)
-    brightness, red, green = to_opponent(images.transpose(0, 1))
+        return torch.cat([denoiser.denoise(channel, sigma, callback) for channel, callback in pairs], 1)
+    return _by_opponents(images, sigma, denoiser, progress)
+
+
+def _by_opponents(images: Tensor, sigma: Tensor, denoiser: Denoiser, progress: Progress | None) -> Tensor:
+    """Denoise RGB images by a network for gray ones, as brightness and two differences."""
+    brightness, red, green = to_opponent(images.transpose(0, 1)).unsqueeze(2)
     first, second, third = (_part_of(progress, index, 3) for index in range(3))
     # In the ranges that the network was trained on: brightness within [0, 1], differences about a gray level.
     whole = 3**0.5
@@ -188,7 +212,7 @@ def denoise_by_network(
         denoiser.denoise(red + _OFFSET, sigma, second) - _OFFSET,
         denoiser.denoise(green + _OFFSET, sigma, third) - _OFFSET,
     ]
-    return from_opponent(torch.stack(parts)).transpose(0, 1)
+    return from_opponent(torch.cat(parts, 1).transpose(0, 1)).transpose(0, 1)
 
 
 def _part_of(progress: Progress | None, index: int, count: int) -> Progress | None:

@@ -67,10 +67,10 @@ class Objective(nn.Module):
 
     def _rank_term(self, noisy: Noisy) -> Tensor:
         predicted = self._noise(noisy)
-        S = (predicted - noisy.noise if self._config.lrr_target == "error" else noisy.images - predicted)[
-            :, 0
-        ]
-        S = S - S.mean()
+        on_error = self._config.lrr_target == "error"
+        # One matrix per channel.
+        S = (predicted - noisy.noise if on_error else noisy.images - predicted).flatten(0, 1)
+        S = S - S.mean((1, 2), keepdim=True)
         scale = resolve_scale(self._h, largest_singular_value(S.detach()).double(), None).to(S.dtype)
         height, width = S.shape[-2:]
         edge = noisy.sigma * (height**0.5 + width**0.5)
