@@ -6,9 +6,9 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from edlrr_cli.tasks.camera import Camera, photograph
+from edlrr_cli.tasks.training.patch_level import apparent_level
 
 # Ranges, of which those of the first group are drawn uniformly in the logarithm.
 _SHOT, _READ = (1e-4, 3e-2), (5e-4, 1.5e-2)
@@ -43,21 +43,6 @@ def photographed(clean: Tensor, side_px: int, generator: torch.Generator) -> tup
 def source_px(side_px: int) -> int:
     """Return the side of the clean patches from which those of a side can be made."""
     return math.ceil(side_px / _SCALE[0] / 2) * 2 + 2
-
-
-def apparent_level(noise: Tensor) -> Tensor:
-    """Return the noise level as the estimate sees it, the larger of two scales, shape (b,).
-
-    Args:
-        noise: Shape (b, c, h, w), h and w at least 6. Not modified.
-    """
-    fine, coarse = _detail(noise), 2 * _detail(functional.avg_pool2d(noise, 2))
-    return torch.maximum(fine, coarse)
-
-
-def _detail(noise: Tensor) -> Tensor:
-    second = noise.diff(2, dim=2).diff(2, dim=3) / 6
-    return second.square().mean((1, 2, 3)).sqrt()
 
 
 def _drawn(count: int, device: torch.device, generator: torch.Generator) -> Camera:

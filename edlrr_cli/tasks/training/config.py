@@ -28,9 +28,9 @@ class Config:
         color: Whether the network is for RGB images; otherwise for gray ones.
         scale: Factor of the size of all images, at most 1; reduces the grain of JPEG files.
         sigma: Levels of white noise of the patches, drawn uniformly.
-        level_error: Standard deviation by which estimates of the level are too high, added in quadrature to
-            the level that the network receives for white noise.
         camera: Fraction of the patches with the noise of cameras instead of white noise; RGB only.
+        estimated: Fraction of the patches whose noise level is estimated from their pixels, texture included,
+            so that the network does not rely on it; that of the others is known.
         reg: The penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
         gamma: Shape of the penalty; None for its default.
         lam: Weight lambda of the low-rank term, in units of the noise power; 0 leaves it out.
@@ -58,8 +58,8 @@ class Config:
     color: bool = False
     scale: float = 1.0
     sigma: Levels = _ALL_LEVELS
-    level_error: float = 0.0
     camera: float = 0.0
+    estimated: float = 0.0
     reg: str = "laguerre-gamma"
     gamma: float | None = None
     lam: float = 0.0
@@ -92,8 +92,8 @@ class Config:
         require(self.patch_px >= 8 and self.patch_px % 8 == 0, "patch_px", "a multiple of 8", self.patch_px)
         require(self.steps is None or self.steps >= 1, "steps", "1 or more", self.steps)
         require(0 < self.scale <= 1, "scale", "more than 0, at most 1", self.scale)
-        require(0 <= self.level_error <= 255, "level_error", "within 0..255", self.level_error)
-        require(0 <= self.camera <= 1, "camera", "a fraction", self.camera)
+        for name in ("camera", "estimated"):
+            require(0 <= getattr(self, name) <= 1, name, "a fraction within 0..1", getattr(self, name))
         if self.camera and not self.color:
             raise UsageError("the noise of cameras is that of color images", "add --color")
         require(0 <= self.seed < 2**32, "seed", "between 0 and 2^32 - 1", self.seed)

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from edlrr_cli.errors import UsageError
 from edlrr_cli.tasks.training.camera_noise import photographed, source_px
+from edlrr_cli.tasks.training.patch_level import estimated_level
 
 #: Scales of every image, as in the training set of DnCNN.
 SCALES = (1.0, 0.9, 0.8, 0.7)
@@ -41,7 +42,7 @@ class Dataset:
         images: Images of c channels, each of shape (c, h, w), uint8.
         patch_px: Side of the patches; images with a smaller side are excluded.
         camera: Fraction of the patches whose noise is that of cameras, which requires RGB images.
-        level_error: Standard deviation, on [0, 1], that estimates of the level add in quadrature to it.
+        estimated: Fraction of the patches whose level is estimated from their pixels; otherwise it is known.
         device: Device that stores the images and draws the patches.
 
     Raises:
@@ -55,7 +56,7 @@ class Dataset:
         patch_px: int,
         device: torch.device,
         camera: float = 0.0,
-        level_error: float = 0.0,
+        estimated: float = 0.0,
     ) -> None:
         side_px = source_px(patch_px) if camera else patch_px
         self._full = [image.to(device) for image in images if min(image.shape[1:]) >= side_px]
@@ -68,7 +69,7 @@ class Dataset:
         self._sizes = sizes.to(device)
         self._starts = (sizes.prod(1).cumsum(0) - sizes.prod(1)).to(device)
         self._patch_px, self._device = patch_px, device
-        self._camera, self._level_error = camera, level_error
+        self._camera, self._estimated = camera, estimated
 
     def patches(self, count: int, sigma: tuple[float, float], generator: torch.Generator) -> Noisy:
         """Draw patches, randomly rotated and flipped, with noise: white, or that of cameras.
@@ -79,23 +80,24 @@ class Dataset:
         num_photographed = self._num_photographed(count, generator)
         num_white = count - num_photographed
         white = _add_noise(self._clean(num_white, self._patch_px, generator), sigma, generator)
-        white = self._as_estimated(white, generator)
         if num_photographed == 0:
-            return white
+            return self._with_estimates(white, generator)
         clean = self._clean(num_photographed, source_px(self._patch_px), generator)
         noisy, noise, level = photographed(clean, self._patch_px, generator)
-        return Noisy(
+        both = Noisy(
             torch.cat([white.images, noisy]),
             torch.cat([white.noise, noise]),
             torch.cat([white.sigma, level]),
         )
+        return self._with_estimates(both, generator)
 
-    def _as_estimated(self, noisy: Noisy, generator: torch.Generator) -> Noisy:
-        """Raise the levels as texture raises their estimates."""
-        if self._level_error == 0:
+    def _with_estimates(self, noisy: Noisy, generator: torch.Generator) -> Noisy:
+        """Replace some levels by those estimated from the pixels, which texture raises."""
+        if self._estimated == 0:
             return noisy
-        error = self._level_error * torch.randn(len(noisy.sigma), device=self._device, generator=generator)
-        return replace(noisy, sigma=torch.hypot(noisy.sigma, error))
+        draws = torch.rand(len(noisy.sigma), device=self._device, generator=generator)
+        estimates = estimated_level(noisy.images)
+        return replace(noisy, sigma=torch.where(draws < self._estimated, estimates, noisy.sigma))
 
     def _num_photographed(self, count: int, generator: torch.Generator) -> int:
         """Return the number of patches with the noise of cameras; its mean is the fraction asked for."""

@@ -71,7 +71,7 @@ class Trainer:
             patch_px=config.patch_px,
             device=self._device,
             camera=config.camera,
-            level_error=config.level_error / 255,
+            estimated=config.estimated,
         )
         self._validation = Validation([reduced[index] for index in held_out], config.sigma, self._device)
         self._data_hash = _hash_of(images)
