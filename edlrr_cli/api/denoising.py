@@ -24,6 +24,7 @@ def denoise(
     *,
     method: str = "network",
     sigma: NoiseLevel = None,
+    noise_type: str = "auto",
     strength: float = 1.0,
     reg: str | None = None,
     gamma: float | None = None,
@@ -38,6 +39,8 @@ def denoise(
             comparison: ``"tv"``, ``"nlm"``, ``"wavelet"`` or ``"bm3d"``.
         sigma: Standard deviation of the noise on the [0, 1] scale, whatever the dtype; ``"auto"`` or None:
             estimated.
+        noise_type: What the estimate looks for: ``"white"``; ``"photo"``, correlated noise as in photographs; or
+            ``"auto"``: by its correlation in color images, white in gray ones.
         strength: Factor of the noise level that the method receives; 0 leaves the image as it is.
         reg: Penalty of the method ``lrr``, one of `edlrr_cli.lrr.names.REG_NAMES`; None: its default.
         gamma: Shape of this penalty; None: its default.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from edlrr_cli.bench import bgsep_tables, denoise_tables
+from edlrr_cli.bench import bgsep_tables, denoise_tables, photo_tables
 from edlrr_cli.bench.markdown import NONE, escape, in_mebibytes, ranked, table, table_of, text_of
 from edlrr_cli.bench.paper_table1 import Column
 from edlrr_cli.bench.record import Record, Row
@@ -255,6 +255,7 @@ _TABLES: dict[str, Callable[[list[Row]], str]] = {
     "table1": _table1,
     "bgsep": bgsep_tables.summary,
     "denoise": denoise_tables.summary,
+    "photo": photo_tables.summary,
     "command": _command,
     "throughput": _throughput,
     "busy": _busy,

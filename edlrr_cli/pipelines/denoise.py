@@ -164,6 +164,8 @@ class DenoiseJob(Job[Inputs, "Result"]):
             "reg": config.penalty if config.method == "lrr" else None,
             "sigma": round(result.sigma * NOISE_LEVELS, 3),
             "sigma_estimated": config.sigma is None,
+            "noise_type": result.noise.kind if config.sigma is None else None,
+            "correlation_px": round(result.noise.correlation_px, 2) if config.sigma is None else None,
             "device": result.device,
             "seconds": result.seconds,
             **_quality(inputs.noisy, denoised, inputs.clean),
@@ -186,7 +188,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
     def lines(record: Record) -> Iterator[tuple[str, str]]:
         """See `Job.lines`."""
         yield "denoised", str(record["output"])
-        origin = "estimated" if record["sigma_estimated"] else "as given"
+        origin = f"estimated, {record['noise_type']}" if record["sigma_estimated"] else "as given"
         strength = record["settings"]["strength"]
         yield (
             "noise",

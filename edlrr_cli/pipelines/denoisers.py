@@ -25,7 +25,7 @@ def load_denoiser(path: Path | None = None) -> Denoiser:
 
     if path is not None:
         return _read(path)
-    return replace(_read(DENOISER), color=_read(COLOR_DENOISER))
+    return replace(_read(DENOISER), color=_read(COLOR_DENOISER) if COLOR_DENOISER.exists() else None)
 
 
 def _read(path: Path) -> Denoiser:

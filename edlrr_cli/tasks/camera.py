@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -50,17 +51,39 @@ class Camera:
     halves_colors: bool = True
 
 
-def photograph(clean: Tensor, camera: Camera, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def interpolate_bilinear(sampled: Tensor) -> Tensor:
+    """Interpolate the samples of a Bayer sensor.
+
+    Args:
+        sampled: Shape (b, 3, h, w), 0 where a color was not sampled: red is at even rows and columns, blue at
+            odd ones, green elsewhere. Not modified.
+
+    Returns:
+        Shape of the samples.
+    """
+    kernels = sampled.new_tensor((_RED_OR_BLUE, _GREEN, _RED_OR_BLUE))[:, None]
+    # Reflection about the outermost pixels continues the mosaic.
+    return functional.conv2d(functional.pad(sampled, (1, 1, 1, 1), mode="reflect"), kernels, groups=3)
+
+
+def photograph(
+    clean: Tensor,
+    camera: Camera,
+    generator: torch.Generator,
+    *,
+    interpolate: Callable[[Tensor], Tensor] = interpolate_bilinear,
+) -> tuple[Tensor, Tensor]:
     """Return images as a camera takes them, and without noise and compression.
 
     A Bayer sensor (RGGB) adds Gaussian noise of variance shot * raw + read^2 to its samples of the light; the
-    colors between them are interpolated bilinearly, balanced, corrected, mapped by the curve of sRGB,
+    colors between them are interpolated, balanced, corrected, mapped by the curve of sRGB,
     sharpened, compressed, resized, and compressed again. The noise is thereby correlated and depends on the
     brightness. Only the noise is sampled and interpolated, so that neither image is blurred.
 
     Args:
         clean: RGB, shape (b, 3, h, w), in [0, 1], even sides. Not modified.
         generator: Generator of the noise, on the device of the images.
+        interpolate: Linear interpolation of the samples, as `interpolate_bilinear`.
 
     Returns:
         The noisy and the true images, shape (b, 3, h', w'), in [0, 1].
@@ -72,7 +95,7 @@ def photograph(clean: Tensor, camera: Camera, generator: torch.Generator) -> tup
     raw = _sensed(clean, camera)
     deviation = (_per_image(camera.shot) * raw + _per_image(camera.read).square()).sqrt()
     noise = torch.randn(raw.shape, device=raw.device, generator=generator)
-    noisy, truth = (_developed(values, camera) for values in (raw + _demosaicked(deviation * noise), raw))
+    noisy, truth = (_developed(values, camera) for values in (raw + interpolate(_sampled(deviation * noise)), raw))
     return _stored(noisy, camera), _resized(truth, camera.scale)
 
 
@@ -109,14 +132,12 @@ def _stored(image: Tensor, camera: Camera) -> Tensor:
     return (image * 255).round() / 255
 
 
-def _demosaicked(raw: Tensor) -> Tensor:
-    """Sample one color per pixel, red at even rows and columns, and interpolate the others bilinearly."""
+def _sampled(raw: Tensor) -> Tensor:
+    """Keep one color per pixel."""
     sampled = torch.zeros_like(raw)
     for channel, top, left in ((0, 0, 0), (1, 0, 1), (1, 1, 0), (2, 1, 1)):
         sampled[:, channel, top::2, left::2] = raw[:, channel, top::2, left::2]
-    kernels = raw.new_tensor((_RED_OR_BLUE, _GREEN, _RED_OR_BLUE))[:, None]
-    # Reflection about the outermost pixels continues the mosaic.
-    return functional.conv2d(functional.pad(sampled, (1, 1, 1, 1), mode="reflect"), kernels, groups=3)
+    return sampled
 
 
 def _blurred(image: Tensor, radius_px: float) -> Tensor:

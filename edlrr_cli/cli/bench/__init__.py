@@ -14,6 +14,7 @@ _COMMANDS = {
     "table1": f"{__name__}.table1",
     "bgsep": f"{__name__}.bgsep",
     "denoise": f"{__name__}.denoise",
+    "photo": f"{__name__}.photo",
     "command": _TIMINGS,
     "throughput": _TIMINGS,
     "busy": _TIMINGS,

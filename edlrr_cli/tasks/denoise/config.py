@@ -12,6 +12,8 @@ from edlrr_cli.tasks.checks import require, require_choice, require_noise_level,
 
 #: ``network`` and ``lrr`` are the methods of this program; the others are baselines.
 METHODS = ("network", "lrr", *DENOISERS)
+#: Types of noise to estimate; ``auto`` detects the type.
+NOISE_TYPES = ("auto", "white", "photo")
 #: Penalty of the method ``lrr``.
 DEFAULT_REG = "schatten-0.1"
 
@@ -23,6 +25,7 @@ class Config:
     Attributes:
         method: One of `METHODS`.
         sigma: Standard deviation of the noise; None: estimated.
+        noise_type: One of `NOISE_TYPES`; of an estimated level.
         strength: Factor applied to the noise level that the method assumes; 0 leaves the image unchanged.
         reg: Penalty of the method ``lrr``, one of `edlrr_cli.lrr.names.REG_NAMES`; None for `DEFAULT_REG`.
         gamma: Shape of the penalty; None for its default.
@@ -34,6 +37,7 @@ class Config:
 
     method: str = "network"
     sigma: float | None = None
+    noise_type: str = "auto"
     strength: float = 1.0
     reg: str | None = None
     gamma: float | None = None
@@ -42,6 +46,9 @@ class Config:
     def __post_init__(self) -> None:
         require_types(self)
         require_choice("method", self.method, METHODS)
+        require_choice("noise_type", self.noise_type, NOISE_TYPES)
+        if self.sigma is not None and self.noise_type != "auto":
+            raise UsageError("noise_type is of an estimated level, and sigma is given", "leave one of them out")
         for name in ("reg", "gamma"):
             if self.method != "lrr" and getattr(self, name) is not None:
                 raise UsageError(

@@ -17,7 +17,8 @@ from edlrr_cli.baselines.denoisers import DENOISERS
 from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.tasks.denoise.config import Config
 from edlrr_cli.tasks.denoise.network import Denoiser
-from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level, low_noise_notes
+from edlrr_cli.tasks.denoise.noise_level import low_noise_notes
+from edlrr_cli.tasks.denoise.noise_type import Noise, estimate_noise
 from edlrr_cli.tasks.denoise.opponent import from_opponent, to_opponent
 from edlrr_cli.tasks.denoise.tiles import Progress
 from edlrr_cli.tasks.device import resolve_device
@@ -36,16 +37,21 @@ class Result:
 
     Attributes:
         pixels: Shape of the image, float64, not clipped.
-        sigma: Noise level, given or estimated, on [0, 1].
+        noise: Its noise, estimated, or white noise of the given level.
         seconds: Wall time; for an image of a batch, the time of the batch over its size.
         notes: Remarks for the user about the result, one phrase each.
     """
 
     pixels: NDArray[np.float64]
-    sigma: float
+    noise: Noise
     device: str
     seconds: float
     notes: tuple[str, ...] = ()
+
+    @property
+    def sigma(self) -> float:
+        """Return the noise level, given or estimated, on [0, 1]."""
+        return self.noise.sigma
 
 
 def denoise(
@@ -85,7 +91,8 @@ def denoise_each(
     if not all(np.isfinite(pixels).all() for pixels in images):
         raise NumericsError("pixels: expected finite values, got NaN or Inf", "clean the image first")
     masks = [None] * len(images) if visible is None else visible
-    sigmas = [_level_of(pixels, config, mask) for pixels, mask in zip(images, masks, strict=True)]
+    noises = [_noise_of(pixels, config, mask) for pixels, mask in zip(images, masks, strict=True)]
+    sigmas = [noise.sigma for noise in noises]
     shown = [_shown(pixels, mask) for pixels, mask in zip(images, masks, strict=True)]
     device = torch.device("cpu") if config.method in DENOISERS else resolve_device(config.device)
     denoised = [pixels.copy() for pixels in images]
@@ -103,15 +110,19 @@ def denoise_each(
         denoised[index] = part if mask is None else np.where(mask[..., None], part, images[index])
     seconds = (time.perf_counter() - started) / len(images)
     return [
-        Result(clean, sigma, str(device), seconds, low_noise_notes(sigma, "--sigma", given=config.sigma))
-        for clean, sigma in zip(denoised, sigmas, strict=True)
+        Result(clean, noise, str(device), seconds, low_noise_notes(noise.sigma, "--sigma", given=config.sigma))
+        for clean, noise in zip(denoised, noises, strict=True)
     ]
 
 
-def _level_of(pixels: NDArray[np.float64], config: Config, visible: NDArray[np.bool_] | None) -> float:
-    sigma = estimate_noise_level(pixels, visible) if config.sigma is None else config.sigma
-    _log.info("noise: %.2f of 255, %s", 255 * sigma, "estimated" if config.sigma is None else "given")
-    return sigma
+def _noise_of(pixels: NDArray[np.float64], config: Config, visible: NDArray[np.bool_] | None) -> Noise:
+    if config.sigma is not None:
+        return Noise(config.sigma, "white", 0.0)
+    noise = estimate_noise(pixels, visible, noise_type=config.noise_type)
+    _log.info(
+        "%s noise: %.2f of 255, correlated over %.1f px", noise.kind, 255 * noise.sigma, noise.correlation_px
+    )
+    return noise
 
 
 def _shown(pixels: NDArray[np.float64], visible: NDArray[np.bool_] | None) -> NDArray[np.float64]:
