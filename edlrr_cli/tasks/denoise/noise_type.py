@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,20 @@ Bools = NDArray[np.bool_]
 _CORRELATED = 1.5
 # Levels on [0, 1] of the color differences, at half and at a quarter of the size, that few clean images exceed.
 _MAX_CLEAN_HALF, _MAX_CLEAN_QUARTER = 2.2 / 255, 7.7 / 255
-# Noise of photographs is at most this multiple of its color differences at a quarter of the size, where
-# compression spares them; white noise at most that of its color differences, even if it is clipped.
-_MAX_PHOTO, _MAX_WHITE = 1.2, 2.0
-# Clipped noise is recognized by values within [0, 1]; color differences are moved out of it.
-_OFFSET = 2.0
+# Below this level, correlated noise is not told from texture.
+_MIN_PHOTO = 4.0 / 255
+# Noise of brightness is at most this multiple of that of the color differences at a quarter of the size, times
+# the root of what compression has taken from them at half the size, of which so much is believed.
+_MAX_BRIGHTNESS, _MAX_COMPRESSED = 0.75, 10.0
+# White noise is at most this multiple of that of the color differences, even if it is clipped.
+_MAX_WHITE = 2.0
+# Factors of the levels of correlated noise for a network that was trained on white noise.
+_BRIGHTNESS_FACTOR, _COLORS_FACTOR = 1.2, 1.25
+_TINY = 1e-12
 # Smaller images have too few blocks at half the size.
 _MIN_SIDE_PX = 36
+# Clipped noise is recognized by values within [0, 1]; color differences are moved out of it.
+_OFFSET = 2.0
 _NUM_FREQUENCIES, _MAX_CORRELATION_PX, _NUM_LENGTHS = 512, 2.0, 81
 
 
@@ -32,15 +39,29 @@ class Noise:
     """Noise of an image.
 
     Attributes:
-        sigma: Level that a denoiser needs, a standard deviation on the scale of the pixels.
+        sigma: Standard deviation, on the scale of the pixels.
         kind: ``"white"`` or ``"photo"``.
         correlation_px: Standard deviation of the Gaussian blur that would correlate white noise as much; 0 for
             white noise.
+        brightness: Level for the brightness in a method that expects white noise.
+        colors: Level for the color differences in such a method.
     """
 
     sigma: float
     kind: str
     correlation_px: float
+    brightness: float
+    colors: float
+
+    @classmethod
+    def white(cls, sigma: float, correlation_px: float = 0.0) -> Noise:
+        """Return white noise, or noise that is treated as such."""
+        return cls(sigma, "white", correlation_px, sigma, sigma)
+
+    def scaled(self, factor: float) -> Noise:
+        """Return noise of other levels."""
+        levels = {name: factor * getattr(self, name) for name in ("sigma", "brightness", "colors")}
+        return replace(self, **levels)
 
 
 def estimate_noise(pixels: NDArray[Any], known: Bools | None = None, *, noise_type: str = "auto") -> Noise:
@@ -65,36 +86,45 @@ def estimate_noise(pixels: NDArray[Any], known: Bools | None = None, *, noise_ty
     """
     fine = estimate_noise_level(pixels, known)
     if noise_type == "white" or min(pixels.shape[:2]) < _MIN_SIDE_PX:
-        return Noise(fine, "white", 0.0)
+        return Noise.white(fine)
+    if pixels.shape[2] == 3 and not bool((pixels == pixels[..., :1]).all()):
+        return _noise_of_colors(pixels, known, fine, is_photo=noise_type == "photo")
     coarse = _level_at(pixels, known, 2)
-    largest = max(fine, coarse)
-    colors = _color_differences(pixels)
-    if colors is None:
-        correlation_px = _correlation_px(_ratio(coarse, fine))
-        if noise_type == "photo":
-            return Noise(largest, "photo", correlation_px)
-        return Noise(fine, "white", correlation_px)
-    colors_fine = estimate_noise_level(colors, known)
-    colors_half, colors_quarter = (_level_at(colors, known, factor) for factor in (2, 4))
-    ratio = _ratio(colors_half, colors_fine)
-    exceeds = colors_half > _MAX_CLEAN_HALF or colors_quarter > _MAX_CLEAN_QUARTER
-    if noise_type == "photo" or (ratio > _CORRELATED and exceeds):
-        bound = max(fine, _MAX_PHOTO * colors_quarter)
-        sigma = largest if noise_type == "photo" else min(largest, bound)
-        return Noise(sigma, "photo", _correlation_px(ratio))
-    return Noise(min(fine, _MAX_WHITE * colors_fine), "white", _correlation_px(ratio))
+    correlation_px = _correlation_px(coarse, fine)
+    if noise_type == "auto":
+        return Noise.white(fine, correlation_px)
+    level = max(fine, coarse)
+    return Noise(level, "photo", correlation_px, _BRIGHTNESS_FACTOR * level, _BRIGHTNESS_FACTOR * level)
 
 
-def _ratio(coarse: float, fine: float) -> float:
-    return coarse / max(fine, float(np.finfo(float).tiny))
+def _noise_of_colors(pixels: NDArray[Any], known: Bools | None, fine: float, *, is_photo: bool) -> Noise:
+    """Return the noise of an RGB image.
+
+    Args:
+        fine: Level of white noise.
+        is_photo: Whether the type is known.
+    """
+    brightness, differences = _opponents(pixels)
+    colors = [_level_at(differences, known, factor) for factor in (1, 2, 4)]
+    bright_fine, bright_half = (3**0.5 * _level_at(brightness, known, factor) for factor in (1, 2))
+    correlation_px = _correlation_px(colors[1], colors[0])
+    level = max(bright_fine, bright_half)
+    if not is_photo:
+        compressed = min(colors[2] / max(colors[1], _TINY), _MAX_COMPRESSED)
+        level = min(level, _MAX_BRIGHTNESS * compressed**0.5 * colors[2])
+    color_level = max(colors)
+    sigma = ((level**2 + 2 * color_level**2) / 3) ** 0.5
+    exceeds = colors[1] > _MAX_CLEAN_HALF or colors[2] > _MAX_CLEAN_QUARTER
+    if not is_photo and not (colors[1] > _CORRELATED * colors[0] and exceeds and sigma > _MIN_PHOTO):
+        return Noise.white(min(fine, _MAX_WHITE * colors[0]), correlation_px)
+    return Noise(sigma, "photo", correlation_px, _BRIGHTNESS_FACTOR * level, _COLORS_FACTOR * color_level)
 
 
-def _color_differences(pixels: NDArray[Any]) -> NDArray[Any] | None:
-    """Return orthonormal differences of colors, shape (h, w, 2); None for images that are not colored."""
-    if pixels.shape[2] != 3 or bool((pixels == pixels[..., :1]).all()):
-        return None
+def _opponents(pixels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the mean of RGB, shape (h, w, 1), and orthonormal color differences, (h, w, 2), with an offset."""
     red, green, blue = np.moveaxis(pixels, 2, 0)
-    return np.stack([(red - blue) / 2**0.5, (red + blue - 2 * green) / 6**0.5], axis=2) + _OFFSET
+    differences = np.stack([(red - blue) / 2**0.5, (red + blue - 2 * green) / 6**0.5], axis=2)
+    return pixels.mean(2, keepdims=True), differences + _OFFSET
 
 
 def _level_at(pixels: NDArray[Any], known: Bools | None, factor: int) -> float:
@@ -109,13 +139,13 @@ def _level_at(pixels: NDArray[Any], known: Bools | None, factor: int) -> float:
     return factor * estimate_noise_level(means, whole)
 
 
-def _correlation_px(ratio: float) -> float:
-    """Return the blur of white noise whose level at half the size is greater by this ratio."""
+def _correlation_px(coarse: float, fine: float) -> float:
+    """Return the blur of white noise that has these levels at half and at full size."""
     lengths = np.linspace(0.0, _MAX_CORRELATION_PX, _NUM_LENGTHS)
     frequencies = (np.arange(_NUM_FREQUENCIES) + 0.5) * np.pi / _NUM_FREQUENCIES
     spectrum = np.exp(-np.square(lengths[:, None] * frequencies))
-    fine = (2 - 2 * np.cos(frequencies)) ** 2
-    coarse = (2 - 2 * np.cos(2 * frequencies)) ** 2 * np.cos(frequencies / 2) ** 2
+    at_full = (2 - 2 * np.cos(frequencies)) ** 2
+    at_half = (2 - 2 * np.cos(2 * frequencies)) ** 2 * np.cos(frequencies / 2) ** 2
     # One factor for each axis, of which the level is the square root; both operators keep white noise.
-    ratios = 2 * (spectrum * coarse).mean(1) / (spectrum * fine).mean(1)
-    return float(np.interp(ratio, ratios, lengths))
+    ratios = 2 * (spectrum * at_half).mean(1) / (spectrum * at_full).mean(1)
+    return float(np.interp(coarse / max(fine, _TINY), ratios, lengths))

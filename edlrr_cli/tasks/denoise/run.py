@@ -92,18 +92,17 @@ def denoise_each(
         raise NumericsError("pixels: expected finite values, got NaN or Inf", "clean the image first")
     masks = [None] * len(images) if visible is None else visible
     noises = [_noise_of(pixels, config, mask) for pixels, mask in zip(images, masks, strict=True)]
-    sigmas = [noise.sigma for noise in noises]
     shown = [_shown(pixels, mask) for pixels, mask in zip(images, masks, strict=True)]
     device = torch.device("cpu") if config.method in DENOISERS else resolve_device(config.device)
     denoised = [pixels.copy() for pixels in images]
-    noisy = [index for index, sigma in enumerate(sigmas) if sigma * config.strength > 0]
-    levels = [sigmas[index] * config.strength for index in noisy]
+    noisy = [index for index, noise in enumerate(noises) if noise.sigma * config.strength > 0]
     if config.method == "network":
-        parts = _by_network([shown[index] for index in noisy], levels, denoiser, device, progress)
+        scaled = [noises[index].scaled(config.strength) for index in noisy]
+        parts = _by_network([shown[index] for index in noisy], scaled, denoiser, device, progress)
     else:
         parts = [
-            _by_other(shown[index], sigma, config, device, progress)
-            for index, sigma in zip(noisy, levels, strict=True)
+            _by_other(shown[index], config.strength * noises[index].sigma, config, device, progress)
+            for index in noisy
         ]
     for index, part in zip(noisy, parts, strict=True):
         mask = masks[index]
@@ -117,7 +116,7 @@ def denoise_each(
 
 def _noise_of(pixels: NDArray[np.float64], config: Config, visible: NDArray[np.bool_] | None) -> Noise:
     if config.sigma is not None:
-        return Noise(config.sigma, "white", 0.0)
+        return Noise.white(config.sigma)
     noise = estimate_noise(pixels, visible, noise_type=config.noise_type)
     _log.info(
         "%s noise: %.2f of 255, correlated over %.1f px", noise.kind, 255 * noise.sigma, noise.correlation_px
@@ -134,7 +133,7 @@ def _shown(pixels: NDArray[np.float64], visible: NDArray[np.bool_] | None) -> ND
 
 def _by_network(
     images: Sequence[NDArray[np.float64]],
-    sigmas: Sequence[float],
+    noises: Sequence[Noise],
     denoiser: Denoiser | None,
     device: torch.device,
     progress: Progress | None,
@@ -143,17 +142,20 @@ def _by_network(
         raise UsageError("method network needs a denoiser", "load one, or use another method")
     denoiser_on_device = denoiser.to(device)
 
-    def denoised(pairs: Sequence[tuple[NDArray[np.float64], float]]) -> list[NDArray[np.float64]]:
+    def denoised(pairs: Sequence[tuple[NDArray[np.float64], Noise]]) -> list[NDArray[np.float64]]:
         batch = torch.stack([_channels_of(pixels, device) for pixels, _ in pairs])
-        levels = torch.tensor([sigma for _, sigma in pairs], dtype=torch.float32, device=device)
-        return [_pixels_of(X) for X in denoise_by_network(batch, levels, denoiser_on_device, progress)]
+        levels = [(noise.sigma, noise.brightness, noise.colors) for _, noise in pairs]
+        sigma, brightness, colors = torch.tensor(levels, dtype=torch.float32, device=device).unbind(1)
+        opponents = brightness, colors
+        clean = denoise_by_network(batch, sigma, denoiser_on_device, progress, opponents=opponents)
+        return [_pixels_of(X) for X in clean]
 
     results = list(images)
     channels = [_without_copies(pixels) for pixels in images]
     for count in {pixels.shape[2] for pixels in channels}:
         chosen = [index for index, pixels in enumerate(channels) if pixels.shape[2] == count]
         most = most_at_once(device, math.prod(images[0].shape[:2]))
-        pairs = [(channels[index], sigmas[index]) for index in chosen]
+        pairs = [(channels[index], noises[index]) for index in chosen]
         for index, clean in zip(chosen, in_batches(denoised, pairs, most=most), strict=True):
             results[index] = np.broadcast_to(clean, images[index].shape)
     return results
@@ -187,7 +189,12 @@ def _pixels_of(X: Tensor) -> NDArray[np.float64]:
 
 
 def denoise_by_network(
-    images: Tensor, sigma: Tensor, denoiser: Denoiser, progress: Progress | None = None
+    images: Tensor,
+    sigma: Tensor,
+    denoiser: Denoiser,
+    progress: Progress | None = None,
+    *,
+    opponents: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """Denoise images by a network: RGB by one for color if there is one, the inks of CMYK one by one.
 
@@ -195,6 +202,8 @@ def denoise_by_network(
         images: Shape (b, c, h, w), float32. Not modified.
         sigma: Standard deviations of the noise, shape (b,).
         denoiser: On the device of the images.
+        opponents: Levels for a network for gray images: of the brightness and of the color differences, each of
+            shape (b,); None: those of white noise, sigma.
 
     Raises:
         UsageError: The network is for color only, and the images are not RGB.
@@ -205,23 +214,27 @@ def denoise_by_network(
             return candidate.denoise(images, sigma, progress)
     if denoiser.channels != 1:
         raise UsageError("the model is for color images, and this one is not RGB", "use a model for gray")
+    brightness, colors = (sigma, sigma) if opponents is None else opponents
     if len(channels) != 3:
         callbacks = [_part_of(progress, index, len(channels)) for index in range(len(channels))]
         pairs = zip(channels, callbacks, strict=True)
-        return torch.cat([denoiser.denoise(channel, sigma, callback) for channel, callback in pairs], 1)
-    return _by_opponents(images, sigma, denoiser, progress)
+        return torch.cat([denoiser.denoise(channel, brightness, callback) for channel, callback in pairs], 1)
+    return _by_opponents(images, (brightness, colors), denoiser, progress)
 
 
-def _by_opponents(images: Tensor, sigma: Tensor, denoiser: Denoiser, progress: Progress | None) -> Tensor:
+def _by_opponents(
+    images: Tensor, levels: tuple[Tensor, Tensor], denoiser: Denoiser, progress: Progress | None
+) -> Tensor:
     """Denoise RGB images by a network for gray ones, as brightness and two differences."""
+    bright_sigma, color_sigma = levels
     brightness, red, green = to_opponent(images.transpose(0, 1)).unsqueeze(2)
     first, second, third = (_part_of(progress, index, 3) for index in range(3))
     # In the ranges that the network was trained on: brightness within [0, 1], differences about a gray level.
     whole = 3**0.5
     parts = [
-        denoiser.denoise(brightness / whole, sigma / whole, first) * whole,
-        denoiser.denoise(red + _OFFSET, sigma, second) - _OFFSET,
-        denoiser.denoise(green + _OFFSET, sigma, third) - _OFFSET,
+        denoiser.denoise(brightness / whole, bright_sigma / whole, first) * whole,
+        denoiser.denoise(red + _OFFSET, color_sigma, second) - _OFFSET,
+        denoiser.denoise(green + _OFFSET, color_sigma, third) - _OFFSET,
     ]
     return from_opponent(torch.cat(parts, 1).transpose(0, 1)).transpose(0, 1)
 

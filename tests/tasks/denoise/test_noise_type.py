@@ -57,7 +57,7 @@ def test_the_noise_of_a_photograph_is_found_at_its_level(name, quality):
 
 @pytest.mark.parametrize("name", ["cat", "coffee", "rocket"])
 def test_a_clean_image_has_no_noise_of_either_type(name):
-    assert estimate_noise(sample(name)).sigma * 255 < 1
+    assert estimate_noise(sample(name)).sigma * 255 < 1.5
 
 
 def test_texture_without_color_is_no_noise_of_color_images():
