@@ -77,7 +77,9 @@ class ModelCache:
 
     def _load_images(self) -> list[Tensor]:
         if not self._images:
-            self._images = [torch.from_numpy(read_levels(path, color=False)) for path in require_images(self._data)]
+            self._images = [
+                torch.from_numpy(read_levels(path, color=False)) for path in require_images(self._data)
+            ]
         return self._images
 
 

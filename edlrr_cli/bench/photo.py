@@ -36,7 +36,7 @@ PARAMETERS = {
     "gain": "of PSNR over the noisy image, mean and least of the images",
     "level": "nlm and bm3d receive the standard deviation of the error of each image; edlrr estimates",
     "seed": "CRC-32 of camera/image",
-    "apart": "interpolation by Malvar et al., 2004, libjpeg, Lanczos; white balances outside of the training's",
+    "apart": "interpolation by Malvar et al., 2004, libjpeg, Lanczos; white balances outside the training's",
 }
 
 

@@ -23,7 +23,9 @@ def summary(rows: list[Row]) -> str:
     for camera in cameras:
         values = {method: found[method, camera]["psnr"] for method in entered}
         marked = ranked_column(values, "{:.2f}".format)
-        columns.append({method: f"{marked[method]} / {found[method, camera]['ssim']:.3f}" for method in entered})
+        columns.append(
+            {method: f"{marked[method]} / {found[method, camera]['ssim']:.3f}" for method in entered}
+        )
     lines = []
     for method in entered:
         gains = [found[method, camera]["gain"] for camera in cameras]

@@ -67,7 +67,9 @@ _KINDS = {
 
 
 @click.command(short_help="Train a denoising network with the low-rank term.")
-@click.option("--data", type=FILE, required=True, help="Folder of clean images; without --color they become gray.")
+@click.option(
+    "--data", type=FILE, required=True, help="Folder of clean images; without --color they become gray."
+)
 @click.option("-o", "--output", type=FILE, required=True, help="Weights, a .safetensors.")
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint; --steps may differ.")
 @click.option("--keep-checkpoint", is_flag=True, help="Keep it at the end, for --resume with more steps.")

@@ -107,7 +107,8 @@ class DenoiseJob(Job[Inputs, "Result"]):
     def group(self, inputs: Inputs) -> tuple[int, ...] | None:
         """Return the shape of a small image, which may be denoised with others."""
         shape = inputs.noisy.shape
-        return shape if self.config.method == "network" and max(shape) <= _SMALL_PX else None
+        is_batched = self.config.method == "network" and self.config.quality == "fast"
+        return shape if is_batched and max(shape) <= _SMALL_PX else None
 
     def compute(self, inputs: Inputs, monitor: Monitor) -> Result:
         """Denoise by any method."""

@@ -15,7 +15,7 @@ from edlrr_cli.tasks.jpeg import compress_jpeg
 # The curve of sRGB.
 _TOE, _SLOPE, _OFFSET, _EXPONENT = 0.0031308, 12.92, 0.055, 2.4
 _BLUR_PX = 5
-# Bilinear interpolation of the samples of green, and of red or blue, each with its missing neighbors as zeros.
+# Bilinear interpolation of the samples of green, and of red or blue, with zeros where there are none.
 _GREEN = ((0.0, 0.25, 0.0), (0.25, 1.0, 0.25), (0.0, 0.25, 0.0))
 _RED_OR_BLUE = ((0.25, 0.5, 0.25), (0.5, 1.0, 0.5), (0.25, 0.5, 0.25))
 
@@ -55,8 +55,8 @@ def interpolate_bilinear(sampled: Tensor) -> Tensor:
     """Interpolate the samples of a Bayer sensor.
 
     Args:
-        sampled: Shape (b, 3, h, w), 0 where a color was not sampled: red is at even rows and columns, blue at
-            odd ones, green elsewhere. Not modified.
+        sampled: Shape (b, 3, h, w), 0 where a color was not sampled: red is at even rows and columns, blue
+            at odd ones, green elsewhere. Not modified.
 
     Returns:
         Shape of the samples.
@@ -95,7 +95,9 @@ def photograph(
     raw = _sensed(clean, camera)
     deviation = (_per_image(camera.shot) * raw + _per_image(camera.read).square()).sqrt()
     noise = torch.randn(raw.shape, device=raw.device, generator=generator)
-    noisy, truth = (_developed(values, camera) for values in (raw + interpolate(_sampled(deviation * noise)), raw))
+    noisy, truth = (
+        _developed(values, camera) for values in (raw + interpolate(_sampled(deviation * noise)), raw)
+    )
     return _stored(noisy, camera), _resized(truth, camera.scale)
 
 

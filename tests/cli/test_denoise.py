@@ -105,6 +105,7 @@ def test_json_tells_all_settings(run, noisy, tmp_path):
         "method": "lrr",
         "sigma": 15,
         "noise_type": "auto",
+        "quality": "fast",
         "strength": 0.5,
         "reg": "nuclear",
         "gamma": None,

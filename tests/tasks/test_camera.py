@@ -28,7 +28,9 @@ def test_the_variance_of_green_grows_with_the_light():
     def variance_at(level):
         flat = torch.full((1, 3, 256, 256), level)
         noisy, truth = photograph(flat, camera(shot=1e-3, read=2e-3, crosstalk=0.0), generator())
-        return float((_linear(noisy) - _linear(truth))[0, 1, ::2, 1::2].var()), float(_linear(truth)[0, 1, 0, 0])
+        return float((_linear(noisy) - _linear(truth))[0, 1, ::2, 1::2].var()), float(
+            _linear(truth)[0, 1, 0, 0]
+        )
 
     for level in (0.3, 0.5, 0.8):
         found, signal = variance_at(level)
@@ -48,7 +50,9 @@ def test_the_noise_is_correlated_and_stronger_in_gained_colors():
 
 def test_files_are_compressed_and_resized():
     clean = torch.rand(1, 3, 32, 48, generator=generator())
-    whole = replace(camera(), scale=0.5, first_quality=torch.tensor([50.0]), last_quality=torch.tensor([60.0]))
+    whole = replace(
+        camera(), scale=0.5, first_quality=torch.tensor([50.0]), last_quality=torch.tensor([60.0])
+    )
     noisy, truth = photograph(clean, whole, generator())
     assert noisy.shape == truth.shape == (1, 3, 16, 24)
     assert float((noisy - truth).abs().mean()) > 2 / 255

@@ -15,12 +15,13 @@ Bools = NDArray[np.bool_]
 # Thresholds, measured on clean, noisy and photographed images: see docs/decisions.md.
 # Noise is correlated if its level at half the size exceeds that at full size by this factor.
 _CORRELATED = 1.5
-# Levels on [0, 1] of the color differences, at half and at a quarter of the size, that few clean images exceed.
+# Levels on [0, 1] of the color differences, at half and at a quarter of the size, that few clean images
+# exceed.
 _MAX_CLEAN_HALF, _MAX_CLEAN_QUARTER = 2.2 / 255, 7.7 / 255
 # Below this level, correlated noise is not told from texture.
 _MIN_PHOTO = 4.0 / 255
-# Noise of brightness is at most this multiple of that of the color differences at a quarter of the size, times
-# the root of what compression has taken from them at half the size, of which so much is believed.
+# Noise of brightness is at most this multiple of that of the color differences at a quarter of the size,
+# times the root of what compression has taken from them at half the size, of which so much is believed.
 _MAX_BRIGHTNESS, _MAX_COMPRESSED = 0.75, 10.0
 # White noise is at most this multiple of that of the color differences, even if it is clipped.
 _MAX_WHITE = 2.0
@@ -41,8 +42,8 @@ class Noise:
     Attributes:
         sigma: Standard deviation, on the scale of the pixels.
         kind: ``"white"`` or ``"photo"``.
-        correlation_px: Standard deviation of the Gaussian blur that would correlate white noise as much; 0 for
-            white noise.
+        correlation_px: Standard deviation of the Gaussian blur that would correlate white noise as much; 0
+            for white noise.
         brightness: Level for the brightness in a method that expects white noise.
         colors: Level for the color differences in such a method.
     """
@@ -70,8 +71,8 @@ def estimate_noise(pixels: NDArray[Any], known: Bools | None = None, *, noise_ty
     The levels of white noise at full and at half the size are equal. Noise of cameras is interpolated,
     compressed and resized: its level at full size is too small, and the larger of both is used. Texture has
     the same spectrum; but it is gray, whereas noise is in the differences of colors, too. Hence in RGB images
-    noise is correlated if its color differences are, and they exceed those of clean images; and they bound the
-    level. In gray images, ``"auto"`` is white. Small images have white noise.
+    noise is correlated if its color differences are, and they exceed those of clean images; and they bound
+    the level. In gray images, ``"auto"`` is white. Small images have white noise.
 
     Args:
         pixels: Shape (h, w, c), nominally in [0, 1]. Not modified.
@@ -121,7 +122,7 @@ def _noise_of_colors(pixels: NDArray[Any], known: Bools | None, fine: float, *, 
 
 
 def _opponents(pixels: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the mean of RGB, shape (h, w, 1), and orthonormal color differences, (h, w, 2), with an offset."""
+    """Return the mean of RGB, shape (h, w, 1), and color differences with an offset, (h, w, 2)."""
     red, green, blue = np.moveaxis(pixels, 2, 0)
     differences = np.stack([(red - blue) / 2**0.5, (red + blue - 2 * green) / 6**0.5], axis=2)
     return pixels.mean(2, keepdims=True), differences + _OFFSET

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.denoise.noise_level import low_noise_notes
 from edlrr_cli.tasks.denoise.noise_type import Noise, estimate_noise
 from edlrr_cli.tasks.denoise.opponent import from_opponent, to_opponent
-from edlrr_cli.tasks.denoise.tiles import Progress
+from edlrr_cli.tasks.denoise.tiles import Progress, part_of
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.memory import in_batches, most_at_once
 from edlrr_cli.tasks.transparency import reflected
@@ -98,7 +99,7 @@ def denoise_each(
     noisy = [index for index, noise in enumerate(noises) if noise.sigma * config.strength > 0]
     if config.method == "network":
         scaled = [noises[index].scaled(config.strength) for index in noisy]
-        parts = _by_network([shown[index] for index in noisy], scaled, denoiser, device, progress)
+        parts = _by_network([shown[index] for index in noisy], scaled, config, denoiser, device, progress)
     else:
         parts = [
             _by_other(shown[index], config.strength * noises[index].sigma, config, device, progress)
@@ -109,7 +110,9 @@ def denoise_each(
         denoised[index] = part if mask is None else np.where(mask[..., None], part, images[index])
     seconds = (time.perf_counter() - started) / len(images)
     return [
-        Result(clean, noise, str(device), seconds, low_noise_notes(noise.sigma, "--sigma", given=config.sigma))
+        Result(
+            clean, noise, str(device), seconds, low_noise_notes(noise.sigma, "--sigma", given=config.sigma)
+        )
         for clean, noise in zip(denoised, noises, strict=True)
     ]
 
@@ -134,6 +137,7 @@ def _shown(pixels: NDArray[np.float64], visible: NDArray[np.bool_] | None) -> ND
 def _by_network(
     images: Sequence[NDArray[np.float64]],
     noises: Sequence[Noise],
+    config: Config,
     denoiser: Denoiser | None,
     device: torch.device,
     progress: Progress | None,
@@ -141,6 +145,15 @@ def _by_network(
     if denoiser is None:
         raise UsageError("method network needs a denoiser", "load one, or use another method")
     denoiser_on_device = denoiser.to(device)
+
+    def fused(pixels: NDArray[np.float64], noise: Noise) -> NDArray[np.float64]:
+        # Imported here like `denoise_lowrank` in `_by_other`.
+        from edlrr_cli.tasks.denoise.fusion import FUSIONS
+
+        sigma = torch.full((1,), noise.sigma, dtype=torch.float32, device=device)
+        image = _channels_of(pixels, device)
+        call = partial(_by_network_single, sigma, denoiser_on_device)
+        return _pixels_of(FUSIONS[config.quality](image, noise.sigma, call, progress))
 
     def denoised(pairs: Sequence[tuple[NDArray[np.float64], Noise]]) -> list[NDArray[np.float64]]:
         batch = torch.stack([_channels_of(pixels, device) for pixels, _ in pairs])
@@ -152,13 +165,22 @@ def _by_network(
 
     results = list(images)
     channels = [_without_copies(pixels) for pixels in images]
+    is_fused = [config.quality != "fast" and noise.kind == "white" for noise in noises]
+    for index in np.flatnonzero(is_fused):
+        results[index] = np.broadcast_to(fused(channels[index], noises[index]), images[index].shape)
     for count in {pixels.shape[2] for pixels in channels}:
-        chosen = [index for index, pixels in enumerate(channels) if pixels.shape[2] == count]
+        chosen = [
+            index for index, pixels in enumerate(channels) if pixels.shape[2] == count and not is_fused[index]
+        ]
         most = most_at_once(device, math.prod(images[0].shape[:2]))
         pairs = [(channels[index], noises[index]) for index in chosen]
         for index, clean in zip(chosen, in_batches(denoised, pairs, most=most), strict=True):
             results[index] = np.broadcast_to(clean, images[index].shape)
     return results
+
+
+def _by_network_single(sigma: Tensor, denoiser: Denoiser, image: Tensor, progress: Progress | None) -> Tensor:
+    return denoise_by_network(image[None], sigma, denoiser, progress)[0]
 
 
 def _without_copies(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -202,8 +224,8 @@ def denoise_by_network(
         images: Shape (b, c, h, w), float32. Not modified.
         sigma: Standard deviations of the noise, shape (b,).
         denoiser: On the device of the images.
-        opponents: Levels for a network for gray images: of the brightness and of the color differences, each of
-            shape (b,); None: those of white noise, sigma.
+        opponents: Levels for a network for gray images: of the brightness and of the color differences, each
+            of shape (b,); None: those of white noise, sigma.
 
     Raises:
         UsageError: The network is for color only, and the images are not RGB.
@@ -216,7 +238,7 @@ def denoise_by_network(
         raise UsageError("the model is for color images, and this one is not RGB", "use a model for gray")
     brightness, colors = (sigma, sigma) if opponents is None else opponents
     if len(channels) != 3:
-        callbacks = [_part_of(progress, index, len(channels)) for index in range(len(channels))]
+        callbacks = [part_of(progress, index, len(channels)) for index in range(len(channels))]
         pairs = zip(channels, callbacks, strict=True)
         return torch.cat([denoiser.denoise(channel, brightness, callback) for channel, callback in pairs], 1)
     return _by_opponents(images, (brightness, colors), denoiser, progress)
@@ -228,7 +250,7 @@ def _by_opponents(
     """Denoise RGB images by a network for gray ones, as brightness and two differences."""
     bright_sigma, color_sigma = levels
     brightness, red, green = to_opponent(images.transpose(0, 1)).unsqueeze(2)
-    first, second, third = (_part_of(progress, index, 3) for index in range(3))
+    first, second, third = (part_of(progress, index, 3) for index in range(3))
     # In the ranges that the network was trained on: brightness within [0, 1], differences about a gray level.
     whole = 3**0.5
     parts = [
@@ -237,10 +259,3 @@ def _by_opponents(
         denoiser.denoise(green + _OFFSET, color_sigma, third) - _OFFSET,
     ]
     return from_opponent(torch.cat(parts, 1).transpose(0, 1)).transpose(0, 1)
-
-
-def _part_of(progress: Progress | None, index: int, count: int) -> Progress | None:
-    """Return a callback for one of several runs of equal length, which reports the progress of all."""
-    if progress is None:
-        return None
-    return lambda number, total: progress(index * total + number, count * total)

@@ -89,3 +89,10 @@ def spans(length: int, tile_px: int, reach_px: int, stride_px: int) -> Iterator[
 
 def _multiple_from(number: float, stride_px: int) -> int:
     return math.ceil(number / stride_px) * stride_px
+
+
+def part_of(progress: Progress | None, index: int, count: int) -> Progress | None:
+    """Return a callback for one of several runs of equal length, which reports the progress of all."""
+    if progress is None:
+        return None
+    return lambda number, total: progress(index * total + number, count * total)

@@ -27,13 +27,16 @@ def estimated_level(images: Tensor) -> Tensor:
         images: Shape (b, c, h, w), h and w at least 8. Not modified.
     """
     fine, coarse = _powers(images)
-    blocks = [_means(fine, min(_BLOCK_PX, *fine.shape[1:])), _means(coarse, min(_BLOCK_PX // 2, *coarse.shape[1:]))]
+    blocks = [
+        _means(fine, min(_BLOCK_PX, *fine.shape[1:])),
+        _means(coarse, min(_BLOCK_PX // 2, *coarse.shape[1:])),
+    ]
     lows = [torch.quantile(block.flatten(1), _QUANTILE, dim=1) / _FRACTION for block in blocks]
     return torch.maximum(*lows).sqrt()
 
 
 def _powers(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the power of the details in units of the variance of white noise, at full and at half the size."""
+    """Return the power of the details, in units of that of white noise, at full and at half the size."""
     scales = images, 2 * functional.avg_pool2d(images, 2)
     fine, coarse = ((scale.diff(2, dim=2).diff(2, dim=3) / 6).square().mean(1) for scale in scales)
     return fine, coarse
