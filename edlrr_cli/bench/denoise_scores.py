@@ -34,7 +34,8 @@ Call = Callable[[Pixels, float], Pixels]
 #: Noise levels of the literature; slow methods are tested at these only.
 PRINTED_LEVELS = (15, 25, 50)
 SHIPPED, SHIPPED_AUTO, COMMAND = "edlrr", "edlrr:auto", "edlrr:command"
-_SLOW = ("lrr-groups", "bm3d")
+BALANCED, BEST = "edlrr:balanced", "edlrr:best"
+_SLOW = ("lrr-groups", "bm3d", BALANCED, BEST)
 _FIRST_SET = "Set12"
 
 
@@ -73,8 +74,12 @@ def list_denoisers(networks: Sequence[Network], cache: ModelCache, device: str) 
             methods.append(NamedDenoiser("rescaled:auto", network.level, 0, _estimated(scaled)))
     others = {"lrr-groups": _denoise_by(Config(method="lrr", device=device))}
     if DENOISER.exists():
-        shipped = _denoise_by(Config(device=device), load_denoiser(DENOISER))
-        others = {SHIPPED: shipped, SHIPPED_AUTO: _estimated(shipped), **others}
+        network = load_denoiser(DENOISER)
+        shipped = _denoise_by(Config(device=device), network)
+        balanced = _denoise_by(Config(quality="balanced", device=device), network)
+        best = _denoise_by(Config(quality="best", device=device), network)
+        ours = {SHIPPED: shipped, SHIPPED_AUTO: _estimated(shipped), BALANCED: balanced, BEST: best}
+        others = {**ours, **others}
     others |= {name: call for name, call in DENOISERS.items() if name != "bm3d" or find_spec("bm3d")}
     return methods + [NamedDenoiser(name, None, 0, call) for name, call in others.items()]
 

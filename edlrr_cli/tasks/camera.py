@@ -89,8 +89,8 @@ def photograph(
         The noisy and the true images, shape (b, 3, h', w'), in [0, 1].
 
     Source: the noise: Foi et al., "Practical Poissonian-Gaussian noise modeling and fitting for single-image
-        raw-data", 2008; the development: Brooks et al., "Unprocessing images for learned raw denoising", 2019.
-        Deviations: one curve, sharpening, resizing and JPEG.
+        raw-data", 2008; the development: Brooks et al., "Unprocessing images for learned raw denoising",
+        2019. Deviations: one curve, sharpening, resizing and JPEG.
     """
     raw = _sensed(clean, camera)
     deviation = (_per_image(camera.shot) * raw + _per_image(camera.read).square()).sqrt()

@@ -18,6 +18,9 @@ _CORRELATED = 1.5
 # Levels on [0, 1] of the color differences, at half and at a quarter of the size, that few clean images
 # exceed.
 _MAX_CLEAN_HALF, _MAX_CLEAN_QUARTER = 2.2 / 255, 7.7 / 255
+# At a quarter of the size, the color differences have at least this fraction of the level of the brightness,
+# and less in textures, which never reach the second level.
+_MIN_COLORED, _MAX_TEXTURE = 0.35, 16.0 / 255
 # Below this level, correlated noise is not told from texture.
 _MIN_PHOTO = 4.0 / 255
 # Noise of brightness is at most this multiple of that of the color differences at a quarter of the size,
@@ -107,16 +110,18 @@ def _noise_of_colors(pixels: NDArray[Any], known: Bools | None, fine: float, *, 
     """
     brightness, differences = _opponents(pixels)
     colors = [_level_at(differences, known, factor) for factor in (1, 2, 4)]
-    bright_fine, bright_half = (3**0.5 * _level_at(brightness, known, factor) for factor in (1, 2))
+    bright = [3**0.5 * _level_at(brightness, known, factor) for factor in (1, 2, 4)]
     correlation_px = _correlation_px(colors[1], colors[0])
-    level = max(bright_fine, bright_half)
+    level = max(bright[:2])
     if not is_photo:
         compressed = min(colors[2] / max(colors[1], _TINY), _MAX_COMPRESSED)
         level = min(level, _MAX_BRIGHTNESS * compressed**0.5 * colors[2])
     color_level = max(colors)
     sigma = ((level**2 + 2 * color_level**2) / 3) ** 0.5
-    exceeds = colors[1] > _MAX_CLEAN_HALF or colors[2] > _MAX_CLEAN_QUARTER
-    if not is_photo and not (colors[1] > _CORRELATED * colors[0] and exceeds and sigma > _MIN_PHOTO):
+    is_correlated = colors[1] > _CORRELATED * colors[0] and sigma > _MIN_PHOTO
+    is_noise = colors[1] > _MAX_CLEAN_HALF or colors[2] > _MAX_CLEAN_QUARTER
+    is_texture = colors[2] < min(_MIN_COLORED * bright[2], _MAX_TEXTURE)
+    if not (is_photo or (is_correlated and is_noise and not is_texture)):
         return Noise.white(min(fine, _MAX_WHITE * colors[0]), correlation_px)
     return Noise(sigma, "photo", correlation_px, _BRIGHTNESS_FACTOR * level, _COLORS_FACTOR * color_level)
 
