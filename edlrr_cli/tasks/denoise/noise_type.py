@@ -15,12 +15,12 @@ Bools = NDArray[np.bool_]
 # Thresholds, measured on clean, noisy and photographed images: see docs/decisions.md.
 # Noise is correlated if its level at half the size exceeds that at full size by this factor.
 _CORRELATED = 1.5
-# Levels on [0, 1] of the color differences, at half and at a quarter of the size, that few clean images
-# exceed.
+# Levels on [0, 1] of the color differences that few clean images exceed: at half the size, or at a quarter of
+# it together with at least half of the former.
 _MAX_CLEAN_HALF, _MAX_CLEAN_QUARTER = 2.2 / 255, 7.7 / 255
 # At a quarter of the size, the color differences have at least this fraction of the level of the brightness,
 # and less in textures, which never reach the second level.
-_MIN_COLORED, _MAX_TEXTURE = 0.35, 16.0 / 255
+_MIN_COLORED, _MAX_TEXTURE = 0.35, 20.0 / 255
 # Below this level, correlated noise is not told from texture.
 _MIN_PHOTO = 4.0 / 255
 # Noise of brightness is at most this multiple of that of the color differences at a quarter of the size,
@@ -119,7 +119,8 @@ def _noise_of_colors(pixels: NDArray[Any], known: Bools | None, fine: float, *, 
     color_level = max(colors)
     sigma = ((level**2 + 2 * color_level**2) / 3) ** 0.5
     is_correlated = colors[1] > _CORRELATED * colors[0] and sigma > _MIN_PHOTO
-    is_noise = colors[1] > _MAX_CLEAN_HALF or colors[2] > _MAX_CLEAN_QUARTER
+    excess = colors[1] / _MAX_CLEAN_HALF
+    is_noise = excess > 1 or (excess > 0.5 and colors[2] > _MAX_CLEAN_QUARTER)
     is_texture = colors[2] < min(_MIN_COLORED * bright[2], _MAX_TEXTURE)
     if not (is_photo or (is_correlated and is_noise and not is_texture)):
         return Noise.white(min(fine, _MAX_WHITE * colors[0]), correlation_px)

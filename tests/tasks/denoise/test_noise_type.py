@@ -50,7 +50,9 @@ def test_the_noise_of_a_photograph_is_found_at_its_level(name, quality):
     error = np.sqrt(np.square(noisy - truth).mean())
     found = estimate_noise(noisy)
     assert found.kind == "photo"
-    assert found.sigma == pytest.approx(error, rel=0.4)
+    # The colors are measured where they are correlated over several pixels, and so read higher.
+    assert 0.7 * error < found.sigma < 2.2 * error
+    assert found.brightness > 0
     assert estimate_noise_level(noisy) < 0.55 * error
     assert 0.3 < found.correlation_px < 1.5
 
@@ -65,6 +67,19 @@ def test_texture_without_color_is_no_noise_of_color_images():
     tinted = grain * np.array([1.0, 0.9, 0.8])
     assert estimate_noise(tinted).sigma < 0.5 * estimate_noise_level(tinted)
     assert estimate_noise(tinted, noise_type="white").sigma == estimate_noise_level(tinted)
+
+
+def test_colored_texture_is_no_noise():
+    # Correlated like the noise of photographs, and nearly gray: leaves, sand, fur.
+    from scipy.ndimage import gaussian_filter
+
+    grain = gaussian_filter(np.random.default_rng(0).standard_normal((192, 192)), 0.8)
+    hues = gaussian_filter(np.random.default_rng(1).standard_normal((192, 192, 3)), (0.8, 0.8, 0))
+    textured = 0.5 + 0.12 * grain[..., None] + 0.01 * hues
+    found = estimate_noise(textured)
+    assert found.kind == "white"
+    assert found.sigma * 255 < 2
+    assert estimate_noise(0.5 + 0.12 * hues).kind == "photo"
 
 
 def test_gray_images_are_white_unless_asked():
