@@ -74,10 +74,10 @@ def list_denoisers(networks: Sequence[Network], cache: ModelCache, device: str) 
             methods.append(NamedDenoiser("rescaled:auto", network.level, 0, _estimated(scaled)))
     others = {"lrr-groups": _denoise_by(Config(method="lrr", device=device))}
     if DENOISER.exists():
-        network = load_denoiser(DENOISER)
-        shipped = _denoise_by(Config(device=device), network)
-        balanced = _denoise_by(Config(quality="balanced", device=device), network)
-        best = _denoise_by(Config(quality="best", device=device), network)
+        denoiser = load_denoiser(DENOISER)
+        shipped = _denoise_by(Config(device=device), denoiser)
+        balanced = _denoise_by(Config(quality="balanced", device=device), denoiser)
+        best = _denoise_by(Config(quality="best", device=device), denoiser)
         ours = {SHIPPED: shipped, SHIPPED_AUTO: _estimated(shipped), BALANCED: balanced, BEST: best}
         others = {**ours, **others}
     others |= {name: call for name, call in DENOISERS.items() if name != "bm3d" or find_spec("bm3d")}

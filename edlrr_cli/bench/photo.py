@@ -109,16 +109,17 @@ def scores(camera: str, paths: Sequence[Path], calls: dict[str, Call]) -> Iterat
         level = float(np.sqrt(np.square(noisy - truth).mean()))
         for method, call in calls.items():
             pixels = np.rint(call(noisy, level).clip(0, 1) * 255) / 255
-            values[method].append((psnr(pixels, truth, data_range=1.0), ssim(pixels, truth, data_range=1.0)))
+            similarity = ssim(pixels, truth, data_range=1.0) or np.nan  # None for tiny images
+            values[method].append((psnr(pixels, truth, data_range=1.0), similarity))
     before = np.array(values["noisy"])[:, 0]
     for method, pairs in values.items():
-        quality, similarity = np.array(pairs).T
+        quality, similarities = np.array(pairs).T
         yield {
             "kind": "score",
             "camera": camera,
             "method": method,
             "psnr": round(float(quality.mean()), 3),
-            "ssim": round(float(similarity.mean()), 4),
+            "ssim": round(float(similarities.mean()), 4),
             "gain": round(float((quality - before).mean()), 3),
             "least_gain": round(float((quality - before).min()), 3),
             "num_images": len(paths),
@@ -139,8 +140,14 @@ def taken(camera: str, path: Path) -> tuple[Pixels, Pixels]:
 
 
 def _camera(setting: Setting) -> Camera:
-    names = ("shot", "read", "red", "blue", "crosstalk", "sharpening")
-    return Camera(**{name: torch.tensor([getattr(setting, name)]) for name in names})
+    return Camera(
+        shot=torch.tensor([setting.shot]),
+        read=torch.tensor([setting.read]),
+        red=torch.tensor([setting.red]),
+        blue=torch.tensor([setting.blue]),
+        crosstalk=torch.tensor([setting.crosstalk]),
+        sharpening=torch.tensor([setting.sharpening]),
+    )
 
 
 def _resized(image: Tensor, scale: float) -> Image.Image:

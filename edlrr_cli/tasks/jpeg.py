@@ -77,6 +77,7 @@ def _quantized(values: Tensor, table: Tensor, percent: Tensor) -> Tensor:
 def _cosine_basis(like: Tensor) -> Tensor:
     """Return the orthonormal cosine basis, shape (8, 8)."""
     index = torch.arange(_BLOCK_PX, dtype=like.dtype, device=like.device)
-    basis = torch.cos(math.pi / _BLOCK_PX * index[:, None] * (index + 0.5)) * (2 / _BLOCK_PX) ** 0.5
-    basis[0] *= 0.5**0.5
+    frequencies = math.pi / _BLOCK_PX * index[:, None]
+    basis: Tensor = torch.cos(frequencies * (index + 0.5)) * math.sqrt(2 / _BLOCK_PX)
+    basis[0] *= math.sqrt(0.5)
     return basis

@@ -140,7 +140,7 @@ def _level_at(pixels: NDArray[Any], known: Bools | None, factor: int) -> float:
     shape = (height, factor, width, factor)
     cut = slice(height * factor), slice(width * factor)
     means = pixels[cut].reshape(*shape, -1).mean((1, 3))
-    whole = None if known is None else known[cut].reshape(shape).all((1, 3))
+    whole = None if known is None else np.asarray(known[cut].reshape(shape).all((1, 3)))
     if whole is not None and not whole.any():
         return 0.0
     return factor * estimate_noise_level(means, whole)

@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -146,15 +145,6 @@ def _by_network(
         raise UsageError("method network needs a denoiser", "load one, or use another method")
     denoiser_on_device = denoiser.to(device)
 
-    def fused(pixels: NDArray[np.float64], noise: Noise) -> NDArray[np.float64]:
-        # Imported here like `denoise_lowrank` in `_by_other`.
-        from edlrr_cli.tasks.denoise.fusion import FUSIONS
-
-        sigma = torch.full((1,), noise.sigma, dtype=torch.float32, device=device)
-        image = _channels_of(pixels, device)
-        call = partial(_by_network_single, sigma, denoiser_on_device)
-        return _pixels_of(FUSIONS[config.quality](image, noise.sigma, call, progress))
-
     def denoised(pairs: Sequence[tuple[NDArray[np.float64], Noise]]) -> list[NDArray[np.float64]]:
         batch = torch.stack([_channels_of(pixels, device) for pixels, _ in pairs])
         levels = [(noise.sigma, noise.brightness, noise.colors) for _, noise in pairs]
@@ -163,24 +153,40 @@ def _by_network(
         clean = denoise_by_network(batch, sigma, denoiser_on_device, progress, opponents=opponents)
         return [_pixels_of(X) for X in clean]
 
+    def fused(pairs: Sequence[tuple[NDArray[np.float64], Noise]]) -> list[NDArray[np.float64]]:
+        return [_by_fusion(*pair, config.quality, denoiser_on_device, device, progress) for pair in pairs]
+
     results = list(images)
     channels = [_without_copies(pixels) for pixels in images]
     is_fused = [config.quality != "fast" and noise.kind == "white" for noise in noises]
-    for index in np.flatnonzero(is_fused):
-        results[index] = np.broadcast_to(fused(channels[index], noises[index]), images[index].shape)
-    for count in {pixels.shape[2] for pixels in channels}:
-        chosen = [
-            index for index, pixels in enumerate(channels) if pixels.shape[2] == count and not is_fused[index]
-        ]
-        most = most_at_once(device, math.prod(images[0].shape[:2]))
+    kinds = list(zip((pixels.shape[2] for pixels in channels), is_fused, strict=True))
+    for kind in dict.fromkeys(kinds):
+        chosen = [index for index, other in enumerate(kinds) if other == kind]
         pairs = [(channels[index], noises[index]) for index in chosen]
-        for index, clean in zip(chosen, in_batches(denoised, pairs, most=most), strict=True):
-            results[index] = np.broadcast_to(clean, images[index].shape)
+        most = most_at_once(device, math.prod(images[0].shape[:2]))
+        clean = fused(pairs) if kind[1] else in_batches(denoised, pairs, most=most)
+        for index, pixels in zip(chosen, clean, strict=True):
+            results[index] = np.broadcast_to(pixels, images[index].shape)
     return results
 
 
-def _by_network_single(sigma: Tensor, denoiser: Denoiser, image: Tensor, progress: Progress | None) -> Tensor:
-    return denoise_by_network(image[None], sigma, denoiser, progress)[0]
+def _by_fusion(
+    pixels: NDArray[np.float64],
+    noise: Noise,
+    quality: str,
+    denoiser: Denoiser,
+    device: torch.device,
+    progress: Progress | None,
+) -> NDArray[np.float64]:
+    # Imported here like `denoise_lowrank` in `_by_other`.
+    from edlrr_cli.tasks.denoise.fusion import FUSIONS
+
+    sigma = torch.full((1,), noise.sigma, dtype=torch.float32, device=device)
+
+    def call(image: Tensor, part: Progress | None) -> Tensor:
+        return denoise_by_network(image[None], sigma, denoiser, part)[0]
+
+    return _pixels_of(FUSIONS[quality](_channels_of(pixels, device), noise.sigma, call, progress))
 
 
 def _without_copies(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -230,7 +236,7 @@ def denoise_by_network(
     Raises:
         UsageError: The network is for color only, and the images are not RGB.
     """
-    channels = images.split(1, dim=1)
+    channels = torch.split(images, 1, dim=1)
     for candidate in (denoiser.color, denoiser):
         if candidate is not None and candidate.channels == len(channels):
             return candidate.denoise(images, sigma, progress)
