@@ -16,7 +16,6 @@ from edlrr_cli.media.video_join import join_videos
 from edlrr_cli.media.video_writer import TIME_BASE
 from edlrr_cli.pipelines.bgsep.layers import write_layers
 from edlrr_cli.pipelines.bgsep.outputs import BACKGROUND, MASKS, OVERVIEW, REPORT, Outputs
-from edlrr_cli.pipelines.bgsep.parts import NUM_FRAMES, Parts
 from edlrr_cli.pipelines.bgsep.preview_frames import (
     PreviewFrame,
     load_preview_frames,
@@ -26,6 +25,7 @@ from edlrr_cli.pipelines.bgsep.preview_frames import (
     write_overview,
 )
 from edlrr_cli.pipelines.failures import Record
+from edlrr_cli.pipelines.parts import NUM_FRAMES, Parts
 from edlrr_cli.tasks.bgsep.stream import Split, WindowStatistics
 
 
@@ -50,7 +50,13 @@ def record_parts(
             fractions = _record(frames, folder, begin, outputs, info)
             windows = [asdict(note) for note in notes[num_recorded:]]
             num_recorded += len(windows)
-            parts.add(folder, first=first.index, begin=begin, fractions=fractions, windows=windows)
+            parts.add(
+                folder,
+                first=first.index,
+                begin=begin,
+                num_frames=len(fractions),
+                statistics={"fractions": fractions, "windows": windows},
+            )
 
 
 def _record(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from edlrr_cli.errors import OutputError
+from edlrr_cli.errors import EdlrrError, OutputError
 from edlrr_cli.media.files import write_atomic, writing
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.tasks.checks import require_same
@@ -29,14 +29,15 @@ class Part:
     """A finished part.
 
     Attributes:
-        begin: Seconds from the start of the video to its first frame.
-        windows: What is known about the windows fitted since the part before.
+        begin: Seconds from the first frame of the video to that of the part.
+        num_frames: Number of its frames.
+        statistics: Plain values by name that the command keeps on the part.
     """
 
     folder: Path
     begin: Fraction
-    fractions: list[float]
-    windows: list[Record]
+    num_frames: int
+    statistics: Record
 
 
 class Parts:
@@ -99,7 +100,7 @@ class Parts:
     @property
     def num_frames(self) -> int:
         """Return the number of frames in the parts."""
-        return sum(len(part.fractions) for part in self.finished)
+        return sum(part.num_frames for part in self.finished)
 
     @property
     def extent(self) -> str:
@@ -118,14 +119,27 @@ class Parts:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def add(
-        self, folder: Path, *, first: int, begin: Fraction, fractions: list[float], windows: list[Record]
-    ) -> None:
+    def add(self, folder: Path, *, first: int, begin: Fraction, num_frames: int, statistics: Record) -> None:
         """Make a scratch folder with all its outputs a part."""
-        record = {"begin": str(begin), "shares": fractions, "windows": windows}
+        record = {"begin": str(begin), "num_frames": num_frames, "statistics": statistics}
         write_atomic(folder / _PART, json.dumps(record).encode())
         with writing(folder):
             folder.replace(self.folder / f"{first:09d}")
+
+    @contextmanager
+    def reporting_kept(self) -> Iterator[None]:
+        """Name the frames that are kept after an interruption or an error; without any, leave no folder."""
+        try:
+            yield
+        except BaseException as error:
+            kept = f"{self.extent} are in {self.folder}" if self.num_frames else ""
+            if not kept:
+                self.discard()
+            if isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt(kept and f"{kept}, --resume goes on") from error
+            if kept and isinstance(error, EdlrrError):
+                raise type(error)(f"{error.message}; {kept}", error.remedy) from error
+            raise
 
     def discard(self) -> None:
         """Remove the folder, and the one around it if nothing else is in that."""
@@ -136,4 +150,4 @@ class Parts:
 
 def _read(folder: Path) -> Part:
     record = json.loads((folder / _PART).read_bytes())
-    return Part(folder, Fraction(record["begin"]), record["shares"], record["windows"])
+    return Part(folder, Fraction(record["begin"]), record["num_frames"], record["statistics"])
