@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, count, islice
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from edlrr_cli.errors import EdlrrError, OutputError
 from edlrr_cli.media.files import write_atomic, writing
+from edlrr_cli.media.video_writer import TIME_BASE
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.tasks.checks import require_same
 
@@ -22,6 +25,27 @@ PARTS, RUN = "parts", "run.json"
 """The folder beside the outputs, and the file in it that identifies the run of the parts."""
 
 _PART, _UNFINISHED = "part.json", "unfinished"
+
+
+class Computed(Protocol):
+    """What was computed for a frame."""
+
+    @property
+    def index(self) -> int:
+        """Return the index of the frame."""
+
+    @property
+    def frame(self) -> Any:
+        """Return the frame of the source, which has a ``time`` as `edlrr_cli.media.video.Frame`."""
+
+
+FrameT = TypeVar("FrameT", bound=Computed)
+
+WritePart = Callable[[Path, Iterator[FrameT], Fraction], Record]
+"""Writes the frames of a part, which it consumes, into a folder, and returns the statistics of the part.
+
+The last argument is the time of the first frame in seconds.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,10 +69,11 @@ class Parts:
 
     Args:
         run: What must be the same when a run goes on, as JSON would give it back.
+        is_inside: Whether the folder around it is that of the outputs, which is removed if it is left empty.
     """
 
-    def __init__(self, folder: Path, run: Mapping[str, object]) -> None:
-        self.folder, self._run = folder, run
+    def __init__(self, folder: Path, run: Mapping[str, object], *, is_inside: bool = False) -> None:
+        self.folder, self._run, self._is_inside = folder, run, is_inside
 
     def start(self, *, resume: bool, overwrite: bool) -> int:
         """Take the folder over, or make it, and return the index of the first frame that is not in it.
@@ -119,6 +144,27 @@ class Parts:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def record(self, frames: Iterator[FrameT], write: WritePart[FrameT]) -> None:
+        """Write frames into parts, each finished before the next is begun.
+
+        Args:
+            frames: The frames after the last finished part.
+            write: Writes the files of a part; see `WritePart`.
+
+        Raises:
+            EdlrrError: The source failed, or writing; the finished parts stay.
+        """
+        for first in frames:
+            # Rounded as the times in the files are, so that they fit when they are joined.
+            begin = round(first.frame.time / TIME_BASE) * TIME_BASE
+            with self.scratch() as folder:
+                counted = count()
+                part = chain([first], islice(frames, NUM_FRAMES - 1))
+                statistics = write(folder, (frame for frame, _ in zip(part, counted, strict=False)), begin)
+                self.add(
+                    folder, first=first.index, begin=begin, num_frames=next(counted), statistics=statistics
+                )
+
     def add(self, folder: Path, *, first: int, begin: Fraction, num_frames: int, statistics: Record) -> None:
         """Make a scratch folder with all its outputs a part."""
         record = {"begin": str(begin), "num_frames": num_frames, "statistics": statistics}
@@ -142,10 +188,11 @@ class Parts:
             raise
 
     def discard(self) -> None:
-        """Remove the folder, and the one around it if nothing else is in that."""
+        """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        with suppress(OSError):
-            self.folder.parent.rmdir()
+        if self._is_inside:
+            with suppress(OSError):
+                self.folder.parent.rmdir()
 
 
 def _read(folder: Path) -> Part:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from edlrr_cli import __version__
@@ -16,10 +15,10 @@ from edlrr_cli.pipelines.bgsep.record import IN_FILE_ONLY, bgsep_line, bgsep_lin
 from edlrr_cli.pipelines.bgsep.recorder import assemble, record_parts
 from edlrr_cli.pipelines.bgsep.settings import Settings
 from edlrr_cli.pipelines.failures import Record
-from edlrr_cli.pipelines.job import Advance, Job, Monitor
+from edlrr_cli.pipelines.job import Job, Monitor, counted
 from edlrr_cli.pipelines.panel import Panel
 from edlrr_cli.pipelines.parts import PARTS, Parts
-from edlrr_cli.tasks.bgsep.stream import Separation, Split
+from edlrr_cli.tasks.bgsep.stream import Separation
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +70,7 @@ class BgsepJob(Job[Inputs, str]):
         """See `Job.check`."""
         self._outputs.check(self.input, overwrite=self.overwrite)
         if not self.resume:
-            Parts(self.output / PARTS, {}).require_free(overwrite=self.overwrite)
+            Parts(self.output / PARTS, {}, is_inside=True).require_free(overwrite=self.overwrite)
 
     def repeatable(self) -> BgsepJob:
         """See `Job.repeatable`."""
@@ -86,7 +85,7 @@ class BgsepJob(Job[Inputs, str]):
         lost = video_losses(encoding.suffix, encoding.codec, bits=info.bits, look=info.look)
         info = replace(info, notes=(*info.notes, *lost))
         identity = {**self.settings.as_record(), "source": fingerprint(self.input), "version": __version__}
-        parts = Parts(self.output / PARTS, identity)
+        parts = Parts(self.output / PARTS, identity, is_inside=True)
         first = parts.start(resume=self.resume, overwrite=self.overwrite)
         return Inputs(started, video, info, parts, first)
 
@@ -98,7 +97,7 @@ class BgsepJob(Job[Inputs, str]):
             for note in info.notes:
                 monitor.note(self.input, note)
             with monitor.progress("frame", total=info.num_frames, done=inputs.first) as advance:
-                splits = iter(separation) if advance is None else _counted(separation, advance, inputs.first)
+                splits = counted(separation, advance, inputs.first)
                 record_parts(splits, separation.notes, parts, self._outputs, info)
         return str(separation.device)
 
@@ -122,10 +121,3 @@ class BgsepJob(Job[Inputs, str]):
     def panel(cls, record: Record, side_px: int) -> Panel:
         """See `Job.panel`."""
         return bgsep_panel(record)
-
-
-def _counted(separation: Separation, advance: Advance, first: int) -> Iterator[Split]:
-    """Yield the frames, and report each."""
-    for done, split in enumerate(separation, start=first + 1):
-        yield split
-        advance(done)

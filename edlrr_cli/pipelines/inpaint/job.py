@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError, UsageError
+from edlrr_cli.media.boxes import Box
 from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.error_map import write_error_map
 from edlrr_cli.media.figure import comparison_panels, write_figure
@@ -20,7 +21,7 @@ from edlrr_cli.metrics import psnr
 from edlrr_cli.pipelines.denoisers import load_denoiser
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.inpaint.history import History
-from edlrr_cli.pipelines.inpaint.inputs import Inputs, read_mask_file
+from edlrr_cli.pipelines.inpaint.inputs import Inputs, read_hole
 from edlrr_cli.pipelines.inpaint.panel import inpaint_panel
 from edlrr_cli.pipelines.inpaint.record import inpaint_line, inpaint_lines, inpaint_record
 from edlrr_cli.pipelines.inpaint.settings import Settings
@@ -48,10 +49,16 @@ class InpaintJob(Job[Inputs, Restored]):
     """An image whose missing pixels are filled.
 
     Attributes:
+        mask: Image that marks the hole; None: boxes only.
+        boxes: Further missing pixels, without times.
         page: Page of a TIFF, or frame, from 1.
+
+    Raises:
+        UsageError: A box has a range of times.
     """
 
-    mask: Path
+    mask: Path | None
+    boxes: tuple[Box, ...] = ()
     settings: Settings
     reference: Path | None = None
     page: int = 1
@@ -64,6 +71,18 @@ class InpaintJob(Job[Inputs, Restored]):
     lines = staticmethod(inpaint_lines)
     line = staticmethod(inpaint_line)
 
+    def __post_init__(self) -> None:
+        timed = next((box for box in self.boxes if box.is_timed), None)
+        if timed is not None:
+            raise UsageError(
+                f"box {timed.text} has a range of times, and {self.input} is an image", "leave it out"
+            )
+
+    @property
+    def _marks(self) -> str:
+        """Return what marks the hole, for messages."""
+        return "the box" if self.mask is None else f"mask {self.mask}"
+
     def read(self, monitor: Monitor) -> Inputs:
         """See `Job.read`."""
         check_images(
@@ -75,10 +94,10 @@ class InpaintJob(Job[Inputs, Restored]):
         )
         image = read_image(self.input, self.page)
         check_output(self.output, overwrite=self.overwrite, like=image, encoding=self.encoding)
-        mask = read_mask_file(self.mask, image, self.settings.mask)
+        mask = read_hole(self.mask, self.boxes, image, self.settings.mask)
         if image.visible is not None and not (image.visible & mask.known).any():
             raise InputError(
-                f"mask {self.mask} leaves no pixel of {self.input} known that is not transparent",
+                f"{self._marks} leaves no pixel of {self.input} known that is not transparent",
                 "mark less of the image",
             )
         image = image.within(mask.known)
@@ -86,7 +105,7 @@ class InpaintJob(Job[Inputs, Restored]):
         inputs = Inputs(image, mask, reference, losses(self.output, image, self.encoding))
         for note in (*image.notes, *inputs.losses):
             monitor.note(self.input, note)
-        monitor.note(self.mask, mask.evidence)
+        monitor.note(self.mask or self.input, mask.evidence)
         return inputs
 
     def group(self, inputs: Inputs) -> tuple[int, ...] | None:
@@ -165,6 +184,7 @@ class InpaintJob(Job[Inputs, Restored]):
             "input": self.input,
             "page": self.page,
             "mask": self.mask,
+            "boxes": [box.text for box in self.boxes],
             "reference": self.reference,
             "output": self.output,
             "figure": self.figure,
