@@ -11,7 +11,7 @@ import click
 from edlrr_cli.cli.job_options import BATCH, OUTPUT, JobCommand, encoding_options, job_options, page_option
 from edlrr_cli.cli.options import FILE, PRESET, Parsed, common_options, setting_options
 from edlrr_cli.cli.run import RunOptions, run_jobs
-from edlrr_cli.cli.streams import STREAM_IN, STREAM_OUT
+from edlrr_cli.cli.streams import STREAM_IN, STREAM_OUT, refuse_streams
 from edlrr_cli.errors import UsageError
 from edlrr_cli.media.boxes import Box, parse_box
 from edlrr_cli.media.codecs import CODECS, CONTAINERS, LARGEST_QUALITY
@@ -196,6 +196,7 @@ def _fill_clips(
     resume: bool,
     options: RunOptions,
 ) -> int:
+    refuse_streams((mask, output))
     from edlrr_cli.pipelines.clips.job import ClipJob
     from edlrr_cli.pipelines.clips.sources import ClipDestination, ClipSelection, mask_of
 

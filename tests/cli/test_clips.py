@@ -330,6 +330,8 @@ def test_a_frame_of_which_nothing_is_known(run, tmp_path):
         (("--mask", "small.mkv"), EXIT_INPUT, "has frames of 24 x 18 pixels, the clip of 48 x 36 pixels"),
         (("--mask", "short.mkv"), EXIT_INPUT, "short.mkv has 5 frames, the clip 24"),
         (("--mask", "white.mkv"), EXIT_INPUT, "is white in 100%"),
+        (("--mask", "-"), EXIT_USAGE, "- is for one image"),
+        (("--box", BOX, "-o", "-"), EXIT_USAGE, "- is for one image"),
         (("--mask", "absent.png"), EXIT_INPUT, "no such file"),
         (("--box", BOX, "--method", "irnn"), EXIT_USAGE, "--method irnn is for images"),
         (("--box", BOX, "--noise", "5"), EXIT_USAGE, "--noise is for images"),
