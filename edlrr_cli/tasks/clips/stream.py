@@ -19,6 +19,8 @@ from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.restore import restore
 
+Levels = NDArray[np.unsignedinteger[Any]]
+
 CHUNK = 50
 """Frames that are completed at once."""
 
@@ -44,7 +46,7 @@ class Filled:
 
     index: int
     frame: Any
-    pixels: NDArray[np.unsignedinteger[Any]]
+    pixels: Levels
     follows_motion: bool
 
 
@@ -73,7 +75,7 @@ class ClipFilling:
         self._source, self._start = source, start
         self._config = replace(config, quality="fast") if config.quality == "auto" else config
         self._region = around(source.may_be_missing)
-        self._last: tuple[int, NDArray[np.unsignedinteger[Any]]] | None = None
+        self._recent: dict[int, Levels] = {}
         self._backgrounds = Backgrounds(
             source,
             self._region,
@@ -137,13 +139,18 @@ class ClipFilling:
             whole = frame.pixels.copy()
             hole = ~frame.known[rows, columns]
             whole[rows, columns][hole] = levels[offset][hole].astype(whole.dtype)
-            self._last = first + offset, whole
+            if offset >= CHUNK - _OVERLAP:
+                self._recent[first + offset] = whole[rows, columns]
             yield Filled(first + offset, frame, whole, moving)
+        self._recent = {at: pixels for at, pixels in self._recent.items() if at >= first}
 
     def _content(self, frame: Tensor, mask: Tensor, index: int) -> Tensor:
-        """Return a frame whose hole is filled as it was before, or as that of a single image."""
+        """Return a frame whose hole is filled as in the chunk before, or as that of a single image."""
+        if index in self._recent:
+            levels = torch.from_numpy(self._recent[index].astype(np.float32)).to(frame)
+            return levels.movedim(-1, 0) / self._source.info.peak
         known = mask[0].bool().cpu().numpy()
-        if known.all():
+        if known.all() or not known.any():
             return frame
         image = frame.movedim(0, -1).double().cpu().numpy()
         return torch.from_numpy(self._restored(image, known)).to(frame).movedim(-1, 0)
