@@ -22,10 +22,12 @@ from edlrr_cli.tasks.inpaint.restore import restore
 Levels = NDArray[np.unsignedinteger[Any]]
 
 CHUNK = 50
-"""Frames that are completed at once."""
+"""Frames that are completed at once; fewer of large frames."""
 
 # Further frames before and after a chunk, from which it is completed.
 _OVERLAP = 12
+# Above so many pixels, chunk and overlap are divided by so much, which bounds the memory.
+_DIVISORS = ((1.2e6, 5), (6e5, 2))
 # Surroundings of a hole that are looked at, in pixels.
 _MARGIN_PX = 48
 # The scene moves as a whole where more than half of the pixels around the hole differ so much, on [0, 1].
@@ -75,6 +77,9 @@ class ClipFilling:
         self._source, self._start = source, start
         self._config = replace(config, quality="fast") if config.quality == "auto" else config
         self._region = around(source.may_be_missing)
+        num_px = source.may_be_missing[self._region].size
+        divisor = next((divisor for least_px, divisor in _DIVISORS if num_px > least_px), 1)
+        self._chunk, self._overlap = max(CHUNK // divisor, 1), _OVERLAP // divisor
         self._recent: dict[int, Levels] = {}
         self._backgrounds = Backgrounds(
             source,
@@ -98,20 +103,20 @@ class ClipFilling:
             InputError: The source cannot read a frame or its mask.
             NumericsError: The penalty left the range of its series.
         """
-        at = self._start // CHUNK * CHUNK
-        index = max(at - _OVERLAP, 0)
+        at = self._start // self._chunk * self._chunk
+        index = max(at - self._overlap, 0)
         frames = self._source.frames(start=index)
         held: list[Frame] = []
         while True:
-            held += islice(frames, at + CHUNK + _OVERLAP - index - len(held))
+            held += islice(frames, at + self._chunk + self._overlap - index - len(held))
             if index + len(held) <= at:
                 return
-            inside = slice(at - index, at - index + CHUNK)
+            inside = slice(at - index, at - index + self._chunk)
             for filled in self._filled(held, index, inside):
                 if filled.index >= self._start:
                     yield filled
-            at += CHUNK
-            following = max(at - _OVERLAP, 0)
+            at += self._chunk
+            following = max(at - self._overlap, 0)
             held, index = held[following - index :], following
 
     def _filled(self, held: list[Frame], index: int, inside: slice) -> Iterator[Filled]:
@@ -123,31 +128,31 @@ class ClipFilling:
             return
         pixels = torch.from_numpy(np.stack([frame.pixels for frame in held])).to(self.device)
         known = torch.from_numpy(np.stack([frame.known for frame in held])).to(self.device)
-        rows, columns = self._region
+        rows, columns = around(~known.all(0).cpu().numpy())
         frames = pixels[:, rows, columns].movedim(-1, 1).float() / self._source.info.peak
         mask = known[:, None, rows, columns].float()
-        base = self._backgrounds.of_frames(pixels, known, index).movedim(-1, 1)
+        base = self._backgrounds.of_frames(pixels, known, index, (rows, columns)).movedim(-1, 1)
         residual = (frames - base) * mask
         moving = _is_unstable(residual, mask)
         if moving:
             base = (frames * mask).sum((0, 2, 3), keepdim=True) / mask.sum().clamp_min(1)
             residual = (frames - base) * mask
-        start = self._content(frames[0], mask[0], index) - base[0] if moving else None
+        start = self._content(frames[0], mask[0], index, (rows, columns)) - base[0] if moving else None
         filled = (base + complete_residual(residual, mask, start)).clamp(0, 1)[inside]
         levels = (filled * self._source.info.peak).round().movedim(1, -1).cpu().numpy()
         for offset, frame in enumerate(chunk):
             whole = frame.pixels.copy()
             hole = ~frame.known[rows, columns]
             whole[rows, columns][hole] = levels[offset][hole].astype(whole.dtype)
-            if offset >= CHUNK - _OVERLAP:
-                self._recent[first + offset] = whole[rows, columns]
+            if offset >= self._chunk - self._overlap:
+                self._recent[first + offset] = whole
             yield Filled(first + offset, frame, whole, moving)
         self._recent = {at: pixels for at, pixels in self._recent.items() if at >= first}
 
-    def _content(self, frame: Tensor, mask: Tensor, index: int) -> Tensor:
+    def _content(self, frame: Tensor, mask: Tensor, index: int, region: Region) -> Tensor:
         """Return a frame whose hole is filled as in the chunk before, or as that of a single image."""
         if index in self._recent:
-            levels = torch.from_numpy(self._recent[index].astype(np.float32)).to(frame)
+            levels = torch.from_numpy(self._recent[index][region].astype(np.float32)).to(frame)
             return levels.movedim(-1, 0) / self._source.info.peak
         known = mask[0].bool().cpu().numpy()
         if known.all() or not known.any():

@@ -114,15 +114,20 @@ class Backgrounds:
         self._fits = self._fitted(list(self._left))
         self._alive: list[tuple[Window, Background]] = []
 
-    def of_frames(self, frames: Tensor, known: Tensor, index: int) -> Tensor:
-        """Return the backgrounds of the region, faded from window to window, shape (b, h, w, c).
+    def of_frames(self, frames: Tensor, known: Tensor, index: int, inside: Region) -> Tensor:
+        """Return the backgrounds of a part, faded from window to window, shape (b, h, w, c).
 
         Args:
             frames: Whole frames, shape (b, h, w, c), integers. Each call continues after the one before; some
                 frames may be given again.
             known: Shape (b, h, w).
             index: Index of the first frame.
+            inside: Rows and columns of the part, within the region.
         """
+        rows, columns = (
+            slice(wanted.start - whole.start, wanted.stop - whole.start)
+            for wanted, whole in zip(inside, self._region, strict=True)
+        )
         indices = range(index, index + len(frames))
         while self._left and self._left[0].start < indices.stop:
             self._left.pop(0)
@@ -137,7 +142,8 @@ class Backgrounds:
         for weight, (_, background) in zip(weights, self._alive, strict=True):
             sampled = frames.flatten(1, 2)[:, background.samples].float() / self._source.info.peak
             fitted = background.coefficients(sampled, known.flatten(1)[:, background.samples])
-            faded = faded + torch.einsum("br,rhwc->bhwc", weight[:, None] * fitted, background.images)
+            images = background.images[:, rows, columns]
+            faded = faded + torch.einsum("br,rhwc->bhwc", weight[:, None] * fitted, images)
         return faded.clamp(0, 1)
 
     def _fitted(self, plan: list[Window]) -> Iterator[tuple[Window, Background]]:
