@@ -16,9 +16,11 @@ from edlrr_cli.bench.record import KEYS
 def data(tmp_path):
     folder = tmp_path / "data" / "wall" / "input"
     folder.mkdir(parents=True)
-    wall = np.random.default_rng(0).integers(40, 200, (40, 50, 3), dtype=np.uint8)
+    generator = np.random.default_rng(0)
+    wall = generator.integers(40, 200, (40, 50, 3))
     for number in range(8):
-        Image.fromarray(wall).save(folder / f"{number}.png")
+        noisy = wall + generator.integers(-3, 4, wall.shape)
+        Image.fromarray(noisy.astype(np.uint8)).save(folder / f"{number}.png")
     return folder.parent.parent
 
 
