@@ -17,6 +17,7 @@ from edlrr_cli.media.boxes import Box, parse_box
 from edlrr_cli.media.codecs import CODECS, CONTAINERS, LARGEST_QUALITY
 from edlrr_cli.media.encoding import Encoding
 from edlrr_cli.media.formats import WRITE_FORMATS
+from edlrr_cli.media.own_masks import is_own_mask
 from edlrr_cli.pipelines.clips.settings import Settings as ClipSettings
 from edlrr_cli.pipelines.clips.settings import VideoEncoding
 from edlrr_cli.pipelines.destination import Destination
@@ -25,7 +26,17 @@ from edlrr_cli.pipelines.inputs import Input, Selection, companion
 
 _SECTIONS = {
     "Input and mask": (
-        *("mask", "boxes", "mask_suffix", "mask_mode", "mask_threshold", "dilate", "page", "reference"),
+        *(
+            "mask",
+            "boxes",
+            "mask_suffix",
+            "mask_mode",
+            "mask_threshold",
+            "mask_color",
+            "dilate",
+            "page",
+            "reference",
+        ),
     ),
     "Output": OUTPUT,
     "Clips": ("codec", "crf", "resume"),
@@ -43,7 +54,8 @@ _SECTIONS = {
 @click.option(
     "--mask",
     type=STREAM_IN,
-    help="Image that marks the hole, or a folder of them; of a clip also a video or a folder, one per frame.",
+    help="Image that marks the hole, or a folder of them; of a clip also a video or a folder, one per frame. "
+    "nan: pixels without a value; alpha: transparent pixels of IMAGE.",
 )
 @click.option(
     "--box",
@@ -62,6 +74,7 @@ _SECTIONS = {
 @page_option
 @click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
 @click.option("--error-map", type=FILE, help="Also write the expected error of each pixel, a .png.")
+@click.option("--save-mask", type=FILE, help="Also write the hole, white on black, a .png.")
 @encoding_options(*CONTAINERS)
 @click.option(
     "--codec", type=click.Choice(tuple(CODECS)), help="Codec of clips; ffv1 is lossless. [default: h264]"
@@ -86,6 +99,7 @@ def inpaint(
     page: int,
     figure: Path | None,
     error_map: Path | None,
+    save_mask: Path | None,
     encoding: Encoding,
     codec: str | None,
     crf: int | None,
@@ -110,6 +124,8 @@ def inpaint(
     cat photo.png | edlrr inpaint - --mask mask.png -o - > clean.png
     edlrr inpaint scans/*.tif --mask scratches.png --suffix _clean --jobs 4
     edlrr inpaint photo.jpg --box 70%,90%,30%,10%
+    edlrr inpaint painted.png --mask-color '#f0f' --save-mask hole.png
+    edlrr inpaint heights.tif --mask nan
     edlrr inpaint clip.mp4 --mask logo.png -o clean.mp4
     edlrr inpaint clip.mp4 --box 10,20,200,40@00:05-00:12 --codec ffv1 -o clean.mkv
     edlrr inpaint clip.mp4 --mask masks.mp4 --resume --report clean.html
@@ -129,14 +145,20 @@ def inpaint(
     its finished parts are in OUTPUT.parts; after Ctrl-C --resume continues after them.
     """
     settings = resolve_settings(flags, config_file, preset)
-    if mask is None and not boxes:
-        raise UsageError("nothing marks the hole", "give --mask or --box")
+    if mask is None and not boxes and settings.mask.mask_color is None:
+        raise UsageError("nothing marks the hole", "give --mask, --box or --mask-color")
     from edlrr_cli.pipelines.clips.sources import are_clips
 
     if are_clips(images, recursive=options.batch.recursive):
         files = {"--reference": reference, "--figure": figure, "--error-map": error_map}
         written = {"--jpeg-quality": encoding.jpeg_quality, "--strip-metadata": encoding.strip_metadata}
-        _refuse({**files, **written, "--page": page > 1}, "images")
+        own_mask = mask is not None and is_own_mask(mask)
+        marks = {
+            f"--mask {mask}": own_mask,
+            "--mask-color": settings.mask.mask_color,
+            "--save-mask": save_mask,
+        }
+        _refuse({**files, **written, **marks, "--page": page > 1}, "images")
         _check_format(encoding.format, CONTAINERS, "images")
         return _fill_clips(
             images,
@@ -170,6 +192,7 @@ def inpaint(
             page=page,
             figure=figure,
             error_map=error_map,
+            save_mask=save_mask,
             encoding=encoding.for_batch(target) if many else encoding,
         )
 
@@ -181,7 +204,7 @@ def inpaint(
         options,
         device=settings.config.device,
         also_read=(mask, reference),
-        single_only={"--figure": figure, "--error-map": error_map},
+        single_only={"--figure": figure, "--error-map": error_map, "--save-mask": save_mask},
     )
 
 

@@ -18,8 +18,8 @@ from edlrr_cli.media.streams import is_stream
 from edlrr_cli.pipelines.batch import BatchOptions
 
 OUTPUT = (
-    *("output", "format", "jpeg_quality", "strip_metadata", "figure", "error_map", "suffix", "overwrite"),
-    *("as_json", "report", "quiet"),
+    *("output", "format", "jpeg_quality", "strip_metadata", "figure", "error_map", "save_mask"),
+    *("suffix", "overwrite", "as_json", "report", "quiet"),
 )
 BATCH = ("recursive", "skip_existing", "dry_run", "jobs", "shard", "cluster")
 _SECTIONS: Mapping[str, Sequence[str]] = {"Options": (), "Output": OUTPUT, "Batch": BATCH}

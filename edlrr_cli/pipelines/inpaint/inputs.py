@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.boxes import Box, union_of
 from edlrr_cli.media.masks import MaskReading, dilated, read_mask
+from edlrr_cli.media.own_masks import ALPHA, NAN, is_own_mask, own_hole, painted_hole
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.pipelines.inpaint.settings import MaskSettings
+
+_OWN_NAMES = {NAN: "pixels without a value", ALPHA: "transparent pixels"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,26 +39,55 @@ class Inputs:
         return [*self.image.notes, *self.losses, f"mask: {self.mask.evidence}"]
 
 
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A part of the hole, shape (h, w), True = missing; what marks it; and a phrase for the user."""
+
+    hole: NDArray[np.bool_]
+    mode: str
+    evidence: str
+
+
 def read_hole(
-    mask: Path | None, boxes: Sequence[Box], image: StillImage, settings: MaskSettings
+    path: Path, image: StillImage, mask: Path | None, boxes: Sequence[Box], settings: MaskSettings
 ) -> MaskReading:
-    """Return the hole of an image, that of a mask file and of boxes.
+    """Return the hole of an image: that of a mask file or of the image itself, of a color and of boxes.
+
+    Args:
+        path: The image's file, for messages.
+        mask: File, or one of `edlrr_cli.media.own_masks.OWN_MASKS`; None: the others alone.
 
     Raises:
-        EdlrrError: See `edlrr_cli.media.masks.read_mask` and `edlrr_cli.media.boxes.union_of`.
+        EdlrrError: A part cannot be read or is empty, or no pixel is left known.
     """
-    if mask is None:
-        known, mode, evidence = np.ones(image.size_px, dtype=np.bool_), "box", ""
-    else:
+    parts = list(_parts(path, image, mask, boxes, settings))
+    missing = np.logical_or.reduce([part.hole for part in parts])
+    fraction = float(missing.mean())
+    if fraction == 1:
+        raise InputError(f"the masks of {path} leave no pixel known", "mark less of the image")
+    evidence = "; ".join(part.evidence for part in parts)
+    if len(parts) > 1:
+        evidence += f"; together {100 * fraction:.3g} % missing"
+    return MaskReading(~missing, parts[0].mode, fraction, evidence)
+
+
+def _parts(
+    path: Path, image: StillImage, mask: Path | None, boxes: Sequence[Box], settings: MaskSettings
+) -> Iterator[_Part]:
+    def part(hole: NDArray[np.bool_], mode: str, name: str) -> _Part:
+        grown = dilated(hole, settings.dilate)
+        return _Part(grown, mode, f"{name}: {100 * grown.mean():.3g} % missing")
+
+    if mask is not None and is_own_mask(mask):
+        yield part(own_hole(str(mask), path, image), str(mask), _OWN_NAMES[str(mask)])
+    elif mask is not None:
         reading = read_mask(
             mask, image, mode=settings.mask_mode, threshold=settings.mask_threshold, dilate=settings.dilate
         )
-        if not boxes:
-            return reading
-        known, mode, evidence = reading.known, reading.mode, f"{reading.evidence}; "
-    known = known & ~dilated(union_of(boxes, image.size_px), settings.dilate)
-    fraction = float(1 - known.mean())
-    if fraction == 1:
-        raise InputError("the mask and the boxes leave no pixel known", "mark less of the image")
-    boxed = f"with {len(boxes)} box{'es' * (len(boxes) > 1)} {100 * fraction:.3g} % missing"
-    return MaskReading(known, mode, fraction, f"{evidence}{boxed}")
+        yield _Part(~reading.known, reading.mode, reading.evidence)
+    if settings.mask_color is not None:
+        hole = painted_hole(settings.mask_color, path, image)
+        yield part(hole, "color", f"the color {settings.mask_color} marks the hole")
+    if boxes:
+        name = f"{len(boxes)} box{'es' * (len(boxes) > 1)}"
+        yield part(union_of(boxes, image.size_px), "box", name)

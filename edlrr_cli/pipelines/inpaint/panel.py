@@ -47,7 +47,7 @@ def _images(record: Record, side_px: int) -> list[Comparison]:
     settings = record["settings"]
     reading = {field.name: settings[field.name] for field in fields(MaskSettings)}
     boxes = list(map(parse_box, record["boxes"]))
-    mask = read_hole(record["mask"], boxes, image, MaskSettings(**reading))
+    mask = read_hole(record["input"], image, record["mask"], boxes, MaskSettings(**reading))
     image = image.within(mask.known)
 
     def layer(name: str, path: Path, page: int = 1) -> Layer:
