@@ -24,12 +24,14 @@ def denoise(
     *,
     method: str = "network",
     sigma: NoiseLevel = None,
+    noise_type: str = "auto",
+    quality: str = "fast",
     strength: float = 1.0,
     reg: str | None = None,
     gamma: float | None = None,
     device: str | torch.device = "auto",
 ) -> Image:
-    """Remove white Gaussian noise from an image, with the network that is installed with the package.
+    """Remove noise from an image, with the network that is installed with the package.
 
     Args:
         image: An array (h, w) or (h, w, c), or a tensor (h, w), (c, h, w) or (n, c, h, w), c = 1 or 3, at
@@ -38,6 +40,10 @@ def denoise(
             comparison: ``"tv"``, ``"nlm"``, ``"wavelet"`` or ``"bm3d"``.
         sigma: Standard deviation of the noise on the [0, 1] scale, whatever the dtype; ``"auto"`` or None:
             estimated.
+        noise_type: What the estimate looks for: ``"white"``; ``"photo"``, correlated noise as in photographs;
+            or ``"auto"``: by its correlation in color images, white in gray ones.
+        quality: Effort of the method ``network`` at white noise: ``"fast"``, the network; ``"balanced"``, low
+            rank of similar patches guided by it; ``"best"``, a blend of it with the method ``lrr``.
         strength: Factor of the noise level that the method receives; 0 leaves the image as it is.
         reg: Penalty of the method ``lrr``, one of `edlrr_cli.lrr.names.REG_NAMES`; None: its default.
         gamma: Shape of this penalty; None: its default.

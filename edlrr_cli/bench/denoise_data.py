@@ -27,7 +27,7 @@ class Data:
     """Images of a comparison.
 
     Attributes:
-        training: Gray images, each of shape (h, w), uint8.
+        training: Gray images, each of shape (1, h, w), uint8.
         sets: Test set -> names and gray images in [0, 1], shape (h, w, 1); the first set is tested most.
     """
 
@@ -48,7 +48,7 @@ def read_data(folder: Path, every: Mapping[str, int]) -> Data:
         name: [(path.stem, _normalized(read_gray(path))) for path in require_images(folder / name)[::step]]
         for name, step in every.items()
     }
-    training = [torch.from_numpy(read_gray(path)) for path in require_images(folder / "Train400")]
+    training = [torch.from_numpy(read_gray(path))[None] for path in require_images(folder / "Train400")]
     return Data(training, sets)
 
 
@@ -67,7 +67,7 @@ def _photograph(name: str) -> NDArray[np.uint8]:
 def _tiles(gray: NDArray[np.uint8]) -> Iterator[Tensor]:
     for top in range(0, gray.shape[0] - _TILE_PX + 1, _TILE_PX):
         for left in range(0, gray.shape[1] - _TILE_PX + 1, _TILE_PX):
-            yield torch.from_numpy(gray[top : top + _TILE_PX, left : left + _TILE_PX].copy())
+            yield torch.from_numpy(gray[None, top : top + _TILE_PX, left : left + _TILE_PX].copy())
 
 
 def _normalized(gray: NDArray[np.uint8]) -> Pixels:

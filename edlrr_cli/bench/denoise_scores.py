@@ -31,7 +31,8 @@ Call = Callable[[Pixels, float], Pixels]
 #: Noise levels of the literature; slow methods are tested at these only.
 PRINTED_LEVELS = (15, 25, 50)
 SHIPPED, SHIPPED_AUTO, COMMAND = "edlrr", "edlrr:auto", "edlrr:command"
-_SLOW = ("lrr-groups", "bm3d")
+BALANCED, BEST = "edlrr:balanced", "edlrr:best"
+_SLOW = ("lrr-groups", "bm3d", BALANCED, BEST)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +74,12 @@ def list_denoisers(
         return methods
     others = {"lrr-groups": _denoise_by(Config(method="lrr", device=device))}
     if DENOISER.exists():
-        shipped = _denoise_by(Config(device=device), load_denoiser(DENOISER))
-        others = {SHIPPED: shipped, SHIPPED_AUTO: _estimated(shipped), **others}
+        denoiser = load_denoiser(DENOISER)
+        shipped = _denoise_by(Config(device=device), denoiser)
+        balanced = _denoise_by(Config(quality="balanced", device=device), denoiser)
+        best = _denoise_by(Config(quality="best", device=device), denoiser)
+        ours = {SHIPPED: shipped, SHIPPED_AUTO: _estimated(shipped), BALANCED: balanced, BEST: best}
+        others = {**ours, **others}
     others |= {name: call for name, call in DENOISERS.items() if name != "bm3d" or find_spec("bm3d")}
     return methods + [NamedDenoiser(name, None, 0, call) for name, call in others.items()]
 

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edlrr_cli.bench.denoise_scores import COMMAND, PRINTED_LEVELS, SHIPPED, SHIPPED_AUTO
+from edlrr_cli.bench.denoise_scores import BALANCED, BEST, COMMAND, PRINTED_LEVELS, SHIPPED, SHIPPED_AUTO
 from edlrr_cli.bench.markdown import NONE, ranked_column, table, table_of, text_of
 from edlrr_cli.bench.record import Row
 
 _TITLES = {
     SHIPPED_AUTO: "`edlrr denoise`",
     SHIPPED: "`edlrr denoise`, level given",
+    BALANCED: "`--quality balanced`, level given",
+    BEST: "`--quality best`, level given",
     "lrr-groups": "`edlrr denoise --method lrr`",
     "bm3d": "BM3D",
     "nlm": "non-local means",

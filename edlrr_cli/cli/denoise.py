@@ -17,19 +17,28 @@ from edlrr_cli.pipelines.destination import Destination
 from edlrr_cli.pipelines.inputs import Input, Selection, companion
 from edlrr_cli.pipelines.noise_levels import AUTO, NOISE_LEVELS
 from edlrr_cli.tasks.checks import require
-from edlrr_cli.tasks.denoise.config import METHODS, Config
+from edlrr_cli.tasks.denoise.config import METHODS, NOISE_TYPES, QUALITIES, Config
 
 _HELP = {
     "method": "network: a trained network; lrr: the low-rank penalty on groups of similar patches; "
     f"baselines: {', '.join(METHODS[2:])}.",
     "sigma": "Standard deviation of the noise on 0..255. [default: auto, estimated]",
+    "noise_type": "What the estimate looks for: white noise, or that of photographs, which is correlated. "
+    "auto: by its correlation in color images, white in gray ones.",
+    "quality": "Effort of the method network: itself; low rank of patches guided by it; or a blend with lrr.",
     "strength": "Factor of the noise level; more smooths more, 0 leaves the image as it is.",
     "reg": "Penalty of the method lrr; 'edlrr show regs' lists them. [default: the method's own]",
     "gamma": "Its shape. [default: the penalty's own]",
     "device": "auto, cpu, cuda or cuda:N.",
 }
 
-_KINDS = {"method": Name("method", lambda: METHODS), "sigma": NoiseLevel(), "reg": REG}
+_KINDS = {
+    "method": Name("method", lambda: METHODS),
+    "sigma": NoiseLevel(),
+    "noise_type": click.Choice(NOISE_TYPES),
+    "quality": click.Choice(QUALITIES),
+    "reg": REG,
+}
 
 
 @click.command(cls=JobCommand, short_help="Remove noise from images.")
@@ -41,7 +50,7 @@ _KINDS = {"method": Name("method", lambda: METHODS), "sigma": NoiseLevel(), "reg
 @page_option
 @click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
 @click.option("--model", type=FILE, help="Weights made by edlrr train. [default: the shipped ones]")
-@encoding_options
+@encoding_options()
 @job_options
 @options_of((Config,), _HELP, _KINDS)
 @click.option(
@@ -76,7 +85,8 @@ def denoise(
     cat photo.png | edlrr denoise - -o - > clean.png
     edlrr denoise photos --recursive -o clean --skip-existing --json
 
-    White Gaussian noise of any level, gray or color, 8 or 16 bit; transparency is kept. The network and
+    White Gaussian noise of any level and the noise of photographs, gray or color, 8 or 16 bit;
+    transparency is kept. The network and
     its weights are installed with the package. Noise is only added to the image if --add-noise asks for it.
     - is standard input, and with -o standard output, which receives only the image, in the format of IMAGE or
     --format; the report goes to stderr then, that of --json too. Folders and patterns stand for the images

@@ -32,7 +32,11 @@ _HELP = {
     "arch": f"Network: one of {', '.join(ARCHS)}.",
     "depth": "Its convolutions. [default: as published]",
     "width": "Its channels. [default: as published]",
-    "sigma": "Noise level of the patches on 0..255, or a range of them.",
+    "color": "Train on RGB images, or on gray ones.",
+    "scale": "Factor of the size of all images, at most 1; reduces the grain of JPEG files.",
+    "sigma": "Level of the white noise of the patches on 0..255, or a range of them.",
+    "camera": "Fraction of the patches with the noise of cameras instead; with --color.",
+    "estimated": "Fraction of the patches whose noise level is estimated instead of known.",
     "reg": "Penalty on the singular values; 'edlrr show regs' lists them.",
     "gamma": "Shape of the penalty. [default: the penalty's own]",
     "lam": "Weight of the low-rank term; 0 trains without it.",
@@ -63,14 +67,25 @@ _KINDS = {
 
 
 @click.command(short_help="Train a denoising network with the low-rank term.")
-@click.option("--data", type=FILE, required=True, help="Folder of clean images; color becomes gray.")
+@click.option(
+    "--data", type=FILE, required=True, help="Folder of clean images; without --color they become gray."
+)
 @click.option("-o", "--output", type=FILE, required=True, help="Weights, a .safetensors.")
-@click.option("--resume", is_flag=True, help="Continue from the checkpoint of an interrupted run.")
+@click.option("--resume", is_flag=True, help="Continue from the checkpoint; --steps may differ.")
+@click.option("--keep-checkpoint", is_flag=True, help="Keep it at the end, for --resume with more steps.")
 @report_options
 @options_of((Config,), _HELP, _KINDS)
 @common_options
 def train(
-    *, data: Path, output: Path, resume: bool, as_json: bool, overwrite: bool, quiet: bool, **flags: Any
+    *,
+    data: Path,
+    output: Path,
+    resume: bool,
+    keep_checkpoint: bool,
+    as_json: bool,
+    overwrite: bool,
+    quiet: bool,
+    **flags: Any,
 ) -> None:
     """Train a network for edlrr denoise --model on the images of a folder.
 
@@ -87,7 +102,15 @@ def train(
     from edlrr_cli.pipelines.train import run
 
     monitor = ConsoleMonitor(quiet=quiet)
-    record = run.train(data, output, config, resume=resume, overwrite=overwrite, monitor=monitor)
+    record = run.train(
+        data,
+        output,
+        config,
+        resume=resume,
+        keep_checkpoint=keep_checkpoint,
+        overwrite=overwrite,
+        monitor=monitor,
+    )
     if record is not None:
         print_record(record, _lines(record), as_json=as_json, quiet=quiet)
 

@@ -1,4 +1,4 @@
-"""Images as gray levels."""
+"""Images as 8-bit levels of gray or of colors."""
 
 from __future__ import annotations
 
@@ -14,6 +14,21 @@ from edlrr_cli.media.undefined import refuse_undefined
 
 # Weights of red, green and blue in the luma of ITU-R BT.601, by which gray test images are made.
 _LUMA = np.array([0.299, 0.587, 0.114])
+
+
+def read_levels(path: Path, *, color: bool) -> NDArray[np.uint8]:
+    """Read an image as levels, shape (c, h, w), c = 3 for color, where gray images have three equal channels.
+
+    Raises:
+        InputError: As `read_gray`.
+    """
+    if not color:
+        return read_gray(path)[None]
+    image = read_image(path)
+    refuse_undefined(str(path), image.undefined)
+    pixels = to_rgb(image.pixels)
+    colors = np.broadcast_to(pixels, (*pixels.shape[:2], 3)).transpose(2, 0, 1)
+    return np.ascontiguousarray(np.rint(colors * 255).astype(np.uint8))
 
 
 def read_gray(path: Path) -> NDArray[np.uint8]:

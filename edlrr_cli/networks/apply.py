@@ -12,7 +12,7 @@ def predict_clean(network: nn.Module, X: Tensor, sigma: Tensor) -> Tensor:
     """Return X - f(X), padding the sides to the multiples that the network needs.
 
     Args:
-        X: Noisy images, shape (b, 1, h, w), float32. Not modified.
+        X: Noisy images, shape (b, c, h, w), float32. Not modified.
         sigma: Noise levels, shape (b,), on the scale of X.
 
     Returns:

@@ -20,5 +20,6 @@ def build_network(arch: str, size: Size) -> nn.Module:
     """
     published_size(arch)
     if arch == "light":
-        return Light(width=size.width, depth=size.depth)
-    return DnCNN(depth=size.depth, width=size.width, bias_free=arch == "dncnn-bf")
+        return Light(width=size.width, depth=size.depth, channels=size.channels)
+    bias_free = arch == "dncnn-bf"
+    return DnCNN(depth=size.depth, width=size.width, channels=size.channels, bias_free=bias_free)

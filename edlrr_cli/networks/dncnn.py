@@ -9,13 +9,14 @@ from edlrr_cli.networks.bias_free import BiasFreeNorm
 
 
 class DnCNN(nn.Module):
-    """Predict the noise of gray images, f(X; theta); the clean image is X - f(X).
+    """Predict the noise of images, f(X; theta); the clean image is X - f(X).
 
     The network is blind: it does not use the noise level.
 
     Args:
         depth: Convolutions, 2 or more; 17 for one noise level (DnCNN-S), 20 for a range of them (DnCNN-B).
         width: Channels between the convolutions.
+        channels: Channels of the images.
         bias_free: Omit all additive constants. Then f(a X) = a f(X) for a > 0, so that the network works at
             noise levels that it was not trained for.
 
@@ -28,22 +29,22 @@ class DnCNN(nn.Module):
     #: The sides of an input must be multiples of this.
     stride_px = 1
 
-    def __init__(self, *, depth: int, width: int, bias_free: bool = False) -> None:
+    def __init__(self, *, depth: int, width: int, channels: int = 1, bias_free: bool = False) -> None:
         super().__init__()
-        self.reach_px = depth
+        self.channels, self.reach_px = channels, depth
         bias = not bias_free
-        layers: list[nn.Module] = [conv3x3(1, width, bias=bias), nn.ReLU(inplace=True)]
+        layers: list[nn.Module] = [conv3x3(channels, width, bias=bias), nn.ReLU(inplace=True)]
         for _ in range(depth - 2):
             norm = BiasFreeNorm(width) if bias_free else nn.BatchNorm2d(width)
             layers += [conv3x3(width, width, bias=False), norm, nn.ReLU(inplace=True)]
-        layers.append(conv3x3(width, 1, bias=bias, gain=0.1))
+        layers.append(conv3x3(width, channels, bias=bias, gain=0.1))
         self.layers = nn.Sequential(*layers)
 
     def forward(self, X: Tensor, sigma: Tensor) -> Tensor:
         """Return the noise of images.
 
         Args:
-            X: Noisy images, shape (b, 1, h, w), floating, nominally in [0, 1].
+            X: Noisy images, shape (b, c, h, w), floating, nominally in [0, 1].
             sigma: Noise level of each image, shape (b,), on the scale of X; ignored.
 
         Returns:

@@ -12,7 +12,7 @@ from edlrr_cli.networks.bias_free import BiasFreeNorm
 from edlrr_cli.networks.dncnn import conv3x3
 
 _NUM_SCALES = 3
-_PARTS = 4  # sub-images: every second pixel of every second row
+_PARTS = 4  # sub-images of a channel: every second pixel of every second row
 
 
 class Light(nn.Module):
@@ -26,6 +26,7 @@ class Light(nn.Module):
         depth: Residual blocks before and after each change of scale, 1 or more; twice as many at the
             coarsest scale.
         width: Channels at the finest scale, doubled at each coarser one.
+        channels: Channels of the images.
 
     Source: Zhang et al., "Plug-and-play image restoration with deep denoiser prior", 2021 (DRUNet); the
         sub-images: Zhang et al., "FFDNet: toward a fast and flexible solution for CNN-based image
@@ -36,12 +37,12 @@ class Light(nn.Module):
     #: The sides of an input must be multiples of this.
     stride_px = 2 << (_NUM_SCALES - 1)
 
-    def __init__(self, *, depth: int, width: int) -> None:
+    def __init__(self, *, depth: int, width: int, channels: int = 1) -> None:
         super().__init__()
         widths = [width * 2**scale for scale in range(_NUM_SCALES)]
-        self.reach_px = _reach_px(depth)
-        self.head = conv3x3(_PARTS + 1, width, bias=False)
-        self.tail = conv3x3(width, _PARTS, bias=False, gain=0.1)
+        self.channels, self.reach_px = channels, _reach_px(depth)
+        self.head = conv3x3(channels * _PARTS + 1, width, bias=False)
+        self.tail = conv3x3(width, channels * _PARTS, bias=False, gain=0.1)
         self.encoders = nn.ModuleList(_blocks(depth, channels) for channels in widths[:-1])
         self.decoders = nn.ModuleList(_blocks(depth, channels) for channels in widths[:-1])
         self.bottom = _blocks(2 * depth, widths[-1])
@@ -59,7 +60,7 @@ class Light(nn.Module):
         """Return the noise of images.
 
         Args:
-            X: Noisy images, shape (b, 1, h, w), h and w multiples of `stride_px`, floating, nominally in
+            X: Noisy images, shape (b, c, h, w), h and w multiples of `stride_px`, floating, nominally in
                 [0, 1].
             sigma: Noise level of each image, shape (b,), on the scale of X.
 

@@ -16,10 +16,12 @@ class Size:
         depth: Number of 3 x 3 convolutions, including the first and the last; for ``light``, number of
             residual blocks per scale.
         width: Channels between the convolutions; for ``light``, at its finest scale.
+        channels: Channels of the images, 1 for gray or 3 for RGB.
     """
 
     depth: int
     width: int
+    channels: int = 1
 
 
 #: Architecture -> published size; for ``light``, that of this program.

@@ -107,7 +107,8 @@ class DenoiseJob(Job[Inputs, "Result"]):
     def group(self, inputs: Inputs) -> tuple[int, ...] | None:
         """Return the shape of a small image, which may be denoised with others."""
         shape = inputs.noisy.shape
-        return shape if self.config.method == "network" and max(shape) <= _SMALL_PX else None
+        is_batched = self.config.method == "network" and self.config.quality == "fast"
+        return shape if is_batched and max(shape) <= _SMALL_PX else None
 
     def compute(self, inputs: Inputs, monitor: Monitor) -> Result:
         """Denoise by any method."""
@@ -165,6 +166,8 @@ class DenoiseJob(Job[Inputs, "Result"]):
             "reg": config.penalty if config.method == "lrr" else None,
             "sigma": round(result.sigma * NOISE_LEVELS, 3),
             "sigma_estimated": config.sigma is None,
+            "noise_type": result.noise.kind if config.sigma is None else None,
+            "correlation_px": round(result.noise.correlation_px, 2) if config.sigma is None else None,
             "device": result.device,
             "seconds": result.seconds,
             **_quality(inputs.noisy, denoised, inputs.clean),
@@ -187,7 +190,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
     def lines(record: Record) -> Iterator[tuple[str, str]]:
         """See `Job.lines`."""
         yield "denoised", str(record["output"])
-        origin = "estimated" if record["sigma_estimated"] else "as given"
+        origin = f"estimated, {record['noise_type']}" if record["sigma_estimated"] else "as given"
         strength = record["settings"]["strength"]
         yield (
             "noise",

@@ -60,7 +60,7 @@ def test_every_kind_is_trained_by_a_recipe():
 def test_the_shipped_photographs_are_cut_as_the_data_set_is():
     data = shipped_data()
     assert len(data.training) > 20
-    assert {tuple(tile.shape) for tile in data.training} == {(180, 180)}
+    assert {tuple(tile.shape) for tile in data.training} == {(1, 180, 180)}
     assert all(tile.float().std() > 1 for tile in data.training)
     ((test_set, images),) = data.sets.items()
     assert test_set == "scikit-image"

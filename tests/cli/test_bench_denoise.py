@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edlrr_cli.bench import denoise_networks, denoise_scores, denoise_training
+from edlrr_cli.bench import denoise_networks, denoise_training
 from edlrr_cli.errors import EXIT_INPUT, EXIT_USAGE
 
 
@@ -19,7 +19,6 @@ def data(tmp_path, monkeypatch):
         denoise_networks.RECIPES["cpu"], depth=3, width=2, steps=2, batch=2, levels=(15, 25)
     )
     monkeypatch.setitem(denoise_networks.RECIPES, "cpu", recipe)
-    monkeypatch.setattr(denoise_scores, "_SLOW", ("lrr-groups", "bm3d"))
     home = tmp_path / "data"
     generator = np.random.default_rng(0)
     for name, count in (("Train400", 11), ("Set12", 2), ("BSD68", 5)):

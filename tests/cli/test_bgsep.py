@@ -24,8 +24,9 @@ from scipy import ndimage
 from edlrr_cli.errors import EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_USAGE
 from edlrr_cli.media.video_sources import open_video
 from edlrr_cli.media.video_writer import write_video
+from edlrr_cli.pipelines import parts
 from edlrr_cli.pipelines.bgsep import job as runner
-from edlrr_cli.pipelines.bgsep import layers, recorder
+from edlrr_cli.pipelines.bgsep import layers
 from edlrr_cli.tasks.bgsep.config import Config
 
 SIZE_PX = (36, 48)
@@ -59,7 +60,7 @@ def clip(tmp_path):
 @pytest.fixture
 def short_parts(monkeypatch):
     """Parts of 10 frames."""
-    monkeypatch.setattr(recorder, "NUM_FRAMES", 10)
+    monkeypatch.setattr(parts, "NUM_FRAMES", 10)
 
 
 @pytest.fixture

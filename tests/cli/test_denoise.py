@@ -70,6 +70,22 @@ def test_noise_is_removed_and_measured(run, clean, noisy, tmp_path):
         assert (written.mode, written.size) == ("L", (48, 40))
 
 
+def test_the_type_and_the_correlation_of_the_noise_are_reported(run, noisy):
+    keys = ("noise_type", "correlation_px")
+    given = {"auto": [], "photo": ["--noise-type", "photo"], None: ["--sigma", "12"]}
+    records = {
+        kind: json.loads(run("denoise", noisy, "--method", "tv", *options, "--json", "--overwrite").stdout)
+        for kind, options in given.items()
+    }
+    assert records["auto"]["noise_type"] == "white"
+    assert records["auto"]["correlation_px"] < 0.4
+    assert records["photo"]["noise_type"] == "photo"
+    assert [records[None][key] for key in keys] == [None, None]
+    refused = run("denoise", noisy, "--noise-type", "photo", "--sigma", "12", "--overwrite")
+    assert refused.exit_code == EXIT_USAGE
+    assert "leave one of them out" in refused.stderr
+
+
 def test_the_level_is_said_in_levels_of_255(run, noisy):
     record = json.loads(run("denoise", noisy, "--method", "tv", "--sigma", "12.5", "--json").stdout)
     assert (record["sigma"], record["sigma_estimated"]) == (12.5, False)
@@ -88,6 +104,8 @@ def test_json_tells_all_settings(run, noisy, tmp_path):
     assert record["settings"] == {
         "method": "lrr",
         "sigma": 15,
+        "noise_type": "auto",
+        "quality": "fast",
         "strength": 0.5,
         "reg": "nuclear",
         "gamma": None,
@@ -104,7 +122,7 @@ def test_json_tells_all_settings(run, noisy, tmp_path):
 
 def test_lines_for_people_say_what_was_done(run, clean, noisy):
     told = run("denoise", noisy, "--method", "lrr", "--reference", clean).stdout
-    assert "(estimated)" in told
+    assert "(estimated, white)" in told
     assert "lrr (" in told
     assert " dB" in told
 

@@ -156,6 +156,9 @@ def test_two_processes_train_one_network(folder, tmp_path):
         (["--patch-px", "64"], EXIT_USAGE, "no image is as large as a patch"),
         (["--held-out", "8"], EXIT_USAGE, "give a folder of more images"),
         (["--lr", "1e30"], EXIT_NUMERICS, "lower --lr"),
+        (["--scale", "1.5"], EXIT_USAGE, "scale must be more than 0, at most 1"),
+        (["--camera", "0.5"], EXIT_USAGE, "add --color"),
+        (["--color", "--camera", "1.5"], EXIT_USAGE, "camera must be a fraction"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(run, folder, tmp_path, more, code, told):
@@ -191,3 +194,30 @@ def test_a_damaged_or_alien_checkpoint_is_refused(run, folder, tmp_path):
     result = run(*command(folder, tmp_path / "m.safetensors", "--resume"))
     assert result.exit_code == EXIT_INPUT
     assert "is damaged" in result.stderr
+
+
+def test_a_finished_run_continues_with_more_steps_if_its_checkpoint_is_kept(run, folder, tmp_path):
+    output = tmp_path / "m.safetensors"
+    assert run(*command(folder, output, "--keep-checkpoint", steps=6)).exit_code == 0
+    result = run(*command(folder, output, "--resume", "--json", steps=9))
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["num_steps"] == 9
+    assert [int(row["step"]) for row in log_of(tmp_path / "m.csv")][-1] == 9
+    assert not (tmp_path / "m.checkpoint").exists()
+
+
+def test_a_network_for_color_is_trained_with_the_noise_of_cameras(run, folder, tmp_path):
+    output = tmp_path / "m.safetensors"
+    arguments = ["--color", "--camera", "0.5", "--estimated", "0.5", "--scale", "0.9", "--patch-px", "8"]
+    result = run(*command(folder, output, *arguments, steps=4))
+    assert result.exit_code == 0, result.stderr
+    about = read_weights(output).about
+    assert about["channels"] == 3
+    assert about["settings"]["camera"] == 0.5
+    noisy = tmp_path / "noisy.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 30, 3), dtype=np.uint8)).save(noisy)
+    assert run("denoise", noisy, "--model", output, "-o", tmp_path / "clean.png").exit_code == 0
+    Image.open(noisy).convert("L").save(noisy)
+    refused = run("denoise", noisy, "--model", output, "-o", tmp_path / "gray.png")
+    assert refused.exit_code == EXIT_USAGE
+    assert "the model is for color images" in refused.stderr

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -19,10 +21,11 @@ def images(*shape):
     return torch.rand(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("arch", ARCHS)
-def test_the_noise_has_the_shape_of_the_image(arch):
-    X = images(2, 1, 16, 24)
-    assert network_of(arch)(X, torch.full((2,), 0.1, dtype=X.dtype)).shape == X.shape
+def test_the_noise_has_the_shape_of_the_image(arch, channels):
+    X, size = images(2, channels, 16, 24), replace(SMALL[arch], channels=channels)
+    assert network_of(arch, size)(X, torch.full((2,), 0.1, dtype=X.dtype)).shape == X.shape
 
 
 def test_dncnn_has_the_published_number_of_parameters():

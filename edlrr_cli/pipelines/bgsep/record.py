@@ -9,9 +9,9 @@ from statistics import fmean, median
 from edlrr_cli import __version__
 from edlrr_cli.media.video import VideoInfo
 from edlrr_cli.pipelines.bgsep.outputs import Outputs
-from edlrr_cli.pipelines.bgsep.parts import Part
 from edlrr_cli.pipelines.bgsep.settings import Settings
 from edlrr_cli.pipelines.failures import Record
+from edlrr_cli.pipelines.parts import Part
 
 IN_FILE_ONLY = ("windows", "foreground_fractions")
 """Lists that are as long as the video; the report's file has them, stdout has not."""
@@ -40,7 +40,7 @@ def bgsep_record(
     Returns:
         Plain values by name; None for those that the method does not have.
     """
-    fractions = [fraction for part in parts for fraction in part.fractions]
+    fractions = [fraction for part in parts for fraction in part.statistics["fractions"]]
     windows = _windows(parts)
     ranks = [window["rank"] for window in windows if window["rank"] is not None]
     sparsities = [window["sparsity"] for window in windows if window["sparsity"] is not None]
@@ -76,7 +76,7 @@ def bgsep_record(
 
 def _windows(parts: list[Part]) -> list[Record]:
     """Return the statistics of each window once: a resumed run has fitted some of them again."""
-    known = {window["start"]: window for part in parts for window in part.windows}
+    known = {window["start"]: window for part in parts for window in part.statistics["windows"]}
     return [known[start] for start in sorted(known)]
 
 

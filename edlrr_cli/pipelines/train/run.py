@@ -16,7 +16,7 @@ import torch
 from edlrr_cli import __version__
 from edlrr_cli.media.files import write_atomic
 from edlrr_cli.media.formats import require_images
-from edlrr_cli.media.gray import read_gray
+from edlrr_cli.media.gray import read_levels
 from edlrr_cli.media.weights import write_weights
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.job import SILENT, Monitor
@@ -37,6 +37,7 @@ def train(
     config: Config,
     *,
     resume: bool = False,
+    keep_checkpoint: bool = False,
     overwrite: bool = False,
     monitor: Monitor = SILENT,
 ) -> Record | None:
@@ -53,7 +54,8 @@ def train(
     with joined(config.device) as (process, device):
         if process.leads:
             files.check(resume=resume, overwrite=overwrite)
-        images = [torch.from_numpy(read_gray(path)) for path in require_images(folder)]
+        paths = require_images(folder)
+        images = [torch.from_numpy(read_levels(path, color=config.color)) for path in paths]
         trainer = Trainer(images, replace(config, device=device), process)
         session = _Session(trainer, files, monitor if process.leads else SILENT)
         if resume:
@@ -63,7 +65,10 @@ def train(
             return None
         about = {**trainer.about(), "version": __version__, "machine": machine(device)}
         write_weights(files.weights, trainer.weights(), about)
-        files.checkpoint.unlink(missing_ok=True)
+        if keep_checkpoint:
+            session.checkpoint()
+        else:
+            files.checkpoint.unlink(missing_ok=True)
         return {"status": "done", "output": str(output), "log": str(files.log), **about}
 
 
@@ -98,10 +103,10 @@ class _Session:
                     psnr = f"{self.entries[-1].psnr:.2f} dB" if self.entries else ""
                     advance(round(trainer.progress * total), text=psnr)
                 if trainer.process.agree(float(bool(stopping))):
-                    self._checkpoint()
+                    self.checkpoint()
                     raise KeyboardInterrupt(f"{self._files.checkpoint} is kept, --resume goes on")
                 if time.perf_counter() - self._saved > _CHECKPOINT_S:
-                    self._checkpoint()
+                    self.checkpoint()
         if self._steps:
             self._log()
         if trainer.process.leads:
@@ -131,7 +136,8 @@ class _Session:
         self._steps.clear()
         self._files.write_log(self.entries)
 
-    def _checkpoint(self) -> None:
+    def checkpoint(self) -> None:
+        """Write the state, and draw the curve so far."""
         self._saved = time.perf_counter()
         if self._trainer.process.leads:
             logged = {

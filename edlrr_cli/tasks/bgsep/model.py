@@ -135,7 +135,7 @@ def _subspace(keyframes: Keyframes, config: Config, tuning: Tuning) -> SubspaceM
     """
     samples = _samples(keyframes, config.seed)
     solution = _solve(keyframes.values(samples), config)
-    basis = _temporal_basis(solution.low_rank)
+    basis = temporal_basis(solution.low_rank)
     steady = best_course(keyframes, (torch.ones_like(basis[:, :1]), basis[:, :1]), tuning)
     bare = visible(keyframes, steady, tuning)
     images = _uncovered(keyframes, steady, bare)
@@ -151,7 +151,7 @@ def _subspace(keyframes: Keyframes, config: Config, tuning: Tuning) -> SubspaceM
             return torch.where(covered[:, indices], steady @ images[:, indices], keyframes.values(indices))
 
         solution = _solve(seen(samples), config)
-        basis = _temporal_basis(solution.low_rank)
+        basis = temporal_basis(solution.low_rank)
         images = torch.cat([l1_fit(basis, seen(chunk)) for chunk in keyframes.chunks()], dim=1)
         steady = basis
         noise, masks = _foreground(keyframes, basis, images, bare, tuning)
@@ -193,7 +193,7 @@ def _samples(keyframes: Keyframes, seed: int) -> Tensor:
     return (drawn[:, None] * keyframes.num_channels + channels).flatten().to(keyframes.pixels.device)
 
 
-def _temporal_basis(X: Tensor) -> Tensor:
+def temporal_basis(X: Tensor) -> Tensor:
     """Return the left singular vectors of the components of X, shape (k, r), with a mean square of 1."""
     squares, U = torch.linalg.eigh(X.double() @ X.double().mT)
     sigma, U = squares.clamp_min(0).sqrt().flip(0), U.flip(1)

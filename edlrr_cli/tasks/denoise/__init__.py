@@ -1,1 +1,1 @@
-"""Removal of white Gaussian noise."""
+"""Removal of white noise and of the noise of photographs."""

@@ -12,6 +12,10 @@ from edlrr_cli.tasks.checks import require, require_choice, require_noise_level,
 
 #: ``network`` and ``lrr`` are the methods of this program; the others are baselines.
 METHODS = ("network", "lrr", *DENOISERS)
+#: Types of noise to estimate; ``auto`` detects the type.
+NOISE_TYPES = ("auto", "white", "photo")
+#: Effort of the method ``network``.
+QUALITIES = ("fast", "balanced", "best")
 #: Penalty of the method ``lrr``.
 DEFAULT_REG = "schatten-0.1"
 
@@ -23,6 +27,10 @@ class Config:
     Attributes:
         method: One of `METHODS`.
         sigma: Standard deviation of the noise; None: estimated.
+        noise_type: One of `NOISE_TYPES`; of an estimated level.
+        quality: Effort of the method ``network``, one of `QUALITIES`: the network; low rank of similar
+            patches, guided by its result; or a blend of the network, applied to all rotations and mirror
+            images, with the method ``lrr``. Noise of photographs is always denoised by the network.
         strength: Factor applied to the noise level that the method assumes; 0 leaves the image unchanged.
         reg: Penalty of the method ``lrr``, one of `edlrr_cli.lrr.names.REG_NAMES`; None for `DEFAULT_REG`.
         gamma: Shape of the penalty; None for its default.
@@ -34,6 +42,8 @@ class Config:
 
     method: str = "network"
     sigma: float | None = None
+    noise_type: str = "auto"
+    quality: str = "fast"
     strength: float = 1.0
     reg: str | None = None
     gamma: float | None = None
@@ -42,6 +52,16 @@ class Config:
     def __post_init__(self) -> None:
         require_types(self)
         require_choice("method", self.method, METHODS)
+        require_choice("noise_type", self.noise_type, NOISE_TYPES)
+        if self.sigma is not None and self.noise_type != "auto":
+            raise UsageError(
+                "noise_type is of an estimated level, and sigma is given", "leave one of them out"
+            )
+        require_choice("quality", self.quality, QUALITIES)
+        if self.method != "network" and self.quality != "fast":
+            raise UsageError(
+                f"quality is a setting of the method network, not of {self.method}", "leave it out"
+            )
         for name in ("reg", "gamma"):
             if self.method != "lrr" and getattr(self, name) is not None:
                 raise UsageError(

@@ -39,6 +39,7 @@ def denoise_lowrank(
     *,
     reg: str = DEFAULT_REG,
     gamma: float | None = None,
+    pilot: Tensor | None = None,
     progress: Progress | None = None,
 ) -> Tensor:
     """Lower the rank of groups of similar patches.
@@ -56,6 +57,8 @@ def denoise_lowrank(
         sigma: Standard deviation of the noise, on the scale of the image, more than 0.
         reg: Penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
         gamma: Shape of the penalty, in units of t; None for its default.
+        pilot: An estimate of the clean image, shape of the image, from which one of the later passes starts;
+            None: all passes from the noisy image.
 
     Returns:
         Shape and dtype of the image, not clipped.
@@ -67,12 +70,13 @@ def denoise_lowrank(
     """
     h = make_function(reg, gamma)
     noisy = image.permute(1, 2, 0).contiguous()
-    estimate = noisy
+    estimate = noisy if pilot is None else pilot.permute(1, 2, 0).contiguous()
+    numbers = range(_NUM_PASSES) if pilot is None else (1,)
     with single_threaded_calls():
-        for number in range(_NUM_PASSES):
+        for done, number in enumerate(numbers, start=1):
             estimate = _pass(noisy, estimate, sigma, h, number)
             if progress is not None:
-                progress(number + 1, _NUM_PASSES)
+                progress(done, len(numbers))
     return estimate.permute(2, 0, 1).contiguous()
 
 

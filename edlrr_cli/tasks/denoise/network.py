@@ -6,7 +6,7 @@ import copy
 import functools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ class Denoiser:
     """A network and the noise level it was trained for.
 
     Attributes:
+        network: For gray images, or for RGB images.
         largest: Largest noise level it was trained for, on [0, 1].
         scales: Whether it is free of additive constants, and so works at every noise level.
     """
@@ -42,8 +43,8 @@ class Denoiser:
 
         Args:
             tensors: Name -> values.
-            about: Metadata: ``arch``, ``depth``, ``width`` and ``sigma``, the range of noise levels trained
-                for, on 0..255.
+            about: Metadata: ``arch``, ``depth``, ``width``, ``channels``, by default 1, and ``sigma``, the
+                range of noise levels trained for, on 0..255.
 
         Raises:
             InputError: The tensors do not fit any network of this program.
@@ -60,11 +61,16 @@ class Denoiser:
             ) from error
         return cls(network.eval(), largest, scales=not has_constants(network))
 
+    @property
+    def channels(self) -> int:
+        """Return the channels of the images of the network, 1 or 3."""
+        return int(self.network.channels)  # type: ignore[arg-type]
+
     def to(self, device: torch.device) -> Denoiser:
         """Return the denoiser on a device; the network is copied, since other threads may be using it."""
         if next(self.network.parameters()).device == device:
             return self
-        return Denoiser(_copy_on(device, self.network), self.largest, self.scales)
+        return replace(self, network=_copy_on(device, self.network))
 
     def denoise(self, images: Tensor, sigma: Tensor, progress: Progress | None = None) -> Tensor:
         """Return the clean images.
@@ -73,7 +79,7 @@ class Denoiser:
         about medium gray. Below its levels, such a network smooths too much.
 
         Args:
-            images: Shape (b, h, w), float32, on the device of the network. Not modified.
+            images: Shape (b, c, h, w), c = `channels`, float32, on the device of the network. Not modified.
             sigma: Standard deviations of the noise, on the scale of the images, shape (b,).
 
         Returns:
@@ -81,7 +87,7 @@ class Denoiser:
         """
         if self.scales or bool((sigma <= self.largest).all()):
             return self._denoise_unscaled(images, sigma, progress)
-        factor = (self.largest / sigma).clamp_max(1.0)[:, None, None]
+        factor = (self.largest / sigma).clamp_max(1.0)[:, None, None, None]
         scaled = _GRAY + (images - _GRAY) * factor
         clean = self._denoise_unscaled(scaled, sigma.clamp_max(self.largest), progress)
         return _GRAY + (clean - _GRAY) / factor
@@ -104,10 +110,12 @@ def _copy_on(device: torch.device, network: nn.Module) -> nn.Module:
 
 def _size(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> Size:
     """Return the declared size, if the tensors can have it, so that no huge network is built."""
-    size = Size(int(about["depth"]), int(about["width"]))
+    size = Size(int(about["depth"]), int(about["width"]), int(about.get("channels", 1)))
     widest = max((side for values in tensors.values() for side in values.shape), default=0)
     if not (1 <= size.depth <= len(tensors) and 1 <= size.width <= widest):
         raise ValueError(f"its tensors do not have depth {size.depth} and width {size.width}")
+    if size.channels not in (1, 3):
+        raise ValueError(f"it has {size.channels} channels, not 1 or 3")
     return size
 
 

@@ -17,9 +17,10 @@ from edlrr_cli.baselines.denoisers import DENOISERS
 from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.tasks.denoise.config import Config
 from edlrr_cli.tasks.denoise.network import Denoiser
-from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level, low_noise_notes
+from edlrr_cli.tasks.denoise.noise_level import low_noise_notes
+from edlrr_cli.tasks.denoise.noise_type import Noise, estimate_noise
 from edlrr_cli.tasks.denoise.opponent import from_opponent, to_opponent
-from edlrr_cli.tasks.denoise.tiles import Progress
+from edlrr_cli.tasks.denoise.tiles import Progress, part_of
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.memory import in_batches, most_at_once
 from edlrr_cli.tasks.transparency import reflected
@@ -36,16 +37,21 @@ class Result:
 
     Attributes:
         pixels: Shape of the image, float64, not clipped.
-        sigma: Noise level, given or estimated, on [0, 1].
+        noise: Its noise, estimated, or white noise of the given level.
         seconds: Wall time; for an image of a batch, the time of the batch over its size.
         notes: Remarks for the user about the result, one phrase each.
     """
 
     pixels: NDArray[np.float64]
-    sigma: float
+    noise: Noise
     device: str
     seconds: float
     notes: tuple[str, ...] = ()
+
+    @property
+    def sigma(self) -> float:
+        """Return the noise level, given or estimated, on [0, 1]."""
+        return self.noise.sigma
 
 
 def denoise(
@@ -56,7 +62,7 @@ def denoise(
     progress: Progress | None = None,
     visible: NDArray[np.bool_] | None = None,
 ) -> Result:
-    """Remove white Gaussian noise from one image; arguments and errors are those of `denoise_each`."""
+    """Remove noise from one image; arguments and errors are those of `denoise_each`."""
     return denoise_each([pixels], config, denoiser, progress=progress, visible=[visible])[0]
 
 
@@ -68,7 +74,7 @@ def denoise_each(
     progress: Progress | None = None,
     visible: Sequence[NDArray[np.bool_] | None] | None = None,
 ) -> list[Result]:
-    """Remove white Gaussian noise from images; a network on a GPU processes them in batches.
+    """Remove noise from images; a network on a GPU processes them in batches.
 
     Args:
         images: One shape (h, w, c), c = 1 (gray), 3 (RGB) or 4 (CMYK), nominally in [0, 1]. Not modified.
@@ -85,33 +91,47 @@ def denoise_each(
     if not all(np.isfinite(pixels).all() for pixels in images):
         raise NumericsError("pixels: expected finite values, got NaN or Inf", "clean the image first")
     masks = [None] * len(images) if visible is None else visible
-    sigmas = [_level_of(pixels, config, mask) for pixels, mask in zip(images, masks, strict=True)]
+    noises = [_noise_of(pixels, config, mask) for pixels, mask in zip(images, masks, strict=True)]
     shown = [_shown(pixels, mask) for pixels, mask in zip(images, masks, strict=True)]
     device = torch.device("cpu") if config.method in DENOISERS else resolve_device(config.device)
     denoised = [pixels.copy() for pixels in images]
-    noisy = [index for index, sigma in enumerate(sigmas) if sigma * config.strength > 0]
-    levels = [sigmas[index] * config.strength for index in noisy]
+    noisy = [index for index, noise in enumerate(noises) if noise.sigma * config.strength > 0]
     if config.method == "network":
-        parts = _by_network([shown[index] for index in noisy], levels, denoiser, device, progress)
+        scaled = [noises[index].scaled(config.strength) for index in noisy]
+        parts = _by_network([shown[index] for index in noisy], scaled, config, denoiser, device, progress)
     else:
         parts = [
-            _by_other(shown[index], sigma, config, device, progress)
-            for index, sigma in zip(noisy, levels, strict=True)
+            _by_other(shown[index], config.strength * noises[index].sigma, config, device, progress)
+            for index in noisy
         ]
     for index, part in zip(noisy, parts, strict=True):
         mask = masks[index]
         denoised[index] = part if mask is None else np.where(mask[..., None], part, images[index])
     seconds = (time.perf_counter() - started) / len(images)
     return [
-        Result(clean, sigma, str(device), seconds, low_noise_notes(sigma, "--sigma", given=config.sigma))
-        for clean, sigma in zip(denoised, sigmas, strict=True)
+        Result(clean, noise, str(device), seconds, _notes(noise, config))
+        for clean, noise in zip(denoised, noises, strict=True)
     ]
 
 
-def _level_of(pixels: NDArray[np.float64], config: Config, visible: NDArray[np.bool_] | None) -> float:
-    sigma = estimate_noise_level(pixels, visible) if config.sigma is None else config.sigma
-    _log.info("noise: %.2f of 255, %s", 255 * sigma, "estimated" if config.sigma is None else "given")
-    return sigma
+def _notes(noise: Noise, config: Config) -> tuple[str, ...]:
+    notes = low_noise_notes(noise.sigma, "--sigma", given=config.sigma)
+    if config.quality == "fast" or noise.kind == "white":
+        return notes
+    return (
+        *notes,
+        f"quality {config.quality} is for white noise; the noise is that of a photograph, so fast was used",
+    )
+
+
+def _noise_of(pixels: NDArray[np.float64], config: Config, visible: NDArray[np.bool_] | None) -> Noise:
+    if config.sigma is not None:
+        return Noise.white(config.sigma)
+    noise = estimate_noise(pixels, visible, noise_type=config.noise_type)
+    _log.info(
+        "%s noise: %.2f of 255, correlated over %.1f px", noise.kind, 255 * noise.sigma, noise.correlation_px
+    )
+    return noise
 
 
 def _shown(pixels: NDArray[np.float64], visible: NDArray[np.bool_] | None) -> NDArray[np.float64]:
@@ -123,24 +143,64 @@ def _shown(pixels: NDArray[np.float64], visible: NDArray[np.bool_] | None) -> ND
 
 def _by_network(
     images: Sequence[NDArray[np.float64]],
-    sigmas: Sequence[float],
+    noises: Sequence[Noise],
+    config: Config,
     denoiser: Denoiser | None,
     device: torch.device,
     progress: Progress | None,
 ) -> list[NDArray[np.float64]]:
     if denoiser is None:
         raise UsageError("method network needs a denoiser", "load one, or use another method")
-    if not images:
-        return []
     denoiser_on_device = denoiser.to(device)
 
-    def denoised(pairs: Sequence[tuple[NDArray[np.float64], float]]) -> list[NDArray[np.float64]]:
+    def denoised(pairs: Sequence[tuple[NDArray[np.float64], Noise]]) -> list[NDArray[np.float64]]:
         batch = torch.stack([_channels_of(pixels, device) for pixels, _ in pairs])
-        levels = torch.tensor([sigma for _, sigma in pairs], dtype=torch.float32, device=device)
-        return [_pixels_of(X) for X in denoise_by_network(batch, levels, denoiser_on_device, progress)]
+        levels = [(noise.sigma, noise.brightness, noise.colors) for _, noise in pairs]
+        sigma, brightness, colors = torch.tensor(levels, dtype=torch.float32, device=device).unbind(1)
+        opponents = brightness, colors
+        clean = denoise_by_network(batch, sigma, denoiser_on_device, progress, opponents=opponents)
+        return [_pixels_of(X) for X in clean]
 
-    most = most_at_once(device, math.prod(images[0].shape[:2]))
-    return in_batches(denoised, list(zip(images, sigmas, strict=True)), most=most)
+    def fused(pairs: Sequence[tuple[NDArray[np.float64], Noise]]) -> list[NDArray[np.float64]]:
+        return [_by_fusion(*pair, config.quality, denoiser_on_device, device, progress) for pair in pairs]
+
+    results = list(images)
+    channels = list(images) if denoiser.channels == 3 else [_without_copies(pixels) for pixels in images]
+    is_fused = [config.quality != "fast" and noise.kind == "white" for noise in noises]
+    kinds = list(zip((pixels.shape[2] for pixels in channels), is_fused, strict=True))
+    for kind in dict.fromkeys(kinds):
+        chosen = [index for index, other in enumerate(kinds) if other == kind]
+        pairs = [(channels[index], noises[index]) for index in chosen]
+        most = most_at_once(device, math.prod(images[0].shape[:2]))
+        clean = fused(pairs) if kind[1] else in_batches(denoised, pairs, most=most)
+        for index, pixels in zip(chosen, clean, strict=True):
+            results[index] = np.broadcast_to(pixels, images[index].shape)
+    return results
+
+
+def _by_fusion(
+    pixels: NDArray[np.float64],
+    noise: Noise,
+    quality: str,
+    denoiser: Denoiser,
+    device: torch.device,
+    progress: Progress | None,
+) -> NDArray[np.float64]:
+    # Imported here like `denoise_lowrank` in `_by_other`.
+    from edlrr_cli.tasks.denoise.fusion import FUSIONS
+
+    sigma = torch.full((1,), noise.sigma, dtype=torch.float32, device=device)
+
+    def call(image: Tensor, part: Progress | None) -> Tensor:
+        return denoise_by_network(image[None], sigma, denoiser, part)[0]
+
+    return _pixels_of(FUSIONS[quality](_channels_of(pixels, device), noise.sigma, call, progress))
+
+
+def _without_copies(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return gray images with three equal channels as one channel, and others unchanged."""
+    first = pixels[..., :1]
+    return first if pixels.shape[2] == 3 and bool((pixels == first).all()) else pixels
 
 
 def _by_other(
@@ -165,34 +225,52 @@ def _pixels_of(X: Tensor) -> NDArray[np.float64]:
 
 
 def denoise_by_network(
-    images: Tensor, sigma: Tensor, denoiser: Denoiser, progress: Progress | None = None
+    images: Tensor,
+    sigma: Tensor,
+    denoiser: Denoiser,
+    progress: Progress | None = None,
+    *,
+    opponents: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """Denoise images by a network for gray ones: RGB as brightness and two differences, others by channel.
+    """Denoise images by a network for as many channels, or one for gray images.
+
+    The latter denoises RGB as brightness and two differences, and CMYK ink by ink.
 
     Args:
         images: Shape (b, c, h, w), float32. Not modified.
         sigma: Standard deviations of the noise, shape (b,).
-        denoiser: Denoiser for gray images, on the device of the images.
+        denoiser: On the device of the images.
+        opponents: Levels for a network for gray images: of the brightness and of the color differences, each
+            of shape (b,); None: those of white noise, sigma.
+
+    Raises:
+        UsageError: The network is for color only, and the images are not RGB.
     """
-    channels = images.unbind(1)
+    channels = torch.split(images, 1, dim=1)
+    if denoiser.channels != 1:
+        if denoiser.channels == len(channels):
+            return denoiser.denoise(images, sigma, progress)
+        raise UsageError("the model is for color images, and this one is not RGB", "use a model for gray")
+    brightness, colors = (sigma, sigma) if opponents is None else opponents
     if len(channels) != 3:
-        callbacks = [_part_of(progress, index, len(channels)) for index in range(len(channels))]
+        callbacks = [part_of(progress, index, len(channels)) for index in range(len(channels))]
         pairs = zip(channels, callbacks, strict=True)
-        return torch.stack([denoiser.denoise(channel, sigma, callback) for channel, callback in pairs], 1)
-    brightness, red, green = to_opponent(images.transpose(0, 1))
-    first, second, third = (_part_of(progress, index, 3) for index in range(3))
+        return torch.cat([denoiser.denoise(channel, brightness, callback) for channel, callback in pairs], 1)
+    return _by_opponents(images, (brightness, colors), denoiser, progress)
+
+
+def _by_opponents(
+    images: Tensor, levels: tuple[Tensor, Tensor], denoiser: Denoiser, progress: Progress | None
+) -> Tensor:
+    """Denoise RGB images by a network for gray ones, as brightness and two differences."""
+    bright_sigma, color_sigma = levels
+    brightness, red, green = to_opponent(images.transpose(0, 1)).unsqueeze(2)
+    first, second, third = (part_of(progress, index, 3) for index in range(3))
     # In the ranges that the network was trained on: brightness within [0, 1], differences about a gray level.
     whole = 3**0.5
     parts = [
-        denoiser.denoise(brightness / whole, sigma / whole, first) * whole,
-        denoiser.denoise(red + _OFFSET, sigma, second) - _OFFSET,
-        denoiser.denoise(green + _OFFSET, sigma, third) - _OFFSET,
+        denoiser.denoise(brightness / whole, bright_sigma / whole, first) * whole,
+        denoiser.denoise(red + _OFFSET, color_sigma, second) - _OFFSET,
+        denoiser.denoise(green + _OFFSET, color_sigma, third) - _OFFSET,
     ]
-    return from_opponent(torch.stack(parts)).transpose(0, 1)
-
-
-def _part_of(progress: Progress | None, index: int, count: int) -> Progress | None:
-    """Return a callback for one of several runs of equal length, which reports the progress of all."""
-    if progress is None:
-        return None
-    return lambda number, total: progress(index * total + number, count * total)
+    return from_opponent(torch.cat(parts, 1).transpose(0, 1)).transpose(0, 1)

@@ -37,9 +37,9 @@ def apply_in_tiles(
     All tiles have one size, as convolutions of different sizes may differ in the last bit.
 
     Args:
-        call: Function from shape (b, 1, h, w) to the same; an output pixel depends on input pixels within
+        call: Function from shape (b, c, h, w) to the same; an output pixel depends on input pixels within
             ``reach_px`` in either direction.
-        images: Shape (b, h, w). Not modified.
+        images: Shape (b, c, h, w). Not modified.
         tile_px: Maximum side of the kept part of a tile inside the image; a multiple of ``stride_px``.
         reach_px: Margin of the tiles on either side; a multiple of ``stride_px``.
         stride_px: The function needs no padding if the sides of its input are multiples of it.
@@ -47,7 +47,7 @@ def apply_in_tiles(
     Returns:
         Shape of the images.
     """
-    height, width = images.shape[1:]
+    height, width = images.shape[2:]
     result = torch.empty_like(images)
     tiles = [
         (rows, columns)
@@ -55,10 +55,10 @@ def apply_in_tiles(
         for columns in spans(width, tile_px, reach_px, stride_px)
     ]
     for number, (rows, columns) in enumerate(tiles, start=1):
-        seen = images[:, rows.seen_start : rows.seen_stop, columns.seen_start : columns.seen_stop]
-        tile = call(seen[:, None])[:, 0]
-        result[:, rows.start : rows.stop, columns.start : columns.stop] = tile[
-            :,
+        seen = images[..., rows.seen_start : rows.seen_stop, columns.seen_start : columns.seen_stop]
+        tile = call(seen)
+        result[..., rows.start : rows.stop, columns.start : columns.stop] = tile[
+            ...,
             rows.start - rows.seen_start : rows.stop - rows.seen_start,
             columns.start - columns.seen_start : columns.stop - columns.seen_start,
         ]
@@ -89,3 +89,10 @@ def spans(length: int, tile_px: int, reach_px: int, stride_px: int) -> Iterator[
 
 def _multiple_from(number: float, stride_px: int) -> int:
     return math.ceil(number / stride_px) * stride_px
+
+
+def part_of(progress: Progress | None, index: int, count: int) -> Progress | None:
+    """Return a callback for one of several runs of equal length, which reports the progress of all."""
+    if progress is None:
+        return None
+    return lambda number, total: progress(index * total + number, count * total)

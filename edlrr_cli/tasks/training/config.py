@@ -26,7 +26,12 @@ class Config:
         arch: One of `edlrr_cli.networks.names.ARCHS`.
         depth: Number of convolutions; None: as published.
         width: Number of channels; None: as published.
-        sigma: Noise levels of the patches, drawn uniformly.
+        color: Whether the network is for RGB images; otherwise for gray ones.
+        scale: Factor of the size of all images, at most 1; reduces the grain of JPEG files.
+        sigma: Levels of white noise of the patches, drawn uniformly.
+        camera: Fraction of the patches with the noise of cameras instead of white noise; RGB only.
+        estimated: Fraction of the patches whose noise level is estimated from their pixels, texture included,
+            so that the network does not rely on it; that of the others is known.
         reg: The penalty, one of `edlrr_cli.lrr.names.REG_NAMES`.
         gamma: Shape of the penalty; None for its default.
         lam: Weight lambda of the low-rank term, in units of the noise power; 0 leaves it out.
@@ -53,7 +58,11 @@ class Config:
     arch: str = "light"
     depth: int | None = None
     width: int | None = None
+    color: bool = False
+    scale: float = 1.0
     sigma: Levels = _ALL_LEVELS
+    camera: float = 0.0
+    estimated: float = 0.0
     reg: str = "laguerre-gamma"
     gamma: float | None = None
     lam: float = 0.0
@@ -87,6 +96,11 @@ class Config:
         require(math.isfinite(self.lr) and self.lr > 0, "lr", "more than 0", self.lr)
         require(self.patch_px >= 8 and self.patch_px % 8 == 0, "patch_px", "a multiple of 8", self.patch_px)
         require(self.steps is None or self.steps >= 1, "steps", "1 or more", self.steps)
+        require(0 < self.scale <= 1, "scale", "more than 0, at most 1", self.scale)
+        for name in ("camera", "estimated"):
+            require(0 <= getattr(self, name) <= 1, name, "a fraction within 0..1", getattr(self, name))
+        if self.camera and not self.color:
+            raise UsageError("the noise of cameras is that of color images", "add --color")
         require(0 <= self.seed < 2**32, "seed", "between 0 and 2^32 - 1", self.seed)
         least = 1 if self.arch == "light" else 3
         require(self.depth is None or self.depth >= least, "depth", f"{least} or more", self.depth)
@@ -96,9 +110,10 @@ class Config:
 
     @property
     def size(self) -> Size:
-        """Return the depth and width of the network."""
+        """Return the size of the network."""
         published = published_size(self.arch)
-        return Size(self.depth or published.depth, self.width or published.width)
+        channels = 3 if self.color else 1
+        return Size(self.depth or published.depth, self.width or published.width, channels)
 
     @property
     def rank_levels(self) -> Levels:

@@ -79,11 +79,11 @@ class Objective(nn.Module):
         on_error = self._config.lrr_target == "error"
         penalized = predicted - noisy.noise if on_error else noisy.images - predicted
         if self._config.lrr_matrices == "image":
-            return self._image_term(penalized[:, 0], noisy.sigma)
+            return self._image_term(penalized.flatten(0, 1), noisy.sigma)
         return self._patch_term(penalized, noisy.sigma)
 
     def _image_term(self, S: Tensor, sigma: Tensor) -> Tensor:
-        S = S - S.mean()
+        S = S - S.mean((1, 2), keepdim=True)
         scale = resolve_scale(self._h, largest_singular_value(S.detach()).double(), None).to(S.dtype)
         height, width = S.shape[-2:]
         edge = sigma * (height**0.5 + width**0.5)

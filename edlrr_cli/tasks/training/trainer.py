@@ -18,13 +18,13 @@ from edlrr_cli.networks.build import build_network
 from edlrr_cli.tasks.checks import require_same
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.training.config import Config
-from edlrr_cli.tasks.training.data import Dataset, generator_of, hold_out
+from edlrr_cli.tasks.training.data import Dataset, generator_of, hold_out, rescale
 from edlrr_cli.tasks.training.distributed import Process
 from edlrr_cli.tasks.training.objective import Objective
 from edlrr_cli.tasks.training.schedule import one_cycle
 from edlrr_cli.tasks.training.validation import Validation
 
-_EMA_DECAY = 0.999
+_EMA_DECAY = 0.995
 _MAX_GRADIENT = 1.0
 
 
@@ -49,7 +49,8 @@ class Trainer:
     """Trains a network.
 
     Args:
-        images: Clean gray images, each of shape (h, w), uint8; some are held out for validation.
+        images: Clean images, each of shape (c, h, w), c = 1 or, for color, 3, uint8; some are held out for
+            validation.
         process: This process of a distributed run, in which batches differ and gradients are averaged.
 
     Raises:
@@ -63,9 +64,16 @@ class Trainer:
         self._device = resolve_device(config.device)
         self._num_images = len(images)
         held_out = hold_out(len(images), config.held_out)
-        kept = [image for index, image in enumerate(images) if index not in held_out]
-        self._dataset = Dataset(kept, patch_px=config.patch_px, device=self._device)
-        self._validation = Validation([images[index] for index in held_out], config.sigma, self._device)
+        reduced = [rescale(image, config.scale) for image in images]
+        kept = [image for index, image in enumerate(reduced) if index not in held_out]
+        self._dataset = Dataset(
+            kept,
+            patch_px=config.patch_px,
+            device=self._device,
+            camera=config.camera,
+            estimated=config.estimated,
+        )
+        self._validation = Validation([reduced[index] for index in held_out], config.sigma, self._device)
         self._data_hash = _hash_of(images)
         network = _fresh_network(config).to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = network
@@ -147,6 +155,7 @@ class Trainer:
             "arch": config.arch,
             "depth": config.size.depth,
             "width": config.size.width,
+            "channels": config.size.channels,
             "sigma": [config.sigma.least, config.sigma.largest],
             "psnr": self.validate(),
             "settings": {**asdict(config), **levels},
@@ -181,7 +190,9 @@ class Trainer:
         self._since = time.perf_counter()
 
     def _identity(self) -> dict[str, Any]:
-        settings = {name: value for name, value in asdict(self.config).items() if name != "device"}
+        # A run may be continued on another device, and its schedule stretched or shortened.
+        free = ("device", "steps", "time_budget")
+        settings = {name: value for name, value in asdict(self.config).items() if name not in free}
         return {**settings, "images": self._data_hash, "processes": self.process.count}
 
 

@@ -18,7 +18,7 @@ class Validation:
     """Held-out images with fixed noise.
 
     Args:
-        images: Gray images, each of shape (h, w), uint8.
+        images: Images, each of shape (c, h, w), uint8.
         trained: Range of levels trained for. The `LEVELS` within it are measured, or its end if there are
             none.
     """
@@ -26,7 +26,7 @@ class Validation:
     def __init__(self, images: Sequence[Tensor], trained: Levels, device: torch.device) -> None:
         within = [float(level) for level in LEVELS if trained.least <= level <= trained.largest]
         self.levels = within or [trained.largest]
-        self._images = [image.to(device).float()[None, None] / 255 for image in images]
+        self._images = [image.to(device).float()[None] / 255 for image in images]
         generator = torch.Generator().manual_seed(0)
         self._noises = [torch.randn(image.shape, generator=generator).to(device) for image in self._images]
 

@@ -15,7 +15,7 @@ def tensors_of(arch="dncnn", size=None):
 
 
 def image(side=20):
-    return torch.rand(1, side, side, generator=torch.Generator().manual_seed(0))
+    return torch.rand(1, 1, side, side, generator=torch.Generator().manual_seed(0))
 
 
 def level(*sigma):
@@ -42,7 +42,7 @@ def test_stronger_noise_is_scaled_to_the_level_trained_for_and_weaker_is_not():
     stronger, as_trained, weaker = (denoiser.denoise(noisy, level(share * largest)) for share in (2, 1, 0.5))
     torch.testing.assert_close(stronger, expected)
     assert torch.equal(weaker, as_trained)
-    together = denoiser.denoise(noisy.expand(3, -1, -1), level(2 * largest, largest, largest / 2))
+    together = denoiser.denoise(noisy.expand(3, -1, -1, -1), level(2 * largest, largest, largest / 2))
     torch.testing.assert_close(together, torch.cat([stronger, as_trained, weaker]))
 
 

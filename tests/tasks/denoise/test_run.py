@@ -30,6 +30,36 @@ def test_gray_goes_through_the_network():
     assert found.sigma == 0.1
 
 
+def color_denoiser():
+    torch.manual_seed(1)
+    return Denoiser(build_network("light", Size(1, 4, 3)).eval(), 75 / 255, scales=True)
+
+
+def test_color_goes_through_a_network_for_color():
+    given, how = pixels(17, 22, 3), Config(sigma=0.1, device="cpu")
+    found = denoise(given, how, color_denoiser()).pixels
+    image = torch.from_numpy(given).float().permute(2, 0, 1)[None]
+    expected = predict_clean(color_denoiser().network, image, torch.full((1,), 0.1))[0]
+    assert np.array_equal(found, expected.permute(1, 2, 0).double().numpy())
+
+
+def test_gray_images_stored_as_rgb_are_denoised_as_gray():
+    gray, how = pixels(17, 22, 1), Config(sigma=0.1, device="cpu")
+    single = denoise(gray, how, denoiser()).pixels
+    assert np.array_equal(denoise(gray.repeat(3, axis=2), how, denoiser()).pixels, single.repeat(3, axis=2))
+
+
+def test_gray_images_stored_as_rgb_go_through_a_network_for_color_too():
+    gray = pixels(16, 16, 1).repeat(3, axis=2)
+    assert denoise(gray, Config(sigma=0.1, device="cpu"), color_denoiser()).pixels.shape == (16, 16, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_a_network_for_color_refuses_other_images(channels):
+    with pytest.raises(UsageError, match="the model is for color images"):
+        denoise(pixels(16, 16, channels), Config(sigma=0.1, device="cpu"), color_denoiser())
+
+
 def test_cmyk_goes_through_the_network_ink_by_ink():
     given, told = pixels(17, 22, 4), []
     how = Config(sigma=0.1, device="cpu")
@@ -100,6 +130,8 @@ def test_pixels_that_are_no_numbers_are_refused():
         ({"method": "netwrk"}, "did you mean 'network'"),
         ({"sigma": 2.0}, r'sigma must be "auto" or within \[0, 1\]'),
         ({"sigma": float("nan")}, "sigma must be"),
+        ({"noise_type": "pink"}, "unknown noise_type 'pink'"),
+        ({"noise_type": "photo", "sigma": 0.1}, "leave one of them out"),
         ({"strength": -1.0}, "strength must be 0 or more"),
         ({"reg": "nuclear"}, "reg is a setting of the method lrr"),
         ({"method": "lrr", "reg": "nuclaer"}, "did you mean 'nuclear'"),

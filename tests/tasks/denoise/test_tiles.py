@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -9,19 +11,19 @@ from edlrr_cli.tasks.denoise.tiles import apply_in_tiles, spans
 SMALL = {"dncnn": Size(6, 16), "dncnn-bf": Size(6, 16), "light": Size(1, 32)}
 
 
-@pytest.mark.parametrize("arch", SMALL)
+@pytest.mark.parametrize(("arch", "channels"), [*((arch, 1) for arch in SMALL), ("light", 3)])
 @pytest.mark.parametrize("size_px", [(331, 210), (64, 285), (40, 40)])
-def test_tiles_are_the_whole_bit_for_bit(arch, size_px):
+def test_tiles_are_the_whole_bit_for_bit(arch, channels, size_px):
     torch.manual_seed(0)
-    network = build_network(arch, SMALL[arch]).eval()
-    images = torch.rand(2, *size_px, generator=torch.Generator().manual_seed(1))
+    network = build_network(arch, replace(SMALL[arch], channels=channels)).eval()
+    images = torch.rand(2, channels, *size_px, generator=torch.Generator().manual_seed(1))
     sigma = torch.tensor([0.1, 0.05])
     reach_px = -(-network.reach_px // network.stride_px) * network.stride_px
 
     def clean(tile):
         return predict_clean(network, tile, sigma)
 
-    whole = clean(images[:, None])[:, 0]
+    whole = clean(images)
     tiled = apply_in_tiles(clean, images, tile_px=64, reach_px=reach_px, stride_px=network.stride_px)
     assert torch.equal(tiled, whole)
 
@@ -31,9 +33,9 @@ def test_too_little_overlap_would_show():
     network = build_network("dncnn", SMALL["dncnn"]).eval()
     image = torch.rand(1, 1, 64, 64)
     sigma = torch.full((1,), 0.1)
-    whole = predict_clean(network, image, sigma)[:, 0]
+    whole = predict_clean(network, image, sigma)
     tiled = apply_in_tiles(
-        lambda tile: predict_clean(network, tile, sigma), image[:, 0], tile_px=16, reach_px=2, stride_px=1
+        lambda tile: predict_clean(network, tile, sigma), image, tile_px=16, reach_px=2, stride_px=1
     )
     assert not torch.equal(tiled, whole)
 

@@ -9,7 +9,7 @@ CPU = torch.device("cpu")
 
 def ramp(height, width, start=0):
     """Every pixel tells where it is."""
-    return ((torch.arange(height * width).reshape(height, width) + start) % 251).to(torch.uint8)
+    return ((torch.arange(height * width).reshape(1, height, width) + start) % 251).to(torch.uint8)
 
 
 def dataset(*images, patch_px=8):
@@ -17,18 +17,18 @@ def dataset(*images, patch_px=8):
 
 
 def clean_levels(noisy):
-    return ((noisy.images - noisy.noise) * 255).round().to(torch.uint8)[:, 0]
+    return ((noisy.images - noisy.noise) * 255).round().to(torch.uint8)
 
 
 def views(image):
-    for turned in (torch.rot90(image, turns) for turns in range(4)):
+    for turned in (torch.rot90(image, turns, (1, 2)) for turns in range(4)):
         yield turned
-        yield turned.flip(0)
+        yield turned.flip(1)
 
 
 def test_patches_are_turned_and_mirrored_pieces_of_the_images():
     image = ramp(17, 18)  # scaled copies are smaller than a patch
-    pieces = [image[top : top + 16, left : left + 16] for top in range(2) for left in range(3)]
+    pieces = [image[:, top : top + 16, left : left + 16] for top in range(2) for left in range(3)]
     expected = {bytes(view.flatten().tolist()) for piece in pieces for view in views(piece)}
     drawn = clean_levels(dataset(image, patch_px=16).patches(500, (0.1, 0.1), generator_of(0, 0, 0, CPU)))
     found = {bytes(patch.flatten().tolist()) for patch in drawn}
@@ -51,7 +51,7 @@ def test_full_images_are_whole_and_large_ones_cut():
         noisy = dataset(image).full_image((0.1, 0.1), generator_of(0, 0, 0, CPU))
         assert noisy.images.shape == (1, 1, *shape)
     levels = clean_levels(dataset(small).full_image((0.1, 0.1), generator_of(0, 1, 0, CPU)))[0]
-    assert any(torch.equal(levels, small[:, left : left + 30]) for left in (0, 1))
+    assert any(torch.equal(levels, small[..., left : left + 30]) for left in (0, 1))
 
 
 def test_a_step_draws_the_same_again_and_others_something_else():
@@ -65,7 +65,7 @@ def test_a_step_draws_the_same_again_and_others_something_else():
 
 def test_images_smaller_than_a_patch_are_left_out_or_refused():
     assert clean_levels(
-        dataset(ramp(4, 50), torch.full((8, 8), 7, dtype=torch.uint8)).patches(
+        dataset(ramp(4, 50), torch.full((1, 8, 8), 7, dtype=torch.uint8)).patches(
             9, (0, 0.1), generator_of(0, 0, 0, CPU)
         )
     ).unique().tolist() == [7]

@@ -16,7 +16,7 @@ def stripes(count=6, side=32):
     phases = torch.rand(count, generator=generator)
     across = torch.arange(side) / side
     rows = 127 + 120 * torch.sin(6.28 * (3 * across + phases[:, None]))
-    return list(rows[:, None, :].expand(-1, side, -1).round().to(torch.uint8))
+    return list(rows[:, None, None, :].expand(-1, 1, side, -1).round().to(torch.uint8))
 
 
 def settings(**changes):

@@ -1,0 +1,43 @@
+"""``edlrr bench photo``: denoising of simulated photographs with known truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from edlrr_cli.bench.record import Row
+from edlrr_cli.cli.bench.common import POSITIVE, Measured, counted, device_option, output_options, publish
+from edlrr_cli.cli.options import FILE
+from edlrr_cli.media.files import check_target
+
+
+@click.command(cls=Measured)
+@click.option("--data", type=FILE, required=True, help="Folder of clean color images.")
+@click.option("--every", type=POSITIVE, default=1, show_default=True, help="Step between the images used.")
+@device_option
+@output_options
+def photo(*, data: Path, every: int, device: str, output: Path, overwrite: bool) -> None:
+    """Denoise images with the noise of cameras, and compare with the truth.
+
+    \b
+    edlrr bench photo --data Kodak24/ -o photo.json
+
+    The cameras, their seeds and their parameters are in the record; none of them is used in training. Beside
+    edlrr denoise: its estimate of white noise, non-local means, and BM3D if it is installed; the latter two
+    receive the level of the error.
+    """
+    check_target(output, overwrite=overwrite)
+    from edlrr_cli.bench import photo as benchmark
+    from edlrr_cli.tasks.device import resolve_device
+
+    where = str(resolve_device(device))
+    calls, cases = benchmark.methods(where), benchmark.cases(data, every)
+
+    def rows() -> Iterator[Row]:
+        for camera, paths in cases:
+            yield from benchmark.scores(camera, paths, calls)
+
+    found = list(counted(rows(), len(cases) * len(calls), "{method}, {camera}"))
+    publish(output, benchmark.NAME, benchmark.describe(), found, device=device)
