@@ -317,7 +317,7 @@ def test_a_frame_of_which_nothing_is_known(run, tmp_path):
 @pytest.mark.parametrize(
     ("options", "exit_code", "text"),
     [
-        ((), EXIT_USAGE, "nothing marks the hole; give --mask or --box"),
+        ((), EXIT_USAGE, "nothing marks the hole; give --mask, --box or --mask-color"),
         (("--box", "1,2,3"), EXIT_USAGE, "'1,2,3' is not X,Y,WIDTH,HEIGHT in pixels or percent"),
         (("--box", "1,2,3,4@5"), EXIT_USAGE, "has no range of times after @"),
         (("--box", "1,2,3,4@9-5"), EXIT_USAGE, "ends before it starts"),
