@@ -15,6 +15,7 @@ _COMMANDS = {
     "bgsep": f"{__name__}.bgsep",
     "denoise": f"{__name__}.denoise",
     "photo": f"{__name__}.photo",
+    "mask": f"{__name__}.mask",
     "command": _TIMINGS,
     "throughput": _TIMINGS,
     "busy": _TIMINGS,

@@ -1,0 +1,207 @@
+"""Scratches: lines much longer than wide, brighter or darker than what is on both sides of them.
+
+Candidates are ridges of the contrast of lines. A logistic model decides by what scratches have and the edges
+and branches of a scene have not: they are long, cover the image with one gray level of one opacity whatever
+is below, and there are no such lines of the other polarity around.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import (
+    convolve,
+    distance_transform_edt,
+    find_objects,
+    label,
+    maximum_filter,
+    median,
+    median_filter,
+    minimum_filter,
+    uniform_filter,
+)
+from skimage.filters import apply_hysteresis_threshold
+from skimage.morphology import disk, skeletonize, white_tophat
+
+from edlrr_cli.tasks.masking.continuation import gaps
+from edlrr_cli.tasks.masking.evidence import Evidence, Values, is_gray
+from edlrr_cli.tasks.masking.found import Bools, Found, certainty
+from edlrr_cli.tasks.masking.lines import line_contrast
+from edlrr_cli.tasks.masking.texture import local_quantile
+
+Pixels = NDArray[np.float64]
+
+_LENGTH_PX, _NUM_ANGLES = 31, 24
+# Texture is this quantile of the contrasts in blocks of this side; noise below the constant is no texture.
+_QUANTILE, _BLOCK_PX, _LEAST_TEXTURE = 0.8, 24, 0.006
+# A ridge is beyond the first multiple of the texture, and somewhere beyond the second.
+_LOW, _HIGH = 1.0, 1.5
+_SHORTEST_PX = 10
+# Radius of the top-hat, and side of the square in which polarities are compared.
+_RADIUS_PX, _AROUND_PX = 5, 31
+# Scratches are nowhere wider than twice this, extend to this fraction of their opacity, and have this contrast.
+_HALF_WIDTH_PX, _EDGE, _FAINTEST = 3, 0.3, 0.02
+# No paint is seen on what is nearly white.
+_LEAST_ROOM = 0.05
+
+COLOR = Evidence(
+    {
+        "length": 0.27,
+        "opacity": 2.47,
+        "balance": 0.62,
+        "unsteadiness": -0.44,
+        "chroma": -4.17,
+        "chroma_below": 2.86,
+    },
+    -5.27,
+)
+GRAY = Evidence({"length": 0.28, "opacity": 4.79, "balance": 0.92, "unsteadiness": -0.92}, -2.09)
+# A candidate is accepted beyond the threshold. Scratches seldom come alone and have one polarity, so it is
+# discounted down to where the lines of the other polarity, plus so many pixels, reach a fraction of the length.
+_THRESHOLD, _DISCOUNT, _OTHERS, _MARGIN_PX = 2.5, 4.5, 0.1, 50
+
+
+@dataclass(frozen=True, eq=False)
+class Ridges:
+    """The candidates of one polarity.
+
+    Attributes:
+        skeletons: Labels from 1 of their center lines, shape (h, w).
+        tophat: Contrast to the surroundings, shape (h, w).
+        opacity: Opacity that white paint of this contrast would have, shape (h, w).
+        features: Shape (n,) each.
+    """
+
+    skeletons: NDArray[np.int32]
+    tophat: Pixels
+    opacity: Pixels
+    features: dict[str, Values]
+
+
+def find_scratches(pixels: Pixels, *, sensitivity: float = 1.0) -> Found:
+    """Find long lines that are brighter or darker than what is on both sides of them.
+
+    Args:
+        pixels: Shape (h, w, c), c = 1 or 3, in [0, 1]. Not modified.
+        sensitivity: Divides the threshold of the evidence.
+    """
+    evidence = GRAY if is_gray(pixels) else COLOR
+    threshold = _THRESHOLD / sensitivity
+    both = candidates(pixels)
+    logits = [evidence.logits(ridges.features) for ridges in both]
+    hole, accepted = np.zeros(pixels.shape[:2], bool), []
+    for own, other in ((0, 1), (1, 0)):
+        lengths = both[own].features["length"], both[other].features["length"]
+        discounted = _discounted(threshold, logits[own], lengths[0], logits[other], lengths[1])
+        is_scratch = logits[own] > discounted
+        hole |= _extent(both[own], is_scratch)
+        accepted.extend(logits[own][is_scratch])
+    if not accepted:
+        return Found(hole, 0.0)
+    return Found(hole, certainty(float(np.median(accepted)), threshold))
+
+
+def _discounted(
+    threshold: float, logits: Values, lengths: Values, other_logits: Values, other_lengths: Values
+) -> float:
+    """Return the threshold, lower if candidates are many and those of the other polarity are few."""
+    for least in np.sort(logits[(logits > threshold - _DISCOUNT) & (logits < threshold)]):
+        own, other = lengths[logits >= least].sum(), other_lengths[other_logits >= least].sum()
+        if other + _MARGIN_PX <= _OTHERS * own:
+            return float(np.nextafter(least, -np.inf))
+    return threshold
+
+
+def _extent(ridges: Ridges, is_scratch: NDArray[np.bool_]) -> Bools:
+    """Return the pixels of the scratches among the candidates, with the gaps between them."""
+    numbers = np.concatenate([[0], np.where(is_scratch, np.arange(1, len(is_scratch) + 1), 0)])
+    center, gap = numbers[ridges.skeletons], np.zeros(ridges.skeletons.shape, bool)
+    if not center.any():
+        return gap
+    for number, rows, columns in gaps(center.astype(np.int32)):
+        center[rows, columns], gap[rows, columns] = number, True
+    distance, nearest = distance_transform_edt(center == 0, return_indices=True)
+    step = np.minimum(np.rint(distance), _HALF_WIDTH_PX + 1).astype(int)
+    owner = center[tuple(nearest)]
+    least = _EDGE * np.concatenate([[0.0], ridges.features["opacity"]])
+    is_wide = _profiles(ridges.opacity, owner, step, len(numbers)) > least[:, None]
+    within = np.logical_and.accumulate(is_wide, axis=1)[owner, step]
+    seen = (ridges.opacity > least[owner]) & (ridges.tophat > _FAINTEST)
+    return (within & seen) | maximum_filter(gap, 3)
+
+
+def _profiles(opacity: Pixels, owner: NDArray[np.intp], step: NDArray[np.intp], count: int) -> Pixels:
+    """Return the median opacity of each line at each distance from its center, shape (n + 1, distances).
+
+    Medians over the whole line are blind to the texture beside it. Beyond the greatest width they are 0.
+    """
+    widths = _HALF_WIDTH_PX + 2
+    keys = np.where(step <= _HALF_WIDTH_PX, owner * widths + step, -1)
+    medians = median(opacity, keys, np.arange(count * widths)).reshape(count, widths)
+    medians[:, -1] = 0
+    return np.nan_to_num(medians)
+
+
+def candidates(pixels: Pixels) -> tuple[Ridges, Ridges]:
+    """Return the bright and the dark candidates."""
+    gray = pixels.mean(axis=2)
+    bright, dark = line_contrast(gray, length_px=_LENGTH_PX, num_angles=_NUM_ANGLES)
+    texture = local_quantile(np.maximum(bright, dark), _QUANTILE, _BLOCK_PX) + _LEAST_TEXTURE
+    return (
+        _ridges(pixels, bright, dark, texture),
+        _ridges(1 - pixels, dark, bright, texture),
+    )
+
+
+def _ridges(values: Pixels, own: Pixels, other: Pixels, texture: Pixels) -> Ridges:
+    """Return the bright candidates; dark ones are bright in the negative."""
+    hole = apply_hysteresis_threshold(own / texture, _LOW, _HIGH)  # type: ignore[no-untyped-call]
+    skeletons, lengths = _long(_without_junctions(skeletonize(hole)))  # type: ignore[no-untyped-call]
+    gray = values.mean(axis=2)
+    tophat = white_tophat(gray, disk(_RADIUS_PX))
+    opacity = tophat / np.maximum(1 - (gray - tophat), _LEAST_ROOM)
+    contrast, peak = maximum_filter(tophat, 3), maximum_filter(gray, 3)
+    colorfulness = np.ptp(values, axis=2)
+    maps = {
+        "opacity": maximum_filter(opacity, 3),
+        "balance": own / (uniform_filter(other, _AROUND_PX) + 0.002),
+        "chroma": colorfulness,
+        "chroma_below": median_filter(minimum_filter(colorfulness, 3), 7),
+    }
+    return Ridges(skeletons, tophat, opacity, {"length": lengths, **_medians(skeletons, maps, peak, contrast)})
+
+
+def _without_junctions(skeleton: Bools) -> Bools:
+    """Return a skeleton cut where lines cross or meet, so that each is judged by itself."""
+    neighbors = convolve(skeleton.astype(np.int8), np.ones((3, 3), np.int8), mode="constant")
+    return skeleton & (neighbors <= 3)
+
+
+def _long(skeleton: Bools) -> tuple[NDArray[np.int32], Values]:
+    """Return the labels of the skeletons that are long enough, without gaps, and their lengths."""
+    labels, count = label(skeleton, np.ones((3, 3)))
+    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    long = areas >= _SHORTEST_PX
+    numbers = np.concatenate([[0], np.where(long, np.cumsum(long), 0)])
+    spans = [np.hypot(*(part.stop - part.start for part in where)) for where in find_objects(labels)]
+    return np.asarray(numbers[labels], np.int32), np.asarray(spans)[long]
+
+
+def _medians(
+    skeletons: NDArray[np.int32], maps: dict[str, Pixels], peak: Pixels, contrast: Pixels
+) -> dict[str, Values]:
+    """Return the median of each map on each skeleton, and how unsteady the peak is compared with its sides."""
+    names = (*maps, "unsteadiness")
+    rows: list[list[float]] = []
+    for number, where in enumerate(find_objects(skeletons), start=1):
+        on = skeletons[where] == number
+        crest = peak[where][on]
+        steadiness = _deviation(crest) + 0.01, _deviation(crest - contrast[where][on]) + 0.01
+        rows.append([*(float(np.median(each[where][on])) for each in maps.values()), steadiness[0] / steadiness[1]])
+    return dict(zip(names, np.array(rows).reshape(-1, len(names)).T, strict=True))
+
+
+def _deviation(values: Values) -> float:
+    return float(np.median(np.abs(values - np.median(values))))
