@@ -41,8 +41,8 @@ PARAMETERS = {
     "images": f"of scikit-image: {', '.join(PHOTOS)}; the longer side scaled to {_SIDE_PX} pixels",
     "dust": "40 specks of 1 to 5 pixels, 3 hairs; one level and one opacity of 0.6 to 1 in each image",
     "scratches": "10 arcs of 1 to 3 pixels; one level and one opacity of 0.6 to 1 in each image",
-    "ir": "20 specks and 3 hairs that let 0.62 or 0.92 of the infrared through; leak 0.05 to 0.25, noise 0.005 "
-    "to 0.01, displacement up to 4 pixels",
+    "ir": "20 specks and 3 hairs that let 0.62 or 0.92 of the infrared through; leak 0.05 to 0.25, noise "
+    "0.005 to 0.01, displacement up to 4 pixels",
     "overlay": f"a badge with text, shared by {_NUM_SHARING} windows of {_SHARING_PX} x {_SHARING_PX} pixels",
     "truth": "a pixel of which at least a tenth is covered",
     "psnr": "of the whole image in dB, restored by the default method of the quality draft",

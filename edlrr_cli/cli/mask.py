@@ -75,7 +75,9 @@ def mask(
     from edlrr_cli.pipelines.mask.job import MaskJob
 
     names = tuple(name for name in images if kind != "ir" or not is_sidecar(name))
-    selection = Selection(names or images, recursive=options.batch.recursive, leave_out=SIDECAR_SUFFIXES if kind == "ir" else "")
+    selection = Selection(
+        names or images, recursive=options.batch.recursive, leave_out=SIDECAR_SUFFIXES if kind == "ir" else ""
+    )
     others = tuple(source.path for source in selection.find()) if kind == "overlay" else ()
 
     def make_job(source: Input, target: Path) -> MaskJob:

@@ -83,7 +83,9 @@ def _second_page(path: Path, image: StillImage) -> InfraredPlane | None:
 
 
 def _sidecar(path: Path, image: StillImage) -> InfraredPlane | None:
-    found = (file for suffix in SIDECAR_SUFFIXES for file in images_with_stem(path.parent, path.stem + suffix))
+    found = (
+        file for suffix in SIDECAR_SUFFIXES for file in images_with_stem(path.parent, path.stem + suffix)
+    )
     sidecar = next(found, None)
     if sidecar is None:
         return None

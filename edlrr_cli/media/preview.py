@@ -76,7 +76,9 @@ def marked_preview(pixels: NDArray[np.floating[Any]], hole: NDArray[np.bool_], s
     """
     image = to_image(pixels)
     small = _reduced(image, side_px, Image.Resampling.LANCZOS).convert("RGB")
-    weights = _reduced(Image.fromarray(np.where(hole, 255, 0).astype(np.uint8)), side_px, Image.Resampling.BOX)
+    weights = _reduced(
+        Image.fromarray(np.where(hole, 255, 0).astype(np.uint8)), side_px, Image.Resampling.BOX
+    )
     small.paste(_DEFECT, mask=weights.point(lambda weight: 255 if weight else 0))
     return _encoded(small, image, quality=_QUALITY)
 

@@ -25,26 +25,30 @@ def write(path, *pages, **settings):
 
 
 @pytest.mark.parametrize(
-    ("extra", "origin"), [("unspecified", "channel 4"), ("unassalpha", "the channel declared as transparency")]
+    ("extra", "origin"),
+    [("unspecified", "channel 4"), ("unassalpha", "the channel declared as transparency")],
 )
 def test_a_fourth_channel(tmp_path, arrays, extra, origin):
     colors, infrared = arrays
     path = write(tmp_path / "scan.tif", np.dstack([colors, infrared]), extrasamples=[extra])
     plane = read_infrared(path, read_image(path))
-    assert (plane.pixels * 65535 == pytest.approx(infrared)) and plane.origin == origin
+    assert plane.pixels * 65535 == pytest.approx(infrared)
+    assert plane.origin == origin
 
 
 def test_a_second_page(tmp_path, arrays):
     path = write(tmp_path / "scan.tif", *arrays)
     plane = read_infrared(path, read_image(path))
-    assert (plane.pixels * 65535 == pytest.approx(arrays[1])) and plane.origin == "page 2"
+    assert plane.pixels * 65535 == pytest.approx(arrays[1])
+    assert plane.origin == "page 2"
 
 
 @pytest.mark.parametrize("name", ["scan_IR.tif", "scan.ir.tif"])
 def test_a_sidecar(tmp_path, arrays, name):
     path, sidecar = write(tmp_path / "scan.tif", arrays[0]), write(tmp_path / name, arrays[1])
     plane = read_infrared(path, read_image(path))
-    assert (plane.pixels * 65535 == pytest.approx(arrays[1])) and plane.origin == name
+    assert plane.pixels * 65535 == pytest.approx(arrays[1])
+    assert plane.origin == name
     assert (is_sidecar(sidecar), is_sidecar(path)) == (True, False)
 
 

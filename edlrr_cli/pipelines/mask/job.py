@@ -134,7 +134,9 @@ class MaskJob(Job[Inputs, Masked]):
 
 
 def _found_line(record: Record) -> str:
-    return f"{record['kind']}, {record['num_defects']} defects, {100 * record['fraction']:.3g} % of the pixels"
+    return (
+        f"{record['kind']}, {record['num_defects']} defects, {100 * record['fraction']:.3g} % of the pixels"
+    )
 
 
 def _images(record: Record, side_px: int) -> list[Comparison]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +14,32 @@ Points = NDArray[np.float64]
 
 # Ends of lines face each other at most at this distance, and deviate by at most this angle from each other's
 # direction, which is that of so many pixels before the end.
-_GAP_PX, _COSINE, _BEFORE_PX = 40, 0.94, 10
+_GAP_PX, _COSINE, _BEFORE_PX = 25, 0.97, 10
 
 
-def gaps(skeletons: NDArray[np.int32]) -> Iterator[tuple[int, NDArray[np.intp], NDArray[np.intp]]]:
-    """Yield the straight lines between ends of skeletons that continue each other.
+@dataclass(frozen=True, eq=False)
+class Gap:
+    """The straight line between two lines of which one continues the other.
+
+    Attributes:
+        labels: Those of both.
+        pixels: Rows and columns.
+    """
+
+    labels: tuple[int, int]
+    pixels: tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+def gaps(skeletons: NDArray[np.int32]) -> list[Gap]:
+    """Return the gaps between skeletons that continue each other.
 
     Args:
         skeletons: Labels from 1 of lines without branches, shape (h, w); 0 elsewhere.
-
-    Yields:
-        The label of one of both, and the rows and columns of the line.
     """
     ends, directions, owners = _ends(skeletons)
+    found: list[Gap] = []
     if len(ends) < 2:
-        return
+        return found
     for first, second in KDTree(ends).query_pairs(_GAP_PX):
         step = ends[second] - ends[first]
         length = float(np.hypot(*step))
@@ -37,8 +48,9 @@ def gaps(skeletons: NDArray[np.int32]) -> Iterator[tuple[int, NDArray[np.intp], 
         ahead = float(directions[first] @ step) / length, -float(directions[second] @ step) / length
         if min(ahead) > _COSINE:
             where = *ends[first].astype(int), *ends[second].astype(int)
-            rows, columns = line(*where)  # type: ignore[no-untyped-call]
-            yield owners[first], rows, columns
+            pixels = line(*where)  # type: ignore[no-untyped-call]
+            found.append(Gap((owners[first], owners[second]), pixels))
+    return found
 
 
 def _ends(skeletons: NDArray[np.int32]) -> tuple[Points, Points, list[int]]:

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects, label, maximum_filter, maximum_position, minimum_filter, uniform_filter
+from scipy.ndimage import (
+    find_objects,
+    label,
+    maximum_filter,
+    maximum_position,
+    minimum_filter,
+    uniform_filter,
+)
 from skimage.morphology import disk, white_tophat
 
 from edlrr_cli.tasks.masking.evidence import Evidence, Values, is_gray
@@ -50,7 +57,7 @@ COLOR = Evidence(
     },
     -1.32,
 )
-GRAY = Evidence({"ratio": 2.57, "beyond": 0.21, "opacity": 5.73, "area": -0.46, "width": -3.23}, 3.15)
+GRAY = Evidence({"ratio": 2.57, "beyond": 0.21, "opacity": 5.73, "area": -0.46, "width": -3.23}, 1.95)
 _THRESHOLD = 4.5
 
 

@@ -1,7 +1,7 @@
 """The evidence that a candidate is a defect: a logistic model of the logarithms of its features.
 
-The weights were fitted to photographs with synthetic defects, drawn by `edlrr_cli.bench.defects`, against what
-the same detection finds in the photographs as they are.
+The weights were fitted to photographs with synthetic defects, drawn by `edlrr_cli.bench.defects`, against
+what the same detection finds in the photographs as they are.
 """
 
 from __future__ import annotations

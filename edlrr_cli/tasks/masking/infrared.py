@@ -14,7 +14,7 @@ from skimage.measure import block_reduce
 
 from edlrr_cli.errors import InputError
 from edlrr_cli.tasks.masking.extent import inside, with_rim
-from edlrr_cli.tasks.masking.found import Found, certainty
+from edlrr_cli.tasks.masking.found import Bools, Found, certainty
 
 Pixels = NDArray[np.float64]
 
@@ -29,10 +29,11 @@ _BLOCK_PX = 8
 # Film absorbs infrared as a whole if the plane follows the image with at least this correlation, and with at
 # least this fraction of its contrast.
 _CORRELATED, _CONTRAST = 0.7, 0.4
-# Dust is stronger than so many deviations of the smoothed noise, and than this density, which hides nothing.
-_SMOOTH_PX, _DEVIATIONS, _FAINTEST = 0.6, 6.0, 0.02
-# It extends to where its density falls below this fraction of its peak or so many deviations.
-_EDGE, _EDGE_DEVIATIONS, _REACH_PX = 0.27, 2.0, 3
+# Dust is stronger than so many deviations of the noise, smoothed finely or coarsely, and than this density,
+# which hides nothing.
+_FINE_PX, _COARSE_PX, _DEVIATIONS, _FAINTEST = 0.6, 1.2, 5.0, 0.02
+# It extends to where its density falls below so many deviations, and its rim has this fraction of its peak.
+_FLOOR_DEVIATIONS, _EDGE, _REACH_PX = 2.0, 0.27, 2
 
 
 def find_infrared(pixels: Pixels, plane: Pixels, *, sensitivity: float = 1.0) -> Found:
@@ -48,39 +49,47 @@ def find_infrared(pixels: Pixels, plane: Pixels, *, sensitivity: float = 1.0) ->
     """
     _refuse_opaque_film(pixels, plane)
     shift = _shift_between(pixels, plane)
-    density = _dust_density(pixels, _moved(plane, shift))
-    smooth = gaussian_filter(density, _SMOOTH_PX)
-    deviation = _deviation(smooth)
-    threshold = np.maximum(_DEVIATIONS * deviation, _FAINTEST) / sensitivity
-    core = smooth > threshold
-    floor = _EDGE_DEVIATIONS * deviation / sensitivity
-    hole = with_rim(inside(core, smooth, floor=floor, reach_px=_REACH_PX), smooth, edge=_EDGE)
-    notes = () if shift == (0, 0) else (f"the infrared plane was displaced by {shift[0]} rows, {shift[1]} columns",)
+    density = _dust_density(pixels, _moved(plane, shift)) * _covered(plane.shape, shift)
+    fine, coarse = (gaussian_filter(density, radius) for radius in (_FINE_PX, _COARSE_PX))
+    deviation = _deviation(fine)
+    thresholds = [
+        np.maximum(_DEVIATIONS * each, _FAINTEST) / sensitivity for each in (deviation, _deviation(coarse))
+    ]
+    core = (fine > thresholds[0]) | (coarse > thresholds[1])
+    floor = _FLOOR_DEVIATIONS * deviation / sensitivity
+    hole = with_rim(inside(core, fine, floor=floor, reach_px=_REACH_PX), fine, edge=_EDGE)
+    moved = f"the infrared plane was displaced by {shift[0]} rows, {shift[1]} columns"
+    notes = (moved,) if any(shift) else ()
     if not hole.any():
         return Found(hole, 0.0, notes)
-    strength = float(np.median((smooth / threshold)[core]))
+    strength = float(np.median((fine / thresholds[0])[hole & core]))
     return Found(hole, certainty(strength, 1.0), notes)
 
 
 def _refuse_opaque_film(pixels: Pixels, plane: Pixels) -> None:
     """Refuse film whose image is in the infrared plane, too."""
     gray, infrared = (_blocks(each) for each in (pixels.mean(axis=2), plane))
-    if gray.size < 4 or np.ptp(gray) == 0 or np.ptp(infrared) == 0:
+    if min(gray.size - 3, np.ptp(gray), np.ptp(infrared)) <= 0:
         return
     correlation = abs(float(np.corrcoef(gray, infrared)[0, 1]))
-    contrast = [float(np.subtract(*np.quantile(each, (0.95, 0.05)))) / max(float(np.quantile(each, 0.95)), _DARKEST) for each in (infrared, gray)]
-    if correlation > _CORRELATED and contrast[0] > _CONTRAST * contrast[1]:
+    if correlation > _CORRELATED and _contrast(infrared) > _CONTRAST * _contrast(gray):
         raise InputError(
-            f"the infrared plane shows the image itself (correlation {correlation:.2f}), as with black-and-white "
-            "film and Kodachrome, which absorb infrared",
+            f"the infrared plane shows the image itself (correlation {correlation:.2f}), as with "
+            "black-and-white film and Kodachrome, which absorb infrared",
             "use --kind dust",
         )
 
 
+def _contrast(values: Pixels) -> float:
+    low, high = np.quantile(values, (0.05, 0.95))
+    return float((high - low) / max(high, _DARKEST))
+
+
 def _blocks(values: Pixels) -> Pixels:
-    height, width = (max(side // _BLOCK_PX, 1) * _BLOCK_PX if side >= _BLOCK_PX else side for side in values.shape)
-    size = min(_BLOCK_PX, height), min(_BLOCK_PX, width)
-    reduced: Pixels = block_reduce(values[:height, :width], size, np.median)  # type: ignore[no-untyped-call]
+    """Return the medians of blocks, shape (n,), which dust does not change."""
+    size = tuple(min(_BLOCK_PX, side) for side in values.shape)
+    rows, columns = (side - side % block for side, block in zip(values.shape, size, strict=True))
+    reduced: Pixels = block_reduce(values[:rows, :columns], size, np.median)  # type: ignore[no-untyped-call]
     return reduced.ravel()
 
 
@@ -110,27 +119,38 @@ def _detail(values: Pixels) -> Pixels:
 
 def _moved(plane: Pixels, shift: tuple[int, int]) -> Pixels:
     """Return the plane without its displacement; its edges are repeated."""
-    rows, columns = (np.clip(np.arange(side) + by, 0, side - 1) for side, by in zip(plane.shape, shift, strict=True))
+    rows, columns = (
+        np.clip(np.arange(side) + by, 0, side - 1) for side, by in zip(plane.shape, shift, strict=True)
+    )
     return plane[np.ix_(rows, columns)]
+
+
+def _covered(size_px: tuple[int, ...], shift: tuple[int, int]) -> Bools:
+    """Return the pixels that a displaced plane shows, shape (h, w)."""
+    indices = [np.arange(side) + by for side, by in zip(size_px, shift, strict=True)]
+    rows, columns = ((0 <= index) & (index < side) for index, side in zip(indices, size_px, strict=True))
+    return np.asarray(np.outer(rows, columns))
 
 
 def _dust_density(pixels: Pixels, plane: Pixels) -> Pixels:
     """Return the density that neither the colors nor the place explain, shape (h, w), 0 on clean film."""
     logarithm = np.log(np.maximum(plane, _DARKEST))
-    basis = _basis(pixels)
     samples = np.linspace(0, plane.size - 1, min(plane.size, _NUM_SAMPLES)).astype(int)
-    coefficients = _robust_fit(basis[samples], logarithm.ravel()[samples])
-    residual = (basis @ coefficients).reshape(plane.shape) - logarithm
+    rows, columns = np.unravel_index(samples, plane.shape)
+    coefficients = _robust_fit(_basis(pixels, rows, columns), logarithm[rows, columns])
+    residual = np.empty_like(logarithm)
+    columns = np.arange(plane.shape[1])
+    for row in range(len(plane)):  # the basis of a whole scan would fill the memory
+        residual[row] = _basis(pixels, np.full_like(columns, row), columns) @ coefficients - logarithm[row]
     return residual - _background(residual)
 
 
-def _basis(pixels: Pixels) -> Pixels:
-    height, width, num_channels = pixels.shape
-    y, x = (each.ravel() for each in np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j])
-    red = pixels[..., 0].ravel()
-    colors = [pixels[..., channel].ravel() for channel in range(1, num_channels)]
-    terms = [np.ones_like(red), red, red**2, red**3, *colors, x, y, x**2, x * y, y**2]
-    return np.stack(terms, axis=1)
+def _basis(pixels: Pixels, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Pixels:
+    """Return what explains clean film at some pixels, shape (n, terms)."""
+    height, width = pixels.shape[:2]
+    y, x = 2 * rows / height - 1, 2 * columns / width - 1
+    red, *others = pixels[rows, columns].T
+    return np.stack([np.ones(len(red)), red, red**2, red**3, *others, x, y, x**2, x * y, y**2], axis=1)
 
 
 def _robust_fit(basis: Pixels, values: Pixels) -> Pixels:
@@ -152,7 +172,9 @@ def _background(values: Pixels) -> Pixels:
     medians = block_reduce(values, size, np.median, cval=float(np.median(values)))  # type: ignore[no-untyped-call]
     smooth = median_filter(medians, 3, mode="nearest")
     factors = [side / reduced for side, reduced in zip(values.shape, smooth.shape, strict=True)]
-    return np.asarray(zoom(smooth, factors, order=1, mode="nearest", grid_mode=True))[: values.shape[0], : values.shape[1]]
+    return np.asarray(zoom(smooth, factors, order=1, mode="nearest", grid_mode=True))[
+        : values.shape[0], : values.shape[1]
+    ]
 
 
 def _deviation(values: Pixels) -> Pixels:

@@ -17,7 +17,9 @@ _DISTANCES_PX = (2, 3, 4)
 _BORDER_PX = 5
 
 
-def line_contrast(gray: NDArray[np.floating[Any]], *, length_px: int, num_angles: int) -> tuple[Floats, Floats]:
+def line_contrast(
+    gray: NDArray[np.floating[Any]], *, length_px: int, num_angles: int
+) -> tuple[Floats, Floats]:
     """Return the contrasts of the best bright and of the best dark line through each pixel.
 
     The contrast of a line is the difference of its mean to that of the parallel on either side, the lesser of

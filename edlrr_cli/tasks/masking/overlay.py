@@ -33,11 +33,11 @@ _LEAST_NOISE = 1e-4
 _FAINTEST, _CLEAR = 0.02, 6.0
 # The edge of an overlay is where its strength falls below this fraction of that within.
 _EDGE = 0.2
-# The outline of an overlay follows kept gradients along this fraction; that of what integrated noise left does
-# not. A gradient counts if it is this fraction of the strength within.
+# The outline of an overlay follows kept gradients along this fraction; that of integrated noise does not. A
+# gradient counts if it is this fraction of the strength within.
 _OUTLINED, _STEEP = 0.6, 0.15
-# Scenes that repeat in more of the image than this are one scene.
-_MAX_FRACTION = 0.3
+# The images show one scene if the median gradients have this fraction of the energy of each image's own.
+_ONE_SCENE = 0.5
 _BLOCK_ROWS = 64
 
 
@@ -65,14 +65,22 @@ def find_overlay(planes: Sequence[Stack], *, sensitivity: float = 1.0) -> Found:
     strength = np.abs(_integrated(*kept))
     threshold = max(_FAINTEST, _CLEAR * 1.4826 * float(np.median(strength))) / sensitivity
     hole = _outlined(_within(strength, threshold), strength, np.maximum(*map(np.abs, kept)))
-    if hole.mean() > _MAX_FRACTION:
-        raise InputError(
-            f"{100 * hole.mean():.0f} % of the pixels repeat in the images, which seem to show one scene",
-            "give images of different scenes",
-        )
+    _refuse_one_scene(planes, gradient, hole)
     if not hole.any():
         return Found(hole, 0.0)
     return Found(hole, certainty(float(np.median(strength[hole])), threshold))
+
+
+def _refuse_one_scene(planes: Sequence[Stack], gradient: Sequence[Pixels], hole: Bools) -> None:
+    """Refuse images that have more in common than their overlay."""
+    outside = ~maximum_filter(hole, 5)[:-1, :-1]
+    repeated = sum(np.square(each[:-1, :-1][outside]).sum() for each in gradient)
+    energies = []
+    for plane in planes:
+        steps = np.diff(plane, axis=0)[:, :-1][outside], np.diff(plane, axis=1)[:-1][outside]
+        energies.append(sum(np.square(step, dtype=np.float64).sum() for step in steps))
+    if repeated > _ONE_SCENE * np.median(energies) > 0:
+        raise InputError("the images seem to show one scene, all of which repeats", "give different scenes")
 
 
 def _within(strength: Pixels, threshold: float) -> Bools:
@@ -120,7 +128,7 @@ def _significant(
 
 
 def _deviation(first: Pixels, second: Pixels) -> Pixels:
-    """Return the deviation of the noise of a mean about each pixel, from the two values that it is made of."""
+    """Return the deviation of the noise about each pixel of the mean of two values."""
     noise = np.abs(first - second) / 2
     return uniform_filter(noise, _SQUARE_PX, mode="reflect") / _MEAN_ABSOLUTE
 

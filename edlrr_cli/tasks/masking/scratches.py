@@ -39,9 +39,12 @@ _QUANTILE, _BLOCK_PX, _LEAST_TEXTURE = 0.8, 24, 0.006
 # A ridge is beyond the first multiple of the texture, and somewhere beyond the second.
 _LOW, _HIGH = 1.0, 1.5
 _SHORTEST_PX = 10
+# A candidate is clear of the texture if it exceeds this multiple of it, and has this length. Others are parts
+# of a scratch if they continue it, directly or across as many of them, with an opacity within this factor.
+_CLEAR, _CLEAR_PX, _ROUNDS, _ALIKE = 1.8, 15, 3, 1.6
 # Radius of the top-hat, and side of the square in which polarities are compared.
 _RADIUS_PX, _AROUND_PX = 5, 31
-# Scratches are nowhere wider than twice this, extend to this fraction of their opacity, and have this contrast.
+# Scratches are not wider than twice this, extend to this fraction of their opacity, and have this contrast.
 _HALF_WIDTH_PX, _EDGE, _FAINTEST = 3, 0.3, 0.02
 # No paint is seen on what is nearly white.
 _LEAST_ROOM = 0.05
@@ -59,8 +62,9 @@ COLOR = Evidence(
 )
 GRAY = Evidence({"length": 0.28, "opacity": 4.79, "balance": 0.92, "unsteadiness": -0.92}, -2.09)
 # A candidate is accepted beyond the threshold. Scratches seldom come alone and have one polarity, so it is
-# discounted down to where the lines of the other polarity, plus so many pixels, reach a fraction of the length.
-_THRESHOLD, _DISCOUNT, _OTHERS, _MARGIN_PX = 2.5, 4.5, 0.1, 50
+# discounted down to where lines of the other polarity, plus so many pixels, reach a fraction of the length.
+# That takes some length beyond the threshold itself.
+_THRESHOLD, _DISCOUNT, _OTHERS, _MARGIN_PX, _SURE_PX = 2.5, 4.5, 0.1, 50, 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +83,11 @@ class Ridges:
     opacity: Pixels
     features: dict[str, Values]
 
+    @property
+    def is_clear(self) -> NDArray[np.bool_]:
+        """Return which are clear of the texture, shape (n,); others only continue those."""
+        return (self.features["ratio"] >= _CLEAR) & (self.features["length"] >= _CLEAR_PX)
+
 
 def find_scratches(pixels: Pixels, *, sensitivity: float = 1.0) -> Found:
     """Find long lines that are brighter or darker than what is on both sides of them.
@@ -90,7 +99,7 @@ def find_scratches(pixels: Pixels, *, sensitivity: float = 1.0) -> Found:
     evidence = GRAY if is_gray(pixels) else COLOR
     threshold = _THRESHOLD / sensitivity
     both = candidates(pixels)
-    logits = [evidence.logits(ridges.features) for ridges in both]
+    logits = [np.where(ridges.is_clear, evidence.logits(ridges.features), -np.inf) for ridges in both]
     hole, accepted = np.zeros(pixels.shape[:2], bool), []
     for own, other in ((0, 1), (1, 0)):
         lengths = both[own].features["length"], both[other].features["length"]
@@ -106,7 +115,9 @@ def find_scratches(pixels: Pixels, *, sensitivity: float = 1.0) -> Found:
 def _discounted(
     threshold: float, logits: Values, lengths: Values, other_logits: Values, other_lengths: Values
 ) -> float:
-    """Return the threshold, lower if candidates are many and those of the other polarity are few."""
+    """Return the threshold, lower if some are sure, and those of the other polarity are few."""
+    if lengths[logits > threshold].sum() < _SURE_PX:
+        return threshold
     for least in np.sort(logits[(logits > threshold - _DISCOUNT) & (logits < threshold)]):
         own, other = lengths[logits >= least].sum(), other_lengths[other_logits >= least].sum()
         if other + _MARGIN_PX <= _OTHERS * own:
@@ -116,20 +127,31 @@ def _discounted(
 
 def _extent(ridges: Ridges, is_scratch: NDArray[np.bool_]) -> Bools:
     """Return the pixels of the scratches among the candidates, with the gaps between them."""
-    numbers = np.concatenate([[0], np.where(is_scratch, np.arange(1, len(is_scratch) + 1), 0)])
-    center, gap = numbers[ridges.skeletons], np.zeros(ridges.skeletons.shape, bool)
-    if not center.any():
+    center, gap = np.zeros(ridges.skeletons.shape, int), np.zeros(ridges.skeletons.shape, bool)
+    if not is_scratch.any():
         return gap
-    for number, rows, columns in gaps(center.astype(np.int32)):
-        center[rows, columns], gap[rows, columns] = number, True
+    opacities = np.concatenate([[0.0], ridges.features["opacity"]])
+    is_part = np.concatenate([[False], is_scratch])
+    crossed = [each for each in gaps(ridges.skeletons) if _alike(*opacities[list(each.labels)])]
+    for _ in range(_ROUNDS):
+        for first, second in (each.labels for each in crossed):
+            is_part[first] = is_part[second] = is_part[first] | is_part[second]
+    center = np.where(is_part[ridges.skeletons], ridges.skeletons, 0)
+    for each in crossed:
+        if is_part[each.labels[0]]:
+            center[each.pixels], gap[each.pixels] = each.labels[0], True
     distance, nearest = distance_transform_edt(center == 0, return_indices=True)
     step = np.minimum(np.rint(distance), _HALF_WIDTH_PX + 1).astype(int)
     owner = center[tuple(nearest)]
-    least = _EDGE * np.concatenate([[0.0], ridges.features["opacity"]])
-    is_wide = _profiles(ridges.opacity, owner, step, len(numbers)) > least[:, None]
+    least = _EDGE * opacities
+    is_wide = _profiles(ridges.opacity, owner, step, len(opacities)) > least[:, None]
     within = np.logical_and.accumulate(is_wide, axis=1)[owner, step]
     seen = (ridges.opacity > least[owner]) & (ridges.tophat > _FAINTEST)
     return (within & seen) | maximum_filter(gap, 3)
+
+
+def _alike(first: float, second: float) -> bool:
+    return max(first, second) <= _ALIKE * min(first, second)
 
 
 def _profiles(opacity: Pixels, owner: NDArray[np.intp], step: NDArray[np.intp], count: int) -> Pixels:
@@ -165,12 +187,15 @@ def _ridges(values: Pixels, own: Pixels, other: Pixels, texture: Pixels) -> Ridg
     contrast, peak = maximum_filter(tophat, 3), maximum_filter(gray, 3)
     colorfulness = np.ptp(values, axis=2)
     maps = {
+        "ratio": own / texture,
         "opacity": maximum_filter(opacity, 3),
         "balance": own / (uniform_filter(other, _AROUND_PX) + 0.002),
         "chroma": colorfulness,
         "chroma_below": median_filter(minimum_filter(colorfulness, 3), 7),
     }
-    return Ridges(skeletons, tophat, opacity, {"length": lengths, **_medians(skeletons, maps, peak, contrast)})
+    return Ridges(
+        skeletons, tophat, opacity, {"length": lengths, **_medians(skeletons, maps, peak, contrast)}
+    )
 
 
 def _without_junctions(skeleton: Bools) -> Bools:
@@ -192,14 +217,16 @@ def _long(skeleton: Bools) -> tuple[NDArray[np.int32], Values]:
 def _medians(
     skeletons: NDArray[np.int32], maps: dict[str, Pixels], peak: Pixels, contrast: Pixels
 ) -> dict[str, Values]:
-    """Return the median of each map on each skeleton, and how unsteady the peak is compared with its sides."""
+    """Return the median of each map on each skeleton, and how unsteady its peak is beside what is below."""
     names = (*maps, "unsteadiness")
     rows: list[list[float]] = []
     for number, where in enumerate(find_objects(skeletons), start=1):
         on = skeletons[where] == number
         crest = peak[where][on]
         steadiness = _deviation(crest) + 0.01, _deviation(crest - contrast[where][on]) + 0.01
-        rows.append([*(float(np.median(each[where][on])) for each in maps.values()), steadiness[0] / steadiness[1]])
+        rows.append(
+            [*(float(np.median(each[where][on])) for each in maps.values()), steadiness[0] / steadiness[1]]
+        )
     return dict(zip(names, np.array(rows).reshape(-1, len(names)).T, strict=True))
 
 
