@@ -34,7 +34,7 @@ class Evidence:
     def logits(self, features: Features) -> Values:
         """Return the logarithm of the odds that each candidate is a defect, shape (n,)."""
         logs = [weight * np.log(np.maximum(features[name], _LEAST)) for name, weight in self.weights.items()]
-        return np.sum(logs, axis=0) + self.offset
+        return np.asarray(np.sum(logs, axis=0) + self.offset)
 
 
 def is_gray(pixels: NDArray[np.float64]) -> bool:

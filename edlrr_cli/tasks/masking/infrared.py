@@ -128,7 +128,7 @@ def _moved(plane: Pixels, shift: tuple[int, int]) -> Pixels:
 def _covered(size_px: tuple[int, ...], shift: tuple[int, int]) -> Bools:
     """Return the pixels that a displaced plane shows, shape (h, w)."""
     indices = [np.arange(side) + by for side, by in zip(size_px, shift, strict=True)]
-    rows, columns = ((0 <= index) & (index < side) for index, side in zip(indices, size_px, strict=True))
+    rows, columns = ((index >= 0) & (index < side) for index, side in zip(indices, size_px, strict=True))
     return np.asarray(np.outer(rows, columns))
 
 

@@ -8,6 +8,7 @@ is below, and there are no such lines of the other polarity around.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,32 +40,29 @@ _QUANTILE, _BLOCK_PX, _LEAST_TEXTURE = 0.8, 24, 0.006
 # A ridge is beyond the first multiple of the texture, and somewhere beyond the second.
 _LOW, _HIGH = 1.0, 1.5
 _SHORTEST_PX = 10
-# A candidate is clear of the texture if it exceeds this multiple of it, and has this length. Others are parts
-# of a scratch if they continue it, directly or across as many of them, with an opacity within this factor.
-_CLEAR, _CLEAR_PX, _ROUNDS, _ALIKE = 1.8, 15, 3, 1.6
+# A candidate is clear of the texture if it exceeds this multiple of it, and has this length.
+_CLEAR, _CLEAR_PX = 1.8, 15
+# Others are parts of a scratch if they continue it or touch it, in a square of this side, directly or across
+# so many others, with an opacity within this factor.
+_ROUNDS, _TOUCH_PX, _ALIKE = 3, 9, 1.3
 # Radius of the top-hat, and side of the square in which polarities are compared.
 _RADIUS_PX, _AROUND_PX = 5, 31
 # Scratches are not wider than twice this, extend to this fraction of their opacity, and have this contrast.
-_HALF_WIDTH_PX, _EDGE, _FAINTEST = 3, 0.3, 0.02
+_HALF_WIDTH_PX, _EDGE, _FAINTEST = 3, 0.2, 0.02
+# Candidates are too wide if their opacity is still this fraction at that distance from the center.
+_BESIDE = 0.35
 # No paint is seen on what is nearly white.
 _LEAST_ROOM = 0.05
 
 COLOR = Evidence(
-    {
-        "length": 0.27,
-        "opacity": 2.47,
-        "balance": 0.62,
-        "unsteadiness": -0.44,
-        "chroma": -4.17,
-        "chroma_below": 2.86,
-    },
-    -5.27,
+    {"opacity": 3.23, "balance": 0.92, "unsteadiness": -0.28, "chroma": -1.48, "chroma_below": 0.49}, -3.3
 )
 GRAY = Evidence({"length": 0.28, "opacity": 4.79, "balance": 0.92, "unsteadiness": -0.92}, -2.09)
 # A candidate is accepted beyond the threshold. Scratches seldom come alone and have one polarity, so it is
 # discounted down to where lines of the other polarity, plus so many pixels, reach a fraction of the length.
-# That takes some length beyond the threshold itself.
-_THRESHOLD, _DISCOUNT, _OTHERS, _MARGIN_PX, _SURE_PX = 2.5, 4.5, 0.1, 50, 50
+# The discount is less if so little length is beyond the threshold itself.
+_THRESHOLD, _DISCOUNT, _OTHERS, _MARGIN_PX = 3.0, 4.0, 0.1, 50
+_UNSURE_DISCOUNT, _SURE_PX = 3.0, 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +84,13 @@ class Ridges:
     @property
     def is_clear(self) -> NDArray[np.bool_]:
         """Return which are clear of the texture, shape (n,); others only continue those."""
-        return (self.features["ratio"] >= _CLEAR) & (self.features["length"] >= _CLEAR_PX)
+        is_long = self.features["length"] >= _CLEAR_PX
+        return (self.features["ratio"] >= _CLEAR) & is_long & self.is_narrow
+
+    @property
+    def is_narrow(self) -> NDArray[np.bool_]:
+        """Return which are not too wide, shape (n,)."""
+        return self.features["beside"] < _BESIDE
 
 
 def find_scratches(pixels: Pixels, *, sensitivity: float = 1.0) -> Found:
@@ -115,10 +119,10 @@ def find_scratches(pixels: Pixels, *, sensitivity: float = 1.0) -> Found:
 def _discounted(
     threshold: float, logits: Values, lengths: Values, other_logits: Values, other_lengths: Values
 ) -> float:
-    """Return the threshold, lower if some are sure, and those of the other polarity are few."""
-    if lengths[logits > threshold].sum() < _SURE_PX:
-        return threshold
-    for least in np.sort(logits[(logits > threshold - _DISCOUNT) & (logits < threshold)]):
+    """Return the threshold, lower if candidates are many, and those of the other polarity are few."""
+    is_sure = lengths[logits > threshold].sum() >= _SURE_PX
+    lowest = threshold - (_DISCOUNT if is_sure else _UNSURE_DISCOUNT)
+    for least in np.sort(logits[(logits > lowest) & (logits < threshold)]):
         own, other = lengths[logits >= least].sum(), other_lengths[other_logits >= least].sum()
         if other + _MARGIN_PX <= _OTHERS * own:
             return float(np.nextafter(least, -np.inf))
@@ -132,29 +136,34 @@ def _extent(ridges: Ridges, is_scratch: NDArray[np.bool_]) -> Bools:
         return gap
     opacities = np.concatenate([[0.0], ridges.features["opacity"]])
     is_part = np.concatenate([[False], is_scratch])
-    crossed = [each for each in gaps(ridges.skeletons) if _alike(*opacities[list(each.labels)])]
+    usual = np.median(ridges.features["opacity"][is_scratch])
+    has_paint = (opacities < _ALIKE * usual) & (opacities * _ALIKE > usual)
+    has_paint[1:] &= ridges.is_narrow
+    crossed = [each for each in gaps(ridges.skeletons) if has_paint[list(each.labels)].all()]
     for _ in range(_ROUNDS):
         for first, second in (each.labels for each in crossed):
             is_part[first] = is_part[second] = is_part[first] | is_part[second]
+        touched = np.unique(ridges.skeletons[maximum_filter(is_part[ridges.skeletons], _TOUCH_PX)])
+        is_part[touched] |= has_paint[touched]
     center = np.where(is_part[ridges.skeletons], ridges.skeletons, 0)
     for each in crossed:
         if is_part[each.labels[0]]:
             center[each.pixels], gap[each.pixels] = each.labels[0], True
-    distance, nearest = distance_transform_edt(center == 0, return_indices=True)
-    step = np.minimum(np.rint(distance), _HALF_WIDTH_PX + 1).astype(int)
-    owner = center[tuple(nearest)]
+    step, owner = _steps_from(center)
     least = _EDGE * opacities
-    is_wide = _profiles(ridges.opacity, owner, step, len(opacities)) > least[:, None]
+    is_wide = _profiles(ridges.opacity, step, owner, len(opacities)) > least[:, None]
     within = np.logical_and.accumulate(is_wide, axis=1)[owner, step]
     seen = (ridges.opacity > least[owner]) & (ridges.tophat > _FAINTEST)
     return (within & seen) | maximum_filter(gap, 3)
 
 
-def _alike(first: float, second: float) -> bool:
-    return max(first, second) <= _ALIKE * min(first, second)
+def _steps_from(lines: NDArray[np.integer[Any]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the distance of each pixel to the nearest line, at most one beyond the widest, and its label."""
+    distance, nearest = distance_transform_edt(lines == 0, return_indices=True)
+    return np.minimum(np.rint(distance), _HALF_WIDTH_PX + 1).astype(int), lines[tuple(nearest)].astype(int)
 
 
-def _profiles(opacity: Pixels, owner: NDArray[np.intp], step: NDArray[np.intp], count: int) -> Pixels:
+def _profiles(opacity: Pixels, step: NDArray[np.intp], owner: NDArray[np.intp], count: int) -> Pixels:
     """Return the median opacity of each line at each distance from its center, shape (n + 1, distances).
 
     Medians over the whole line are blind to the texture beside it. Beyond the greatest width they are 0.
@@ -193,9 +202,10 @@ def _ridges(values: Pixels, own: Pixels, other: Pixels, texture: Pixels) -> Ridg
         "chroma": colorfulness,
         "chroma_below": median_filter(minimum_filter(colorfulness, 3), 7),
     }
-    return Ridges(
-        skeletons, tophat, opacity, {"length": lengths, **_medians(skeletons, maps, peak, contrast)}
-    )
+    profiles = _profiles(opacity, *_steps_from(skeletons), len(lengths) + 1)[1:]
+    beside = profiles[:, _HALF_WIDTH_PX] / np.maximum(profiles[:, 0], _LEAST_ROOM)
+    features = {"length": lengths, "beside": beside, **_medians(skeletons, maps, peak, contrast)}
+    return Ridges(skeletons, tophat, opacity, features)
 
 
 def _without_junctions(skeleton: Bools) -> Bools:
