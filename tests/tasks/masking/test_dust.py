@@ -39,7 +39,7 @@ def test_specks_on_a_smooth_image_are_found(level, channels):
     assert scores["false_fraction"] <= 0.0015
 
 
-@pytest.mark.parametrize("level", [0.05, 1.0])
+@pytest.mark.parametrize("level", [0.0, 1.0])
 def test_scratches_across_a_photograph_are_found(photo, level):
     cover = scratch_cover(photo.shape[:2], np.random.default_rng(3), scratches=8)
     damaged = painted(photo, cover, level=level)
