@@ -13,10 +13,10 @@ from edlrr_cli.errors import InputError
 from edlrr_cli.media.cmyk import to_rgb
 from edlrr_cli.media.images import read_image
 from edlrr_cli.tasks.masking.found import Found
-from edlrr_cli.tasks.masking.overlay import find_overlay
+from edlrr_cli.tasks.masking.overlay import MIN_IMAGES, find_overlay
 
-# More images change the median little, and all are held in memory.
-_MAX_IMAGES = 60
+# More images change the median little, and all are held in memory, at most so many pixels.
+_MAX_IMAGES, _MAX_PX = 60, 400e6
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def overlay_of(paths: tuple[Path, ...], size_px: tuple[int, int], sensitivity: f
     """Return what repeats in those images of a list that have one size; a process computes it once.
 
     Args:
-        paths: The images; at most 60 of them are read, evenly spread. Those of another size and those that
+        paths: The images; at most 60 of them are read, fewer large ones, evenly spread. Those of another size and those that
             cannot be read are left out.
         size_px: (height, width) of the images that are compared.
         sensitivity: See `edlrr_cli.tasks.masking.config.Config`.
@@ -34,7 +34,8 @@ def overlay_of(paths: tuple[Path, ...], size_px: tuple[int, int], sensitivity: f
     Raises:
         InputError: Too few images have this size.
     """
-    step = -(-len(paths) // _MAX_IMAGES)
+    most = max(MIN_IMAGES, min(_MAX_IMAGES, int(_MAX_PX / np.prod(size_px))))
+    step = -(-len(paths) // most)
     planes = [plane for path in paths[::step] if (plane := _gray(path, size_px)) is not None]
     return find_overlay(planes, sensitivity=sensitivity)
 
