@@ -26,8 +26,8 @@ def overlay_of(paths: tuple[Path, ...], size_px: tuple[int, int], sensitivity: f
     """Return what repeats in those images of a list that have one size; a process computes it once.
 
     Args:
-        paths: The images; at most 60 of them are read, fewer large ones, evenly spread. Those of another size and those that
-            cannot be read are left out.
+        paths: The images; at most 60 of them are read, fewer large ones, evenly spread. Those of another size
+            and those that cannot be read are left out.
         size_px: (height, width) of the images that are compared.
         sensitivity: See `edlrr_cli.tasks.masking.config.Config`.
 

@@ -21,6 +21,7 @@ from scipy.ndimage import (
 )
 from skimage.morphology import disk, white_tophat
 
+from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
 from edlrr_cli.tasks.masking.evidence import Evidence, Values, is_gray
 from edlrr_cli.tasks.masking.extent import inside, with_rim
 from edlrr_cli.tasks.masking.found import Bools, Found, certainty
@@ -36,6 +37,8 @@ _QUANTILE, _BLOCK_PX, _LEAST_TEXTURE = 0.9, 16, 0.008
 # A candidate has a pixel beyond the first multiple of the texture. Candidates are separated where they fall
 # below the second, or below half of their peak.
 _CORE, _FLOOR, _REACH_PX = 1.2, 0.7, 3
+# A candidate has a pixel beyond so many deviations of the noise, too; a top-hat counts from its least values.
+_NOISE = 8.0
 # The rim of dust has at least this fraction of its peak.
 _EDGE = 0.25
 # Candidates with a longer side than this are parts of the image.
@@ -55,7 +58,7 @@ COLOR = Evidence(
         "chroma": -0.72,
         "spread": -0.74,
     },
-    -1.32,
+    -1.82,
 )
 GRAY = Evidence({"ratio": 2.57, "beyond": 0.21, "opacity": 5.73, "area": -0.46, "width": -3.23}, 1.95)
 _THRESHOLD = 4.5
@@ -114,7 +117,8 @@ def candidates(pixels: Pixels) -> tuple[Specks, Specks]:
 
 def _specks(values: Pixels, tophat: Pixels, texture: Pixels) -> Specks:
     """Return the bright candidates."""
-    core = tophat > _CORE * texture
+    noise = estimate_noise_level(values.mean(axis=2, keepdims=True))
+    core = tophat > np.maximum(_CORE * texture, _NOISE * noise)
     hole = inside(core, tophat, floor=_FLOOR * texture, reach_px=_REACH_PX)
     labels, _ = label(hole, np.ones((3, 3)))
     lengths = np.array([max(part.stop - part.start for part in where) for where in find_objects(labels)])

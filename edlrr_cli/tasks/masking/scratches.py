@@ -63,6 +63,8 @@ GRAY = Evidence({"length": 0.28, "opacity": 4.79, "balance": 0.92, "unsteadiness
 # The discount is less if so little length is beyond the threshold itself.
 _THRESHOLD, _DISCOUNT, _OTHERS, _MARGIN_PX = 3.0, 4.0, 0.1, 50
 _UNSURE_DISCOUNT, _SURE_PX = 3.0, 30
+# Lines that cover more of the image are those of the scene, such as a lattice.
+_MAX_FRACTION = 0.12
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,16 +106,20 @@ def find_scratches(pixels: Pixels, *, sensitivity: float = 1.0) -> Found:
     threshold = _THRESHOLD / sensitivity
     both = candidates(pixels)
     logits = [np.where(ridges.is_clear, evidence.logits(ridges.features), -np.inf) for ridges in both]
-    hole, accepted = np.zeros(pixels.shape[:2], bool), []
+    hole, accepted, notes = np.zeros(pixels.shape[:2], bool), [], ()
     for own, other in ((0, 1), (1, 0)):
         lengths = both[own].features["length"], both[other].features["length"]
         discounted = _discounted(threshold, logits[own], lengths[0], logits[other], lengths[1])
         is_scratch = logits[own] > discounted
-        hole |= _extent(both[own], is_scratch)
-        accepted.extend(logits[own][is_scratch])
+        extent = _extent(both[own], is_scratch)
+        if extent.mean() > _MAX_FRACTION:
+            notes = ("lines that cover much of the image, as a lattice does, were not taken for scratches",)
+        else:
+            hole |= extent
+            accepted.extend(logits[own][is_scratch])
     if not accepted:
-        return Found(hole, 0.0)
-    return Found(hole, certainty(float(np.median(accepted)), threshold))
+        return Found(hole, 0.0, notes)
+    return Found(hole, certainty(float(np.median(accepted)), threshold), notes)
 
 
 def _discounted(
