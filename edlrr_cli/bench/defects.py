@@ -52,7 +52,7 @@ def scratch_cover(size_px: tuple[int, int], rng: np.random.Generator, *, scratch
     canvas = _Canvas(size_px)
     for _ in range(scratches):
         start, corner, end = (canvas.anywhere(rng) for _ in range(3))
-        canvas.arc(start, (start + end) / 2 + 0.25 * (corner - start), end, rng.integers(1, 4))
+        canvas.arc(start, (start + end) / 2 + 0.25 * (corner - start), end, float(rng.integers(1, 4)))
     return canvas.coverage()
 
 
@@ -103,7 +103,7 @@ def infrared_plane(
     plane = film * (1 - (1 - transmission) * blurred)
     moved = shift(plane, shift_px, order=1, mode="nearest")
     noisy = moved + noise * rng.standard_normal(moved.shape)
-    return np.rint(65535 * noisy.clip(0, 1)) / 65535
+    return np.asarray(np.rint(65535 * noisy.clip(0, 1)) / 65535)
 
 
 class _Canvas:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ def read_infrared(path: Path, image: StillImage) -> InfraredPlane:
     )
 
 
-def _normalized(values: NDArray[np.generic]) -> NDArray[np.float64]:
+def _normalized(values: NDArray[Any]) -> NDArray[np.float64]:
     peak = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
     return np.asarray(values, np.float64) / peak
 

@@ -84,7 +84,7 @@ class MaskJob(Job[Inputs, Masked]):
         sensitivity = self.config.sensitivity
         if self.config.kind == "overlay":
             return overlay_of(self.others, inputs.image.size_px, sensitivity)
-        colors = to_rgb(inputs.image.pixels)
+        colors = to_rgb(inputs.image.pixels).astype(np.float64, copy=False)
         if inputs.infrared is not None:
             return find_infrared(colors, inputs.infrared.pixels, sensitivity=sensitivity)
         find = find_dust if self.config.kind == "dust" else find_scratches

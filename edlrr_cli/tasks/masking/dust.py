@@ -19,13 +19,12 @@ from scipy.ndimage import (
     minimum_filter,
     uniform_filter,
 )
-from skimage.morphology import disk, white_tophat
 
 from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
 from edlrr_cli.tasks.masking.evidence import Evidence, Values, is_gray
 from edlrr_cli.tasks.masking.extent import inside, with_rim
 from edlrr_cli.tasks.masking.found import Bools, Found, certainty
-from edlrr_cli.tasks.masking.texture import local_quantile
+from edlrr_cli.tasks.masking.texture import bright_detail, local_quantile
 
 Pixels = NDArray[np.float64]
 Labels = NDArray[np.int32]
@@ -87,7 +86,8 @@ def find_dust(pixels: Pixels, *, sensitivity: float = 1.0) -> Found:
         sensitivity: Divides the threshold of the evidence.
     """
     evidence, threshold = GRAY if is_gray(pixels) else COLOR, _THRESHOLD / sensitivity
-    hole, accepted = np.zeros(pixels.shape[:2], bool), []
+    hole = np.zeros(pixels.shape[:2], bool)
+    accepted: list[float] = []
     for specks in candidates(pixels):
         logits = evidence.logits(specks.features)
         hole |= _extent(specks, logits > threshold)
@@ -105,9 +105,8 @@ def _extent(specks: Specks, is_dust: NDArray[np.bool_]) -> Bools:
 
 def candidates(pixels: Pixels) -> tuple[Specks, Specks]:
     """Return the bright candidates, and the dark ones, which are bright in the negative."""
-    footprint = disk(_RADIUS_PX)
     polarities = pixels, 1 - pixels
-    tophats = [white_tophat(values.mean(axis=2), footprint) for values in polarities]
+    tophats = [bright_detail(values.mean(axis=2), _RADIUS_PX) for values in polarities]
     texture = local_quantile(np.maximum(*tophats), _QUANTILE, _BLOCK_PX) + _LEAST_TEXTURE
     bright, dark = (
         _specks(values, tophat, texture) for values, tophat in zip(polarities, tophats, strict=True)
@@ -159,4 +158,5 @@ def _features(
 
 def _background(channel: Pixels) -> Pixels:
     """Return what a channel is without bright specks, smoothed."""
-    return uniform_filter(channel - white_tophat(channel, disk(_RADIUS_PX)), _AROUND_PX // 2)
+    smooth: Pixels = uniform_filter(channel - bright_detail(channel, _RADIUS_PX), _AROUND_PX // 2)
+    return smooth

@@ -42,4 +42,5 @@ def with_rim(hole: Bools, strength: Pixels, *, edge: float) -> Bools:
         edge: Least strength of the rim, as a fraction of the greatest strength of the defect near it.
     """
     peak = maximum_filter(np.where(hole, strength, 0), 5)
-    return hole | (binary_dilation(hole, _SQUARE) & (strength > edge * peak))
+    rim: Bools = binary_dilation(hole, _SQUARE) & (strength > edge * peak)
+    return hole | rim

@@ -8,6 +8,7 @@ left after the noise is integrated by Poisson's equation, so that large flat are
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from edlrr_cli.errors import InputError
 from edlrr_cli.tasks.masking.found import Bools, Found, certainty
 
 Pixels = NDArray[np.float64]
-Stack = NDArray[np.floating]  # type: ignore[type-arg]
+Stack = NDArray[np.floating[Any]]
 
 MIN_IMAGES = 5
 
@@ -130,7 +131,7 @@ def _significant(
 def _deviation(first: Pixels, second: Pixels) -> Pixels:
     """Return the deviation of the noise about each pixel of the mean of two values."""
     noise = np.abs(first - second) / 2
-    return uniform_filter(noise, _SQUARE_PX, mode="reflect") / _MEAN_ABSOLUTE
+    return np.asarray(uniform_filter(noise, _SQUARE_PX, mode="reflect") / _MEAN_ABSOLUTE)
 
 
 def _integrated(rows: Pixels, columns: Pixels) -> Pixels:

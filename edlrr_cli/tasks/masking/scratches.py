@@ -24,13 +24,13 @@ from scipy.ndimage import (
     uniform_filter,
 )
 from skimage.filters import apply_hysteresis_threshold
-from skimage.morphology import disk, skeletonize, white_tophat
+from skimage.morphology import skeletonize
 
 from edlrr_cli.tasks.masking.continuation import gaps
 from edlrr_cli.tasks.masking.evidence import Evidence, Values, is_gray
 from edlrr_cli.tasks.masking.found import Bools, Found, certainty
-from edlrr_cli.tasks.masking.lines import line_contrast
-from edlrr_cli.tasks.masking.texture import local_quantile
+from edlrr_cli.tasks.masking.lines import Floats, line_contrast
+from edlrr_cli.tasks.masking.texture import bright_detail, local_quantile
 
 Pixels = NDArray[np.float64]
 
@@ -106,7 +106,8 @@ def find_scratches(pixels: Pixels, *, sensitivity: float = 1.0) -> Found:
     threshold = _THRESHOLD / sensitivity
     both = candidates(pixels)
     logits = [np.where(ridges.is_clear, evidence.logits(ridges.features), -np.inf) for ridges in both]
-    hole, accepted, notes = np.zeros(pixels.shape[:2], bool), [], ()
+    hole, notes = np.zeros(pixels.shape[:2], bool), ()
+    accepted: list[float] = []
     for own, other in ((0, 1), (1, 0)):
         lengths = both[own].features["length"], both[other].features["length"]
         discounted = _discounted(threshold, logits[own], lengths[0], logits[other], lengths[1])
@@ -160,7 +161,8 @@ def _extent(ridges: Ridges, is_scratch: NDArray[np.bool_]) -> Bools:
     is_wide = _profiles(ridges.opacity, step, owner, len(opacities)) > least[:, None]
     within = np.logical_and.accumulate(is_wide, axis=1)[owner, step]
     seen = (ridges.opacity > least[owner]) & (ridges.tophat > _FAINTEST)
-    return (within & seen) | maximum_filter(gap, 3)
+    extent: Bools = (within & seen) | maximum_filter(gap, 3)
+    return extent
 
 
 def _steps_from(lines: NDArray[np.integer[Any]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -178,7 +180,7 @@ def _profiles(opacity: Pixels, step: NDArray[np.intp], owner: NDArray[np.intp], 
     keys = np.where(step <= _HALF_WIDTH_PX, owner * widths + step, -1)
     medians = median(opacity, keys, np.arange(count * widths)).reshape(count, widths)
     medians[:, -1] = 0
-    return np.nan_to_num(medians)
+    return np.asarray(np.nan_to_num(medians))
 
 
 def candidates(pixels: Pixels) -> tuple[Ridges, Ridges]:
@@ -192,12 +194,12 @@ def candidates(pixels: Pixels) -> tuple[Ridges, Ridges]:
     )
 
 
-def _ridges(values: Pixels, own: Pixels, other: Pixels, texture: Pixels) -> Ridges:
+def _ridges(values: Pixels, own: Floats, other: Floats, texture: Pixels) -> Ridges:
     """Return the bright candidates; dark ones are bright in the negative."""
     hole = apply_hysteresis_threshold(own / texture, _LOW, _HIGH)  # type: ignore[no-untyped-call]
     skeletons, lengths = _long(_without_junctions(skeletonize(hole)))  # type: ignore[no-untyped-call]
     gray = values.mean(axis=2)
-    tophat = white_tophat(gray, disk(_RADIUS_PX))
+    tophat = bright_detail(gray, _RADIUS_PX)
     opacity = tophat / np.maximum(1 - (gray - tophat), _LEAST_ROOM)
     contrast, peak = maximum_filter(tophat, 3), maximum_filter(gray, 3)
     colorfulness = np.ptp(values, axis=2)
@@ -217,7 +219,8 @@ def _ridges(values: Pixels, own: Pixels, other: Pixels, texture: Pixels) -> Ridg
 def _without_junctions(skeleton: Bools) -> Bools:
     """Return a skeleton cut where lines cross or meet, so that each is judged by itself."""
     neighbors = convolve(skeleton.astype(np.int8), np.ones((3, 3), np.int8), mode="constant")
-    return skeleton & (neighbors <= 3)
+    cut: Bools = skeleton & (neighbors <= 3)
+    return cut
 
 
 def _long(skeleton: Bools) -> tuple[NDArray[np.int32], Values]:

@@ -1,12 +1,23 @@
-"""The strength of the texture about each pixel, which hides defects."""
+"""Small bright detail, and the strength of the texture about each pixel, which hides defects."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter, zoom
+from skimage.morphology import disk, white_tophat
 
 Pixels = NDArray[np.float64]
+
+
+def bright_detail(values: Pixels, radius_px: int) -> Pixels:
+    """Return how far each pixel is above its surroundings: what a disk of this radius does not fit into.
+
+    Args:
+        values: Shape (h, w). Not modified.
+        radius_px: Radius of the disk.
+    """
+    return np.asarray(white_tophat(values, disk(radius_px)))  # type: ignore[no-untyped-call]
 
 
 def local_quantile(values: Pixels, quantile: float, block_px: int) -> Pixels:
