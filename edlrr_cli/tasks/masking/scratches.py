@@ -1,7 +1,7 @@
 """Scratches: lines much longer than wide, brighter or darker than what is on both sides of them.
 
 Candidates are ridges of the contrast of lines. A logistic model decides by what scratches have and the edges
-and branches of a scene have not: they are long, cover the image with one gray level of one opacity whatever
+and branches of a scene have not: they are narrow, cover the image with one gray level of one opacity whatever
 is below, and there are no such lines of the other polarity around.
 """
 
@@ -106,8 +106,9 @@ def find_scratches(pixels: Pixels, *, sensitivity: float = 1.0) -> Found:
     threshold = _THRESHOLD / sensitivity
     both = candidates(pixels)
     logits = [np.where(ridges.is_clear, evidence.logits(ridges.features), -np.inf) for ridges in both]
-    hole, notes = np.zeros(pixels.shape[:2], bool), ()
+    hole = np.zeros(pixels.shape[:2], bool)
     accepted: list[float] = []
+    notes: tuple[str, ...] = ()
     for own, other in ((0, 1), (1, 0)):
         lengths = both[own].features["length"], both[other].features["length"]
         discounted = _discounted(threshold, logits[own], lengths[0], logits[other], lengths[1])
@@ -138,31 +139,43 @@ def _discounted(
 
 def _extent(ridges: Ridges, is_scratch: NDArray[np.bool_]) -> Bools:
     """Return the pixels of the scratches among the candidates, with the gaps between them."""
-    center, gap = np.zeros(ridges.skeletons.shape, int), np.zeros(ridges.skeletons.shape, bool)
     if not is_scratch.any():
-        return gap
+        return np.zeros(ridges.skeletons.shape, bool)
+    center, gap = _center_lines(ridges, is_scratch)
+    step, owner = _steps_from(center)
+    least = _EDGE * np.concatenate([[0.0], ridges.features["opacity"]])
+    is_wide = _profiles(ridges.opacity, step, owner, len(least)) > least[:, None]
+    within = np.logical_and.accumulate(is_wide, axis=1)[owner, step]
+    seen = (ridges.opacity > least[owner]) & (ridges.tophat > _FAINTEST)
+    extent: Bools = (within & seen) | maximum_filter(gap, 3)
+    return extent
+
+
+def _center_lines(ridges: Ridges, is_scratch: NDArray[np.bool_]) -> tuple[NDArray[np.int32], Bools]:
+    """Return the center lines of the scratches, of what continues or touches them, and of the gaps between.
+
+    Returns:
+        The labels of the lines and gaps, and where there are gaps, shape (h, w).
+    """
     opacities = np.concatenate([[0.0], ridges.features["opacity"]])
-    is_part = np.concatenate([[False], is_scratch])
     usual = np.median(ridges.features["opacity"][is_scratch])
     has_paint = (opacities < _ALIKE * usual) & (opacities * _ALIKE > usual)
     has_paint[1:] &= ridges.is_narrow
+    is_part = np.concatenate([[False], is_scratch])
     crossed = [each for each in gaps(ridges.skeletons) if has_paint[list(each.labels)].all()]
     for _ in range(_ROUNDS):
         for first, second in (each.labels for each in crossed):
             is_part[first] = is_part[second] = is_part[first] | is_part[second]
         touched = np.unique(ridges.skeletons[maximum_filter(is_part[ridges.skeletons], _TOUCH_PX)])
         is_part[touched] |= has_paint[touched]
-    center = np.where(is_part[ridges.skeletons], ridges.skeletons, 0)
+    center, gap = (
+        np.where(is_part[ridges.skeletons], ridges.skeletons, 0),
+        np.zeros(ridges.skeletons.shape, bool),
+    )
     for each in crossed:
         if is_part[each.labels[0]]:
             center[each.pixels], gap[each.pixels] = each.labels[0], True
-    step, owner = _steps_from(center)
-    least = _EDGE * opacities
-    is_wide = _profiles(ridges.opacity, step, owner, len(opacities)) > least[:, None]
-    within = np.logical_and.accumulate(is_wide, axis=1)[owner, step]
-    seen = (ridges.opacity > least[owner]) & (ridges.tophat > _FAINTEST)
-    extent: Bools = (within & seen) | maximum_filter(gap, 3)
-    return extent
+    return center, gap
 
 
 def _steps_from(lines: NDArray[np.integer[Any]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
