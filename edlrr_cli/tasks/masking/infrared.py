@@ -33,7 +33,7 @@ _CORRELATED, _CONTRAST = 0.7, 0.4
 # which hides nothing.
 _FINE_PX, _COARSE_PX, _DEVIATIONS, _FAINTEST = 0.6, 1.2, 5.0, 0.02
 # It extends to where its density falls below so many deviations, and its rim has this fraction of its peak.
-_FLOOR_DEVIATIONS, _EDGE, _REACH_PX = 2.0, 0.27, 2
+_FLOOR_DEVIATIONS, _EDGE, _REACH_PX = 2.0, 0.22, 2
 
 
 def find_infrared(pixels: Pixels, plane: Pixels, *, sensitivity: float = 1.0) -> Found:

@@ -28,6 +28,7 @@ from skimage.morphology import skeletonize
 
 from edlrr_cli.tasks.masking.continuation import gaps
 from edlrr_cli.tasks.masking.evidence import Evidence, Values, is_gray
+from edlrr_cli.tasks.masking.extent import with_rim
 from edlrr_cli.tasks.masking.found import Bools, Found, certainty
 from edlrr_cli.tasks.masking.lines import Floats, line_contrast
 from edlrr_cli.tasks.masking.texture import bright_detail, local_quantile
@@ -49,6 +50,8 @@ _ROUNDS, _TOUCH_PX, _ALIKE = 3, 9, 1.3
 _RADIUS_PX, _AROUND_PX = 5, 31
 # Scratches are not wider than twice this, extend to this fraction of their opacity, and have this contrast.
 _HALF_WIDTH_PX, _EDGE, _FAINTEST = 3, 0.2, 0.02
+# Paint beside the lines has this contrast, and its rim this fraction of its opacity.
+_PAINT, _RIM = 0.1, 0.25
 # Candidates are too wide if their opacity is still this fraction at that distance from the center.
 _BESIDE = 0.35
 # No paint is seen on what is nearly white.
@@ -117,7 +120,7 @@ def find_scratches(pixels: Pixels, *, sensitivity: float = 1.0) -> Found:
         if extent.mean() > _MAX_FRACTION:
             notes = ("lines that cover much of the image, as a lattice does, were not taken for scratches",)
         else:
-            hole |= extent
+            hole |= _with_paint(both[own], is_scratch, extent)
             accepted.extend(logits[own][is_scratch])
     if not accepted:
         return Found(hole, 0.0, notes)
@@ -149,6 +152,20 @@ def _extent(ridges: Ridges, is_scratch: NDArray[np.bool_]) -> Bools:
     seen = (ridges.opacity > least[owner]) & (ridges.tophat > _FAINTEST)
     extent: Bools = (within & seen) | maximum_filter(gap, 3)
     return extent
+
+
+def _with_paint(ridges: Ridges, is_scratch: NDArray[np.bool_], extent: Bools) -> Bools:
+    """Return the scratches with the thin parts of their opacity that are connected with them.
+
+    Where scratches lie close to each other, none of them has the image on both sides.
+    """
+    if not is_scratch.any():
+        return extent
+    usual = np.median(ridges.features["opacity"][is_scratch])
+    has_paint = (ridges.opacity > usual / _ALIKE) & (ridges.opacity < usual * _ALIKE)
+    levels = extent | (has_paint & (ridges.tophat > _PAINT))
+    grown: Bools = apply_hysteresis_threshold(levels + 1.0 * extent, 0.5, 1.5)  # type: ignore[no-untyped-call]
+    return with_rim(grown, ridges.opacity, edge=_RIM)
 
 
 def _center_lines(ridges: Ridges, is_scratch: NDArray[np.bool_]) -> tuple[NDArray[np.int32], Bools]:
