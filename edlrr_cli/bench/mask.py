@@ -32,7 +32,7 @@ NAME = "mask"
 PHOTOS = ("astronaut", "camera", "chelsea", "coffee", "rocket")
 """Photographs that are installed with scikit-image."""
 
-_SIDE_PX = 300
+_SIDE_PX = 400
 _NUM_SHARING, _SHARING_PX = 20, 256
 # The restored overlays are of these images out of those that share it.
 _NUM_RESTORED = 3

@@ -14,6 +14,12 @@ def photo():
 
 
 @pytest.fixture(scope="session")
+def large():
+    """A photograph in color, shape (512, 512, 3)."""
+    return data.astronaut() / 255.0
+
+
+@pytest.fixture(scope="session")
 def scenes():
     """Twenty windows of several photographs, shape (128, 160, 3)."""
     rng = np.random.default_rng(0)
