@@ -45,7 +45,7 @@ PARAMETERS = {
     "0.005 to 0.01, displacement up to 4 pixels",
     "overlay": f"a badge with text, shared by {_NUM_SHARING} windows of {_SHARING_PX} x {_SHARING_PX} pixels",
     "truth": "a pixel of which at least a tenth is covered",
-    "psnr": "of the whole image in dB, restored by the default method of the quality draft",
+    "psnr": "of the whole image in dB, restored by scikit-image's inpaint_biharmonic, which is fast",
 }
 
 Rng = np.random.Generator
@@ -155,7 +155,8 @@ def measure(case: Case) -> Row:
     row: Row = {"kind": "case", "defect": case.defect, "image": case.image, "score": round(found.score, 3)}
     row |= {"truth_fraction": float(truth.mean()), **agreement(found.hole, truth)}
     restored = {"psnr_damaged": psnr(case.damaged.pixels, case.clean, data_range=1.0)}
-    restored |= {"psnr_true": _restored(case, truth), "psnr_made": _restored(case, found.hole)}
+    masks = {"true": truth, "made": found.hole, "dilated": found.dilated(1).hole}
+    restored |= {f"psnr_{name}": _restored(case, hole) for name, hole in masks.items()}
     return row | restored | {"seconds": round(seconds, 3)}
 
 
@@ -179,12 +180,12 @@ def agreement(hole: Bools, truth: Bools) -> dict[str, float]:
 
 def _restored(case: Case, hole: Bools) -> float:
     """Return the PSNR of the image restored with a mask; of the damaged one if the mask is empty."""
-    from edlrr_cli.tasks.inpaint.config import Config
-    from edlrr_cli.tasks.inpaint.restore import restore
+    from skimage.restoration import inpaint_biharmonic
 
     pixels = case.damaged.pixels
     if hole.any():
-        pixels = restore(pixels, ~hole, Config(quality="draft", device="cpu")).restored.clip(0, 1)
+        restored = inpaint_biharmonic(pixels, hole, channel_axis=-1, split_into_regions=True)  # type: ignore[no-untyped-call]
+        pixels = restored.clip(0, 1)
     return float(psnr(pixels, case.clean, data_range=1.0))
 
 
@@ -202,7 +203,7 @@ def means(rows: Sequence[Row]) -> list[Row]:
     for defect in dict.fromkeys(row["defect"] for row in rows if row["kind"] == "case"):
         group = [row for row in rows if row["kind"] == "case" and row["defect"] == defect]
         mean: dict[str, Any] = {"kind": "mean", "defect": defect, "num_images": len(group)}
-        for key in (*keys, "psnr_damaged", "psnr_true", "psnr_made"):
+        for key in (*keys, "psnr_damaged", "psnr_true", "psnr_made", "psnr_dilated"):
             mean[key] = float(np.mean([row[key] for row in group]))
         found.append(mean)
     return found

@@ -43,12 +43,12 @@ def test_the_table_has_means_and_clean_photographs():
         "seconds": 0.1,
     }
     row |= {"recall": 0.5, "false_fraction": 0.001, "precision": 0.8, "f_measure": 0.6, "iou": 0.4}
-    row |= {"psnr_damaged": 20.0, "psnr_true": 40.0, "psnr_made": 39.0}
+    row |= {"psnr_damaged": 20.0, "psnr_true": 40.0, "psnr_made": 39.0, "psnr_dilated": 39.5}
     (mean,) = mask.means([row, {**row, "recall": 0.7}])
     assert mean["recall"] == pytest.approx(0.6)
     text = summary([mean, {"kind": "clean", "defect": "dust", "image": "a", "false_fraction": 0.0002}])
     assert (
-        "| dust | 2 | 1.00 % | 0.600 | 0.10 % | 0.600 | 0.400 | 20.00 | 40.00 | 39.00 | -1.00 | 0.10 |"
+        "| dust | 2 | 1.00 % | 0.600 | 0.10 % | 0.600 | 0.400 | 20.00 | 40.00 | 39.00 | 39.50 | 0.10 |"
         in text
     )
     assert "dust 0.020 % (at most 0.020 %)" in text

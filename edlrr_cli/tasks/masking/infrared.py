@@ -31,9 +31,9 @@ _BLOCK_PX = 8
 _CORRELATED, _CONTRAST = 0.7, 0.4
 # Dust is stronger than so many deviations of the noise, smoothed finely or coarsely, and than this density,
 # which hides nothing.
-_FINE_PX, _COARSE_PX, _DEVIATIONS, _FAINTEST = 0.6, 1.2, 5.0, 0.02
+_FINE_PX, _COARSE_PX, _DEVIATIONS, _FAINTEST = 0.55, 1.2, 4.5, 0.02
 # It extends to where its density falls below so many deviations, and its rim has this fraction of its peak.
-_FLOOR_DEVIATIONS, _EDGE, _REACH_PX = 2.0, 0.22, 2
+_FLOOR_DEVIATIONS, _EDGE, _REACH_PX = 2.0, 0.2, 2
 
 
 def find_infrared(pixels: Pixels, plane: Pixels, *, sensitivity: float = 1.0) -> Found:
