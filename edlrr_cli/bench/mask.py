@@ -184,7 +184,7 @@ def _restored(case: Case, hole: Bools) -> float:
 
     pixels = case.damaged.pixels
     if hole.any():
-        restored = inpaint_biharmonic(pixels, hole, channel_axis=-1, split_into_regions=True)  # type: ignore[no-untyped-call]
+        restored = inpaint_biharmonic(pixels, hole, channel_axis=-1, split_into_regions=True)
         pixels = restored.clip(0, 1)
     return float(psnr(pixels, case.clean, data_range=1.0))
 
