@@ -30,6 +30,7 @@ def separate(
     threshold: float | None = None,
     min_blob_px: int = 30,
     shadows: bool = True,
+    stabilize: str = "auto",
     device: str = "auto",
     seed: int = 0,
     codec: str | None = None,
@@ -45,8 +46,8 @@ def separate(
         source: A video file, an animation, a TIFF of several pages, a folder of images, or a pattern of their
             names.
         folder: The folder of the outputs; made if its parent exists.
-        method, reg, gamma, solver, fit, lam, steps, window, overlap, threshold, min_blob_px, shadows, device,
-            seed: Settings of the separation; see `edlrr_cli.tasks.bgsep.config.Config`.
+        method, reg, gamma, solver, fit, lam, steps, window, overlap, threshold, min_blob_px, shadows,
+            stabilize, device, seed: Settings of the separation; see `edlrr_cli.tasks.bgsep.config.Config`.
         codec, quality, format, mask_format: Encoding of the outputs; see
             `edlrr_cli.pipelines.bgsep.settings.Encoding`.
         resume: Continue after the finished parts of an interrupted run.

@@ -18,13 +18,16 @@ from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.runner import run_cases
 from edlrr_cli.bench.sequences import Excerpt, Scene, choose, find_sequences, first_frames, read_scene
 from edlrr_cli.bench.table1_means import average
+from edlrr_cli.errors import UsageError
 from edlrr_cli.media.video import Video
 from edlrr_cli.tasks.bgsep.config import Config
 from edlrr_cli.tasks.bgsep.stream import Separation
+from edlrr_cli.tasks.bgsep.tuning import DEFAULT, Tuning
 from edlrr_cli.tasks.checks import require_choice
 from edlrr_cli.tasks.device import resolve_device
 
 NAME = "bgsep"
+LEFT_OUT_NAME = "bgsep_left_out"
 #: Number of frames of the warm-up, in which a method imports and initializes its libraries.
 WARM_UP_FRAMES = 3
 
@@ -64,11 +67,13 @@ class Method:
         settings: Fields of `Config` that differ from the defaults.
         only_scored: Split a video that consists of the scored frames only.
         one_window: Process all frames in one window.
+        tuning: Constants of the separation.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     only_scored: bool = False
     one_window: bool = False
+    tuning: Tuning = DEFAULT
 
     def config(self, num_frames: int, device: str) -> Config:
         """Return the settings for a video of ``num_frames`` frames."""
@@ -76,7 +81,7 @@ class Method:
         return Config(**self.settings, window=window, device=device)
 
 
-_PAPER = {"fit": "full", "reg": "nuclear", "solver": "adam", "lam": 1.0}
+_PAPER = {"fit": "full", "reg": "nuclear", "solver": "adam", "lam": 1.0, "stabilize": "off"}
 
 #: The rows of the table. OpenCV's methods detect shadows themselves; the ground truth labels them background.
 METHODS = {
@@ -84,10 +89,20 @@ METHODS = {
     "lrr:batch": Method(one_window=True),
     "lrr:paper": Method(_PAPER, only_scored=True, one_window=True),
     "pcp": Method({**_PAPER, "solver": "ialm"}, only_scored=True, one_window=True),
-    "median": Method({"method": "median"}),
+    "median": Method({"method": "median", "stabilize": "off"}),
     "mog2": Method({"method": "mog2", "shadows": False}),
     "knn": Method({"method": "knn", "shadows": False}),
 }
+
+
+def _variants() -> dict[str, Method]:
+    values = {"levels": (1.0, 4.0), "gap": (2.0, 4.5), "floor": (12.0, 20.0), "factor": (2.0, 4.0)}
+    changes = [(name, value) for name, choices in values.items() for value in choices]
+    return {f"lrr:{name}={value:g}": Method(tuning=Tuning(**{name: value})) for name, value in changes}
+
+
+#: The default with one constant changed.
+VARIANTS = _variants()
 _NEED_OPENCV = ("mog2", "knn")
 
 
@@ -129,7 +144,7 @@ def make_cases(
     resolve_device(device)
     names = methods_here() if methods is None else methods
     for name in names:
-        require_choice("method", name, tuple(METHODS))
+        require_choice("method", name, (*METHODS, *VARIANTS))
     folders = choose(find_sequences(data), sequences)
     for folder in folders.values():
         read_scene(folder)
@@ -144,7 +159,7 @@ def describe(cases: Sequence[Case]) -> dict[str, Any]:
     """Return the parameters of this run, in addition to `PARAMETERS`."""
     folders = {case.sequence: case for case in cases}
     return {
-        "methods": {case.method: dict(METHODS[case.method].settings) for case in cases},
+        "methods": {case.method: dict({**METHODS, **VARIANTS}[case.method].settings) for case in cases},
         "sequences": {name: _facts(case) for name, case in folders.items()},
         "num_scored": cases[0].num_scored,
     }
@@ -168,13 +183,13 @@ def run(cases: Sequence[Case]) -> Iterator[Row]:
 
 def run_case(case: Case) -> Row:
     """Run one case in this process."""
-    scene, method = read_scene(case.folder), METHODS[case.method]
+    scene, method = read_scene(case.folder), {**METHODS, **VARIANTS}[case.method]
     scored = scene.spread(case.num_scored)
     video: Video = Excerpt(scene.video, tuple(scored)) if method.only_scored else scene.video
     config = method.config(video.info.num_frames, case.device)
     indices = dict(enumerate(scored)) if method.only_scored else {index: index for index in scored}
     split_all(first_frames(video, WARM_UP_FRAMES), config)
-    return _measure(scene, Separation(video, config), indices)
+    return _measure(scene, Separation(video, config, tuning=method.tuning), indices)
 
 
 def split_all(video: Video, config: Config) -> None:
@@ -226,3 +241,44 @@ def means(rows: Sequence[Row]) -> list[Row]:
         }
         for method, cases in by_method.items()
     ]
+
+
+def left_out_cases(data: Path, *, sequences: list[str] | None, num_scored: int, device: str) -> list[Case]:
+    """Return the cases of the default and of `VARIANTS`; see `make_cases`.
+
+    Raises:
+        UsageError: There is a single sequence.
+    """
+    methods = ["lrr", *VARIANTS]
+    cases = make_cases(data, sequences=sequences, methods=methods, num_scored=num_scored, device=device)
+    if len({case.sequence for case in cases}) < 2:
+        raise UsageError("leaving one sequence out needs two or more", "give more sequences")
+    return cases
+
+
+def left_out(rows: Sequence[Row]) -> list[Row]:
+    """Return for each sequence F with the constants that are best on all others, ``kind`` "left_out".
+
+    Sequences on which a case failed are ignored.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        found.setdefault(row["sequence"], {})[row["method"]] = row.get("f_measure")
+    found = {name: scores for name, scores in found.items() if None not in scores.values()}
+    return [
+        {
+            "kind": "left_out",
+            "sequence": name,
+            "method": method,
+            "f_measure": scores[method],
+            "f_default": scores["lrr"],
+        }
+        for name, scores in found.items()
+        for method in [_best_without(name, found)]
+    ]
+
+
+def _best_without(name: str, found: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the method with the largest mean over the other sequences."""
+    others = [scores for other, scores in found.items() if other != name]
+    return max(found[name], key=lambda method: sum(scores[method] for scores in others))

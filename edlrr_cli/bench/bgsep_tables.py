@@ -7,6 +7,7 @@ from itertools import compress
 
 from edlrr_cli.bench.markdown import NONE, Write, escape, in_mebibytes, ranked_column, table, text_of
 from edlrr_cli.bench.record import Row
+from edlrr_cli.bench.table1_means import average
 
 _FAILED = "failed"
 
@@ -58,6 +59,23 @@ def details(rows: list[Row]) -> str:
         _streaming([row for row in rows if row["kind"] == "memory"]),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def left_out(rows: list[Row]) -> str:
+    """Return a table of each sequence with the constants that are best on the others, and of their means."""
+    chosen = [row for row in rows if row["kind"] == "left_out"]
+    lines = [
+        [
+            escape(row["sequence"]),
+            escape(row["method"]),
+            *map("{:.3f}".format, (row["f_measure"], row["f_default"])),
+        ]
+        for row in chosen
+    ]
+    both = [f"{average(row[key] for row in chosen):.3f}" for key in ("f_measure", "f_default")]
+    header = ["sequence", "best on the others", "F", "F of the default"]
+    means = [[escape(name), f"{row['f_measure']:.3f}"] for name, row in _means(rows).items()]
+    return f"{table(header, [*lines, ['mean', '', *both]])}\n\n{table(['constants', 'mean F'], means)}"
 
 
 def _cases(rows: Sequence[Row]) -> dict[str, dict[str, Row]]:

@@ -48,6 +48,19 @@ def caption_hole(height: int, width: int) -> NDArray[np.bool_]:
     return np.asarray(image) > 0
 
 
+def logo_hole(height: int, width: int) -> NDArray[np.bool_]:
+    """Return letters above a bar in the upper right corner, shape (height, width), True = missing."""
+    image = Image.new("L", (width, height))
+    draw, scale = ImageDraw.Draw(image), height / 240
+    left, top = round(width - 108 * scale), round(8 * scale)
+    font = ImageFont.load_default(size=max(44 * scale, 8))
+    draw.text((left, top), "EDLR", fill=255, font=font, anchor="lt")
+    draw.rectangle(
+        (left, top + round(44 * scale), left + round(96 * scale), top + round(54 * scale)), fill=255
+    )
+    return np.asarray(image) > 0
+
+
 def text_hole(height: int, width: int) -> NDArray[np.bool_]:
     """Return lines of text all over, shape (height, width), True = letter, which is a missing pixel."""
     side = max(height, width)

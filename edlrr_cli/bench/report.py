@@ -252,12 +252,29 @@ def _error(value: float) -> str:
     return f"{value:.1e}" if value else "0"
 
 
+def _clips(rows: list[Row]) -> str:
+    """Return a table of the PSNR of the hole by clip, that of single images on the frames that they have."""
+    cases: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in rows:
+        cases.setdefault((row["sequence"], row["hole"]), {})[row["method"]] = row
+    header = ["clip, hole", "clip", "delogo", "clip, scored frames", "frame by frame", "flicker", "frames/s"]
+    lines = []
+    for (sequence, hole), methods in cases.items():
+        ours, delogo, frames = (methods.get(name, {}) for name in ("lrr", "delogo", "frames"))
+        psnrs = [ours.get("psnr"), delogo.get("psnr"), ours.get("psnr_scored"), frames.get("psnr_scored")]
+        rest = [text_of(ours.get("flicker"), "{:.2f}"), text_of(ours.get("frames_per_second"), "{:.1f}")]
+        lines.append([f"{escape(sequence)}, {hole}", *(text_of(value, "{:.2f}") for value in psnrs), *rest])
+    return table(header, lines)
+
+
 _TABLES: dict[str, Callable[[list[Row]], str]] = {
     "regularizer": _regularizer,
     "accuracy": _accuracy,
     "optimization": _optimization,
     "table1": _table1,
     "bgsep": bgsep_tables.summary,
+    "bgsep_left_out": bgsep_tables.left_out,
+    "clips": _clips,
     "denoise": denoise_tables.summary,
     "photo": photo_tables.summary,
     "mask": mask_tables.summary,

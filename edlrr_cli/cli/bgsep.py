@@ -13,7 +13,7 @@ from edlrr_cli.cli.run import RunOptions, run_jobs
 from edlrr_cli.media.codecs import CODECS, CONTAINERS
 from edlrr_cli.pipelines.bgsep.settings import MASK_FORMATS, Encoding, Settings
 from edlrr_cli.pipelines.inputs import Input
-from edlrr_cli.tasks.bgsep.config import FITS, METHODS, SOLVERS, Config
+from edlrr_cli.tasks.bgsep.config import FITS, METHODS, SOLVERS, STABILIZERS, Config
 from edlrr_cli.tasks.checks import settings_of
 
 _HELP = {
@@ -29,6 +29,7 @@ _HELP = {
     "threshold": "Difference from the background that is foreground, in levels of 255. [default: by pixel]",
     "min_blob_px": "Foreground areas, and holes in them, of fewer pixels are removed.",
     "shadows": "Count cast shadows as foreground, or not.",
+    "stabilize": "Remove the shake of the camera where there is one, or never.",
     "device": "auto, cpu, cuda or cuda:N.",
     "seed": "Seed of the pixels that are drawn at random.",
     "codec": "Codec of the videos; ffv1 is lossless. [default: the container's own]",
@@ -42,6 +43,7 @@ _KINDS = {
     "reg": REG,
     "solver": click.Choice(SOLVERS),
     "fit": click.Choice(FITS),
+    "stabilize": click.Choice(STABILIZERS),
     "codec": click.Choice(tuple(CODECS)),
     "format": click.Choice([suffix[1:] for suffix in CONTAINERS]),
     "mask_format": click.Choice(MASK_FORMATS),
@@ -74,11 +76,11 @@ def bgsep(
     edlrr bgsep cameras --recursive -o split --skip-existing --resume --json
     edlrr bgsep clip.mp4 --report clip.html
 
-    SOURCE is a video from a camera that stands still: a video file, an animation (GIF, PNG, WebP), a TIFF of
-    several pages, a folder of images or a pattern of their names. A folder of videos, a pattern of videos or
-    of folders, and several names stand for many: each gets a folder of its name in the output folder.
-    Failures are reported; the batch continues, and its exit code is 1. Folders that hold results are left
-    out, and one that holds images and videos is refused.
+    SOURCE is a video from a camera that stands still or shakes a little: a video file, an animation (GIF,
+    PNG, WebP), a TIFF of several pages, a folder of images or a pattern of their names. A folder of videos,
+    a pattern of videos or of folders, and several names stand for many: each gets a folder of its name in
+    the output folder. Failures are reported; the batch continues, and its exit code is 1. Folders that hold
+    results are left out, and one that holds images and videos is refused.
 
     The output folder receives background, foreground and mask as videos, background.png, overview.png and
     report.json. Until they are complete, the finished parts are in its folder parts/; after Ctrl-C

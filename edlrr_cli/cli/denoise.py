@@ -50,7 +50,7 @@ _KINDS = {
 @page_option
 @click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
 @click.option("--model", type=FILE, help="Weights made by edlrr train. [default: the shipped ones]")
-@encoding_options
+@encoding_options()
 @job_options
 @options_of((Config,), _HELP, _KINDS)
 @click.option(

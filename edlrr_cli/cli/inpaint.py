@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from edlrr_cli.cli.job_options import BATCH, OUTPUT, JobCommand, encoding_options, job_options, page_option
-from edlrr_cli.cli.options import FILE, PRESET, common_options, setting_options
+from edlrr_cli.cli.options import FILE, PRESET, Parsed, common_options, setting_options
 from edlrr_cli.cli.run import RunOptions, run_jobs
-from edlrr_cli.cli.streams import STREAM_IN, STREAM_OUT
+from edlrr_cli.cli.streams import STREAM_IN, STREAM_OUT, refuse_streams
 from edlrr_cli.errors import UsageError
+from edlrr_cli.media.boxes import Box, parse_box
+from edlrr_cli.media.codecs import CODECS, CONTAINERS, LARGEST_QUALITY
 from edlrr_cli.media.encoding import Encoding
+from edlrr_cli.media.formats import WRITE_FORMATS
+from edlrr_cli.media.own_masks import is_own_mask
+from edlrr_cli.pipelines.clips.settings import Settings as ClipSettings
+from edlrr_cli.pipelines.clips.settings import VideoEncoding
 from edlrr_cli.pipelines.destination import Destination
 from edlrr_cli.pipelines.inpaint.settings import Settings, preset_names, resolve_settings
 from edlrr_cli.pipelines.inputs import Input, Selection, companion
 
 _SECTIONS = {
     "Input and mask": (
-        *("mask", "mask_suffix", "mask_mode", "mask_threshold", "dilate", "page", "reference"),
+        *(
+            "mask",
+            "boxes",
+            "mask_suffix",
+            "mask_mode",
+            "mask_threshold",
+            "mask_color",
+            "dilate",
+            "page",
+            "reference",
+        ),
     ),
     "Output": OUTPUT,
+    "Clips": ("codec", "crf", "resume"),
     "Batch": BATCH,
     "Restoration": (
         *("preset", "config_file", "method", "tune", "params", "prior", "quality", "noise", "time_budget"),
@@ -31,9 +49,21 @@ _SECTIONS = {
 }
 
 
-@click.command(cls=JobCommand, sections=_SECTIONS, short_help="Fill the missing pixels of images.")
+@click.command(cls=JobCommand, sections=_SECTIONS, short_help="Fill the missing pixels of images and clips.")
 @click.argument("images", metavar="IMAGE...", type=STREAM_IN, nargs=-1, required=True)
-@click.option("--mask", type=STREAM_IN, required=True, help="Image that marks the hole, or a folder of them.")
+@click.option(
+    "--mask",
+    type=STREAM_IN,
+    help="Image that marks the hole, or a folder of them; of a clip also a video or a folder, one per frame. "
+    "nan: pixels without a value; alpha: transparent pixels of IMAGE.",
+)
+@click.option(
+    "--box",
+    "boxes",
+    type=Parsed("x,y,w,h[@start-stop]", parse_box),
+    multiple=True,
+    help="Missing rectangle, in pixels or percent; of a clip from a time to a time. Repeat for more.",
+)
 @click.option(
     "--mask-suffix", default="", help="Suffix of the masks' names in a folder, after the image's stem."
 )
@@ -44,7 +74,15 @@ _SECTIONS = {
 @page_option
 @click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
 @click.option("--error-map", type=FILE, help="Also write the expected error of each pixel, a .png.")
-@encoding_options
+@click.option("--save-mask", type=FILE, help="Also write the hole, white on black, a .png.")
+@encoding_options(*CONTAINERS)
+@click.option(
+    "--codec", type=click.Choice(tuple(CODECS)), help="Codec of clips; ffv1 is lossless. [default: h264]"
+)
+@click.option(
+    "--crf", type=click.IntRange(0, LARGEST_QUALITY), help="Quality of clips, 0 is the best. [default: 18]"
+)
+@click.option("--resume", is_flag=True, help="Continue an interrupted clip.")
 @job_options
 @click.option("--config", "config_file", type=FILE, help="TOML file of settings, named like the options.")
 @click.option("--preset", type=PRESET, help=f"One of {', '.join(preset_names())}.")
@@ -53,20 +91,25 @@ _SECTIONS = {
 def inpaint(
     *,
     images: tuple[Path, ...],
-    mask: Path,
+    mask: Path | None,
+    boxes: tuple[Box, ...],
     mask_suffix: str,
     output: Path | None,
     reference: Path | None,
     page: int,
     figure: Path | None,
     error_map: Path | None,
+    save_mask: Path | None,
     encoding: Encoding,
+    codec: str | None,
+    crf: int | None,
+    resume: bool,
     options: RunOptions,
     config_file: Path | None,
     preset: str | None,
     **flags: Any,
 ) -> int:
-    """Fill the pixels of each IMAGE that its mask marks as missing.
+    """Fill the pixels of each IMAGE or clip that its mask, or a box, marks as missing.
 
     \b
     edlrr inpaint photo.png --mask mask.png
@@ -80,6 +123,12 @@ def inpaint(
     edlrr inpaint scans --mask masks --recursive -o restored --skip-existing --json
     cat photo.png | edlrr inpaint - --mask mask.png -o - > clean.png
     edlrr inpaint scans/*.tif --mask scratches.png --suffix _clean --jobs 4
+    edlrr inpaint photo.jpg --box 70%,90%,30%,10%
+    edlrr inpaint painted.png --mask-color '#f0f' --save-mask hole.png
+    edlrr inpaint heights.tif --mask nan
+    edlrr inpaint clip.mp4 --mask logo.png -o clean.mp4
+    edlrr inpaint clip.mp4 --box 10,20,200,40@00:05-00:12 --codec ffv1 -o clean.mkv
+    edlrr inpaint clip.mp4 --mask masks.mp4 --resume --report clean.html
 
     - is standard input, and with -o standard output, which receives only the image, in the format of IMAGE or
     --format; the report goes to stderr then, that of --json too. Folders and patterns stand for the images
@@ -89,8 +138,41 @@ def inpaint(
     there too, and parameters are a table, [params]. The polarity of the mask is detected, or refused if
     unclear; --mask-mode sets it. A baseline --method has only --device, --seed, its own parameters and the
     options of the mask; other settings, and presets of them, are refused.
+
+    A clip is a video file. Its hole is filled from the frames that show what is behind it, and otherwise by
+    one restored image, without flicker. Audio, subtitles, chapters and tags are copied. A folder of masks
+    stands for the frames of a single clip unless it has a mask of the clip's name. Until a clip is complete,
+    its finished parts are in OUTPUT.parts; after Ctrl-C --resume continues after them.
     """
     settings = resolve_settings(flags, config_file, preset)
+    if mask is None and not boxes and settings.mask.mask_color is None:
+        raise UsageError("nothing marks the hole", "give --mask, --box or --mask-color")
+    from edlrr_cli.pipelines.clips.sources import are_clips
+
+    if are_clips(images, recursive=options.batch.recursive):
+        files = {"--reference": reference, "--figure": figure, "--error-map": error_map}
+        written = {"--jpeg-quality": encoding.jpeg_quality, "--strip-metadata": encoding.strip_metadata}
+        own_mask = mask is not None and is_own_mask(mask)
+        marks = {
+            f"--mask {mask}": own_mask,
+            "--mask-color": settings.mask.mask_color,
+            "--save-mask": save_mask,
+        }
+        _refuse({**files, **written, **marks, "--page": page > 1}, "images")
+        _check_format(encoding.format, CONTAINERS, "images")
+        return _fill_clips(
+            images,
+            mask,
+            boxes,
+            mask_suffix,
+            output,
+            ClipSettings(settings, VideoEncoding(codec, 18 if crf is None else crf)),
+            encoding.format,
+            resume,
+            options,
+        )
+    _refuse({"--codec": codec, "--crf": crf, "--resume": resume}, "clips")
+    _check_format(encoding.format, WRITE_FORMATS, "clips")
     if error_map is not None:
         _check_error_map(settings)
     from edlrr_cli.pipelines.inpaint.job import InpaintJob
@@ -103,12 +185,14 @@ def inpaint(
             input=source.path,
             output=target,
             overwrite=options.overwrite,
-            mask=companion(mask, source, suffix=mask_suffix, what="mask"),
+            mask=mask and companion(mask, source, suffix=mask_suffix, what="mask"),
+            boxes=boxes,
             settings=settings,
             reference=reference and companion(reference, source, suffix="", what="reference"),
             page=page,
             figure=figure,
             error_map=error_map,
+            save_mask=save_mask,
             encoding=encoding.for_batch(target) if many else encoding,
         )
 
@@ -120,8 +204,61 @@ def inpaint(
         options,
         device=settings.config.device,
         also_read=(mask, reference),
-        single_only={"--figure": figure, "--error-map": error_map},
+        single_only={"--figure": figure, "--error-map": error_map, "--save-mask": save_mask},
     )
+
+
+def _fill_clips(
+    clips: tuple[Path, ...],
+    mask: Path | None,
+    boxes: tuple[Box, ...],
+    mask_suffix: str,
+    output: Path | None,
+    settings: ClipSettings,
+    container: str | None,
+    resume: bool,
+    options: RunOptions,
+) -> int:
+    refuse_streams((mask, output))
+    from edlrr_cli.pipelines.clips.job import ClipJob
+    from edlrr_cli.pipelines.clips.sources import ClipDestination, ClipSelection, mask_of
+
+    selection = ClipSelection(clips, recursive=options.batch.recursive, leave_out=mask_suffix)
+    many = selection.is_batch
+
+    def make_job(source: Input, target: Path) -> ClipJob:
+        return ClipJob(
+            input=source.path,
+            output=target,
+            overwrite=options.overwrite,
+            mask=mask and mask_of(mask, source, suffix=mask_suffix, many=many),
+            boxes=boxes,
+            settings=settings,
+            resume=resume,
+            with_previews=options.report is not None,
+        )
+
+    return run_jobs(
+        ClipJob,
+        make_job,
+        selection,
+        ClipDestination(output, options.suffix, "restored", container, settings.encoding),
+        options,
+        device=settings.inpaint.config.device,
+        also_read=(mask,),
+    )
+
+
+def _refuse(given: Mapping[str, object], owner: str) -> None:
+    """Refuse options that do not apply to the inputs; None or False where not given."""
+    for option, value in given.items():
+        if value is not None and value is not False:
+            raise UsageError(f"{option} is for {owner}", "leave it out")
+
+
+def _check_format(name: str | None, known: Collection[str], owner: str) -> None:
+    if name is not None and f".{name}" not in known:
+        raise UsageError(f"--format {name} is for {owner}", f"take {', '.join(each[1:] for each in known)}")
 
 
 def _check_error_map(settings: Settings) -> None:

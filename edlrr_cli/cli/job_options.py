@@ -18,8 +18,8 @@ from edlrr_cli.media.streams import is_stream
 from edlrr_cli.pipelines.batch import BatchOptions
 
 OUTPUT = (
-    *("output", "format", "jpeg_quality", "strip_metadata", "figure", "error_map", "suffix", "overwrite"),
-    *("as_json", "report", "quiet"),
+    *("output", "format", "jpeg_quality", "strip_metadata", "figure", "error_map", "save_mask"),
+    *("suffix", "overwrite", "as_json", "report", "quiet"),
 )
 BATCH = ("recursive", "skip_existing", "dry_run", "jobs", "shard", "cluster")
 _SECTIONS: Mapping[str, Sequence[str]] = {"Options": (), "Output": OUTPUT, "Batch": BATCH}
@@ -127,29 +127,37 @@ def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _formats() -> tuple[str, ...]:
-    return tuple(extension[1:] for extension in WRITE_FORMATS)
+def encoding_options(*more: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command of the class `JobCommand` the options of image files, as an `Encoding`.
 
+    Args:
+        more: Further extensions that ``--format`` knows.
+    """
+    formats = tuple(extension[1:] for extension in (*WRITE_FORMATS, *more))
+    listed = "png, jpg, tif, webp, bmp, jp2 or exr"
+    if more:
+        listed += f"; of clips {', '.join(extension[1:] for extension in more)}"
 
-def encoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command of the class `JobCommand` the options of image files, as an `Encoding`."""
-    for option in (
-        click.option(
-            "--strip-metadata",
-            is_flag=True,
-            help="Write no metadata and no resolution; color information such as the profile stays.",
-        ),
-        click.option(
-            "--jpeg-quality", type=click.IntRange(1, 100), help="Quality of JPEG results. [default: 95]"
-        ),
-        click.option(
-            "--format",
-            type=Name("format", _formats),
-            help="Format of the results: png, jpg, tif, webp, bmp, jp2 or exr. [default: that of IMAGE]",
-        ),
-    ):
-        command = option(command)
-    return command
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in (
+            click.option(
+                "--strip-metadata",
+                is_flag=True,
+                help="Write no metadata and no resolution; color information such as the profile stays.",
+            ),
+            click.option(
+                "--jpeg-quality", type=click.IntRange(1, 100), help="Quality of JPEG results. [default: 95]"
+            ),
+            click.option(
+                "--format",
+                type=Name("format", lambda: formats),
+                help=f"Format of the results: {listed}. [default: that of IMAGE]",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 def page_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -135,6 +135,7 @@ _HELP = {
     "time_budget": "Seconds after which the best image so far is used. [default: no limit]",
     "mask_mode": "What marks the hole: white paint, black paint or transparency.",
     "mask_threshold": "Levels of 255 a mask pixel must differ to be missing, 1..255. [default: 1]",
+    "mask_color": "Color that was painted over the hole in IMAGE, such as #f0f or magenta.",
     "dilate": "Grow the hole by this radius in pixels.",
 }
 

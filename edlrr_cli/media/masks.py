@@ -111,7 +111,9 @@ def read_mask(
     else:
         polarity, reason = _read_as(path, mode, mask, threshold), "as requested"
     _check_extent(path, polarity, threshold)
-    missing = _dilated(path, polarity.missing, dilate)
+    missing = dilated(polarity.missing, dilate)
+    if missing.all():
+        raise InputError(f"mask {path} leaves no pixel known after --dilate {dilate}", "dilate less")
     fraction = float(missing.mean())
     marks = f"{_subject(polarity.mode, mask)} marks the hole"
     evidence = f"{marks} ({reason}): {100 * fraction:.3g} % missing"
@@ -179,14 +181,13 @@ def _check_extent(path: Path, polarity: _Polarity, threshold: int | None) -> Non
         )
 
 
-def _dilated(path: Path, missing: _BoolArray, radius_px: int) -> _BoolArray:
+def dilated(missing: _BoolArray, radius_px: int) -> _BoolArray:
+    """Return the hole grown by a disk, shape (h, w), True = missing."""
     if radius_px == 0:
         return missing
     from skimage.morphology import isotropic_dilation
 
     grown: _BoolArray = isotropic_dilation(missing, radius_px)  # type: ignore[no-untyped-call]
-    if grown.all():
-        raise InputError(f"mask {path} leaves no pixel known after --dilate {radius_px}", "dilate less")
     return grown
 
 

@@ -95,6 +95,13 @@ class StillImage:
         ranged = self.ranged.within(known, self.visible)
         return replace(self, undefined=undefined, ranged=ranged, pixels=ranged.normalized(ranged.values))
 
+    def opaque(self, where: NDArray[np.bool_]) -> StillImage:
+        """Return the image with full opacity where True, shape (h, w)."""
+        if self.alpha is None:
+            return self
+        alpha = np.where(where, np.asarray(self.peak, self.alpha.dtype), self.alpha)
+        return replace(self, alpha=alpha)
+
     def pixels_of(self, other: StillImage) -> NDArray[np.float64]:
         """Return the pixels of another image; ranged values are normalized by the range of this one."""
         if self.ranged is None or other.ranged is None:

@@ -40,6 +40,7 @@ class VideoInfo:
         notes: Losses on reading, one phrase each, for the user.
         bits: Bits per channel, as stored.
         look: Display properties of the frames.
+        start: Seconds from the start of the file to the first frame; the sound may start earlier.
     """
 
     size_px: tuple[int, int]
@@ -50,6 +51,7 @@ class VideoInfo:
     notes: tuple[str, ...]
     bits: int = 8
     look: Look = RGB_LOOK
+    start: Fraction = Fraction(0)
 
 
 class Video(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -27,9 +27,14 @@ _EMPTY_FRACTION = 0.05
 
 
 class VideoFile:
-    """The first video stream of a file."""
+    """The first video stream of a file.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        copied: What the caller copies to its output, which is not noted as lost; see
+            `edlrr_cli.media.tags.video.notes_on`.
+    """
+
+    def __init__(self, path: Path, *, copied: Collection[str] = ()) -> None:
         from av.video.reformatter import VideoReformatter
 
         self._path = path
@@ -46,16 +51,17 @@ class VideoFile:
             pixels = self._pixels(first)
             if min(pixels.shape[:2]) < MIN_SIDE_PX:
                 raise InputError(f"{path} has frames of {describe_size(pixels.shape)}", "give a larger video")
-            rate = stream.average_rate or stream.guessed_rate or DEFAULT_RATE
+            rate = Fraction(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
             self.info = VideoInfo(
                 size_px=(pixels.shape[0], pixels.shape[1]),
                 num_channels=pixels.shape[2],
                 peak=65535 if self._deep else 255,
-                frame_rate=Fraction(rate),
+                frame_rate=rate,
                 num_frames=stream.frames or self._count(),
-                notes=notes_on(container, stream, first),
+                notes=notes_on(container, stream, first, copied=copied),
                 bits=self._bits,
                 look=look_of(first, stream),
+                start=max(self._time(first, 0, rate) - start_of(container), Fraction(0)),
             )
 
     def frames(self, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
@@ -64,7 +70,7 @@ class VideoFile:
             stream = self._stream(container)
             count, begin = 0, None
             for decoded in self._decode(container, stream):
-                time = self._time(decoded, count)
+                time = self._time(decoded, count, self.info.frame_rate)
                 begin = time if begin is None else begin
                 if count < start or (count - start) % every:
                     count += 1
@@ -168,10 +174,15 @@ class VideoFile:
         pixels = converted.to_ndarray()
         return self._orientation.upright(pixels.reshape(*pixels.shape[:2], -1))
 
-    def _time(self, frame: VideoFrame, count: int) -> Fraction:
+    def _time(self, frame: VideoFrame, count: int, rate: Fraction) -> Fraction:
         if frame.pts is None or frame.time_base is None:
-            return count / self.info.frame_rate
+            return count / rate
         return frame.pts * frame.time_base
+
+
+def start_of(container: InputContainer) -> Fraction:
+    """Return the time in seconds at which the first stream of a file starts."""
+    return Fraction(container.start_time or 0, 1_000_000)
 
 
 def _bits(frame: VideoFrame) -> int:

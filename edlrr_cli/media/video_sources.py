@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from edlrr_cli.errors import InputError
@@ -19,12 +20,13 @@ _VIDEO_EXTENSIONS = (
 )
 
 
-def open_video(source: Path) -> Video:
+def open_video(source: Path, *, copied: Collection[str] = ()) -> Video:
     """Open a source of frames and decode the first one.
 
     Args:
         source: A video file, an animation, a TIFF of several pages, a folder of images, or a pattern such as
             ``frames/*.png``; images are sorted by the numbers in their names.
+        copied: See `VideoFile`.
 
     Raises:
         InputError: The source is missing, not a video, or has no frame or frames of less than 2 x 2 pixels.
@@ -32,7 +34,7 @@ def open_video(source: Path) -> Video:
     files = source_files(source)
     if files != [source]:
         return ImageFiles(source, files)
-    return ImageStack(source) if _is_stack(source) else VideoFile(source)
+    return ImageStack(source) if _is_stack(source) else VideoFile(source, copied=copied)
 
 
 def _is_stack(path: Path) -> bool:

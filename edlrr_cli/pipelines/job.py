@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,6 +56,21 @@ class Monitor:
 
 
 SILENT = Monitor()
+
+T = TypeVar("T")
+
+
+def counted(items: Iterable[T], advance: Advance | None, first: int) -> Iterator[T]:
+    """Yield items, and report each as soon as the next is asked for.
+
+    Args:
+        advance: Receives the progress; None if it is not shown.
+        first: Number of items that were done before.
+    """
+    for done, item in enumerate(items, start=first + 1):
+        yield item
+        if advance is not None:
+            advance(done)
 
 
 @dataclass(frozen=True, kw_only=True)

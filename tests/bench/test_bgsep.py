@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,11 +12,12 @@ import pytest
 from PIL import Image
 
 from edlrr_cli.bench import bgsep, bgsep_memory
-from edlrr_cli.bench.bgsep import METHODS, Case, make_cases, means, run, run_case
+from edlrr_cli.bench.bgsep import METHODS, VARIANTS, Case, left_out, make_cases, means, run, run_case
 from edlrr_cli.bench.bgsep_scores import Scorer
 from edlrr_cli.bench.sequences import Scene
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.tasks.bgsep.stream import Split
+from edlrr_cli.tasks.bgsep.tuning import DEFAULT
 
 HEIGHT_PX, WIDTH_PX, NUM_FRAMES = 24, 40, 12
 
@@ -173,3 +175,30 @@ def test_memory_is_that_of_the_longest_sequence(folder, monkeypatch):
     assert long["num_frames"] == 400
     for call in bgsep_memory.prepare(str(folder), 14, "cpu"):
         call()
+
+
+def test_a_sequence_is_scored_with_what_is_best_on_the_others():
+    scores = {
+        "a": {"lrr": 0.5, "lrr:gap=2": 0.9},
+        "b": {"lrr": 0.8, "lrr:gap=2": 0.7},
+        "c": {"lrr": 0.6, "lrr:gap=2": 0.65},
+    }
+    rows = [
+        {"kind": "case", "sequence": name, "method": method, "f_measure": f_measure}
+        for name, measured in scores.items()
+        for method, f_measure in measured.items()
+    ]
+    rows += [{**rows[0], "sequence": "d"}, {"kind": "case", "sequence": "d", "method": "x", "error": "no"}]
+    found = {row["sequence"]: (row["method"], row["f_measure"], row["f_default"]) for row in left_out(rows)}
+    assert found == {
+        "a": ("lrr", 0.5, 0.5),  # alone it would have chosen the other
+        "b": ("lrr:gap=2", 0.7, 0.8),
+        "c": ("lrr:gap=2", 0.65, 0.6),
+    }
+
+
+def test_variants_change_one_constant_each():
+    for name, variant in VARIANTS.items():
+        key, value = name.removeprefix("lrr:").split("=")
+        assert variant.tuning == replace(DEFAULT, **{key: float(value)})
+        assert variant.tuning != DEFAULT

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from edlrr_cli.bench import bgsep
 from edlrr_cli.bench.record import KEYS
 
 SIDE_PX, NUM_FRAMES = 40, 10
@@ -78,3 +80,19 @@ def test_refusals(refused, data, tmp_path, arguments, code, said):
 def test_a_folder_without_sequences(refused, tmp_path):
     target = tmp_path / "a.json"
     assert "no NAME/input in it" in refused(3, "bench", "bgsep", "--data", tmp_path, "-o", target)
+
+
+def test_one_sequence_is_left_out(run, refused, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(bgsep, "VARIANTS", dict(list(bgsep.VARIANTS.items())[:1]))
+    target, page = tmp_path / "bgsep_left_out.json", tmp_path / "page.md"
+    arguments = ["--leave-one-out", "--frames", "3", "--device", "cpu", "-o", target]
+    assert "needs two or more" in refused(2, "bench", "bgsep", "--data", data, *arguments)
+    shutil.copytree(data / "square", data / "again")
+    result = run("bench", "bgsep", "--data", data, *arguments)
+    assert result.exit_code == 0, result.stderr
+    rows = json.loads(target.read_text())["rows"]
+    assert [row["sequence"] for row in rows if row["kind"] == "left_out"] == ["again", "square"]
+    page.write_text("<!-- bench:bgsep_left_out -->\n<!-- /bench:bgsep_left_out -->\n")
+    assert run("bench", "report", target, "--into", page).exit_code == 0
+    assert "| square | lrr | " in page.read_text()
+    assert "| lrr:levels=1 | " in page.read_text()

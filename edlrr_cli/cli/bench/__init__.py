@@ -13,6 +13,7 @@ _COMMANDS = {
     "optimization": _TIMINGS,
     "table1": f"{__name__}.table1",
     "bgsep": f"{__name__}.bgsep",
+    "clips": f"{__name__}.clips",
     "denoise": f"{__name__}.denoise",
     "photo": f"{__name__}.photo",
     "mask": f"{__name__}.mask",

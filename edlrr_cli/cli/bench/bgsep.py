@@ -32,6 +32,12 @@ from edlrr_cli.media.files import check_target
     help="Scored at most, spread evenly over those with a mask.",
 )
 @click.option("--memory/--no-memory", default=True, show_default=True, help="Measure streaming apart, too.")
+@click.option(
+    "--leave-one-out",
+    is_flag=True,
+    help="Instead of the methods, compare other constants of lrr, and score each sequence with those that "
+    "are best on all others.",
+)
 @device_option
 @output_options
 def bgsep(
@@ -41,6 +47,7 @@ def bgsep(
     methods: list[str] | None,
     frames: int,
     memory: bool,
+    leave_one_out: bool,
     device: str,
     output: Path,
     overwrite: bool,
@@ -50,6 +57,7 @@ def bgsep(
     \b
     edlrr bench bgsep --data cdnet/baseline -o bgsep.json
     edlrr bench bgsep --data cdnet/baseline/highway --methods lrr,median -o bgsep.json
+    edlrr bench bgsep --data cdnet/baseline --leave-one-out -o bgsep_left_out.json
 
     A sequence is a folder with input/ and groundtruth/, and maybe temporalROI.txt, ROI.bmp and
     background.png. The rows: lrr, as in 'edlrr bgsep'; lrr:batch, the same in one window; lrr:paper, the
@@ -60,6 +68,13 @@ def bgsep(
     from edlrr_cli.bench import bgsep as benchmark
     from edlrr_cli.bench import bgsep_memory
 
+    if leave_one_out:
+        cases = benchmark.left_out_cases(data, sequences=sequences, num_scored=frames, device=device)
+        found = [*counted(benchmark.run(cases), len(cases), "{sequence}: {method}")]
+        parameters = {**benchmark.PARAMETERS, **benchmark.describe(cases)}
+        rows = [*benchmark.left_out(found), *benchmark.means(found), *found]
+        publish(output, benchmark.LEFT_OUT_NAME, parameters, rows, device=device)
+        return require_complete(rows, output)
     cases = benchmark.make_cases(data, sequences=sequences, methods=methods, num_scored=frames, device=device)
     if methods is None:
         print_missing([name for name in benchmark.METHODS if name not in benchmark.methods_here()])

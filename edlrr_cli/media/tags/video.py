@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -168,14 +168,20 @@ _TECHNICAL = {
 }
 
 
-def notes_on(container: InputContainer, stream: VideoStream, first: VideoFrame) -> tuple[str, ...]:
-    """Return the losses on reading a file, one phrase each."""
+def notes_on(
+    container: InputContainer, stream: VideoStream, first: VideoFrame, *, copied: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Return the losses on reading a file, one phrase each.
+
+    Args:
+        copied: What is copied by other means: "audio", "subtitles", "chapters", "tags".
+    """
     notes = []
-    if container.streams.audio:
+    if container.streams.audio and "audio" not in copied:
         notes.append("audio is left out")
     if len(container.streams.video) > 1:
         notes.append(f"the first of {len(container.streams.video)} video streams is taken")
-    if further := list(_further(container, stream, first)):
+    if further := list(_further(container, stream, first, copied)):
         notes.append(f"left out: {', '.join(further)}")
     if first.interlaced_frame:
         notes.append("the frames are interlaced; they are written as they are, without the flag")
@@ -184,12 +190,14 @@ def notes_on(container: InputContainer, stream: VideoStream, first: VideoFrame) 
     return tuple(notes)
 
 
-def _further(container: InputContainer, stream: VideoStream, first: VideoFrame) -> Iterator[str]:
+def _further(
+    container: InputContainer, stream: VideoStream, first: VideoFrame, copied: Collection[str]
+) -> Iterator[str]:
     streams: Any = container.streams
     for name, what in (("subtitles", "subtitles"), ("attachments", "attachments"), ("data", "data streams")):
-        if getattr(streams, name):
+        if getattr(streams, name) and name not in copied:
             yield what
-    if container.chapters():
+    if "chapters" not in copied and container.chapters():
         yield "chapters"
     if _is_transparent(first) or stream.metadata.get("alpha_mode") == "1":
         yield "transparency"
@@ -197,14 +205,23 @@ def _further(container: InputContainer, stream: VideoStream, first: VideoFrame) 
     yield from (
         _SIDE_DATA[name] for name in dict.fromkeys(data.type.name for data in side_data) if name in _SIDE_DATA
     )
-    if tags := _tags({**stream.metadata, **container.metadata}):
+    if "tags" not in copied and (tags := _tags({**stream.metadata, **container.metadata})):
         yield f"the tags {', '.join(tags)}"
 
 
-def _tags(metadata: Mapping[str, str]) -> list[str]:
+def descriptive_tags(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that describe the content, without those that containers write themselves."""
+    return {name: value for name, value in metadata.items() if _is_descriptive(name.lower())}
+
+
+def _is_descriptive(name: str) -> bool:
     # Matroska files may append a language, as in "BPS-eng".
-    names = {name.lower() for name in metadata if name.split("-")[0].lower() not in _TECHNICAL}
-    return sorted(name for name in names if not name.startswith(("_statistics", "com.android")))
+    is_technical = name.split("-")[0] in _TECHNICAL
+    return not is_technical and not name.startswith(("_statistics", "com.android"))
+
+
+def _tags(metadata: Mapping[str, str]) -> list[str]:
+    return sorted({name.lower() for name in descriptive_tags(metadata)})
 
 
 def _is_transparent(frame: VideoFrame) -> bool:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from edlrr_cli import __version__
-from edlrr_cli.errors import EdlrrError
 from edlrr_cli.media.video import Video, VideoInfo
 from edlrr_cli.media.video_sources import fingerprint, open_video
 from edlrr_cli.media.video_writer import video_losses
 from edlrr_cli.pipelines.bgsep.outputs import Outputs
 from edlrr_cli.pipelines.bgsep.panel import bgsep_panel, comparison_of
-from edlrr_cli.pipelines.bgsep.parts import PARTS, Parts
 from edlrr_cli.pipelines.bgsep.record import IN_FILE_ONLY, bgsep_line, bgsep_lines, bgsep_record
 from edlrr_cli.pipelines.bgsep.recorder import assemble, record_parts
 from edlrr_cli.pipelines.bgsep.settings import Settings
 from edlrr_cli.pipelines.failures import Record
-from edlrr_cli.pipelines.job import Advance, Job, Monitor
+from edlrr_cli.pipelines.job import Job, Monitor, counted
 from edlrr_cli.pipelines.panel import Panel
-from edlrr_cli.tasks.bgsep.stream import Separation, Split
+from edlrr_cli.pipelines.parts import PARTS, Parts
+from edlrr_cli.tasks.bgsep.stream import Separation
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +70,7 @@ class BgsepJob(Job[Inputs, str]):
         """See `Job.check`."""
         self._outputs.check(self.input, overwrite=self.overwrite)
         if not self.resume:
-            Parts(self.output / PARTS, {}).require_free(overwrite=self.overwrite)
+            Parts(self.output / PARTS, {}, is_inside=True).require_free(overwrite=self.overwrite)
 
     def repeatable(self) -> BgsepJob:
         """See `Job.repeatable`."""
@@ -88,25 +85,25 @@ class BgsepJob(Job[Inputs, str]):
         lost = video_losses(encoding.suffix, encoding.codec, bits=info.bits, look=info.look)
         info = replace(info, notes=(*info.notes, *lost))
         identity = {**self.settings.as_record(), "source": fingerprint(self.input), "version": __version__}
-        parts = Parts(self.output / PARTS, identity)
+        parts = Parts(self.output / PARTS, identity, is_inside=True)
         first = parts.start(resume=self.resume, overwrite=self.overwrite)
         return Inputs(started, video, info, parts, first)
 
     def compute(self, inputs: Inputs, monitor: Monitor) -> str:
         """Write the frames into parts as they are split, and return the device."""
         info, parts = inputs.info, inputs.parts
-        with _reporting_kept(parts):
+        with parts.reporting_kept():
             separation = Separation(inputs.video, self.settings.config, start=inputs.first)
             for note in info.notes:
                 monitor.note(self.input, note)
             with monitor.progress("frame", total=info.num_frames, done=inputs.first) as advance:
-                splits = iter(separation) if advance is None else _counted(separation, advance, inputs.first)
+                splits = counted(separation, advance, inputs.first)
                 record_parts(splits, separation.notes, parts, self._outputs, info)
         return str(separation.device)
 
     def write(self, inputs: Inputs, result: str, monitor: Monitor) -> Record:
         """Publish the outputs and return the record, that of the report's file."""
-        with _reporting_kept(inputs.parts):
+        with inputs.parts.reporting_kept():
             record = bgsep_record(
                 self.input,
                 self._outputs,
@@ -117,6 +114,8 @@ class BgsepJob(Job[Inputs, str]):
                 resumed_at=inputs.first,
                 seconds=time.perf_counter() - inputs.started,
             )
+            for note in record["notes"][len(inputs.info.notes) :]:
+                monitor.note(self.input, note)
             frames = assemble(inputs.parts, self._outputs, record, inputs.info)
         return {**record, "comparisons": list(map(comparison_of, frames))} if self.with_previews else record
 
@@ -124,26 +123,3 @@ class BgsepJob(Job[Inputs, str]):
     def panel(cls, record: Record, side_px: int) -> Panel:
         """See `Job.panel`."""
         return bgsep_panel(record)
-
-
-def _counted(separation: Separation, advance: Advance, first: int) -> Iterator[Split]:
-    """Yield the frames, and report each."""
-    for done, split in enumerate(separation, start=first + 1):
-        yield split
-        advance(done)
-
-
-@contextmanager
-def _reporting_kept(parts: Parts) -> Iterator[None]:
-    """Name the frames that are kept after an interruption or an error; without any, leave no folder."""
-    try:
-        yield
-    except BaseException as error:
-        kept = f"{parts.extent} are in {parts.folder}" if parts.num_frames else ""
-        if not kept:
-            parts.discard()
-        if isinstance(error, KeyboardInterrupt):
-            raise KeyboardInterrupt(kept and f"{kept}, --resume goes on") from error
-        if kept and isinstance(error, EdlrrError):
-            raise type(error)(f"{error.message}; {kept}", error.remedy) from error
-        raise

@@ -6,11 +6,11 @@ import numpy as np
 
 from edlrr_cli.media.preview import preview
 from edlrr_cli.pipelines.bgsep.outputs import MASKS
-from edlrr_cli.pipelines.bgsep.preview_frames import PreviewFrame
 from edlrr_cli.pipelines.bgsep.record import bgsep_lines
 from edlrr_cli.pipelines.curve import draw_curve
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.panel import Comparison, Layer, Panel
+from edlrr_cli.pipelines.preview_frames import PreviewFrame
 
 _SIDE_PX = 800
 _MAX_POINTS = 400

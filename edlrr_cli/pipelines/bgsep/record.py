@@ -9,12 +9,16 @@ from statistics import fmean, median
 from edlrr_cli import __version__
 from edlrr_cli.media.video import VideoInfo
 from edlrr_cli.pipelines.bgsep.outputs import Outputs
-from edlrr_cli.pipelines.bgsep.parts import Part
 from edlrr_cli.pipelines.bgsep.settings import Settings
 from edlrr_cli.pipelines.failures import Record
+from edlrr_cli.pipelines.parts import Part
 
 IN_FILE_ONLY = ("windows", "foreground_fractions")
 """Lists that are as long as the video; the report's file has them, stdout has not."""
+
+
+# A camera that moves too far in more than this fraction of the frames is reported.
+_MAX_LOST = 0.1
 
 
 def bgsep_record(
@@ -36,7 +40,7 @@ def bgsep_record(
     Returns:
         Plain values by name; None for those that the method does not have.
     """
-    fractions = [fraction for part in parts for fraction in part.fractions]
+    fractions = [fraction for part in parts for fraction in part.statistics["fractions"]]
     windows = _windows(parts)
     ranks = [window["rank"] for window in windows if window["rank"] is not None]
     sparsities = [window["sparsity"] for window in windows if window["sparsity"] is not None]
@@ -57,11 +61,12 @@ def bgsep_record(
         "rank": median(ranks) if ranks else None,
         "rank_range": [min(ranks), max(ranks)] if ranks else None,
         "sparsity": median(sparsities) if sparsities else None,
+        "stabilized": any(window["stabilized"] for window in windows) if windows else None,
         "foreground_fraction": fmean(fractions),
         "resumed_at": resumed_at,
         "seconds": seconds,
         "frames_per_second": (len(fractions) - resumed_at) / seconds,
-        "notes": list(info.notes),
+        "notes": [*info.notes, *_losses(windows)],
         "settings": settings.as_record(),
         "version": __version__,
         "windows": windows,
@@ -71,8 +76,16 @@ def bgsep_record(
 
 def _windows(parts: list[Part]) -> list[Record]:
     """Return the statistics of each window once: a resumed run has fitted some of them again."""
-    known = {window["start"]: window for part in parts for window in part.windows}
+    known = {window["start"]: window for part in parts for window in part.statistics["windows"]}
     return [known[start] for start in sorted(known)]
+
+
+def _losses(windows: list[Record]) -> Iterator[str]:
+    """Yield a phrase if the camera moves too far for the background to be found."""
+    moved = [(window["lost"], window["num_keys"]) for window in windows if window["lost"] is not None]
+    fraction = sum(lost * count for lost, count in moved) / max(sum(count for _, count in moved), 1)
+    if fraction > _MAX_LOST:
+        yield f"the camera moves too far in {fraction:.0%} of the frames: their masks are unreliable"
 
 
 def bgsep_lines(record: Record) -> Iterator[tuple[str, str]]:
@@ -84,6 +97,8 @@ def bgsep_lines(record: Record) -> Iterator[tuple[str, str]]:
     if record["rank"] is not None:
         yield "rank", _rank(record)
         yield "sparsity", f"{record['sparsity']:.1%} of the values met to one level"
+    if record["stabilized"]:
+        yield "camera", "its shake is removed"
     yield "outputs", f"{record['output']}: {', '.join(record['outputs'])}"
     speed = f"{record['frames_per_second']:.1f} frames/s"
     resumed = f" from frame {record['resumed_at']} on" if record["resumed_at"] else ""

@@ -11,9 +11,9 @@ from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.media.formats import is_pattern, visible
 from edlrr_cli.media.video_sources import is_animation, is_image, is_video, source_files
 from edlrr_cli.pipelines.bgsep.outputs import BACKGROUND, OVERVIEW, REPORT
-from edlrr_cli.pipelines.bgsep.parts import PARTS, RUN
 from edlrr_cli.pipelines.destination import Destination
 from edlrr_cli.pipelines.inputs import Input, Selection
+from edlrr_cli.pipelines.parts import PARTS, RUN
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edlrr_cli.media.masks import MaskReading, read_mask
+from edlrr_cli.errors import InputError
+from edlrr_cli.media.boxes import Box, union_of
+from edlrr_cli.media.masks import MaskReading, dilated, read_mask
+from edlrr_cli.media.own_masks import ALPHA, NAN, is_own_mask, own_hole, painted_hole
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.pipelines.inpaint.settings import MaskSettings
+
+_OWN_NAMES = {NAN: "pixels without a value", ALPHA: "transparent pixels"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +39,55 @@ class Inputs:
         return [*self.image.notes, *self.losses, f"mask: {self.mask.evidence}"]
 
 
-def read_mask_file(path: Path, image: StillImage, settings: MaskSettings) -> MaskReading:
-    """Read the mask of an image; see `edlrr_cli.media.masks.read_mask`."""
-    return read_mask(
-        path, image, mode=settings.mask_mode, threshold=settings.mask_threshold, dilate=settings.dilate
-    )
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A part of the hole, shape (h, w), True = missing; what marks it; and a phrase for the user."""
+
+    hole: NDArray[np.bool_]
+    mode: str
+    evidence: str
+
+
+def read_hole(
+    path: Path, image: StillImage, mask: Path | None, boxes: Sequence[Box], settings: MaskSettings
+) -> MaskReading:
+    """Return the hole of an image: that of a mask file or of the image itself, of a color and of boxes.
+
+    Args:
+        path: The image's file, for messages.
+        mask: File, or one of `edlrr_cli.media.own_masks.OWN_MASKS`; None: the others alone.
+
+    Raises:
+        EdlrrError: A part cannot be read or is empty, or no pixel is left known.
+    """
+    parts = list(_parts(path, image, mask, boxes, settings))
+    missing = np.logical_or.reduce([part.hole for part in parts])
+    fraction = float(missing.mean())
+    if fraction == 1:
+        raise InputError(f"the masks of {path} leave no pixel known", "mark less of the image")
+    evidence = "; ".join(part.evidence for part in parts)
+    if len(parts) > 1:
+        evidence += f"; together {100 * fraction:.3g} % missing"
+    return MaskReading(~missing, parts[0].mode, fraction, evidence)
+
+
+def _parts(
+    path: Path, image: StillImage, mask: Path | None, boxes: Sequence[Box], settings: MaskSettings
+) -> Iterator[_Part]:
+    def part(hole: NDArray[np.bool_], mode: str, name: str) -> _Part:
+        grown = dilated(hole, settings.dilate)
+        return _Part(grown, mode, f"{name}: {100 * grown.mean():.3g} % missing")
+
+    if mask is not None and is_own_mask(mask):
+        yield part(own_hole(str(mask), path, image), str(mask), _OWN_NAMES[str(mask)])
+    elif mask is not None:
+        reading = read_mask(
+            mask, image, mode=settings.mask_mode, threshold=settings.mask_threshold, dilate=settings.dilate
+        )
+        yield _Part(~reading.known, reading.mode, reading.evidence)
+    if settings.mask_color is not None:
+        hole = painted_hole(settings.mask_color, path, image)
+        yield part(hole, "color", f"the color {settings.mask_color} marks the hole")
+    if boxes:
+        name = f"{len(boxes)} box{'es' * (len(boxes) > 1)}"
+        yield part(union_of(boxes, image.size_px), "box", name)

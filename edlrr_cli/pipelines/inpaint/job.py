@@ -11,16 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError, UsageError
+from edlrr_cli.media.boxes import Box
 from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.error_map import write_error_map
 from edlrr_cli.media.figure import comparison_panels, write_figure
 from edlrr_cli.media.images import read_image, read_reference
-from edlrr_cli.media.save import as_written, check_output, losses, save_image
+from edlrr_cli.media.own_masks import ALPHA, is_own_mask
+from edlrr_cli.media.save import as_written, check_output, losses, save_image, write_png
 from edlrr_cli.metrics import psnr
 from edlrr_cli.pipelines.denoisers import load_denoiser
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.inpaint.history import History
-from edlrr_cli.pipelines.inpaint.inputs import Inputs, read_mask_file
+from edlrr_cli.pipelines.inpaint.inputs import Inputs, read_hole
 from edlrr_cli.pipelines.inpaint.panel import inpaint_panel
 from edlrr_cli.pipelines.inpaint.record import inpaint_line, inpaint_lines, inpaint_record
 from edlrr_cli.pipelines.inpaint.settings import Settings
@@ -48,15 +50,23 @@ class InpaintJob(Job[Inputs, Restored]):
     """An image whose missing pixels are filled.
 
     Attributes:
+        mask: Image that marks the hole, or a word for the image's own mask; None: a color or boxes only.
+        boxes: Further missing pixels, without times.
         page: Page of a TIFF, or frame, from 1.
+        save_mask: Where the hole is written, white on black.
+
+    Raises:
+        UsageError: A box has a range of times.
     """
 
-    mask: Path
+    mask: Path | None
+    boxes: tuple[Box, ...] = ()
     settings: Settings
     reference: Path | None = None
     page: int = 1
     figure: Path | None = None
     error_map: Path | None = None
+    save_mask: Path | None = None
     encoding: Encoding = DEFAULT_ENCODING
 
     command = "inpaint"
@@ -64,29 +74,43 @@ class InpaintJob(Job[Inputs, Restored]):
     lines = staticmethod(inpaint_lines)
     line = staticmethod(inpaint_line)
 
+    def __post_init__(self) -> None:
+        timed = next((box for box in self.boxes if box.is_timed), None)
+        if timed is not None:
+            raise UsageError(
+                f"box {timed.text} has a range of times, and {self.input} is an image", "leave it out"
+            )
+
+    @property
+    def _marks(self) -> str:
+        """Return what marks the hole, for messages."""
+        return "the hole" if self.mask is None else f"mask {self.mask}"
+
     def read(self, monitor: Monitor) -> Inputs:
         """See `Job.read`."""
         check_images(
             self.output,
             (self.input, self.mask, self.reference),
-            figures={"figure": self.figure, "error map": self.error_map},
+            figures={"figure": self.figure, "error map": self.error_map, "mask": self.save_mask},
             overwrite=self.overwrite,
             encoding=self.encoding,
         )
         image = read_image(self.input, self.page)
         check_output(self.output, overwrite=self.overwrite, like=image, encoding=self.encoding)
-        mask = read_mask_file(self.mask, image, self.settings.mask)
+        mask = read_hole(self.input, image, self.mask, self.boxes, self.settings.mask)
         if image.visible is not None and not (image.visible & mask.known).any():
             raise InputError(
-                f"mask {self.mask} leaves no pixel of {self.input} known that is not transparent",
+                f"{self._marks} leaves no pixel of {self.input} known that is not transparent",
                 "mark less of the image",
             )
+        if mask.mode == ALPHA and self.mask is not None and is_own_mask(self.mask):
+            image = image.opaque(~mask.known)
         image = image.within(mask.known)
         reference = None if self.reference is None else read_reference(self.reference, image)
         inputs = Inputs(image, mask, reference, losses(self.output, image, self.encoding))
         for note in (*image.notes, *inputs.losses):
             monitor.note(self.input, note)
-        monitor.note(self.mask, mask.evidence)
+        monitor.note(self.mask or self.input, mask.evidence)
         return inputs
 
     def group(self, inputs: Inputs) -> tuple[int, ...] | None:
@@ -165,15 +189,19 @@ class InpaintJob(Job[Inputs, Restored]):
             "input": self.input,
             "page": self.page,
             "mask": self.mask,
+            "boxes": [box.text for box in self.boxes],
             "reference": self.reference,
             "output": self.output,
             "figure": self.figure,
+            "save_mask": self.save_mask,
             **inpaint_record(inputs, self.settings, restored, written),
             "error_map": self.error_map,
             "history": history.as_record(restored),
         }
         if self.error_map is not None:
             record["error_map_white"] = self._write_error_map(self.error_map, restored)
+        if self.save_mask is not None:
+            write_png(self.save_mask, np.uint8(255) * ~inputs.mask.known[..., None])
         if self.figure is not None:
             self._write_figure(self.figure, inputs, written, record)
         return record

@@ -7,12 +7,13 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
+from edlrr_cli.media.boxes import parse_box
 from edlrr_cli.media.images import read_image
 from edlrr_cli.media.preview import hole_preview, preview
 from edlrr_cli.media.save import page_written
 from edlrr_cli.pipelines.curve import Curve, draw_curve
 from edlrr_cli.pipelines.failures import Record
-from edlrr_cli.pipelines.inpaint.inputs import read_mask_file
+from edlrr_cli.pipelines.inpaint.inputs import read_hole
 from edlrr_cli.pipelines.inpaint.record import inpaint_lines
 from edlrr_cli.pipelines.inpaint.settings import MaskSettings
 from edlrr_cli.pipelines.panel import Comparison, Layer, Panel
@@ -45,7 +46,8 @@ def _images(record: Record, side_px: int) -> list[Comparison]:
     image = read_image(record["input"], record["page"])
     settings = record["settings"]
     reading = {field.name: settings[field.name] for field in fields(MaskSettings)}
-    mask = read_mask_file(record["mask"], image, MaskSettings(**reading))
+    boxes = list(map(parse_box, record["boxes"]))
+    mask = read_hole(record["input"], image, record["mask"], boxes, MaskSettings(**reading))
     image = image.within(mask.known)
 
     def layer(name: str, path: Path, page: int = 1) -> Layer:

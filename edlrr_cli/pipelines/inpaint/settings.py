@@ -39,10 +39,14 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class MaskSettings:
-    """How a mask file is read; see `edlrr_cli.media.masks.read_mask`."""
+    """How the hole is found.
+
+    See `edlrr_cli.media.masks.read_mask` and `edlrr_cli.media.own_masks.painted_hole`.
+    """
 
     mask_mode: str = "auto"
     mask_threshold: int | None = None
+    mask_color: str | None = None
     dilate: int = 0
 
 

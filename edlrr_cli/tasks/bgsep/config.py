@@ -13,6 +13,7 @@ from edlrr_cli.tasks.checks import require, require_choice
 METHODS = ("lrr", "median", "mog2", "knn")
 SOLVERS = ("adam", "ialm")
 FITS = ("subspace", "full")
+STABILIZERS = ("auto", "off")
 
 _WINDOW = {"subspace": 600, "full": 100}
 # The full matrix takes that of principal component pursuit. A stronger penalty leaves fewer components to the
@@ -42,6 +43,7 @@ class Config:
             foreground; None: from the variation of each pixel.
         min_blob_px: Foreground areas and holes in them of fewer pixels are removed.
         shadows: Whether cast shadows count as foreground.
+        stabilize: ``"auto"``: frames are registered to one another if the camera shakes; ``"off"``: never.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
         seed: Seed of the choice of pixels.
 
@@ -61,6 +63,7 @@ class Config:
     threshold: float | None = None
     min_blob_px: int = 30
     shadows: bool = True
+    stabilize: str = "auto"
     device: str = "auto"
     seed: int = 0
 
@@ -68,6 +71,7 @@ class Config:
         require_choice("method", self.method, METHODS)
         require_choice("solver", self.solver, SOLVERS)
         require_choice("fit", self.fit, FITS)
+        require_choice("stabilize", self.stabilize, STABILIZERS)
         parse_reg(self.reg)
         if self.solver == "ialm" and self.reg != "nuclear":
             raise UsageError(f"solver ialm minimizes the nuclear norm, got reg {self.reg}", "use solver adam")

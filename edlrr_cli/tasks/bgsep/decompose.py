@@ -53,8 +53,9 @@ def decompose(
     weight: float = 1.0,
     solver: str = "adam",
     steps: int = 100,
+    known: Tensor | None = None,
 ) -> Decomposition:
-    """Minimize sum |V - X| + lambda R(X) over X.
+    """Minimize sum |V - X| + lambda R(X) over X, where the sum is over the known entries.
 
     Starts from the temporal median in every frame. Penalties other than the nuclear norm are scaled such that
     they have its slope at small singular values, and a smaller one at large singular values.
@@ -66,6 +67,8 @@ def decompose(
         weight: lambda / sqrt(max(m, n)); 1 is principal component pursuit.
         solver: ``"adam"``, or ``"ialm"`` for the exact minimum with the nuclear norm.
         steps: Adam steps.
+        known: Shape (m, n), True = known entry; every column has one. None: all entries are known. Only with
+            the solver ``"adam"``.
 
     Raises:
         UsageError: Unknown reg, or gamma outside its domain.
@@ -77,21 +80,26 @@ def decompose(
     lam = weight * max(V.shape) ** 0.5
     if solver == "ialm":
         split = pcp(V, weight=1 / lam)
-        return _summary(V, split.low_rank, lam * split.objective, split.iterations)
+        return _summary(V - split.low_rank, split.low_rank, lam * split.objective, split.iterations)
+    median = V.median(dim=0).values if known is None else V.where(known, torch.nan).nanmedian(dim=0).values
+    V = V if known is None else V.where(known, median)
     h, scale = _scaled(V, reg, gamma)
     pull = lam / _slope(h, _REFERENCE * largest_singular_value(V) / scale) * scale
-    X = V.median(dim=0).values.expand_as(V).clone().requires_grad_()
+    X = median.expand_as(V).clone().requires_grad_()
     optimizer = Adam(X, beta2=0.99, eps=1e-12)
 
+    def residual() -> Tensor:
+        return V - X if known is None else (V - X) * known
+
     def objective() -> Tensor:
-        total: Tensor = (V - X).abs().sum() + pull * lowrank_penalty(X, reg, gamma=gamma, scale=scale)
+        total: Tensor = residual().abs().sum() + pull * lowrank_penalty(X, reg, gamma=gamma, scale=scale)
         return total
 
     for step in range(steps):
         (gradient,) = torch.autograd.grad(objective(), X)
         optimizer.step(gradient, lr=_LR * _LR_DECAY ** (-step / steps))
     with torch.no_grad():
-        return _summary(V, X.detach(), float(objective()), steps)
+        return _summary(residual(), X.detach(), float(objective()), steps)
 
 
 def _scaled(V: Tensor, reg: str, gamma: float | None) -> tuple[Function, float]:
@@ -105,9 +113,9 @@ def _slope(h: Function, x: Tensor) -> float:
     return float(h.derivative(x)) if x > 0 else 1.0
 
 
-def _summary(V: Tensor, X: Tensor, objective: float, iterations: int) -> Decomposition:
+def _summary(residual: Tensor, X: Tensor, objective: float, iterations: int) -> Decomposition:
     wide = wide_of(X).double()
     sigma = torch.linalg.eigvalsh(wide @ wide.mT).clamp_min(0).sqrt()
     rank = int((sigma > _RANK_FRACTION * sigma[-1]).sum())
-    sparsity = float(((V - X).abs() < _LEVEL).float().mean())
+    sparsity = float((residual.abs() < _LEVEL).float().mean())
     return Decomposition(X, objective, rank, sparsity, iterations)

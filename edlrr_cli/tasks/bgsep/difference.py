@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from edlrr_cli.tasks.bgsep.tuning import DEFAULT, Tuning
+
 # Against pixel noise, differences are averaged over a neighborhood: two box filters of the first width, a
 # standard deviation of 2 pixels. As the blur widens objects, the mean over a smaller one must agree.
 _WIDE_PX, _CLOSE_PX = 5, 3
@@ -16,8 +18,6 @@ _CLOSE_FRACTION = 0.7
 _QUANTILE = 0.25
 # Rows of pixels per batch; sorting takes four times their memory.
 _ROWS = 32
-# The threshold of foreground is _FLOOR gray levels plus _FACTOR times the variation.
-_FLOOR, _FACTOR = 16.0, 3.0
 
 
 def difference(frames: Tensor, backgrounds: Tensor) -> Tensor:
@@ -35,38 +35,51 @@ def difference(frames: Tensor, backgrounds: Tensor) -> Tensor:
 
 def blur(differences: Tensor) -> Tensor:
     """Return the mean over a neighborhood, of the same shape, (b, h, w)."""
-    return _box(_box(differences, _WIDE_PX), _WIDE_PX)
+    return box_mean(box_mean(differences, _WIDE_PX), _WIDE_PX)
 
 
-def _box(values: Tensor, width: int) -> Tensor:
+def box_mean(values: Tensor, width: int) -> Tensor:
+    """Return the mean over squares of an odd width, of the same shape, (b, h, w)."""
     margin = width // 2
     padded = pad(values.unsqueeze(1), [margin] * 4, mode="replicate").squeeze(1)
-    return _means(_means(padded, 1, width), 2, width)
+    return _sums(_sums(padded, 1, width), 2, width).div_(width**2)
 
 
-def _means(values: Tensor, dim: int, width: int) -> Tensor:
-    """Return moving averages along a dimension by shifted sums; a convolution is 8 times slower."""
+def _sums(values: Tensor, dim: int, width: int) -> Tensor:
+    """Return moving sums along a dimension, from those of half the width; a convolution is 8 times slower."""
+    if width == 1:
+        return values
     length = values.shape[dim] - width + 1
-    total = values.narrow(dim, 0, length).clone()
-    for shift in range(1, width):
-        total += values.narrow(dim, shift, length)
-    return total.div_(width)
+    if width % 2:
+        return _sums(values, dim, width - 1).narrow(dim, 0, length) + values.narrow(dim, width - 1, length)
+    half = _sums(values, dim, width // 2)
+    return half.narrow(dim, 0, length) + half.narrow(dim, width // 2, length)
 
 
-def variation(blurred: Tensor) -> Tensor:
+def variation(blurred: Tensor, seen: Tensor | None = None) -> Tensor:
     """Return the variation: how much each pixel differs from the background while nothing covers it.
 
     Args:
         blurred: Blurred differences of frames spread over time, shape (k, h, w).
+        seen: Whether the background is seen, of the same shape; None: always.
 
     Returns:
-        The lower quartile over time, shape (h, w).
+        The lower quartile over time, or the median of the frames in which the background is seen if that is
+        lower, shape (h, w).
     """
-    k = max(math.ceil(_QUANTILE * len(blurred)), 1)
-    return torch.cat([rows.kthvalue(k, dim=0).values for rows in torch.split(blurred, _ROWS, dim=1)])
+    k = len(blurred)
+    fractions = blurred.new_full((1, *blurred.shape[1:]), _QUANTILE)
+    if seen is not None:
+        fractions = (seen.float().mean(0, keepdim=True) / 2).clamp_max_(_QUANTILE)
+    ranks = (fractions * k).ceil_().clamp_min_(1).long() - 1
+    rows = zip(torch.split(blurred, _ROWS, dim=1), torch.split(ranks, _ROWS, dim=1), strict=True)
+    lowest = math.ceil(_QUANTILE * k)
+    return torch.cat(
+        [part.topk(lowest, dim=0, largest=False).values.gather(0, rank)[0] for part, rank in rows]
+    )
 
 
-def threshold(noise: Tensor) -> Tensor:
+def threshold(noise: Tensor, tuning: Tuning = DEFAULT) -> Tensor:
     """Return the threshold of foreground for each pixel, in gray levels of 255.
 
     Args:
@@ -76,7 +89,7 @@ def threshold(noise: Tensor) -> Tensor:
         >>> threshold(torch.tensor([0.0, 10.0]))
         tensor([16., 46.])
     """
-    return _FLOOR + _FACTOR * noise
+    return tuning.floor + tuning.factor * noise
 
 
 def foreground(differences: Tensor, blurred: Tensor, level: Tensor | float) -> Tensor:
@@ -90,4 +103,4 @@ def foreground(differences: Tensor, blurred: Tensor, level: Tensor | float) -> T
     Returns:
         Bool, shape (b, h, w).
     """
-    return (blurred > level) & (_box(differences, _CLOSE_PX) > _CLOSE_FRACTION * level)
+    return (blurred > level) & (box_mean(differences, _CLOSE_PX) > _CLOSE_FRACTION * level)

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from edlrr_cli.tasks.bgsep.config import Config
+from edlrr_cli.tasks.bgsep.consensus import best_course, visible
 from edlrr_cli.tasks.bgsep.decompose import Decomposition, decompose
 from edlrr_cli.tasks.bgsep.difference import blur, difference, threshold, variation
 from edlrr_cli.tasks.bgsep.ghosts import without_ghosts
 from edlrr_cli.tasks.bgsep.keyframes import Keyframes
-from edlrr_cli.tasks.bgsep.robust import l1_fit
+from edlrr_cli.tasks.bgsep.robust import consensus_fit, l1_fit
+from edlrr_cli.tasks.bgsep.tuning import DEFAULT, Tuning
 
 # Number of sampled pixels, from which the temporal basis of the background is found.
 _NUM_SAMPLES = 1024
@@ -54,16 +56,20 @@ class SubspaceModel:
     Attributes:
         images: Basis images, shape (r, n).
         samples: Indices of the sampled values, shape (s,).
+        usual: Coefficients of a typical frame, shape (r, 1).
     """
 
     images: Tensor
     samples: Tensor
+    usual: Tensor
     noise: Tensor
     solution: Decomposition
 
     def backgrounds(self, frames: Tensor, first: int) -> Tensor:
         """Return the fitted combinations of the images."""
-        coefficients = l1_fit(self.images[:, self.samples].mT, frames[:, self.samples].mT).mT
+        coefficients = consensus_fit(
+            self.images[:, self.samples].mT, frames[:, self.samples].mT, self.usual
+        ).mT
         return coefficients @ self.images
 
 
@@ -97,7 +103,7 @@ class MedianModel:
         return self.image.expand_as(frames)
 
 
-def fit(keyframes: Keyframes, config: Config) -> Model:
+def fit(keyframes: Keyframes, config: Config, tuning: Tuning = DEFAULT) -> Model:
     """Fit the background model of a window to its keyframes.
 
     Args:
@@ -108,7 +114,7 @@ def fit(keyframes: Keyframes, config: Config) -> Model:
     """
     if config.method == "median":
         return _median(keyframes)
-    return _full(keyframes, config) if config.fit == "full" else _subspace(keyframes, config)
+    return _full(keyframes, config) if config.fit == "full" else _subspace(keyframes, config, tuning)
 
 
 def _median(keyframes: Keyframes) -> MedianModel:
@@ -121,7 +127,7 @@ def _full(keyframes: Keyframes, config: Config) -> FullModel:
     return FullModel(variation(_blurred(keyframes, lambda indices: solution.low_rank[indices])), solution)
 
 
-def _subspace(keyframes: Keyframes, config: Config) -> SubspaceModel:
+def _subspace(keyframes: Keyframes, config: Config, tuning: Tuning) -> SubspaceModel:
     """Find the temporal basis of the background from sampled pixels, then fit every pixel to it.
 
     Several components could model an object that comes or goes. So foreground and ghosts are detected with
@@ -129,14 +135,15 @@ def _subspace(keyframes: Keyframes, config: Config) -> SubspaceModel:
     """
     samples = _samples(keyframes, config.seed)
     solution = _solve(keyframes.values(samples), config)
-    basis = _temporal_basis(solution.low_rank)
-    steady = basis[:, :1]
-    images = torch.cat([l1_fit(steady, keyframes.values(chunk)) for chunk in keyframes.chunks()], dim=1)
-    noise, masks = _foreground(keyframes, steady, images)
+    basis = temporal_basis(solution.low_rank)
+    steady = best_course(keyframes, (torch.ones_like(basis[:, :1]), basis[:, :1]), tuning)
+    bare = visible(keyframes, steady, tuning)
+    images = _uncovered(keyframes, steady, bare)
+    noise, masks = _foreground(keyframes, steady, images, bare, tuning)
     cleared = without_ghosts(images, steady, keyframes, masks)
     if cleared is not images:
         images = cleared
-        noise, masks = _foreground(keyframes, steady, images)
+        noise, masks = _foreground(keyframes, steady, images, bare, tuning)
     if basis.shape[1] > 1:
         covered = masks.flatten(1).repeat_interleave(keyframes.num_channels, dim=1)
 
@@ -144,17 +151,32 @@ def _subspace(keyframes: Keyframes, config: Config) -> SubspaceModel:
             return torch.where(covered[:, indices], steady @ images[:, indices], keyframes.values(indices))
 
         solution = _solve(seen(samples), config)
-        basis = _temporal_basis(solution.low_rank)
+        basis = temporal_basis(solution.low_rank)
         images = torch.cat([l1_fit(basis, seen(chunk)) for chunk in keyframes.chunks()], dim=1)
-        noise, masks = _foreground(keyframes, basis, images)
-    return SubspaceModel(images, samples, noise, solution)
+        steady = basis
+        noise, masks = _foreground(keyframes, basis, images, bare, tuning)
+    return SubspaceModel(images, samples, steady.median(0).values[:, None], noise, solution)
 
 
-def _foreground(keyframes: Keyframes, basis: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+def _uncovered(keyframes: Keyframes, basis: Tensor, seen: Tensor) -> Tensor:
+    """Return images fitted to the keyframes where they show the background, shape (r, n)."""
+    weights = seen.flatten(1)
+
+    def fitted(chunk: slice) -> Tensor:
+        step = keyframes.num_channels
+        where = weights[:, chunk.start // step : chunk.stop // step].float().repeat_interleave(step, dim=1)
+        return l1_fit(basis, keyframes.values(chunk), where=where)
+
+    return torch.cat([fitted(chunk) for chunk in keyframes.chunks()], dim=1)
+
+
+def _foreground(
+    keyframes: Keyframes, basis: Tensor, images: Tensor, seen: Tensor, tuning: Tuning
+) -> tuple[Tensor, Tensor]:
     """Return the variation, shape (h, w), and the foreground of the keyframes, shape (k, h, w)."""
     blurred = _blurred(keyframes, lambda indices: basis[indices] @ images)
-    noise = variation(blurred)
-    return noise, blurred > threshold(noise)
+    noise = variation(blurred, seen)
+    return noise, blurred > threshold(noise, tuning)
 
 
 def _solve(V: Tensor, config: Config) -> Decomposition:
@@ -171,7 +193,7 @@ def _samples(keyframes: Keyframes, seed: int) -> Tensor:
     return (drawn[:, None] * keyframes.num_channels + channels).flatten().to(keyframes.pixels.device)
 
 
-def _temporal_basis(X: Tensor) -> Tensor:
+def temporal_basis(X: Tensor) -> Tensor:
     """Return the left singular vectors of the components of X, shape (k, r), with a mean square of 1."""
     squares, U = torch.linalg.eigh(X.double() @ X.double().mT)
     sigma, U = squares.clamp_min(0).sqrt().flip(0), U.flip(1)

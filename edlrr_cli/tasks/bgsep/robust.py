@@ -10,9 +10,12 @@ _ITERATIONS = 8
 # A difference below one gray level of 255 is rounding; this bounds its weight.
 _LEVEL = 1 / 255
 _RIDGE = 1e-6
+# Values agree with a fit within this difference. The agreement is refined this many times, from fits of few
+# iterations.
+_AGREEMENT, _ROUNDS, _FEW = 10 / 255, 2, 3
 
 
-def l1_fit(A: Tensor, V: Tensor, *, where: Tensor | None = None) -> Tensor:
+def l1_fit(A: Tensor, V: Tensor, *, where: Tensor | None = None, iterations: int = _ITERATIONS) -> Tensor:
     """Minimize sum_i where_ij |V_ij - (A C)_ij| over C, column by column.
 
     Iteratively reweighted least squares, started from the unweighted fit. Each iteration lowers the sum of
@@ -22,6 +25,7 @@ def l1_fit(A: Tensor, V: Tensor, *, where: Tensor | None = None) -> Tensor:
         A: Shape (m, r), r small.
         V: Shape (m, n), values on [0, 1].
         where: Non-negative weights, shape (m, n); None: 1.
+        iterations: Number of iterations.
 
     Returns:
         C, shape (r, n); 0 where all weights are 0.
@@ -35,10 +39,35 @@ def l1_fit(A: Tensor, V: Tensor, *, where: Tensor | None = None) -> Tensor:
     pairs = (A.unsqueeze(1) * A.unsqueeze(2)).flatten(1)
     weights = torch.ones_like(V) if where is None else where
     C = _weighted(A, pairs, V, weights)
-    for _ in range(_ITERATIONS):
+    for _ in range(iterations):
         pull = (V - A @ C).abs_().clamp_min_(_LEVEL).reciprocal_()
         C = _weighted(A, pairs, V, pull if where is None else pull.mul_(where))
     return C
+
+
+def consensus_fit(A: Tensor, V: Tensor, usual: Tensor) -> Tensor:
+    """Fit A C = V, column by column, to the values that agree with one another; the others may be most.
+
+    Starts from the fit to all values and from given coefficients, and keeps what agrees with more values.
+
+    Args:
+        A: Shape (m, r), r small.
+        V: Shape (m, n), values on [0, 1].
+        usual: Coefficients, shape (r, 1).
+
+    Returns:
+        C, shape (r, n).
+    """
+    fits = [l1_fit(A, V), usual.expand(-1, V.shape[1])]
+    for _ in range(_ROUNDS):
+        fits = [l1_fit(A, V, where=_agrees(A, C, V), iterations=_FEW) for C in fits]
+    counts = torch.stack([_agrees(A, C, V).sum(0) for C in fits])
+    best: Tensor = torch.where(counts[0] >= counts[1], fits[0], fits[1])
+    return best
+
+
+def _agrees(A: Tensor, C: Tensor, V: Tensor) -> Tensor:
+    return ((V - A @ C).abs_() < _AGREEMENT).to(V.dtype)
 
 
 def _weighted(A: Tensor, pairs: Tensor, V: Tensor, weights: Tensor) -> Tensor:

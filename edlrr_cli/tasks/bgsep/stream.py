@@ -16,11 +16,14 @@ from torch import Tensor
 
 from edlrr_cli.baselines.subtractors import Subtractor
 from edlrr_cli.errors import InputError
+from edlrr_cli.tasks.bgsep.camera import steady
 from edlrr_cli.tasks.bgsep.config import Config
 from edlrr_cli.tasks.bgsep.difference import blur, difference, foreground, threshold
 from edlrr_cli.tasks.bgsep.keyframes import Keyframes
-from edlrr_cli.tasks.bgsep.mask import cast_shadow, clean
-from edlrr_cli.tasks.bgsep.model import Model, fit
+from edlrr_cli.tasks.bgsep.mask import cast_shadow, clean, follow_edges
+from edlrr_cli.tasks.bgsep.model import fit
+from edlrr_cli.tasks.bgsep.tuning import DEFAULT, Tuning
+from edlrr_cli.tasks.bgsep.view import View
 from edlrr_cli.tasks.bgsep.windows import Window, windows
 from edlrr_cli.tasks.device import resolve_device
 
@@ -94,6 +97,9 @@ class WindowStatistics:
         sparsity: Fraction of the values that the solution fits to one gray level.
         objective: sum |V - X| + lambda R(X).
         noise: Median over the pixels of their variation, in gray levels of 255.
+        stabilized: Whether the camera shakes, and frames are registered.
+        shake_px: Median displacement of the keyframes, in pixels; None if not measured, as is the next.
+        lost: Fraction of the keyframes that are displaced too far.
         seconds: Duration of the fit.
     """
 
@@ -104,6 +110,9 @@ class WindowStatistics:
     sparsity: float | None
     objective: float | None
     noise: float
+    stabilized: bool
+    shake_px: float | None
+    lost: float | None
     seconds: float
 
 
@@ -112,6 +121,7 @@ class Separation:
 
     Args:
         start: First frame to yield; the results do not depend on it.
+        tuning: Constants, for measurements.
 
     Attributes:
         notes: Statistics of the windows fitted so far.
@@ -122,10 +132,10 @@ class Separation:
         UsageError: The method needs a library that is not installed.
     """
 
-    def __init__(self, source: Source, config: Config, *, start: int = 0) -> None:
+    def __init__(self, source: Source, config: Config, *, start: int = 0, tuning: Tuning = DEFAULT) -> None:
         self.device = resolve_device(config.device)
         self.notes: list[WindowStatistics] = []
-        self._source, self._config, self._start = source, config, start
+        self._source, self._config, self._start, self._tuning = source, config, start, tuning
         if source.info.num_frames < 2:
             raise InputError("the video has a single frame, and nothing moves in it", "give a longer one")
 
@@ -152,7 +162,7 @@ class Separation:
     def _modeled(self) -> Iterator[Split]:
         plan = self._plan()
         models = self._models(plan)
-        alive: list[tuple[Window, Model]] = []
+        alive: list[tuple[Window, View]] = []
         frames = self._source.frames(start=self._start)
         index = self._start
         while batch := list(islice(frames, _BATCH)):
@@ -169,7 +179,7 @@ class Separation:
         plan = windows(self._source.info.num_frames, size=config.num_window, overlap=config.num_overlap)
         return [window for window in plan if window.stop > self._start] or plan[-1:]
 
-    def _models(self, plan: list[Window]) -> Iterator[tuple[Window, Model]]:
+    def _models(self, plan: list[Window]) -> Iterator[tuple[Window, View]]:
         """Fit one window after another; each key frame is read once."""
         size = min(self._config.num_window, self._source.info.num_frames)
         every = 1 if self._config.fit == "full" else math.ceil(size / _NUM_KEYS)
@@ -186,9 +196,12 @@ class Separation:
                 return
             yield window, self._fitted(window, list(keyframes.values()))
 
-    def _fitted(self, window: Window, keyframes: list[Tensor]) -> Model:
+    def _fitted(self, window: Window, keyframes: list[Tensor]) -> View:
         info, started = self._source.info, time.perf_counter()
-        model = fit(Keyframes(torch.stack(keyframes), info.peak, info.size_px), self._config)
+        found, camera, shake = Keyframes(torch.stack(keyframes), info.peak, info.size_px), None, None
+        if self._config.stabilize == "auto":
+            found, camera, shake = steady(found)
+        model = fit(found, self._config, self._tuning)
         solution = model.solution
         self.notes.append(
             WindowStatistics(
@@ -199,12 +212,15 @@ class Separation:
                 sparsity=None if solution is None else solution.sparsity,
                 objective=None if solution is None else solution.objective,
                 noise=float(model.noise.median()),
+                stabilized=camera is not None,
+                shake_px=None if shake is None else shake.median_px,
+                lost=None if shake is None else shake.lost,
                 seconds=time.perf_counter() - started,
             )
         )
-        return model
+        return View(model, camera)
 
-    def _split(self, batch: list[Any], index: int, alive: list[tuple[Window, Model]]) -> Iterator[Split]:
+    def _split(self, batch: list[Any], index: int, alive: list[tuple[Window, View]]) -> Iterator[Split]:
         peak = self._source.info.peak
         pixels = np.stack([frame.pixels for frame in batch])
         frames = torch.from_numpy(pixels).to(self.device).float() / peak
@@ -212,8 +228,8 @@ class Separation:
         backgrounds = backgrounds.view_as(frames).clamp(0, 1)
         differences = difference(frames, backgrounds)
         blurred = blur(differences)
-        level = threshold(noise) if self._config.threshold is None else self._config.threshold
-        masks = foreground(differences, blurred, level)
+        level = self._config.threshold or threshold(noise, self._tuning)
+        masks = follow_edges(foreground(differences, blurred, level), frames)
         if not self._config.shadows:
             masks &= ~cast_shadow(frames, backgrounds)
         whole = (backgrounds * peak).round().cpu().numpy().astype(pixels.dtype)
@@ -223,15 +239,16 @@ class Separation:
             yield Split(index + offset, frame, whole[offset], mask, off[offset])
 
 
-def _faded(frames: Tensor, index: int, alive: list[tuple[Window, Model]]) -> tuple[Tensor, Tensor]:
+def _faded(frames: Tensor, index: int, alive: list[tuple[Window, View]]) -> tuple[Tensor, Tensor]:
     """Return backgrounds, shape (b, n), and variation, shape (b, h, w), cross-faded between windows."""
     indices = range(index, index + len(frames))
     weights = torch.tensor([[float(window.weight(frame)) for frame in indices] for window, _ in alive])
     weights[-1, weights.sum(0) == 0] = 1.0
     weights = (weights / weights.sum(0)).to(frames.device)
     backgrounds, noise = torch.zeros_like(frames), torch.zeros((), device=frames.device)
-    for weight, (window, model) in zip(weights, alive, strict=True):
+    for weight, (window, view) in zip(weights, alive, strict=True):
         if bool((weight > 0).any()):
-            backgrounds += weight[:, None] * model.backgrounds(frames, index - window.start)
-            noise = noise + weight[:, None, None] * model.noise
+            found, variation = view.predict(frames, index - window.start)
+            backgrounds += weight[:, None] * found
+            noise = noise + weight[:, None, None] * variation
     return backgrounds, noise

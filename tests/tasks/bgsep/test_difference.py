@@ -33,3 +33,13 @@ def test_foreground_is_as_wide_as_what_it_shows():
     wide, close = blurred > 16, foreground(raw, blurred, torch.tensor(16.0))
     assert close.sum() < wide.sum()
     assert 400 <= close.sum() <= 22 * 22
+
+
+def test_what_covers_a_pixel_most_of_the_time_is_no_variation():
+    values = torch.full((20, 2, 2), 80.0)
+    values[:4] = torch.tensor([2.0, 4.0, 3.0, 5.0])[:, None, None]
+    seen = torch.zeros(20, 2, 2, dtype=torch.bool)
+    seen[:4] = True
+    assert (variation(values) == 80).all()
+    assert (variation(values, seen) == 3).all()
+    assert (variation(values, torch.ones_like(seen)) == variation(values)).all()

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.optimize import linprog
 
-from edlrr_cli.tasks.bgsep.robust import l1_fit
+from edlrr_cli.tasks.bgsep.robust import consensus_fit, l1_fit
 
 
 def least_absolute_deviations(A, v):
@@ -34,3 +34,18 @@ def test_weights_of_zero_leave_values_out():
     where = torch.tensor([[1.0], [1.0], [0.0], [0.0], [0.0]])
     assert 0.19 < float(l1_fit(torch.ones(5, 1), V, where=where)) < 0.31
     assert float(l1_fit(torch.ones(5, 1), V, where=torch.zeros(5, 1))) == 0
+
+
+def test_the_larger_agreement_wins_although_it_is_a_minority():
+    generator = torch.Generator().manual_seed(0)
+    A = torch.rand(300, 1, generator=generator) + 0.3
+    V = A.clone()
+    V[:180] = 0.4 * torch.rand(180, 1, generator=generator)  # covered by something dark
+    usual = torch.tensor([[0.95]])
+    assert float(l1_fit(A, V)) < 0.9
+    assert float(consensus_fit(A, V, usual)) == pytest.approx(1, abs=0.01)
+
+
+def test_a_brightness_far_from_the_usual_is_found():
+    A = torch.rand(300, 1, generator=torch.Generator().manual_seed(0)) + 0.3
+    assert float(consensus_fit(A, 0.5 * A, torch.tensor([[1.0]]))) == pytest.approx(0.5, abs=1e-3)

@@ -209,3 +209,61 @@ def test_windows_are_reported(moving):
 def test_settings_that_make_no_sense(settings, message):
     with pytest.raises(UsageError, match=message):
         Config(**settings)
+
+
+def cluttered(count=80, size=(48, 64), seed=3):
+    """A wall that different boards cover most of the time, each for a few frames, at most places."""
+    rng = np.random.default_rng(seed)
+    bare = scene([None] * count, size=size)
+    frames, masks = bare.clip.array.copy(), np.zeros((count, *size), bool)
+    for index in range(count):
+        if index % 4:
+            board = rng.integers(0, 90, (size[0] // 4, size[1] // 4, 3)).repeat(4, axis=0).repeat(4, axis=1)
+            masks[index, 6:, 10:54] = True
+            frames[index][masks[index]] = board[masks[index]]
+    return Scene(Clip(frames), bare.background, masks)
+
+
+def test_what_objects_cover_most_of_the_time_is_still_background():
+    busy = cluttered()
+    splits = split(busy.clip)
+    assert np.abs(splits[0].background - busy.background).mean() < 3
+    assert f_measure(splits, busy.masks) > 0.9
+    median = split(busy.clip, method="median")
+    assert np.abs(median[0].background - busy.background).mean() > 10
+
+
+def shaken(count=60):
+    """A square that crosses a texture without periods, seen by a camera that shakes."""
+    rng = np.random.default_rng(5)
+    noise = ndimage.gaussian_filter(rng.standard_normal((80, 100, 3)), (1.5, 1.5, 0))
+    wall, frames, masks = 120 + 35 * noise / noise.std(), [], []
+    for index in range(count):
+        mask = np.zeros((80, 100), bool)
+        mask[30:42, 20 + index % 50 : 32 + index % 50] = True
+        down, across = rng.integers(-3, 4, 2)
+        place = (slice(10 + down, 70 + down), slice(10 + across, 90 + across))
+        frames.append(np.where(mask[..., None], 190.0, wall)[place] + rng.normal(0, 2, (60, 80, 3)))
+        masks.append(mask[place])
+    return Scene(Clip(np.stack(frames).clip(0, 255).round().astype(np.uint8)), wall, np.stack(masks))
+
+
+def test_shake_of_the_camera_is_removed():
+    moved = shaken()
+    separation = Separation(moved.clip, Config(device="cpu"))
+    assert f_measure(list(separation), moved.masks) > 0.9
+    (note,) = separation.notes
+    assert note.stabilized
+    assert 1 < note.shake_px < 5
+    off = Separation(moved.clip, Config(device="cpu", stabilize="off"))
+    assert f_measure(list(off), moved.masks) < 0.8
+    assert (off.notes[0].stabilized, off.notes[0].shake_px) == (False, None)
+
+
+def test_a_shaken_video_is_the_same_from_any_start():
+    moved = shaken(40)
+    settings = {"window": 24, "overlap": 10}
+    whole, rest = split(moved.clip, **settings)[17:], split(moved.clip, start=17, **settings)
+    for one, other in zip(whole, rest, strict=True):
+        assert (one.mask == other.mask).all()
+        assert np.abs(one.background.astype(int) - other.background).max() <= 1

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, count, islice
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
-from edlrr_cli.errors import OutputError
+from edlrr_cli.errors import EdlrrError, OutputError
 from edlrr_cli.media.files import write_atomic, writing
+from edlrr_cli.media.video_writer import TIME_BASE
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.tasks.checks import require_same
 
@@ -24,19 +27,41 @@ PARTS, RUN = "parts", "run.json"
 _PART, _UNFINISHED = "part.json", "unfinished"
 
 
+class Computed(Protocol):
+    """What was computed for a frame."""
+
+    @property
+    def index(self) -> int:
+        """Return the index of the frame."""
+
+    @property
+    def frame(self) -> Any:
+        """Return the frame of the source, which has a ``time`` as `edlrr_cli.media.video.Frame`."""
+
+
+FrameT = TypeVar("FrameT", bound=Computed)
+
+WritePart = Callable[[Path, Iterator[FrameT], Fraction], Record]
+"""Writes the frames of a part, which it consumes, into a folder, and returns the statistics of the part.
+
+The last argument is the time of the first frame in seconds.
+"""
+
+
 @dataclass(frozen=True)
 class Part:
     """A finished part.
 
     Attributes:
-        begin: Seconds from the start of the video to its first frame.
-        windows: What is known about the windows fitted since the part before.
+        begin: Seconds from the first frame of the video to that of the part.
+        num_frames: Number of its frames.
+        statistics: Plain values by name that the command keeps on the part.
     """
 
     folder: Path
     begin: Fraction
-    fractions: list[float]
-    windows: list[Record]
+    num_frames: int
+    statistics: Record
 
 
 class Parts:
@@ -44,10 +69,11 @@ class Parts:
 
     Args:
         run: What must be the same when a run goes on, as JSON would give it back.
+        is_inside: Whether the folder around it is that of the outputs, which is removed if it is left empty.
     """
 
-    def __init__(self, folder: Path, run: Mapping[str, object]) -> None:
-        self.folder, self._run = folder, run
+    def __init__(self, folder: Path, run: Mapping[str, object], *, is_inside: bool = False) -> None:
+        self.folder, self._run, self._is_inside = folder, run, is_inside
 
     def start(self, *, resume: bool, overwrite: bool) -> int:
         """Take the folder over, or make it, and return the index of the first frame that is not in it.
@@ -99,7 +125,7 @@ class Parts:
     @property
     def num_frames(self) -> int:
         """Return the number of frames in the parts."""
-        return sum(len(part.fractions) for part in self.finished)
+        return sum(part.num_frames for part in self.finished)
 
     @property
     def extent(self) -> str:
@@ -118,22 +144,57 @@ class Parts:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def add(
-        self, folder: Path, *, first: int, begin: Fraction, fractions: list[float], windows: list[Record]
-    ) -> None:
+    def record(self, frames: Iterator[FrameT], write: WritePart[FrameT]) -> None:
+        """Write frames into parts, each finished before the next is begun.
+
+        Args:
+            frames: The frames after the last finished part.
+            write: Writes the files of a part; see `WritePart`.
+
+        Raises:
+            EdlrrError: The source failed, or writing; the finished parts stay.
+        """
+        for first in frames:
+            # Rounded as the times in the files are, so that they fit when they are joined.
+            begin = round(first.frame.time / TIME_BASE) * TIME_BASE
+            with self.scratch() as folder:
+                counted = count()
+                part = chain([first], islice(frames, NUM_FRAMES - 1))
+                statistics = write(folder, (frame for frame, _ in zip(part, counted, strict=False)), begin)
+                self.add(
+                    folder, first=first.index, begin=begin, num_frames=next(counted), statistics=statistics
+                )
+
+    def add(self, folder: Path, *, first: int, begin: Fraction, num_frames: int, statistics: Record) -> None:
         """Make a scratch folder with all its outputs a part."""
-        record = {"begin": str(begin), "shares": fractions, "windows": windows}
+        record = {"begin": str(begin), "num_frames": num_frames, "statistics": statistics}
         write_atomic(folder / _PART, json.dumps(record).encode())
         with writing(folder):
             folder.replace(self.folder / f"{first:09d}")
 
+    @contextmanager
+    def reporting_kept(self) -> Iterator[None]:
+        """Name the frames that are kept after an interruption or an error; without any, leave no folder."""
+        try:
+            yield
+        except BaseException as error:
+            kept = f"{self.extent} are in {self.folder}" if self.num_frames else ""
+            if not kept:
+                self.discard()
+            if isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt(kept and f"{kept}, --resume goes on") from error
+            if kept and isinstance(error, EdlrrError):
+                raise type(error)(f"{error.message}; {kept}", error.remedy) from error
+            raise
+
     def discard(self) -> None:
-        """Remove the folder, and the one around it if nothing else is in that."""
+        """Remove the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        with suppress(OSError):
-            self.folder.parent.rmdir()
+        if self._is_inside:
+            with suppress(OSError):
+                self.folder.parent.rmdir()
 
 
 def _read(folder: Path) -> Part:
     record = json.loads((folder / _PART).read_bytes())
-    return Part(folder, Fraction(record["begin"]), record["shares"], record["windows"])
+    return Part(folder, Fraction(record["begin"]), record["num_frames"], record["statistics"])

@@ -1,0 +1,1 @@
+"""Fill the holes of video clips."""

@@ -1,0 +1,65 @@
+"""The settings of a clip's restoration and of the file that is written; importable without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edlrr_cli.errors import OutputError, UsageError
+from edlrr_cli.media.codecs import CONTAINERS, check_encoding, container_for
+from edlrr_cli.pipelines.failures import Record
+from edlrr_cli.pipelines.inpaint.settings import Settings as InpaintSettings
+
+
+@dataclass(frozen=True)
+class VideoEncoding:
+    """Encoding of clips.
+
+    Attributes:
+        codec: One of `edlrr_cli.media.codecs.CODECS`; None for the container's own.
+        crf: Constant rate factor, 0 (best) .. 51 (worst).
+    """
+
+    codec: str | None = None
+    crf: int = 18
+
+    def suffix_for(self, source: Path) -> str:
+        """Return the suffix of a result beside its source: the same if that container holds the codec."""
+        codecs = CONTAINERS.get(source.suffix.lower(), ())
+        fits = codecs and self.codec in (None, *codecs)
+        return source.suffix if fits else container_for(self.codec) if self.codec else ".mkv"
+
+    def check(self, output: Path) -> None:
+        """Refuse an output that cannot be written so.
+
+        Raises:
+            OutputError: The extension is of no container.
+            UsageError: The codec does not go into the container, or the rate factor is outside its range.
+        """
+        suffix = output.suffix.lower()
+        if suffix not in CONTAINERS:
+            known = " ".join(CONTAINERS)
+            raise OutputError(f"output {output}: a clip cannot be written as {suffix!r}", f"name it {known}")
+        check_encoding(suffix, self.codec, self.crf)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run: those of single images, and the encoding.
+
+    Raises:
+        UsageError: A setting that clips do not have.
+    """
+
+    inpaint: InpaintSettings
+    encoding: VideoEncoding
+
+    def __post_init__(self) -> None:
+        if not self.inpaint.is_ours:
+            raise UsageError(f"--method {self.inpaint.choice.method} is for images", "leave it out for clips")
+        if self.inpaint.config.noise != 0:
+            raise UsageError("--noise is for images; the known pixels of clips are kept", "leave it out")
+
+    def as_record(self) -> Record:
+        """Return the settings by name."""
+        return {**self.inpaint.as_record(), "codec": self.encoding.codec, "crf": self.encoding.crf}

@@ -1,0 +1,116 @@
+"""The clips that names on a command line refer to, their masks, and the files of their results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edlrr_cli.errors import InputError, UsageError
+from edlrr_cli.media.formats import is_image, is_pattern, list_images, matching, visible
+from edlrr_cli.media.streams import is_stream
+from edlrr_cli.media.video_sources import is_video
+from edlrr_cli.pipelines.clips.settings import VideoEncoding
+from edlrr_cli.pipelines.destination import Destination
+from edlrr_cli.pipelines.inputs import Input, Selection
+
+
+def are_clips(names: Sequence[Path], *, recursive: bool) -> bool:
+    """Whether names refer to clips, and not to images.
+
+    Raises:
+        UsageError: They refer to both.
+        InputError: A folder cannot be read.
+    """
+    kinds = {kind: name for name in names for kind in _kinds(name, recursive)}
+    if len(kinds) > 1:
+        raise UsageError(
+            f"{kinds[False]} has images and {kinds[True]} has clips", "name either, for example '*.mp4'"
+        )
+    return True in kinds
+
+
+def is_clip(path: Path) -> bool:
+    """Whether a file is a clip by its extension; an animated image such as a GIF is an image."""
+    return is_video(path) and not is_image(path)
+
+
+def _kinds(name: Path, recursive: bool) -> set[bool]:
+    """Return whether there are images (False) and clips (True) in a folder, a pattern or a file."""
+    if is_stream(name):
+        return {False}
+    if name.is_dir():
+        images = [False] if list_images(name, recursive=recursive) else []
+        return {*images, *(True for _ in _clips_below(name, recursive))}
+    if is_pattern(name):
+        return {is_clip(path) for path in matching(name) if path.is_file()}
+    return {is_clip(name)}
+
+
+def _clips_below(folder: Path, recursive: bool) -> Iterator[Path]:
+    for path in visible(folder):
+        if path.is_file() and is_clip(path):
+            yield path
+        elif recursive and path.is_dir() and not path.is_symlink():
+            yield from _clips_below(path, recursive)
+
+
+class ClipSelection(Selection):
+    """The clips that names refer to."""
+
+    def _found(self, name: Path) -> Iterator[Input]:
+        if not name.is_dir():
+            yield from super()._found(name)
+            return
+        for path in _clips_below(name, self.recursive):
+            if self._includes(path):
+                yield Input(path, path.parent.relative_to(name))
+
+
+@dataclass(frozen=True)
+class ClipDestination(Destination):
+    """The places and the names of the results."""
+
+    encoding: VideoEncoding = field(default_factory=VideoEncoding)
+
+    def name_of(self, path: Path, suffix: str) -> str:
+        """Return ``<stem><suffix>`` with the extension of a container that holds the codec."""
+        extension = self.encoding.suffix_for(path) if self.format is None else f".{self.format}"
+        return f"{path.stem}{suffix}{extension}"
+
+
+def mask_of(named: Path, source: Input, *, suffix: str, many: bool) -> Path:
+    """Return the mask of a clip: the given one, or what has its stem in the given folder.
+
+    Args:
+        named: A file, or a folder: of masks by the names of the clips, or of a single clip the masks of its
+            frames.
+        suffix: Suffix between the stem and the extension of the mask.
+        many: Whether the clip is one of a batch.
+
+    Raises:
+        InputError: There is none, or more than one.
+    """
+    if not named.is_dir():
+        return named
+    stem = source.path.stem + suffix
+    for folder in dict.fromkeys((named / source.folder, named)):
+        entries = visible(folder) if folder.is_dir() else []
+        matches = [path for path in entries if _is_mask(path) and _stem(path) == stem]
+        if len(matches) > 1:
+            both = " and ".join(path.name for path in matches[:2])
+            raise InputError(f"{source.path}: its mask may be {both} in {folder}", "leave one there")
+        if matches:
+            return matches[0]
+    if many:
+        remedy = "add it, or name a file for all"
+        raise InputError(f"{source.path}: {named} has no mask {stem}.* and no folder {stem}", remedy)
+    return named
+
+
+def _is_mask(path: Path) -> bool:
+    return path.is_dir() or is_image(path) or is_video(path)
+
+
+def _stem(path: Path) -> str:
+    return path.name if path.is_dir() else path.stem

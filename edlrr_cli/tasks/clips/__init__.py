@@ -1,0 +1,1 @@
+"""Inpainting of video clips: the hole is filled from other frames, and by single images elsewhere."""

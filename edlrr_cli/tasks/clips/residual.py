@@ -1,0 +1,72 @@
+"""What moves in front of the background of a clip, completed inside of the holes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, max_pool2d
+
+from edlrr_cli.tasks.clips.motion import carry
+from edlrr_cli.tasks.clips.smooth import interpolate_smoothly
+
+# Width of the band of known pixels around a hole that are held out, and reach of the weights, in pixels.
+_BAND_PX, _REACH_PX = 3, 15
+# Mean difference from the background, on [0, 1], above which something moves beside a hole.
+_MOVES = 8 / 255
+# How far from a hole something that enters it is noticed, in pixels.
+_NEAR_PX = 15
+# Energy on [0, 1] that speaks for what is carried beside that of the pixels held out. Measured: see
+# docs/decisions.md.
+_INERTIA = 3e-3
+_TINY = 1e-7
+
+
+def complete_residual(residual: Tensor, known: Tensor, start: Tensor | None = None) -> Tensor:
+    """Complete the difference of consecutive frames from their background.
+
+    Moving objects are carried into the hole from the frames before and after, with a weight that fits the
+    known pixels around the hole, which are held out for this. The rest, such as changes of the light, is
+    interpolated smoothly from all known pixels.
+
+    Args:
+        residual: Shape (b, c, h, w), ignored where unknown.
+        known: Shape (b, 1, h, w), 1 = known, 0 = missing.
+        start: Content of the first frame, shape (c, h, w), carried on where nothing else is; None: 0.
+
+    Returns:
+        Shape (b, c, h, w); known pixels unchanged.
+    """
+    residual = residual * known
+    moved = torch.zeros_like(residual)
+    if start is not None or _moves(residual, known):
+        moved = _carried(residual, known, start)
+    return moved + interpolate_smoothly((residual - moved) * known, known)
+
+
+def _moves(residual: Tensor, known: Tensor) -> bool:
+    """Whether anything moves close to a hole."""
+    beside = known * max_pool2d(1 - known, 2 * _NEAR_PX + 1, stride=1, padding=_NEAR_PX)
+    mean = _blurred(beside * residual.abs().mean(1, keepdim=True)) / _blurred(beside).clamp_min(_TINY)
+    return bool((mean * (beside > 0) > _MOVES).any())
+
+
+def _carried(residual: Tensor, known: Tensor, start: Tensor | None) -> Tensor:
+    """Return what is carried along the motion, weighted by the pixels that are held out."""
+    observed = 1 - max_pool2d(1 - known, 2 * _BAND_PX + 1, stride=1, padding=_BAND_PX)
+    forward = carry(residual, observed, start)
+    backward = carry(residual.flip(0), observed.flip(0))
+    ahead, behind = 1 / (1 + forward.age), 1 / (1 + backward.age.flip(0))
+    values = ahead * forward.values + behind * backward.values.flip(0)
+    values = values / (ahead + behind).clamp_min(_TINY)
+    if start is not None:
+        return values
+    held_out = known * (1 - observed)
+    fit = _blurred((held_out * residual * values).sum(1, keepdim=True))
+    energy = _blurred((held_out * values.square()).sum(1, keepdim=True))
+    return ((fit + _INERTIA) / (energy + _INERTIA)).clamp(0, 1) * values
+
+
+def _blurred(values: Tensor) -> Tensor:
+    for _ in range(2):
+        values = avg_pool2d(values, _REACH_PX, stride=1, padding=_REACH_PX // 2)
+    return values
