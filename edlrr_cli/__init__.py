@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edlrr_cli.api.denoising import denoise
     from edlrr_cli.api.inpainting import inpaint, inpaint_lowrank
+    from edlrr_cli.api.masking import find_defects
     from edlrr_cli.api.separation import separate
     from edlrr_cli.lrr.patch_regularizer import PatchLowRank
     from edlrr_cli.lrr.regularizer import LowRankRegularizer, lowrank_penalty
@@ -22,6 +23,7 @@ __all__ = [
     "PatchLowRank",
     "__version__",
     "denoise",
+    "find_defects",
     "inpaint",
     "inpaint_lowrank",
     "lowrank_penalty",
@@ -32,6 +34,7 @@ _HOMES = {
     "LowRankRegularizer": "edlrr_cli.lrr.regularizer",
     "PatchLowRank": "edlrr_cli.lrr.patch_regularizer",
     "denoise": "edlrr_cli.api.denoising",
+    "find_defects": "edlrr_cli.api.masking",
     "inpaint": "edlrr_cli.api.inpainting",
     "inpaint_lowrank": "edlrr_cli.api.inpainting",
     "lowrank_penalty": "edlrr_cli.lrr.regularizer",

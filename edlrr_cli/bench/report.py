@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from edlrr_cli.bench import bgsep_tables, denoise_tables, photo_tables, uses_tables
+from edlrr_cli.bench import bgsep_tables, denoise_tables, mask_tables, photo_tables, uses_tables
 from edlrr_cli.bench.markdown import (
     NONE,
     escape,
@@ -277,6 +277,7 @@ _TABLES: dict[str, Callable[[list[Row]], str]] = {
     "clips": _clips,
     "denoise": denoise_tables.summary,
     "photo": photo_tables.summary,
+    "mask": mask_tables.summary,
     "command": _command,
     "throughput": _throughput,
     "busy": _busy,

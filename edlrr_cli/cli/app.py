@@ -25,6 +25,7 @@ _COMMANDS = {
     "inpaint": "edlrr_cli.cli.inpaint",
     "bgsep": "edlrr_cli.cli.bgsep",
     "denoise": "edlrr_cli.cli.denoise",
+    "mask": "edlrr_cli.cli.mask",
     "train": "edlrr_cli.cli.train",
     "show": "edlrr_cli.cli.show",
     "bench": "edlrr_cli.cli.bench",
@@ -114,6 +115,7 @@ def edlrr() -> None:
 
     \b
     edlrr inpaint photo.png --mask mask.png      fill what the mask marks
+    edlrr mask scans --kind dust -o masks        find what to fill
     edlrr bgsep clip.mp4                         split it into background, foreground and masks
     edlrr denoise noisy.png                      remove its noise
     edlrr show regs                              list the penalties

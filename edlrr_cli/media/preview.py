@@ -18,6 +18,7 @@ KIND = "image/webp"
 
 _QUALITY = 90
 _HOLE = (255, 45, 150)
+_DEFECT = (255, 0, 0)
 _OPACITY = 0.65
 
 
@@ -63,6 +64,23 @@ def hole_preview(known: NDArray[np.bool_], side_px: int) -> Preview:
     painted = Image.new("RGB", small.size, _HOLE)
     painted.putalpha(small)
     return _encoded(painted, hole, lossless=True)
+
+
+def marked_preview(pixels: NDArray[np.floating[Any]], hole: NDArray[np.bool_], side_px: int) -> Preview:
+    """Return a preview of an image with a mask in red, in which the smallest part of the mask is visible.
+
+    Args:
+        pixels: Shape (h, w, c), c = 1 or 3, displayed on [0, 1]. Not modified.
+        hole: Shape (h, w), True = pixel of the mask.
+        side_px: Maximum length of the longer side.
+    """
+    image = to_image(pixels)
+    small = _reduced(image, side_px, Image.Resampling.LANCZOS).convert("RGB")
+    weights = _reduced(
+        Image.fromarray(np.where(hole, 255, 0).astype(np.uint8)), side_px, Image.Resampling.BOX
+    )
+    small.paste(_DEFECT, mask=weights.point(lambda weight: 255 if weight else 0))
+    return _encoded(small, image, quality=_QUALITY)
 
 
 def _reduced(image: Image.Image, side_px: int, resampling: Image.Resampling) -> Image.Image:

@@ -28,12 +28,13 @@ class Selection:
 
     Attributes:
         names: Files, folders, and patterns such as ``scans/*.png``; ``**`` is any depth.
-        leave_out: Files of a folder or a pattern whose stem has this ending are left out, unless it is empty.
+        leave_out: Files of a folder or a pattern whose stem has this ending, or one of these, are left out,
+            unless it is empty.
     """
 
     names: Sequence[Path]
     recursive: bool = False
-    leave_out: str = ""
+    leave_out: str | tuple[str, ...] = ""
 
     @property
     def is_batch(self) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from edlrr_cli.errors import NumericsError
-from edlrr_cli.media.preview import hole_preview, preview
+from edlrr_cli.media.preview import hole_preview, marked_preview, preview
 
 
 def decoded(made):
@@ -43,3 +43,12 @@ def test_the_hole_is_colored_and_the_rest_transparent():
 def test_what_is_not_finite_is_refused():
     with pytest.raises(NumericsError):
         preview(np.full((4, 4), np.nan), 60)
+
+
+def test_a_single_pixel_of_a_mask_is_seen_in_red():
+    hole = np.zeros((400, 300), bool)
+    hole[200, 150] = True
+    shown = marked_preview(np.full((400, 300, 1), 0.5), hole, side_px=100)
+    with Image.open(io.BytesIO(shown.content)) as image:
+        red, green, _ = np.asarray(image.convert("RGB"), int)[50, 37]
+    assert red - green > 30  # WebP halves the resolution of color

@@ -16,6 +16,7 @@ _COMMANDS = {
     "clips": f"{__name__}.clips",
     "denoise": f"{__name__}.denoise",
     "photo": f"{__name__}.photo",
+    "mask": f"{__name__}.mask",
     "command": _TIMINGS,
     "throughput": _TIMINGS,
     "busy": _TIMINGS,

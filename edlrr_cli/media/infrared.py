@@ -1,0 +1,100 @@
+"""The infrared plane of a scan: a fourth channel, a second page, or a file beside the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edlrr_cli.errors import InputError
+from edlrr_cli.media.formats import images_with_stem
+from edlrr_cli.media.images import open_images, read_image
+from edlrr_cli.media.still_image import StillImage
+from edlrr_cli.media.streams import is_stream
+
+SIDECAR_SUFFIXES = ("_IR", "_ir", ".IR", ".ir")
+"""Endings of the stem of a file that holds the infrared plane of another one."""
+
+
+@dataclass(frozen=True, eq=False)
+class InfraredPlane:
+    """The infrared plane of an image.
+
+    Attributes:
+        pixels: Float64, shape (h, w), in [0, 1].
+        origin: Where it was, as a phrase.
+    """
+
+    pixels: NDArray[np.float64]
+    origin: str
+
+
+def is_sidecar(path: Path) -> bool:
+    """Whether a file is the infrared plane of another one by its name, such as ``scan_IR.tif``."""
+    bases = [path.stem.removesuffix(suffix) for suffix in SIDECAR_SUFFIXES if path.stem.endswith(suffix)]
+    return any(base and images_with_stem(path.parent, base) for base in bases)
+
+
+def read_infrared(path: Path, image: StillImage) -> InfraredPlane:
+    """Read the infrared plane of an image.
+
+    It is the channel of a TIFF that is neither color nor transparency; else a second page in gray; else a
+    file beside the image, ``scan_IR.tif`` or ``scan.ir.tif`` for ``scan.tif``; else the fourth channel that a
+    TIFF declares to be transparency, as scanner programs do.
+
+    Args:
+        path: The file of the image.
+        image: The image that was read from it.
+
+    Raises:
+        InputError: There is none, or it has another size than the image.
+    """
+    if image.extra is not None:
+        values = image.extra.values[..., 0]
+        return InfraredPlane(_normalized(values), f"channel {image.pixels.shape[2] + 1}")
+    plane = None if is_stream(path) else _second_page(path, image) or _sidecar(path, image)
+    if plane is not None:
+        return plane
+    if image.alpha is not None and image.format == "TIFF":
+        return InfraredPlane(_normalized(image.alpha), "the channel declared as transparency")
+    raise InputError(
+        f"{path} has no infrared plane: no fourth channel, no second page in gray, no {path.stem}_IR.*",
+        "scan with the infrared channel, or use --kind dust",
+    )
+
+
+def _normalized(values: NDArray[Any]) -> NDArray[np.float64]:
+    peak = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
+    return np.asarray(values, np.float64) / peak
+
+
+def _second_page(path: Path, image: StillImage) -> InfraredPlane | None:
+    if image.format != "TIFF":
+        return None
+    with open_images(path) as images:
+        if len(images) < 2:
+            return None
+        page = images.read(1)
+    if page.pixels.shape[2] != 1 or page.size_px != image.size_px:
+        return None
+    return InfraredPlane(page.pixels[..., 0], "page 2")
+
+
+def _sidecar(path: Path, image: StillImage) -> InfraredPlane | None:
+    found = (
+        file for suffix in SIDECAR_SUFFIXES for file in images_with_stem(path.parent, path.stem + suffix)
+    )
+    sidecar = next(found, None)
+    if sidecar is None:
+        return None
+    plane = read_image(sidecar)
+    if plane.size_px != image.size_px:
+        sizes = [f"{width} x {height}" for height, width in (plane.size_px, image.size_px)]
+        raise InputError(
+            f"infrared plane {sidecar} is {sizes[0]} pixels, the image is {sizes[1]} (width x height)",
+            "scan both with one resolution",
+        )
+    return InfraredPlane(plane.pixels.mean(axis=2), sidecar.name)

@@ -1,0 +1,1 @@
+"""Masks of the defects of image files."""
