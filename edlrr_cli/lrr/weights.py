@@ -65,7 +65,9 @@ def weights_of(S: Tensor, h: Function, tau: Tensor) -> Weights:
 
 
 def _by_eigenvectors(S: Tensor, gram: Tensor, h: Function, tau: Tensor) -> Weights:
-    _, U = torch.linalg.eigh(gram)
+    # LAPACK returns NaN for Gram matrices as small as those of a window of nearly one color.
+    _, exponent = torch.frexp(gram.diagonal(dim1=-2, dim2=-1).sum(-1))
+    _, U = torch.linalg.eigh(torch.ldexp(gram, -exponent[:, None, None]))
     # Small eigenvalues of a Gram matrix in float32 are rounding errors of the largest; these are not.
     squares, ridge = (U.mT @ S).square().sum(-1), tau.square()[:, None]
     s = (squares + ridge).sqrt()
