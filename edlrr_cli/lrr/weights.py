@@ -65,9 +65,7 @@ def weights_of(S: Tensor, h: Function, tau: Tensor) -> Weights:
 
 
 def _by_eigenvectors(S: Tensor, gram: Tensor, h: Function, tau: Tensor) -> Weights:
-    # LAPACK returns NaN for Gram matrices as small as those of a window of nearly one color.
-    _, exponent = torch.frexp(gram.diagonal(dim1=-2, dim2=-1).sum(-1))
-    _, U = torch.linalg.eigh(torch.ldexp(gram, -exponent[:, None, None]))
+    U = _eigenvectors(gram)
     # Small eigenvalues of a Gram matrix in float32 are rounding errors of the largest; these are not.
     squares, ridge = (U.mT @ S).square().sum(-1), tau.square()[:, None]
     s = (squares + ridge).sqrt()
@@ -76,6 +74,17 @@ def _by_eigenvectors(S: Tensor, gram: Tensor, h: Function, tau: Tensor) -> Weigh
     weight = (c / scale)[:, None] * h.derivative(s / scale[:, None]) / s
     W = (U * weight[:, None]) @ U.mT
     return Weights(W, c * h.value(s / scale[:, None]).sum(-1), (squares / (squares + ridge)).sum(-1))
+
+
+def _eigenvectors(gram: Tensor) -> Tensor:
+    """Return the eigenvectors of symmetric matrices, shape (b, k, k)."""
+    U: Tensor
+    _, U = torch.linalg.eigh(gram)
+    # LAPACK in float32 returns NaN for some matrices of few small integers, such as those of rounding errors.
+    failed = ~U.isfinite().flatten(1).all(1)
+    if failed.any():
+        U[failed] = torch.linalg.eigh(gram[failed].double())[1].to(U.dtype)
+    return U
 
 
 def _by_products(gram: Tensor, h: Function, tau: Tensor) -> Weights:

@@ -53,6 +53,7 @@ def test_noise_is_converted_once_and_recorded_as_given():
         *(field.name for field in dataclasses.fields(Config)),
         "mask_mode",
         "mask_threshold",
+        "mask_color",
         "dilate",
         "method",
         "params",
