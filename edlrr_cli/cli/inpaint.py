@@ -16,8 +16,7 @@ from edlrr_cli.errors import UsageError
 from edlrr_cli.media.boxes import Box, parse_box
 from edlrr_cli.media.codecs import CODECS, CONTAINERS, LARGEST_QUALITY
 from edlrr_cli.media.encoding import Encoding
-from edlrr_cli.media.formats import WRITE_FORMATS
-from edlrr_cli.media.own_masks import is_own_mask
+from edlrr_cli.media.formats import WRITE_FORMATS, is_own_mask
 from edlrr_cli.pipelines.clips.settings import Settings as ClipSettings
 from edlrr_cli.pipelines.clips.settings import VideoEncoding
 from edlrr_cli.pipelines.destination import Destination

@@ -10,7 +10,7 @@ import click
 from edlrr_cli.cli.job_options import BATCH, OUTPUT, JobCommand, job_options
 from edlrr_cli.cli.options import FILE, Name, common_options
 from edlrr_cli.cli.run import RunOptions, run_jobs
-from edlrr_cli.media.infrared import SIDECAR_SUFFIXES, is_sidecar
+from edlrr_cli.media.formats import SIDECAR_SUFFIXES, is_sidecar
 from edlrr_cli.pipelines.destination import Destination, make_folders
 from edlrr_cli.pipelines.inputs import Input, Selection
 from edlrr_cli.tasks.masking.config import KINDS, Config

@@ -6,11 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from edlrr_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _NUMBER = r"(\d+(?:\.\d+)?)(%?)"
 _BOX = re.compile(",".join([_NUMBER] * 4))
@@ -71,6 +73,8 @@ class Box:
             raise UsageError(
                 f"box {self.text} reaches beyond the {width} x {height} pixels", "make it smaller"
             )
+        import numpy as np
+
         missing = np.zeros(size_px, dtype=np.bool_)
         missing[top:bottom, left:right] = True
         return missing
@@ -121,6 +125,8 @@ def union_of(boxes: Sequence[Box], size_px: tuple[int, int]) -> NDArray[np.bool_
     Raises:
         UsageError: A box is not inside the image, or the boxes leave no pixel known.
     """
+    import numpy as np
+
     missing = np.zeros(size_px, dtype=np.bool_)
     for box in boxes:
         missing |= box.hole(size_px)

@@ -60,10 +60,28 @@ _SYSTEM_NAMES = frozenset(
 MASK_MODES = ("auto", "white", "black", "alpha")
 """What marks the hole in a mask file; ``"auto"`` decides by the file."""
 
+NAN, ALPHA = "nan", "alpha"
+OWN_MASKS = (NAN, ALPHA)
+"""Words that stand for a mask in the image itself: its pixels without a value, or its transparent ones."""
+
+SIDECAR_SUFFIXES = ("_IR", "_ir", ".IR", ".ir")
+"""Endings of the stem of a file that holds the infrared plane of another one."""
+
 
 def is_image(path: Path) -> bool:
     """Whether a file is an image by its extension."""
     return path.suffix.lower() in READ_EXTENSIONS
+
+
+def is_own_mask(mask: Path) -> bool:
+    """Whether a name is a word for a mask in the image itself, and not a file."""
+    return str(mask) in OWN_MASKS and not mask.exists()
+
+
+def is_sidecar(path: Path) -> bool:
+    """Whether a file is the infrared plane of another one by its name, such as ``scan_IR.tif``."""
+    bases = [path.stem.removesuffix(suffix) for suffix in SIDECAR_SUFFIXES if path.stem.endswith(suffix)]
+    return any(base and images_with_stem(path.parent, base) for base in bases)
 
 
 def is_pattern(name: Path) -> bool:

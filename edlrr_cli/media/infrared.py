@@ -10,13 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError
-from edlrr_cli.media.formats import images_with_stem
+from edlrr_cli.media.formats import SIDECAR_SUFFIXES, images_with_stem
 from edlrr_cli.media.images import open_images, read_image
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.media.streams import is_stream
-
-SIDECAR_SUFFIXES = ("_IR", "_ir", ".IR", ".ir")
-"""Endings of the stem of a file that holds the infrared plane of another one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +27,6 @@ class InfraredPlane:
 
     pixels: NDArray[np.float64]
     origin: str
-
-
-def is_sidecar(path: Path) -> bool:
-    """Whether a file is the infrared plane of another one by its name, such as ``scan_IR.tif``."""
-    bases = [path.stem.removesuffix(suffix) for suffix in SIDECAR_SUFFIXES if path.stem.endswith(suffix)]
-    return any(base and images_with_stem(path.parent, base) for base in bases)
 
 
 def read_infrared(path: Path, image: StillImage) -> InfraredPlane:

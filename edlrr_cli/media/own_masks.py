@@ -9,14 +9,11 @@ from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.media.cmyk import to_rgb
+from edlrr_cli.media.formats import NAN
 from edlrr_cli.media.still_image import StillImage
 
 _Bools = NDArray[np.bool_]
 _Floats = NDArray[np.float64]
-
-NAN, ALPHA = "nan", "alpha"
-OWN_MASKS = (NAN, ALPHA)
-"""Words that stand for a mask in the image itself."""
 
 # Largest difference of a channel from the color of the paint; JPEG compression changes it by as much.
 _TOLERANCE = 12 / 255
@@ -25,16 +22,11 @@ _LEAST_PAINT, _LARGEST_DISTANCE = 0.12, 0.08
 _EDGE_PX = 2
 
 
-def is_own_mask(mask: Path) -> bool:
-    """Whether a name is a word for a mask in the image itself, and not a file."""
-    return str(mask) in OWN_MASKS and not mask.exists()
-
-
 def own_hole(word: str, path: Path, image: StillImage) -> _Bools:
     """Return the pixels that the image itself marks as missing, shape (h, w).
 
     Args:
-        word: One of `OWN_MASKS`.
+        word: One of `edlrr_cli.media.formats.OWN_MASKS`.
         path: The image's file, for messages.
 
     Raises:

@@ -20,7 +20,15 @@ HEAVY = {"torch", "numpy", "skimage", "scipy", "matplotlib", "PIL", "tqdm"}
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["inpaint", "--help"], ["bgsep", "-h"], ["show", "-h"], ["show", "reg", "-h"]]
+    "arguments",
+    [
+        ["--help"],
+        ["inpaint", "--help"],
+        ["bgsep", "-h"],
+        ["mask", "-h"],
+        ["show", "-h"],
+        ["show", "reg", "-h"],
+    ],
 )
 def test_help_is_immediate(arguments):
     code = (
@@ -57,7 +65,7 @@ def test_help_documents_every_exit_code(run):
         (["inpant"], "unknown command 'inpant'; did you mean 'inpaint'?"),
         (["show", "rge"], "unknown command 'rge'; did you mean 'reg'?"),
         (["inpaint", "a.png", "--mask", "m.png", "--stesp", "3"], "--steps"),
-        (["inpaint", "a.png"], "Missing option '--mask'; see edlrr inpaint --help"),
+        (["inpaint", "a.png"], "nothing marks the hole; give --mask, --box or --mask-color"),
         (["inpaint", "a.png", "--mask", "m.png", "--steps", "ten"], "'ten' is not a valid integer"),
         (["inpaint", "a.png", "--mask", "m.png", "--reg", "laguerre-gama"], "did you mean 'laguerre-gamma'?"),
         (["inpaint", "a.png", "--mask", "m.png", "--preset", "txt"], "did you mean 'text'?"),

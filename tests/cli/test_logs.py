@@ -40,7 +40,7 @@ def test_the_lines_of_a_batch_name_their_image(scene, jobs):
     command += ["--jobs", jobs, "--log-level", "info"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     for path in (scene.clean, scene.damaged):
-        assert f"edlrr: info: {path}: noise: " in told
+        assert f"edlrr: info: {path}: white noise: " in told
 
 
 def test_what_libraries_log_is_not_reported(spawn, tmp_path):

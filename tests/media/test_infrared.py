@@ -7,8 +7,9 @@ import pytest
 import tifffile
 
 from edlrr_cli.errors import InputError
+from edlrr_cli.media.formats import is_sidecar
 from edlrr_cli.media.images import read_image
-from edlrr_cli.media.infrared import is_sidecar, read_infrared
+from edlrr_cli.media.infrared import read_infrared
 
 
 @pytest.fixture

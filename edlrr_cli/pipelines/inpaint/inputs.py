@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.boxes import Box, union_of
+from edlrr_cli.media.formats import ALPHA, NAN, is_own_mask
 from edlrr_cli.media.masks import MaskReading, dilated, read_mask
-from edlrr_cli.media.own_masks import ALPHA, NAN, is_own_mask, own_hole, painted_hole
+from edlrr_cli.media.own_masks import own_hole, painted_hole
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.pipelines.inpaint.settings import MaskSettings
 
@@ -55,7 +56,7 @@ def read_hole(
 
     Args:
         path: The image's file, for messages.
-        mask: File, or one of `edlrr_cli.media.own_masks.OWN_MASKS`; None: the others alone.
+        mask: File, or one of `edlrr_cli.media.formats.OWN_MASKS`; None: the others alone.
 
     Raises:
         EdlrrError: A part cannot be read or is empty, or no pixel is left known.

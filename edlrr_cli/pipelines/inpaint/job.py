@@ -15,8 +15,8 @@ from edlrr_cli.media.boxes import Box
 from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.error_map import write_error_map
 from edlrr_cli.media.figure import comparison_panels, write_figure
+from edlrr_cli.media.formats import ALPHA, is_own_mask
 from edlrr_cli.media.images import read_image, read_reference
-from edlrr_cli.media.own_masks import ALPHA, is_own_mask
 from edlrr_cli.media.save import as_written, check_output, losses, save_image, write_png
 from edlrr_cli.metrics import psnr
 from edlrr_cli.pipelines.denoisers import load_denoiser
