@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,8 @@ def _encoded_pixels(
     metadata: dict[str, Any],
 ) -> bytes:
     if file_format == "TIFF":
+        if encoding.strip_metadata:
+            like = replace(like, other_pages=like.other_pages.stripped())
         return _encode_tiff(path, _stored(pixels, like), like, metadata)
     if like.ranged is not None:
         with _encoding(path, file_format):

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from edlrr_cli.media.descriptions import layout_writer
+from edlrr_cli.media.tags.tiff import defining
 from edlrr_cli.media.tiff_codes import ByteOrder
 
 _STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES = 273, 279, 324, 325
@@ -55,6 +56,23 @@ class OtherPages:
 
     def __len__(self) -> int:
         return len(self.before) + len(self.after)
+
+    def stripped(self) -> OtherPages:
+        """Return the pages without metadata and resolution; what defines the colors stays."""
+        return OtherPages(
+            [_stripped(page) for page in self.before],
+            [_stripped(page) for page in self.after],
+            self.byteorder,
+        )
+
+
+def _stripped(page: StoredPage) -> StoredPage:
+    tags: Any = page.tags
+    kept: Any = ImageFileDirectory_v2(prefix=tags.prefix)
+    for tag in defining(tags):
+        kept.tagtype[tag] = tags.tagtype[tag]
+        kept[tag] = tags[tag]
+    return StoredPage(kept, page.segments, page.is_tiled)
 
 
 NO_PAGES = OtherPages()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,11 +89,30 @@ def companion(named: Path, source: Input, *, suffix: str, what: str) -> Path:
     if not named.is_dir():
         return named
     stem = source.path.stem + suffix
+    found = find_companion(named, source, what=what, matches_in=lambda folder: images_with_stem(folder, stem))
+    if found is None:
+        raise InputError(f"{source.path}: {named} has no {what} {stem}.*", "add it, or name a file for all")
+    return found
+
+
+def find_companion(
+    named: Path, source: Input, *, what: str, matches_in: Callable[[Path], Sequence[Path]]
+) -> Path | None:
+    """Return the entry of a folder that belongs to an input; None if there is none.
+
+    Args:
+        named: A folder, in which the input's own subfolder is searched first.
+        what: What is searched, for the message.
+        matches_in: Returns the matching entries of a folder, which may not exist.
+
+    Raises:
+        InputError: There is more than one.
+    """
     for folder in dict.fromkeys((named / source.folder, named)):
-        matches = images_with_stem(folder, stem)
+        matches = matches_in(folder)
         if len(matches) > 1:
             both = " and ".join(path.name for path in matches[:2])
             raise InputError(f"{source.path}: its {what} may be {both} in {folder}", "leave one there")
         if matches:
             return matches[0]
-    raise InputError(f"{source.path}: {named} has no {what} {stem}.*", "add it, or name a file for all")
+    return None

@@ -12,6 +12,7 @@ import tifffile
 from PIL import Image
 
 from edlrr_cli.errors import InputError
+from edlrr_cli.media.encoding import Encoding
 from edlrr_cli.media.formats import is_image
 from edlrr_cli.media.images import read_image
 from edlrr_cli.media.save import save_image
@@ -203,3 +204,21 @@ def test_a_page_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     path = write_animation(tmp_path / "a.tif")
     with pytest.raises(InputError, match="has 5 pages, no page 6; name another"):
         read_image(path, 6)
+
+
+def test_metadata_of_other_pages_are_stripped_too(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[270], exif[315] = "secret", "someone"
+    exif.get_ifd(0x8825)[1] = "N"
+    first, second = map(Image.fromarray, frames()[:2])
+    first.save(tmp_path / "a.tif", save_all=True, append_images=[second], exif=exif, dpi=(300, 300))
+    image = read_image(tmp_path / "a.tif")
+    stripped = Encoding(strip_metadata=True)
+    save_image(tmp_path / "out.tif", image.pixels, like=image, overwrite=False, encoding=stripped)
+    content = (tmp_path / "out.tif").read_bytes()
+    assert b"secret" in (tmp_path / "a.tif").read_bytes()
+    assert b"secret" not in content
+    assert b"someone" not in content
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        np.testing.assert_array_equal(np.stack([page.asarray() for page in file.pages]), frames()[:2])
+        assert not {270, 282, 315, 34853} & {tag.code for page in file.pages for tag in page.tags}

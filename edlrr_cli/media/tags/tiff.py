@@ -34,6 +34,9 @@ _STRUCTURE = frozenset(
     }
 )
 
+# Of these: directories of EXIF and GPS, Photoshop's blocks, names of pages, and the resolution.
+_SEPARABLE = frozenset({34665, 34853, 40965, PHOTOSHOP, 282, 283, 296, 285, 333, 337})
+
 
 def carried(tags: Mapping[int, Any]) -> tuple[tuple[int, Any], ...]:
     """Return the tags that are carried into TIFF output."""
@@ -43,6 +46,11 @@ def carried(tags: Mapping[int, Any]) -> tuple[tuple[int, Any], ...]:
 def others(tags: Iterable[int]) -> list[int]:
     """Return the tags that are neither carried nor part of the format."""
     return sorted(set(tags) - _STRUCTURE - _TYPES.keys() - set(EXIF_TAGS))
+
+
+def defining(tags: Iterable[int]) -> list[int]:
+    """Return the tags without which pixels could not be read, or would change their appearance."""
+    return sorted((set(tags) & (_STRUCTURE | _COLOR.keys())) - _SEPARABLE)
 
 
 def color_tags(tags: Iterable[tuple[int, Any]]) -> tuple[tuple[int, Any], ...]:

@@ -12,7 +12,7 @@ from edlrr_cli.media.streams import is_stream
 from edlrr_cli.media.video_sources import is_video
 from edlrr_cli.pipelines.clips.settings import VideoEncoding
 from edlrr_cli.pipelines.destination import Destination
-from edlrr_cli.pipelines.inputs import Input, Selection
+from edlrr_cli.pipelines.inputs import Input, Selection, find_companion
 
 
 def are_clips(names: Sequence[Path], *, recursive: bool) -> bool:
@@ -69,7 +69,7 @@ class ClipSelection(Selection):
 
 @dataclass(frozen=True)
 class ClipDestination(Destination):
-    """The places and the names of the results."""
+    """The locations and names of the results."""
 
     encoding: VideoEncoding = field(default_factory=VideoEncoding)
 
@@ -94,18 +94,16 @@ def mask_of(named: Path, source: Input, *, suffix: str, many: bool) -> Path:
     if not named.is_dir():
         return named
     stem = source.path.stem + suffix
-    for folder in dict.fromkeys((named / source.folder, named)):
+
+    def masks_in(folder: Path) -> list[Path]:
         entries = visible(folder) if folder.is_dir() else []
-        matches = [path for path in entries if _is_mask(path) and _stem(path) == stem]
-        if len(matches) > 1:
-            both = " and ".join(path.name for path in matches[:2])
-            raise InputError(f"{source.path}: its mask may be {both} in {folder}", "leave one there")
-        if matches:
-            return matches[0]
-    if many:
+        return [path for path in entries if _is_mask(path) and _stem(path) == stem]
+
+    found = find_companion(named, source, what="mask", matches_in=masks_in)
+    if found is None and many:
         remedy = "add it, or name a file for all"
         raise InputError(f"{source.path}: {named} has no mask {stem}.* and no folder {stem}", remedy)
-    return named
+    return found or named
 
 
 def _is_mask(path: Path) -> bool:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edlrr_cli.tasks.bgsep.keyframes import Keyframes
+from edlrr_cli.tasks.bgsep.stream import Info
 from edlrr_cli.tasks.bgsep.windows import Window, windows
 from edlrr_cli.tasks.clips.background import Background, FillImage, Region, completed, fit_background
 
@@ -36,22 +37,6 @@ class Frame(Protocol):
     @property
     def known(self) -> Bools:
         """Return the mask, shape (h, w), True = known pixel."""
-
-
-class Info(Protocol):
-    """Properties of a clip known before its frames are read; see `edlrr_cli.media.video.VideoInfo`."""
-
-    @property
-    def size_px(self) -> tuple[int, int]:
-        """Return (h, w)."""
-
-    @property
-    def peak(self) -> int:
-        """Return the largest possible value of a pixel."""
-
-    @property
-    def num_frames(self) -> int:
-        """Return the number of frames, an estimate that may be slightly too large."""
 
 
 class Source(Protocol):

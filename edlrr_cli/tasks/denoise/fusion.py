@@ -39,7 +39,7 @@ def denoise_blended(image: Tensor, sigma: float, call: Call, progress: Progress 
     Args and returns: as in `denoise_guided`.
 
     Source: the orientations: Timofte, Rothe, Van Gool, "Seven ways to improve example-based single image
-        super resolution", 2016. Both estimates err in different places.
+        super resolution", 2016. The errors of the two estimates differ.
     """
     clean = torch.zeros_like(image)
     for index in range(_NUM_ORIENTATIONS):

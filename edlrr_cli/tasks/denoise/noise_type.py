@@ -21,7 +21,7 @@ _MAX_CLEAN_HALF, _MAX_CLEAN_QUARTER = 2.2 / 255, 7.7 / 255
 # At a quarter of the size, the color differences have at least this fraction of the level of the brightness,
 # and less in textures, which never reach the second level.
 _MIN_COLORED, _MAX_TEXTURE = 0.35, 20.0 / 255
-# Below this level, correlated noise is not told from texture.
+# Below this level, correlated noise is not distinguished from texture.
 _MIN_PHOTO = 4.0 / 255
 # Noise of brightness is at most this multiple of that of the color differences at a quarter of the size,
 # times the root of what compression has taken from them at half the size, of which so much is believed.

@@ -212,7 +212,7 @@ def test_settings_that_make_no_sense(settings, message):
 
 
 def cluttered(count=80, size=(48, 64), seed=3):
-    """A wall that different boards cover most of the time, each for a few frames, at most places."""
+    """A wall that different boards cover most of the time, each for a few frames, at most positions."""
     rng = np.random.default_rng(seed)
     bare = scene([None] * count, size=size)
     frames, masks = bare.clip.array.copy(), np.zeros((count, *size), bool)
