@@ -18,11 +18,9 @@ def main() -> None:
     except KeyboardInterrupt:  # before or after the boundary of the group
         sys.exit(EXIT_INTERRUPTED)
     except SystemExit as end:
-        if end.code != EXIT_INTERRUPTED:
-            raise
-        from edlrr_cli.cli.threads import exit_at_once
+        from edlrr_cli.cli.threads import leave
 
-        exit_at_once(EXIT_INTERRUPTED)
+        leave(end)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import threading
 from typing import NoReturn
 
 from edlrr_cli.cores import available_cores
+from edlrr_cli.errors import EXIT_INTERRUPTED
 
 
 def settle_threads() -> None:
@@ -21,11 +22,26 @@ def settle_threads() -> None:
         os.environ.setdefault("OMP_NUM_THREADS", str(available_cores()))
 
 
-def exit_at_once(code: int) -> NoReturn:
-    """Exit after Ctrl-C without waiting for threads at work, which Python would join and write nothing."""
-    at_work = sys.modules.get("edlrr_cli.parallel")
-    if at_work and any(thread.name.startswith(at_work.NAME) for thread in threading.enumerate()):
+def leave(end: SystemExit) -> NoReturn:
+    """Exit, without the cleanup of the interpreter where running threads would hang or abort it.
+
+    After Ctrl-C Python joins threads at work. Threads of a process group outlive it (gloo, torch 2.13),
+    and one that releases a tensor during the cleanup aborts the process.
+    """
+    if (end.code == EXIT_INTERRUPTED and _at_work()) or _in_process_group():
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
+        os._exit(end.code if isinstance(end.code, int) else 0)
+    raise end
+
+
+def _at_work() -> bool:
+    parallel = sys.modules.get("edlrr_cli.parallel")
+    if parallel is None:
+        return False
+    return any(thread.name.startswith(parallel.NAME) for thread in threading.enumerate())
+
+
+def _in_process_group() -> bool:
+    joined = "edlrr_cli.tasks.training.distributed" in sys.modules
+    return joined and int(os.environ.get("WORLD_SIZE", "1")) > 1
