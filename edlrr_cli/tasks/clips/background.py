@@ -133,23 +133,32 @@ def _values(keyframes: Keyframes, known: Tensor, pixels: Tensor) -> tuple[Tensor
     return keyframes.values(indices), known.flatten(1)[:, indices // keyframes.num_channels]
 
 
-def completed(background: Background, fill_image: FillImage, before: Background | None = None) -> Background:
+def completed(
+    background: Background, needed: Tensor, fill_image: FillImage, before: Background | None = None
+) -> Background:
     """Return the background with the pixels that no keyframe reveals.
 
     They are those of an earlier background of the same scene, so that they do not change with time; otherwise
-    the typical image is restored. The other components of the basis are interpolated smoothly.
+    the typical image is restored. The other components of the basis, and what is not needed, are interpolated
+    smoothly.
+
+    Args:
+        needed: Shape (h, w), True = pixel of the region that a hole may uncover.
     """
     revealed = background.revealed
     if bool(revealed.all()):
         return background
-    where = revealed[..., None]
+    given = revealed | ~needed
+    where = given[..., None]
     smooth = _interpolated(background.images, revealed)
     image = torch.einsum("r,rhwc->hwc", background.typical, smooth)
+    if bool(given.all()):
+        return replace(background, images=smooth)
     target = None if before is None else _continued(image, revealed, before)
     if target is None:
-        filled = fill_image(image.clamp(0, 1).double().cpu().numpy(), revealed.cpu().numpy())
+        filled = fill_image(image.clamp(0, 1).double().cpu().numpy(), given.cpu().numpy())
         target = torch.from_numpy(filled).to(image)
-    images = torch.where(where, background.images, smooth)
+    images = smooth
     images[0] += torch.where(where, 0, (target - image) / background.typical[0])
     return replace(background, images=images)
 

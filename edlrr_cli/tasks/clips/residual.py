@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
-from edlrr_cli.tasks.clips.motion import carry
+from edlrr_cli.tasks.clips.motion import Carried, carry
 from edlrr_cli.tasks.clips.smooth import interpolate_smoothly
 
 # Width of the band of known pixels around a hole that are held out, and reach of the weights, in pixels.
@@ -24,9 +24,9 @@ _TINY = 1e-7
 def complete_residual(residual: Tensor, known: Tensor, start: Tensor | None = None) -> Tensor:
     """Complete the difference of consecutive frames from their background.
 
-    Moving objects are carried into the hole from the frames before and after, with a weight that fits the
-    known pixels around the hole, which are held out for this. The rest, such as changes of the light, is
-    interpolated smoothly from all known pixels.
+    Moving objects are carried into the hole from the frames before and after, with a weight that falls where
+    the two disagree, and that fits the known pixels around the hole, which are held out for this. The rest,
+    such as changes of the light, is interpolated smoothly from all known pixels.
 
     Args:
         residual: Shape (b, c, h, w), ignored where unknown.
@@ -60,10 +60,23 @@ def _carried(residual: Tensor, known: Tensor, start: Tensor | None) -> Tensor:
     values = values / (ahead + behind).clamp_min(_TINY)
     if start is not None:
         return values
+    values = values * _agreement(forward, backward, values)
     held_out = known * (1 - observed)
     fit = _blurred((held_out * residual * values).sum(1, keepdim=True))
     energy = _blurred((held_out * values.square()).sum(1, keepdim=True))
     return ((fit + _INERTIA) / (energy + _INERTIA)).clamp(0, 1) * values
+
+
+def _agreement(forward: Carried, backward: Carried, values: Tensor) -> Tensor:
+    """Return the Wiener gain of the mean of two values, whose difference measures its noise, (b, 1, h, w).
+
+    It is 1 where only one of the two was ever seen.
+    """
+    behind = backward.values.flip(0)
+    energy = _blurred(values.square().sum(1, keepdim=True))
+    noise = _blurred((forward.values - behind).square().sum(1, keepdim=True)) / 4
+    seen_twice = forward.age.isfinite() & backward.age.flip(0).isfinite()
+    return torch.where(seen_twice, energy / (energy + noise).clamp_min(_TINY), 1.0)
 
 
 def _blurred(values: Tensor) -> Tensor:
