@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import max_pool2d, pad
 
@@ -83,11 +82,16 @@ class SteadyClip:
             shifts, _ = self._camera.shifts(image.mean(1).flatten(1))
             shifts = shifts * (shifts.abs().amax() <= self._margin_px)
             margins = [self._margin_px] * 4
-            moved, _ = displaced(pad(image, margins, mode="replicate").movedim(1, -1), -shifts, mode="bicubic")
+            moved, _ = displaced(
+                pad(image, margins, mode="replicate").movedim(1, -1), -shifts, mode="bicubic"
+            )
             moved_known, _ = displaced(pad(known, margins).movedim(1, -1), -shifts)
             levels = (moved[0].clamp(0, 1) * self.info.peak).round().cpu().numpy()
             yield SteadyFrame(
-                frame, levels.astype(frame.pixels.dtype), moved_known[0, ..., 0].cpu().numpy() > _KNOWN, shifts[0]
+                frame,
+                levels.astype(frame.pixels.dtype),
+                moved_known[0, ..., 0].cpu().numpy() > _KNOWN,
+                shifts[0],
             )
 
     def restored(self, frame: SteadyFrame, canvas: Pixels) -> Pixels:

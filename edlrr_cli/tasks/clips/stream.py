@@ -14,7 +14,7 @@ from torch import Tensor
 
 from edlrr_cli.tasks.clips.background import Bools, Pixels, Region
 from edlrr_cli.tasks.clips.residual import complete_residual
-from edlrr_cli.tasks.clips.steady import SteadyClip, stand_still
+from edlrr_cli.tasks.clips.steady import stand_still
 from edlrr_cli.tasks.clips.windows import Backgrounds, Frame, Source, WindowStatistics
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint.config import Config

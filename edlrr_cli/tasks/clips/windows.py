@@ -22,7 +22,7 @@ Pixels = NDArray[np.unsignedinteger[Any]]
 Bools = NDArray[np.bool_]
 
 NUM_WINDOW, NUM_OVERLAP, NUM_KEYS = 600, 300, 60
-"""Frames that share a background, frames that neighboring windows share, to fade between them, and keyframes."""
+"""Frames that share a background, frames that neighbors share to fade between them, and keyframes."""
 
 
 class Frame(Protocol):
