@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, max_pool2d
 
 from edlrr_cli.tasks.clips.motion import Carried, carry
+from edlrr_cli.tasks.clips.neighborhoods import largest_within, mean_within
 from edlrr_cli.tasks.clips.smooth import interpolate_smoothly
 
-# Width of the band of known pixels around a hole that are held out, and reach of the weights, in pixels.
-_BAND_PX, _REACH_PX = 3, 15
+# Width of the band of known pixels around a hole that are held out, and radius of the weights, in pixels.
+_BAND_PX, _REACH_PX = 3, 7
 # Mean difference from the background, on [0, 1], above which something moves beside a hole.
 _MOVES = 8 / 255
 # How far from a hole something that enters it is noticed, in pixels.
@@ -45,14 +45,14 @@ def complete_residual(residual: Tensor, known: Tensor, start: Tensor | None = No
 
 def _moves(residual: Tensor, known: Tensor) -> bool:
     """Whether anything moves close to a hole."""
-    beside = known * max_pool2d(1 - known, 2 * _NEAR_PX + 1, stride=1, padding=_NEAR_PX)
+    beside = known * largest_within(1 - known, _NEAR_PX)
     mean = _blurred(beside * residual.abs().mean(1, keepdim=True)) / _blurred(beside).clamp_min(_TINY)
     return bool((mean * (beside > 0) > _MOVES).any())
 
 
 def _carried(residual: Tensor, known: Tensor, start: Tensor | None) -> Tensor:
     """Return what is carried along the motion, weighted by the pixels that are held out."""
-    observed = 1 - max_pool2d(1 - known, 2 * _BAND_PX + 1, stride=1, padding=_BAND_PX)
+    observed = 1 - largest_within(1 - known, _BAND_PX)
     forward = carry(residual, observed, start)
     backward = carry(residual.flip(0), observed.flip(0))
     ahead, behind = 1 / (1 + forward.age), 1 / (1 + backward.age.flip(0))
@@ -80,6 +80,4 @@ def _agreement(forward: Carried, backward: Carried, values: Tensor) -> Tensor:
 
 
 def _blurred(values: Tensor) -> Tensor:
-    for _ in range(2):
-        values = avg_pool2d(values, _REACH_PX, stride=1, padding=_REACH_PX // 2)
-    return values
+    return mean_within(values, _REACH_PX, rounds=2)

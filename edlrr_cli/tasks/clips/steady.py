@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import max_pool2d, pad
+from torch.nn.functional import pad
 
 from edlrr_cli.tasks.bgsep.camera import Camera, displaced, steady
 from edlrr_cli.tasks.bgsep.keyframes import Keyframes
+from edlrr_cli.tasks.clips.neighborhoods import largest_within
 from edlrr_cli.tasks.clips.smooth import interpolate_smoothly
 from edlrr_cli.tasks.clips.windows import NUM_KEYS, NUM_WINDOW, Bools, Frame, Pixels, Source
 
@@ -70,9 +71,8 @@ class SteadyClip:
     def may_be_missing(self) -> Bools:
         """Return the pixels of the canvas on which a hole may come to lie, shape (h, w)."""
         margin_px = self._margin_px
-        missing = torch.from_numpy(self._source.may_be_missing)[None].float()
-        wide = max_pool2d(pad(missing, [margin_px] * 4), 2 * margin_px + 1, stride=1, padding=margin_px)
-        reached: Bools = wide[0].numpy() > 0
+        missing = torch.from_numpy(self._source.may_be_missing)[None, None].float()
+        reached: Bools = largest_within(pad(missing, [margin_px] * 4), margin_px)[0, 0].numpy() > 0
         return reached
 
     def frames(self, *, start: int = 0, every: int = 1) -> Iterator[SteadyFrame]:
