@@ -116,7 +116,7 @@ class PatchLowRank(nn.Module):
                 search_px=_SEARCH_PX,
                 num_similar=_NUM_SIMILAR,
             )
-            for groups in (chunk for part in found for chunk in part.chunks(_CHUNK)):
+            for groups in found.chunks(_CHUNK):
                 yield Groups(groups.corners + index * image[..., 0].numel(), patch_px, X.shape[2])
 
 

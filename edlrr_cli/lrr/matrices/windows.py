@@ -84,7 +84,8 @@ def windows_at(pixels: Tensor, size: WindowSize, number: int) -> list[Windows]:
         torch.tensor(sorted({0, last, *range(first_px, last + 1, size.stride_px)}), device=pixels.device)
         for last in (height - sides[0], width - sides[1])
     )
-    touched = functional.max_pool2d(pixels.float(), sides, 1)[:, rows][:, :, columns] > 0
+    down = functional.max_pool2d(pixels.float(), (sides[0], 1), 1)[:, rows]
+    touched = functional.max_pool2d(down, (1, sides[1]), 1)[:, :, columns] > 0
     firsts = torch.arange(len(pixels), device=pixels.device)[:, None, None] * (height * width)
     indices = (firsts + rows[:, None] * width + columns)[touched]
     patch_px = min(size.patch_px, *(max(side // 2, 1) for side in sides))
