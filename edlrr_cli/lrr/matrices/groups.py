@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edlrr_cli.lrr.matrices import native
 from edlrr_cli.lrr.matrices.pixel_indices import add_at, runs_of
+from edlrr_cli.lrr.matrices.product import product
 from edlrr_cli.parallel import run_single_threaded
 
 # Maximum number of distances of a thread in memory; sorting them takes 40 bytes each.
@@ -71,6 +73,15 @@ class Groups:
         """Add the patches only; in place, arguments as in `add_to`."""
         add_at(total, self._pixels(), matrices)
 
+    def add_product(self, total: Tensor, images: Tensor, weights: Tensor, *, among_rows: bool) -> None:
+        """Add the adjoint of `gather`, applied to the product of weights and matrices; in place."""
+        if among_rows and native.is_native(total, images, weights):
+            native.add_group_products(
+                total, images, weights, self.corners, patch_px=self.patch_px, width_px=self.width_px
+            )
+        else:
+            self.add_patches(total, product(self.gather(images), weights, among_rows=among_rows))
+
     def add_weights(self, weight_sum: Tensor, weights: Tensor) -> None:
         """Add the weights only; in place, arguments as in `add_to`."""
         pixels = self._pixels()
@@ -112,6 +123,8 @@ def find_groups(
     padded = functional.pad(image, (reach[1], reach[1], reach[0], reach[0]), value=torch.inf)
 
     def matched(rows: Tensor) -> Tensor:
+        if native.is_native(image):
+            return native.match(image, rows, columns, patch_px=patch_px, reach=reach, count=count)
         distances = _distances(image, padded, rows, columns, patch_px, reach)
         nearest = _smallest(distances, count, first=reach[0] * across + reach[1])
         dy, dx = nearest // across - reach[0], nearest % across - reach[1]

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edlrr_cli.lrr.matrices import native
 from edlrr_cli.lrr.matrices.pixel_indices import add_at, runs_of
+from edlrr_cli.lrr.matrices.product import product
 
 # Windows per batch: on a CPU as many as fit in its cache, on a GPU at most 0.3 GB.
 _CHUNK = {"cpu": 32, "cuda": 1024}
@@ -57,6 +59,21 @@ class Windows:
         patches = torch.unflatten(matrices.mT, 2, (total.shape[-1], -1)).transpose(1, 2)
         windows = functional.fold(patches.flatten(1, 2), self.side_px, self.patch_px)
         add_at(total, self._pixels(), windows.permute(0, 2, 3, 1))
+
+    def add_product(self, total: Tensor, images: Tensor, weights: Tensor, *, among_rows: bool) -> None:
+        """Add the adjoint of `gather`, applied to the product of weights and matrices; in place."""
+        if not among_rows and native.is_native(total, images, weights):
+            native.add_window_products(
+                total,
+                images,
+                weights,
+                self.indices,
+                side_px=self.side_px,
+                patch_px=self.patch_px,
+                width_px=self.width_px,
+            )
+        else:
+            self.add_patches(total, product(self.gather(images), weights, among_rows=among_rows))
 
     def add_weights(self, weight_sum: Tensor, weights: Tensor) -> None:
         """Add to each pixel the weight of every matrix entry taken from it; in place."""

@@ -191,11 +191,11 @@ def _by_priors(cases: Sequence[_Case], config: Config, refine: Refiner) -> list[
     """Return the global completion of each image, and its restorations by all priors."""
     firsts = _restore_global([case.start(case.problem.image) for case in cases], config)
     candidates: list[Candidates] = [{config.fill: first.start, "global": first.restored} for first in firsts]
+    mixtures = _mixtures(cases, candidates)
+    starts = [case.start(mixture.pixels) for case, mixture in zip(cases, mixtures, strict=True)]
     for prior in _PRIORS[config.quality]:
         if not refine.time_left():
             break
-        mixtures = _mixtures(cases, candidates)
-        starts = [case.start(mixture.pixels) for case, mixture in zip(cases, mixtures, strict=True)]
         for restorations, pixels in zip(candidates, refine(prior, starts), strict=True):
             restorations[prior] = pixels
     return list(zip(firsts, candidates, strict=True))

@@ -37,15 +37,8 @@ _LOCAL = {
 _NONLOCAL = {
     "draft": similar_patches.Effort(num_rounds=2, rounds_matched=2, search_px=18),
     "fast": similar_patches.Effort(num_rounds=4, rounds_matched=4, search_px=18),
-    "balanced": similar_patches.Effort(num_similar=28, num_rounds=5, rounds_matched=3, search_px=24),
+    "balanced": similar_patches.Effort(stride_px=5, num_similar=28, num_rounds=5),
     "best": similar_patches.Effort(num_similar=48, num_rounds=10),
-}
-# In the prior ``auto``, groups start from the result of the windows, so that fewer are sufficient.
-_NONLOCAL_AFTER_LOCAL = {
-    **_NONLOCAL,
-    "balanced": similar_patches.Effort(
-        stride_px=5, num_similar=28, num_rounds=4, rounds_matched=2, search_px=24
-    ),
 }
 _POLISH = local_windows.Effort(num_rounds=2, num_steps=3, error_start=0.004, error_end=0.002, coarse=False)
 
@@ -83,12 +76,11 @@ class Refiner:
         self.in_time = True
         optimizer = config.optimizer or "cg"
         windows, groups = (make_function(*config.penalty(prior)) for prior in ("local", "nonlocal"))
-        efforts = _NONLOCAL_AFTER_LOCAL if config.prior == "auto" else _NONLOCAL
         self._local = partial(lower_window_ranks, h=windows, optimizer=optimizer)
         self._priors: dict[str, _Prior] = {
             "local": partial(self._local, effort=_LOCAL[config.quality]),
             "nonlocal": partial(
-                lower_group_ranks, h=groups, optimizer=optimizer, effort=efforts[config.quality]
+                lower_group_ranks, h=groups, optimizer=optimizer, effort=_NONLOCAL[config.quality]
             ),
         }
         if denoiser is not None:

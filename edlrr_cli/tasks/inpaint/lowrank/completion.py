@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 # and the best iterate is kept.
 _CONTINUATION = 0.8
 # In the final phase the majorizer is updated more often by this factor, which lowers the final objective.
-_FINAL_RENEWALS = 2
+_FINAL_RENEWALS = 5
 _LR_DECAY = 25.0
 _CHECK_EVERY = 10
 _RTOL = 1e-3

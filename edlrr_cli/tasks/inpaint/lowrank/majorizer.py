@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from edlrr_cli.lrr.matrices.product import centered
 from edlrr_cli.lrr.matrices.protocol import Matrices
 from edlrr_cli.lrr.series import Function
 from edlrr_cli.lrr.weights import weights_of
@@ -125,13 +126,6 @@ class _Weighted:
     weights: Tensor
     among_rows: bool
 
-    def product(self, X: Tensor) -> Tensor:
-        """Return c_g W_g P_g X or P_g X c_g W_g, whichever fits, less its mean row."""
-        S = self.matrices.gather(X)
-        if self.among_rows:  # these weights subtract the mean themselves
-            return self.weights @ S
-        return _centered((self.weights @ S.mT).mT)
-
 
 class _Part:
     """A part of the sum, computed by one thread.
@@ -150,12 +144,12 @@ class _Part:
     def gradient(self, X: Tensor) -> Tensor:
         """Return sum_g c_g P_g^T W_g (P_g X)."""
         total = torch.zeros_like(X)
-        for weighted in self.weighted:
-            weighted.matrices.add_patches(total, weighted.product(X))
+        for part in self.weighted:
+            part.matrices.add_product(total, X, part.weights, among_rows=part.among_rows)
         return total
 
     def _with_weights(self, X: Tensor, h: Function, error: Tensor, matrices: Matrices) -> _Weighted:
-        S = _centered(matrices.gather(X))
+        S = centered(matrices.gather(X))
         image = matrices.indices // X[0, ..., 0].numel()
         # About the largest singular value of noise of that level.
         tau = error[image] * (S.shape[1] ** 0.5 + S.shape[2] ** 0.5)
@@ -165,7 +159,7 @@ class _Part:
         self.penalty.index_add_(0, image, coefficients * weights.value)
         matrices.add_weights(self.weight_sum, coefficients)
         W = coefficients[:, None, None] * weights.matrices
-        return _Weighted(matrices, _centered(_centered(W).mT) if among_rows else W, among_rows)
+        return _Weighted(matrices, centered(centered(W).mT) if among_rows else W, among_rows)
 
 
 class Majorizer:
@@ -217,7 +211,3 @@ def _split(items: Sequence[Matrices], count: int) -> list[Sequence[Matrices]]:
     """Return consecutive parts of about equal size."""
     edges = [len(items) * number // count for number in range(count + 1)]
     return [items[first:last] for first, last in pairwise(edges) if last > first]
-
-
-def _centered(S: Tensor) -> Tensor:
-    return S - S.mean(1, keepdim=True)

@@ -111,8 +111,7 @@ def _groups_of_one(X: Tensor, hole: Tensor, matching: int, effort: Effort) -> It
     patch_px = min(effort.patch_px, *hole.shape)
     stride_px = min(effort.stride_px, patch_px)
     found = find_groups(
-        # Distances of all channels take longer and find no better patches.
-        X.mean(2)[None].contiguous(),
+        X.permute(2, 0, 1).contiguous(),
         patch_px=patch_px,
         stride_px=stride_px,
         search_px=effort.search_px,
