@@ -20,8 +20,8 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-# Editable, so that it is made again only when the metadata or the pinned versions change.
-$(STAMP): pyproject.toml constraints.txt
+# Editable, so that it is made again only when the metadata, the pinned versions or the kernels change.
+$(STAMP): pyproject.toml constraints.txt hatch_build.py edlrr_cli/lrr/matrices/kernels.c
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@

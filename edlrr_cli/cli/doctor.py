@@ -37,6 +37,7 @@ def doctor(*, as_json: bool) -> int:
 
     The exit code is 1 if the result of the test is wrong.
     """
+    from edlrr_cli.lrr.matrices import native
     from edlrr_cli.media.images import readable_formats
     from edlrr_cli.pipelines.self_test import devices, self_test
 
@@ -47,6 +48,7 @@ def doctor(*, as_json: bool) -> int:
         "packages": {name: _version(name) for name in _PACKAGES},
         "optional": {name: _version(package) for name, package in _OPTIONAL.items()},
         "devices": list(devices()),
+        "kernels": native.processor() or "torch (installed without a C compiler)",
         "formats": readable_formats(),
         **self_test(),
     }

@@ -12,6 +12,7 @@ from torch.autograd.function import once_differentiable
 from edlrr_cli.errors import UsageError
 from edlrr_cli.lrr import operators
 from edlrr_cli.lrr.matrices.groups import Groups, find_groups
+from edlrr_cli.lrr.matrices.product import centered
 from edlrr_cli.lrr.matrices.protocol import Matrices
 from edlrr_cli.lrr.matrices.windows import WindowSize, windows_at
 from edlrr_cli.lrr.names import nearest
@@ -116,7 +117,7 @@ class PatchLowRank(nn.Module):
                 search_px=_SEARCH_PX,
                 num_similar=_NUM_SIMILAR,
             )
-            for groups in (chunk for part in found for chunk in part.chunks(_CHUNK)):
+            for groups in found.chunks(_CHUNK):
                 yield Groups(groups.corners + index * image[..., 0].numel(), patch_px, X.shape[2])
 
 
@@ -130,12 +131,12 @@ class _PatchPenalty(torch.autograd.Function):
         gradient = torch.zeros_like(X)
         scale = None if term.scale is None else torch.tensor(term.scale, dtype=torch.float64, device=X.device)
         for some in term.families(X):
-            S = _centered(some.gather(X))
+            S = centered(some.gather(X))
             R, slope, _ = operators.penalty(S, scale, term.reg, term.gamma, term.backend)
             image = some.indices // X[0, ..., 0].numel()
             value.index_add_(0, image, R)
             counts.index_add_(0, image, torch.ones_like(R))
-            some.add_patches(gradient, _centered(slope))
+            some.add_patches(gradient, centered(slope))
         ctx.save_for_backward((gradient / counts[:, None, None, None]).permute(0, 3, 1, 2))
         return value / counts
 
@@ -144,8 +145,3 @@ class _PatchPenalty(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
         (gradient,) = ctx.saved_tensors
         return upstream[:, None, None, None] * gradient, None
-
-
-def _centered(S: Tensor) -> Tensor:
-    """Subtract the mean row, a self-adjoint map."""
-    return S - S.mean(1, keepdim=True)

@@ -16,7 +16,6 @@ import torch
 from numpy.polynomial import Laguerre, Polynomial
 from numpy.polynomial.chebyshev import Chebyshev
 from numpy.typing import NDArray
-from scipy.integrate import quad_vec
 from torch import Tensor
 
 from edlrr_cli.errors import NumericsError
@@ -141,6 +140,8 @@ def laguerre_series(penalty: Penalty, order: int = ORDER) -> Series:
         >>> laguerre_series(Laplace(1.0), 2).polynomial.coef.round(6)
         array([ 0.5  , -0.25 , -0.125])
     """
+    from scipy.integrate import quad_vec  # its import takes 0.3 s
+
     basis = np.polynomial.laguerre.lagvander
 
     def integrand(x: float) -> Floats:

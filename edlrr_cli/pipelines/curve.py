@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matplotlib.ticker import LogLocator, MaxNLocator
-
 _WIDTH, _HEIGHT = 340, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 10, 42
 _TICKS = 4
@@ -72,6 +70,8 @@ class _Axis:
     def __init__(
         self, values: Sequence[float], start: float, stop: float, *, whole: bool = False, log: bool = False
     ) -> None:
+        from matplotlib.ticker import LogLocator, MaxNLocator  # only reports need it; it takes 0.2 s
+
         self._start, self._stop, self.log = start, stop, log
         low, high = min(values), max(values)
         if low == high:

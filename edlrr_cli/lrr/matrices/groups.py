@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edlrr_cli.lrr.matrices import native
 from edlrr_cli.lrr.matrices.pixel_indices import add_at, runs_of
+from edlrr_cli.lrr.matrices.product import product
+from edlrr_cli.parallel import run_single_threaded
 
-# Maximum number of distances in memory; sorting them takes 40 bytes each.
-_MAX_NUMBERS = 2**23
+# Maximum number of distances of a thread in memory; sorting them takes 40 bytes each.
+_MAX_NUMBERS = {"cpu": 2**20, "cuda": 2**23}
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,15 @@ class Groups:
         """Add the patches only; in place, arguments as in `add_to`."""
         add_at(total, self._pixels(), matrices)
 
+    def add_product(self, total: Tensor, images: Tensor, weights: Tensor, *, among_rows: bool) -> None:
+        """Add the adjoint of `gather`, applied to the product of weights and matrices; in place."""
+        if among_rows and native.is_native(total, images, weights):
+            native.add_group_products(
+                total, images, weights, self.corners, patch_px=self.patch_px, width_px=self.width_px
+            )
+        else:
+            self.add_patches(total, product(self.gather(images), weights, among_rows=among_rows))
+
     def add_weights(self, weight_sum: Tensor, weights: Tensor) -> None:
         """Add the weights only; in place, arguments as in `add_to`."""
         pixels = self._pixels()
@@ -82,7 +95,7 @@ class Groups:
 
 def find_groups(
     image: Tensor, *, patch_px: int, stride_px: int, search_px: int, num_similar: int, first_px: int = 0
-) -> Iterator[Groups]:
+) -> Groups:
     """Find, for each patch on a grid, the most similar patches around it by squared distance.
 
     Ties are broken by the order of rows, then of columns, so that the result is deterministic.
@@ -95,8 +108,8 @@ def find_groups(
         first_px: Offset of the grid in both directions, at most ``patch_px``; the patches at the borders
             always belong to the grid.
 
-    Yields:
-        Groups of consecutive rows of the grid, as many rows as bounded memory allows.
+    Returns:
+        One group for each patch of the grid, row by row.
 
     Source: Dabov et al., "Image denoising by sparse 3-D transform-domain collaborative filtering", 2007.
     """
@@ -108,13 +121,20 @@ def find_groups(
     # At a corner of the image, a quarter of the search window lies inside it.
     count = min(num_similar, (reach[0] + 1) * (reach[1] + 1))
     padded = functional.pad(image, (reach[1], reach[1], reach[0], reach[0]), value=torch.inf)
-    num_rows = max(_MAX_NUMBERS // (down * across * len(columns)), 1)
-    for chunk in torch.split(rows, num_rows):
-        distances = _distances(image, padded, chunk, columns, patch_px, reach)
+
+    def matched(rows: Tensor) -> Tensor:
+        if native.is_native(image):
+            return native.match(image, rows, columns, patch_px=patch_px, reach=reach, count=count)
+        distances = _distances(image, padded, rows, columns, patch_px, reach)
         nearest = _smallest(distances, count, first=reach[0] * across + reach[1])
         dy, dx = nearest // across - reach[0], nearest % across - reach[1]
-        corners = (chunk[:, None] * width + columns).flatten()
-        yield Groups(corners[:, None] + dy * width + dx, patch_px, width)
+        corners = (rows[:, None] * width + columns).flatten()
+        return corners[:, None] + dy * width + dx
+
+    num_rows = max(_MAX_NUMBERS[image.device.type] // (down * across * len(columns)), 1)
+    calls = [partial(matched, chunk) for chunk in torch.split(rows, num_rows)]
+    parts = [call() for call in calls] if image.is_cuda else run_single_threaded(calls)
+    return Groups(torch.cat(parts), patch_px, width)
 
 
 def _grid(last: int, stride_px: int, first_px: int, device: torch.device) -> Tensor:

@@ -23,5 +23,8 @@ class Matrices(Protocol):
     def add_patches(self, total: Tensor, matrices: Tensor) -> None:
         """Add the adjoint of `gather` to images; in place."""
 
+    def add_product(self, total: Tensor, images: Tensor, weights: Tensor, *, among_rows: bool) -> None:
+        """Add the adjoint of `gather`, applied to `edlrr_cli.lrr.matrices.product.product`; in place."""
+
     def add_weights(self, weight_sum: Tensor, weights: Tensor) -> None:
         """Add to each pixel, shape (b, h, w, 1), the weight of every matrix entry taken from it; in place."""

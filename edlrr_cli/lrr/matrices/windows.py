@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from edlrr_cli.lrr.matrices import native
 from edlrr_cli.lrr.matrices.pixel_indices import add_at, runs_of
+from edlrr_cli.lrr.matrices.product import product
 
 # Windows per batch: on a CPU as many as fit in its cache, on a GPU at most 0.3 GB.
 _CHUNK = {"cpu": 32, "cuda": 1024}
@@ -58,6 +60,21 @@ class Windows:
         windows = functional.fold(patches.flatten(1, 2), self.side_px, self.patch_px)
         add_at(total, self._pixels(), windows.permute(0, 2, 3, 1))
 
+    def add_product(self, total: Tensor, images: Tensor, weights: Tensor, *, among_rows: bool) -> None:
+        """Add the adjoint of `gather`, applied to the product of weights and matrices; in place."""
+        if not among_rows and native.is_native(total, images, weights):
+            native.add_window_products(
+                total,
+                images,
+                weights,
+                self.indices,
+                side_px=self.side_px,
+                patch_px=self.patch_px,
+                width_px=self.width_px,
+            )
+        else:
+            self.add_patches(total, product(self.gather(images), weights, among_rows=among_rows))
+
     def add_weights(self, weight_sum: Tensor, weights: Tensor) -> None:
         """Add to each pixel the weight of every matrix entry taken from it; in place."""
         height, width = (side - self.patch_px + 1 for side in self.side_px)
@@ -84,7 +101,8 @@ def windows_at(pixels: Tensor, size: WindowSize, number: int) -> list[Windows]:
         torch.tensor(sorted({0, last, *range(first_px, last + 1, size.stride_px)}), device=pixels.device)
         for last in (height - sides[0], width - sides[1])
     )
-    touched = functional.max_pool2d(pixels.float(), sides, 1)[:, rows][:, :, columns] > 0
+    down = functional.max_pool2d(pixels.float(), (sides[0], 1), 1)[:, rows]
+    touched = functional.max_pool2d(down, (1, sides[1]), 1)[:, :, columns] > 0
     firsts = torch.arange(len(pixels), device=pixels.device)[:, None, None] * (height * width)
     indices = (firsts + rows[:, None] * width + columns)[touched]
     patch_px = min(size.patch_px, *(max(side // 2, 1) for side in sides))

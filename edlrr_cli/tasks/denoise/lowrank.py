@@ -107,7 +107,7 @@ def _pass(image: Tensor, estimate: Tensor, sigma: float, h: Function, number: in
             X, weights = _reweighted(Y - offset, S - _levels(S, num_channels), sigma, h)
         return (X + offset).mT, weights
 
-    chunks = (chunk for part in found for chunk in part.chunks(_CHUNK))
+    chunks = found.chunks(_CHUNK)
     num_parallel = num_workers() if image.device.type == "cpu" else 1
     while batch := list(islice(chunks, num_parallel)):
         results = run_single_threaded([partial(filtered, groups) for groups in batch])

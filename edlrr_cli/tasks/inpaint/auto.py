@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,7 +27,6 @@ from edlrr_cli.tasks.inpaint.problem import (
 )
 from edlrr_cli.tasks.inpaint.refine import Refiner
 from edlrr_cli.tasks.inpaint.shrink import enlarged, is_enough_left, shrunk, wholly_known
-from edlrr_cli.tasks.inpaint.turns import Turns
 
 Candidates = dict[str, Pixels]
 """Restorations of one image by prior."""
@@ -194,27 +193,12 @@ def _by_priors(cases: Sequence[_Case], config: Config, refine: Refiner) -> list[
     candidates: list[Candidates] = [{config.fill: first.start, "global": first.restored} for first in firsts]
     mixtures = _mixtures(cases, candidates)
     starts = [case.start(mixture.pixels) for case, mixture in zip(cases, mixtures, strict=True)]
-    for prior, refined in _refined(_PRIORS[config.quality], starts, refine):
-        for restorations, pixels in zip(candidates, refined, strict=True):
+    for prior in _PRIORS[config.quality]:
+        if not refine.time_left():
+            break
+        for restorations, pixels in zip(candidates, refine(prior, starts), strict=True):
             restorations[prior] = pixels
     return list(zip(firsts, candidates, strict=True))
-
-
-def _refined(
-    priors: Sequence[str], starts: Sequence[InpaintProblem], refine: Refiner
-) -> Iterator[tuple[str, list[Pixels]]]:
-    """Yield the results of each prior within the time budget; on a CPU the priors run in parallel."""
-    turns = Turns(len(priors))
-
-    def run(index: int) -> list[Pixels] | None:
-        reporting = [replace(start, callback=turns.callback(index, start.callback)) for start in starts]
-        refined = refine(priors[index], reporting) if refine.time_left() else None
-        turns.finish(index)
-        return refined
-
-    num_threads = min(num_workers(), len(priors)) if refine.device.type == "cpu" else 1
-    done = map_in_threads(run, range(len(priors)), num_threads=num_threads, stop=turns.stop)
-    yield from ((prior, refined) for prior, refined in zip(priors, done, strict=True) if refined is not None)
 
 
 def _by_smaller(case: _Case, config: Config, refine: Refiner, factor: int) -> tuple[Result, Candidates]:

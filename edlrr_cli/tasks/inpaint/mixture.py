@@ -15,6 +15,8 @@ Bools = NDArray[np.bool_]
 # Radius within which a hidden pixel changes the weights, and the number of hidden pixels that the weights of
 # the whole image count as.
 _REACH_PX, _INERTIA = 32.0, 1000.0
+# Side of the cells in which the weights are fitted; between their centers they are interpolated.
+_CELL_PX = 8
 # Radius of the neighborhood that the expected error is averaged over.
 _SMOOTH_PX = 2.0
 _TINY = 1e-12
@@ -84,23 +86,32 @@ def _local_changes(differences: Sequence[Pixels], wanted: Pixels, hidden: Bools)
         wanted: Truth minus that mixture, 0 where not hidden.
         hidden: Shape (h, w).
     """
-    from scipy.ndimage import gaussian_filter
+    from scipy.ndimage import gaussian_filter, zoom
 
     def nearby(product: Pixels) -> Pixels:
-        peak = 2 * np.pi * _REACH_PX**2  # so that a hidden pixel has the weight 1 at its own position
-        return np.asarray(peak * gaussian_filter(product.sum(2), _REACH_PX, mode="constant"))
+        peak = (
+            2 * np.pi * (_REACH_PX / _CELL_PX) ** 2
+        )  # so that a hidden pixel has the weight 1 in its own cell
+        return np.asarray(peak * gaussian_filter(_cell_sums(product), _REACH_PX / _CELL_PX, mode="constant"))
 
-    count = len(differences)
+    count, (height, width) = len(differences), hidden.shape
     hidden_differences = [difference * hidden[..., None] for difference in differences]
-    A = np.empty((*hidden.shape, count, count))
-    b = np.empty((*hidden.shape, count))
+    b = np.stack([nearby(each * wanted) for each in hidden_differences], axis=-1)
+    A = np.empty((*b.shape, count))
     for i in range(count):
-        b[..., i] = nearby(hidden_differences[i] * wanted)
         for j in range(i, count):
             A[..., i, j] = A[..., j, i] = nearby(hidden_differences[i] * hidden_differences[j])
     typical = np.mean([np.square(each).sum() for each in hidden_differences]) / hidden.sum()
     A += (_INERTIA * typical + _TINY) * np.eye(count)
-    return np.asarray(np.moveaxis(np.linalg.solve(A, b[..., None])[..., 0], 2, 0))
+    changes = np.moveaxis(np.linalg.solve(A, b[..., None])[..., 0], 2, 0)
+    scale = (1, _CELL_PX, _CELL_PX)
+    return np.asarray(zoom(changes, scale, order=1, mode="nearest", grid_mode=True)[:, :height, :width])
+
+
+def _cell_sums(values: Pixels) -> Pixels:
+    """Return the sums over square cells and channels; the last cells may extend beyond the image."""
+    by_rows = np.add.reduceat(values.sum(2), np.arange(0, values.shape[0], _CELL_PX), axis=0)
+    return np.asarray(np.add.reduceat(by_rows, np.arange(0, values.shape[1], _CELL_PX), axis=1))
 
 
 def _smoothed(values: Pixels, where: Bools) -> Pixels:

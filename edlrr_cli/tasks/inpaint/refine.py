@@ -37,7 +37,7 @@ _LOCAL = {
 _NONLOCAL = {
     "draft": similar_patches.Effort(num_rounds=2, rounds_matched=2, search_px=18),
     "fast": similar_patches.Effort(num_rounds=4, rounds_matched=4, search_px=18),
-    "balanced": similar_patches.Effort(num_similar=28, num_rounds=5, rounds_matched=3, search_px=24),
+    "balanced": similar_patches.Effort(stride_px=5, num_similar=28, num_rounds=5),
     "best": similar_patches.Effort(num_similar=48, num_rounds=10),
 }
 _POLISH = local_windows.Effort(num_rounds=2, num_steps=3, error_start=0.004, error_end=0.002, coarse=False)

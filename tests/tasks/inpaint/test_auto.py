@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint.config import Config
@@ -54,6 +55,18 @@ def test_the_seed_decides():
     assert (one.error == same.error).all()
     assert (one.mixture_weights, one.held_out_psnr) == (same.mixture_weights, same.held_out_psnr)
     assert one.mixture_weights != other.mixture_weights
+
+
+def test_the_number_of_threads_does_not_matter():
+    image = scene(72, 80)
+    pixels, known = damaged(image, scattered((72, 80)))
+    before, results = torch.get_num_threads(), []
+    for num_threads in (1, 2):
+        torch.set_num_threads(num_threads)
+        results.append(restore(pixels, known, Config(quality="balanced")))
+    torch.set_num_threads(before)
+    assert (results[0].restored == results[1].restored).all()
+    assert results[0].mixture_weights == results[1].mixture_weights
 
 
 def test_missing_pixels_are_not_looked_at():

@@ -10,17 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from edlrr_cli.lrr.matrices.product import centered
 from edlrr_cli.lrr.matrices.protocol import Matrices
 from edlrr_cli.lrr.series import Function
 from edlrr_cli.lrr.weights import weights_of
+from edlrr_cli.parallel import run_single_threaded
 from edlrr_cli.tasks.inpaint.lowrank.minimizers import AdamMinimizer, ConjugateGradient, Minimizer
 
+R = TypeVar("R")
+
 _TINY = 1e-12
+# Parts of the sum that run in parallel, which have a gradient each.
+_NUM_PARTS = 8
 # Steps of Adam that replace one conjugate gradient step, and their first and last length within a round, in
 # errors of the round.
 _ADAM_STEPS, _ADAM_LR = 5, (1.0, 0.02)
@@ -117,18 +126,47 @@ class _Weighted:
     weights: Tensor
     among_rows: bool
 
-    def product(self, X: Tensor) -> Tensor:
-        """Return c_g W_g P_g X or P_g X c_g W_g, whichever fits, less its mean row."""
-        S = self.matrices.gather(X)
-        if self.among_rows:  # these weights subtract the mean themselves
-            return self.weights @ S
-        return _centered((self.weights @ S.mT).mT)
+
+class _Part:
+    """A part of the sum, computed by one thread.
+
+    Attributes:
+        weighted: Batches of matrices with their weights.
+        penalty: Part of the penalty of each image, shape (b,).
+        weight_sum: Sum of the constants c_g of all entries taken from each pixel, shape (b, h, w, 1).
+    """
+
+    def __init__(self, X: Tensor, h: Function, error: Tensor, matrices: Sequence[Matrices]) -> None:
+        self.penalty = X.new_zeros(len(X))
+        self.weight_sum = torch.zeros_like(X[..., :1])
+        self.weighted = [self._with_weights(X, h, error, batch) for batch in matrices]
+
+    def gradient(self, X: Tensor) -> Tensor:
+        """Return sum_g c_g P_g^T W_g (P_g X)."""
+        total = torch.zeros_like(X)
+        for part in self.weighted:
+            part.matrices.add_product(total, X, part.weights, among_rows=part.among_rows)
+        return total
+
+    def _with_weights(self, X: Tensor, h: Function, error: Tensor, matrices: Matrices) -> _Weighted:
+        S = centered(matrices.gather(X))
+        image = matrices.indices // X[0, ..., 0].numel()
+        # About the largest singular value of noise of that level.
+        tau = error[image] * (S.shape[1] ** 0.5 + S.shape[2] ** 0.5)
+        among_rows = S.shape[1] <= S.shape[2]
+        weights = weights_of(S if among_rows else S.mT, h, tau)
+        coefficients = 1 / (1 + weights.rank)
+        self.penalty.index_add_(0, image, coefficients * weights.value)
+        matrices.add_weights(self.weight_sum, coefficients)
+        W = coefficients[:, None, None] * weights.matrices
+        return _Weighted(matrices, centered(centered(W).mT) if among_rows else W, among_rows)
 
 
 class Majorizer:
     """sum_g c_g tr(S_g^T W_g S_g) / 2, S_g = P_g X, whose gradient at X is that of the penalty.
 
-    The constants c_g are kept as X changes.
+    The constants c_g are kept as X changes. On a CPU the sum has a fixed number of parts, which run in
+    parallel, so that it does not depend on the number of threads.
 
     Args:
         X: Images, shape (b, h, w, c), contiguous.
@@ -145,27 +183,15 @@ class Majorizer:
         self, X: Tensor, hole: Tensor, matrices: Sequence[Matrices], h: Function, error: Tensor
     ) -> None:
         self._hole = hole
-        self.penalty = X.new_zeros(len(X))
-        self._weight_sum = torch.zeros_like(X[..., :1])
-        self._parts = [self._weighted(X, part, h, error) for part in matrices]
-
-    def _weighted(self, X: Tensor, matrices: Matrices, h: Function, error: Tensor) -> _Weighted:
-        S = _centered(matrices.gather(X))
-        image = matrices.indices // X[0, ..., 0].numel()
-        # About the largest singular value of noise of that level.
-        tau = error[image] * (S.shape[1] ** 0.5 + S.shape[2] ** 0.5)
-        among_rows = S.shape[1] <= S.shape[2]
-        weights = weights_of(S if among_rows else S.mT, h, tau)
-        coefficients = 1 / (1 + weights.rank)
-        self.penalty.index_add_(0, image, coefficients * weights.value)
-        matrices.add_weights(self._weight_sum, coefficients)
-        W = coefficients[:, None, None] * weights.matrices
-        return _Weighted(matrices, _centered(_centered(W).mT) if among_rows else W, among_rows)
+        num_parts = _NUM_PARTS if X.device.type == "cpu" else 1
+        self._parts = _run([partial(_Part, X, h, error, part) for part in _split(matrices, num_parts)])
+        self.penalty = sum((part.penalty for part in self._parts), X.new_zeros(len(X)))
 
     @property
     def inverse_diagonal(self) -> Tensor:
         """Approximation of the inverse diagonal of the Hessian, shape (b, h, w, 1), 0 at known pixels."""
-        return self._hole / self._weight_sum.clamp_min(_TINY)
+        weight_sum = sum((part.weight_sum for part in self._parts), self.penalty.new_zeros(self._hole.shape))
+        return self._hole / weight_sum.clamp_min(_TINY)
 
     def gradient(self, X: Tensor) -> Tensor:
         """Return the gradient at the missing pixels, linear in X."""
@@ -174,12 +200,14 @@ class Majorizer:
     curvature = gradient
 
     def _whole_gradient(self, X: Tensor) -> Tensor:
-        """Return sum_g c_g P_g^T W_g (P_g X)."""
-        total = torch.zeros_like(X)
-        for part in self._parts:
-            part.matrices.add_patches(total, part.product(X))
-        return total
+        return sum(_run([partial(part.gradient, X) for part in self._parts]), torch.zeros_like(X))
 
 
-def _centered(S: Tensor) -> Tensor:
-    return S - S.mean(1, keepdim=True)
+def _run(calls: Sequence[Callable[[], R]]) -> list[R]:
+    return run_single_threaded(calls) if len(calls) > 1 else [call() for call in calls]
+
+
+def _split(items: Sequence[Matrices], count: int) -> list[Sequence[Matrices]]:
+    """Return consecutive parts of about equal size."""
+    edges = [len(items) * number // count for number in range(count + 1)]
+    return [items[first:last] for first, last in pairwise(edges) if last > first]

@@ -18,6 +18,7 @@ class Effort:
 
     Attributes:
         patch_px: Side of the patches.
+        stride_px: Stride between the patches that have a group.
         search_px: Search radius for similar patches.
         num_similar: Patches in a group.
         num_rounds: Rounds, over which tau shrinks.
@@ -25,13 +26,14 @@ class Effort:
     """
 
     patch_px: int = 7
+    stride_px: int = 4
     search_px: int = 28
     num_similar: int = 36
     num_rounds: int = 8
     rounds_matched: int = 2
 
 
-_STRIDE_PX, _NUM_STEPS = 4, 3
+_NUM_STEPS = 3
 # Error of the estimate that tau corresponds to, on [0, 1], in the first and the last round.
 _ERROR_START, _ERROR_END = 0.01, 0.002
 # Groups per batch: on a CPU as many as fit in its cache.
@@ -107,7 +109,7 @@ def _groups_at(X: Tensor, hole: Tensor, matching: int, effort: Effort) -> list[G
 
 def _groups_of_one(X: Tensor, hole: Tensor, matching: int, effort: Effort) -> Iterator[Groups]:
     patch_px = min(effort.patch_px, *hole.shape)
-    stride_px = min(_STRIDE_PX, patch_px)
+    stride_px = min(effort.stride_px, patch_px)
     found = find_groups(
         X.permute(2, 0, 1).contiguous(),
         patch_px=patch_px,
@@ -117,7 +119,7 @@ def _groups_of_one(X: Tensor, hole: Tensor, matching: int, effort: Effort) -> It
         first_px=matching % 2 * (stride_px // 2),
     )
     missing = hole.to(X.dtype)[..., None]
-    for groups in (chunk for part in found for chunk in part.chunks(_CHUNK[hole.device.type])):
+    for groups in found.chunks(_CHUNK[hole.device.type]):
         touched = groups.gather(missing).amax((1, 2)) > 0
         if touched.any():
             yield Groups(groups.corners[touched], groups.patch_px, groups.width_px)
