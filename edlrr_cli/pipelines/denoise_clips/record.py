@@ -80,7 +80,7 @@ def _notes(num_moving: int, num_frames: int) -> Iterator[str]:
     if num_moving:
         yield (
             f"the camera moves, or most of the scene does, in {num_moving / num_frames:.0%} of the frames: "
-            "there the neighbors of a frame show little of the same"
+            "there the frames are not averaged over time"
         )
 
 
@@ -93,10 +93,9 @@ def denoise_lines(record: Record) -> Iterator[tuple[str, str]]:
     if record["psnr"] is not None:
         yield "PSNR", f"{record['psnr_input']:.2f} -> {record['psnr']:.2f} dB"
     method = record["method"] if record["reg"] is None else f"{record['method']} ({record['reg']})"
-    temporal = (
-        f", {record['temporal_frames']} frames with their neighbors" if record["temporal_frames"] else ""
-    )
-    yield "method", f"{method}{temporal}"
+    if record["temporal_frames"]:
+        method += f", {record['temporal_frames']} frames with their neighbors"
+    yield "method", method
     resumed = f" from frame {record['resumed_at']} on" if record["resumed_at"] else ""
     speed = f"{record['frames_per_second']:.1f} frames/s"
     yield "done", f"{record['seconds']:.1f} s on {record['device']}{resumed}, {speed}"

@@ -18,8 +18,8 @@ RADIUS = 2
 """Neighbors of a frame on either side that are used at once."""
 
 # Pilots are compared over windows of this side. Frames show the same where the mean square of the difference
-# is below this fraction of the variance of the noise; they are averaged from this mean weight of the neighbors
-# on, since the network knows one noise level for all pixels. Measured: see docs/decisions.md.
+# is below this fraction of the variance of the noise. They are averaged if this is at most the mean weight of
+# the neighbors, since the network knows one noise level for all pixels. Measured: see docs/decisions.md.
 _WINDOW_PX, _SAME, _STILL = 5, 0.5, 0.7
 
 Network = Callable[[Tensor, float], Tensor]
