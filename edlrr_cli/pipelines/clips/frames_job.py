@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from edlrr_cli import __version__
 from edlrr_cli.media.files import check_target
@@ -22,7 +22,7 @@ from edlrr_cli.pipelines.clips.settings import VideoEncoding
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.job import Job, Monitor, counted
 from edlrr_cli.pipelines.panel import Comparison
-from edlrr_cli.pipelines.parts import Computed, Part, Parts, WritePart
+from edlrr_cli.pipelines.parts import Part, Parts, WritePart
 from edlrr_cli.pipelines.preview_frames import PreviewFrame, load_preview_frames
 
 
@@ -52,7 +52,7 @@ class Frames(Protocol):
     def device(self) -> object:
         """Return the device that computes them."""
 
-    def __iter__(self) -> Iterator[Computed]:
+    def __iter__(self) -> Iterator[Any]:
         """Yield the frames that are not in the parts."""
 
 
@@ -88,7 +88,7 @@ class FramesJob(Job[InputsT, str]):
         """Return the files that are read beside the clip, which the output must not replace."""
 
     @abstractmethod
-    def start(self, inputs: InputsT) -> tuple[Frames, WritePart]:
+    def start(self, inputs: InputsT) -> tuple[Frames, WritePart[Any]]:
         """Return the frames that are not in the parts yet, and what writes them."""
 
     @abstractmethod
