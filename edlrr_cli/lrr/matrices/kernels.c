@@ -153,8 +153,9 @@ static inline void insert(float *nearest, int64_t *at, int64_t count, float dist
     at[place] = index;
 }
 
-/* Write the corners of the patches most similar to each reference patch, which comes first, (rows x columns) x
-   count. Planes (c, h, stride), each row followed by 16 zeros. Returns 0, or -1 without memory. */
+/* Write the corners of the patches in all images most similar to each reference patch of one, which comes first,
+   (rows x columns) x count. Planes (n, c, h, stride), each row followed by 16 zeros. Returns 0, or -1 without
+   memory. */
 int edlrr_match(
     const float *planes, int64_t num_images, int64_t index, int64_t num_channels, int64_t height, int64_t width,
     int64_t stride, const int64_t *rows, int64_t num_rows, const int64_t *columns, int64_t num_columns,

@@ -50,7 +50,7 @@ class Denoised:
 
 @dataclass(frozen=True, eq=False)
 class _Noisy:
-    """A frame and its noise, times the strength."""
+    """A frame and its noise."""
 
     index: int
     frame: Frame
@@ -110,12 +110,13 @@ class ClipDenoising:
         for index, frame in enumerate(self._source.frames(start=first), start=first):
             if index in (first, index // NUM_WINDOW * NUM_WINDOW):
                 self.windows.append(next(windows))
-            noise = self.windows[-1][1].scaled(self._config.strength)
-            yield _Noisy(index, frame, noise, unit_range(frame.pixels, self._source.info.peak))
+            pixels = unit_range(frame.pixels, self._source.info.peak)
+            yield _Noisy(index, frame, self.windows[-1][1], pixels)
 
     def _channels_over_time(self, noisy: _Noisy) -> int | None:
         """Return the number of channels of a frame that is denoised with its neighbors, None for others."""
-        if self._config.quality != "best" or noisy.noise.kind != "white" or noisy.noise.sigma == 0:
+        level = noisy.noise.sigma * self._config.strength
+        if self._config.quality != "best" or noisy.noise.kind != "white" or level == 0:
             return None
         return self._image(noisy).shape[0]
 
@@ -125,9 +126,10 @@ class ClipDenoising:
         return channels_of(noisy.pixels if is_color else without_copies(noisy.pixels), self.device)
 
     def _by_itself(self, noisy: _Noisy) -> Denoised:
-        if noisy.noise.sigma == 0:
+        noise = noisy.noise.scaled(self._config.strength)
+        if noise.sigma == 0:
             return Denoised(noisy.index, noisy.frame, noisy.frame.pixels, None)
-        (clean,) = remove_noise([noisy.pixels], [noisy.noise], self._config, self._denoiser, self.device)
+        (clean,) = remove_noise([noisy.pixels], [noise], self._config, self._denoiser, self.device)
         return Denoised(noisy.index, noisy.frame, self._levels(clean, noisy.frame.pixels), None)
 
     def _over_time(self, run: Iterable[_Noisy]) -> Iterator[Denoised]:
@@ -141,7 +143,7 @@ class ClipDenoising:
                 pending.append(noisy)
                 yield self._image(noisy), noisy.noise.sigma
 
-        for estimate in denoise_temporal(images(), self._network):
+        for estimate in denoise_temporal(images(), self._network, strength=self._config.strength):
             noisy = pending.popleft()
             pixels = self._levels(pixels_of(estimate.clean), noisy.frame.pixels)
             yield Denoised(noisy.index, noisy.frame, pixels, estimate.is_still)

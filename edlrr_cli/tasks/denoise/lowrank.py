@@ -18,8 +18,6 @@ from edlrr_cli.tasks.denoise.tiles import Progress
 # Measured: see docs/decisions.md. Finer grids, wider searches and more passes gain a few hundredths of a dB.
 _PATCH_PX, _STRIDE_PX, _SEARCH_PX = 6, 4, 18
 _NUM_FIRST, _NUM_LATER, _NUM_LATER_COLOR = 60, 36, 72
-# In several frames, more patches are the same, and they are near.
-_SEARCH_FRAMES_PX = 6
 # After the first pass, smooth parts of very noisy images need larger patches.
 _LARGE_PATCH_PX, _LARGE_FROM = 8, 40 / 255
 _NUM_PASSES = 3
@@ -123,7 +121,7 @@ def _similar(images: Tensor, sigma: float, number: int, *, index: int = 0) -> Gr
         _channels_first(images),
         patch_px=patch_px,
         stride_px=min(_STRIDE_PX, patch_px),
-        search_px=_SEARCH_PX if num_images == 1 else _SEARCH_FRAMES_PX,
+        search_px=_SEARCH_PX,
         num_similar=num_later if number else _NUM_FIRST,
         # Odd grids are shifted by half a stride.
         first_px=number % 2 * min(_STRIDE_PX, patch_px) // 2,

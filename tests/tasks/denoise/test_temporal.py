@@ -68,7 +68,7 @@ def pixels_of(frames):
 
 
 def test_neighbors_denoise_a_still_scene_further_without_flicker():
-    """Measured: balanced 27.8 dB with a deviation over time of 5.1 levels, best 30.0 dB with 2.4."""
+    """Measured: balanced 27.8 dB with a deviation over time of 5.1 levels, best 30.3 dB with 2.1."""
     clean, noisy = clip_of()
     frames = denoised(noisy, "best")
     assert all(frame.is_still for frame in frames)
@@ -80,14 +80,14 @@ def test_neighbors_denoise_a_still_scene_further_without_flicker():
     assert quality_of(best[moving], clean[moving]) > quality_of(balanced[moving], clean[moving])
 
 
-@pytest.mark.parametrize(("pan_px", "least"), [(1, 0.0), (8, -0.3)])
-def test_a_moving_camera_is_not_averaged(pan_px, least):
-    """Measured: 0.10 dB above balanced at 1 pixel per frame, 0.14 dB below at 8."""
+@pytest.mark.parametrize("pan_px", [1, 8])
+def test_a_moving_camera_is_not_averaged(pan_px):
+    """Measured: 0.43 dB above balanced, at either speed."""
     clean, noisy = clip_of(pan_px)
     frames = denoised(noisy, "best")
     assert not any(frame.is_still for frame in frames)
     gain = quality_of(pixels_of(frames), clean) - quality_of(pixels_of(denoised(noisy, "balanced")), clean)
-    assert gain > least
+    assert gain > 0.2
 
 
 @pytest.mark.parametrize("quality", ["fast", "best"])
@@ -96,6 +96,15 @@ def test_the_start_does_not_change_the_frames(quality):
     whole, later = denoised(noisy, quality), denoised(noisy, quality, start=5)
     assert [frame.index for frame in later] == [5, 6]
     np.testing.assert_array_equal(pixels_of(later), pixels_of(whole[5:]))
+
+
+def test_the_strength_decides_how_much_is_removed_not_whether_the_camera_is_still():
+    clean, noisy = clip_of()
+    source = Clip(noisy)
+    config = Config(sigma=SIGMA / 255, quality="best", strength=0.7, device="cpu")
+    frames = list(ClipDenoising(source, config, load_denoiser()))
+    assert all(frame.is_still for frame in frames)
+    assert quality_of(pixels_of(frames), clean) > quality_of(noisy / 255, clean) + 5
 
 
 @pytest.mark.parametrize("num_frames", [1, 2])
