@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -105,6 +106,16 @@ def test_the_record(run, clip, tmp_path):
         assert record[key] == pytest.approx(10 * np.log10(255**2 / error))
     assert record["psnr"] > record["psnr_input"] + 9
     assert (record["notes"], record["settings"]["codec"]) == ([], "ffv1")
+
+
+def test_the_example_of_the_guide_runs(run, clip, monkeypatch):
+    guide = (Path(__file__).parents[2] / "docs/denoise.md").read_text().partition("## Clips")[2]
+    command = guide.split("\n")[2].split()
+    monkeypatch.chdir(clip.parent)
+    clip.rename("clip.mp4")
+    record = record_of(run(*command[1:], "--json"))
+    assert (record["output"], record["temporal_frames"]) == ("clean.mp4", NUM_FRAMES)
+    assert pixels_of(clip.parent / "clean.mp4").shape[:3] == (NUM_FRAMES, *SIZE_PX)
 
 
 def test_a_given_level_and_strength(run, clip, tmp_path):
