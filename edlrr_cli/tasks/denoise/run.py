@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 _OFFSET = 0.2
 # Weight of the network for color beside that for gray, in white noise. Measured: see docs/decisions.md.
 _COLOR_WEIGHT = 0.4
+# Factor of the level of other noise for it; measured there, too.
+_PHOTO_FACTOR = 1.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +265,7 @@ def denoise_by_network(
     if denoiser.color is None:
         return _by_opponents(images, (brightness, colors), denoiser, progress)
     if opponents is not None:
-        return denoiser.color.denoise(images, sigma, progress)
+        return denoiser.color.denoise(images, _PHOTO_FACTOR * sigma, progress)
     clean = denoiser.color.denoise(images, sigma, part_of(progress, 0, 2))
     by_gray = _by_opponents(images, (brightness, colors), denoiser, part_of(progress, 1, 2))
     return _COLOR_WEIGHT * clean + (1 - _COLOR_WEIGHT) * by_gray
