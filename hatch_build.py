@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
@@ -24,11 +25,13 @@ class CustomBuildHook(BuildHookInterface[Any]):
         compiler = os.environ.get("CC") or shutil.which("cc")
         if self.target_name != "wheel" or compiler is None or os.name != "posix":
             return
+        source = Path(self.root, _FOLDER, "kernels.c")
+        checksum = f"-DSOURCE_CRC32={crc32(source.read_bytes())}u"
         is_x86 = platform.machine().lower() in ("x86_64", "amd64")
         for name, flags in (_X86 if is_x86 else {"default": []}).items():
             library = _FOLDER / f"_kernels_{name}.so"
-            command = [*compiler.split(), "-O3", "-std=c11", "-shared", "-fPIC", *flags]
-            command += ["-o", str(library), str(_FOLDER / "kernels.c")]
+            command = [*compiler.split(), "-O3", "-std=c11", "-shared", "-fPIC", checksum, *flags]
+            command += ["-o", str(library), str(source)]
             built = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
             if built.returncode:
                 self.app.display_warning(f"no {library.name}: {built.stderr.strip()}")

@@ -168,7 +168,7 @@ def test_callers_in_several_threads_each_with_its_own_state(expected):
     def work(state):
         with STATES[state]():
             before = {**snapshot(), "dtype": torch.float64}
-            start.wait(timeout=30)
+            start.wait(timeout=300)
             results = {name: CALLS[name]() for name in ("inpaint network", "denoise")}
             assert snapshot() == before
         return results

@@ -104,6 +104,6 @@ def spawn() -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def start(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "edlrr_cli", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=60)
+        return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=300)
 
     return start

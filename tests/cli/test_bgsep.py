@@ -235,7 +235,7 @@ def test_ctrl_c_in_a_process(tmp_path, spawn):
         while not (out / "parts" / "000000000").exists() and process.poll() is None:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=300)
     assert process.returncode in (EXIT_INTERRUPTED, -signal.SIGINT)
     assert stderr.strip().startswith("edlrr: interrupted: the first ")
     assert json.loads(stdout)["exit_code"] == EXIT_INTERRUPTED

@@ -171,7 +171,7 @@ def test_stopped_in_the_middle_and_started_again(tmp_path, sent):
     parts = tmp_path / "out/b/parts"
     wait_for(parts / "000000000", running)
     running.send_signal(sent)
-    stdout, stderr = running.communicate(timeout=60)
+    stdout, stderr = running.communicate(timeout=300)
     assert [json.loads(line)["status"] for line in stdout.splitlines()][:1] == ["ok"]
     if sent == signal.SIGINT:
         assert running.returncode == 130

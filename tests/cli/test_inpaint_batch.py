@@ -205,7 +205,7 @@ def test_ctrl_c_keeps_what_is_done(scene):
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     running.stdout.readline()
     running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=30)
+    _, errors = running.communicate(timeout=300)
     assert running.returncode == 130
     assert "of 12 done, nothing is left half-written; go on with --skip-existing" in errors
     assert "Traceback" not in errors

@@ -113,7 +113,7 @@ def test_ctrl_c_and_the_system_leave_a_checkpoint(run, folder, tmp_path, number)
     while not (tmp_path / "m.checkpoint").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(number)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=300)
     assert process.returncode == EXIT_INTERRUPTED, told
     assert "--resume goes on" in told
     assert (tmp_path / "m.checkpoint").exists()

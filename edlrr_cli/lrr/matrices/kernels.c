@@ -19,6 +19,12 @@
 
 typedef float Lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
 
+/* The checksum of this file when it was compiled; an older library is not used. */
+uint32_t edlrr_source(void)
+{
+    return SOURCE_CRC32;
+}
+
 /* Rows i to i + ROWS - 1 of the weights (n x n); the last row stands in for those beyond. */
 static inline __attribute__((always_inline)) void rows_at(
     const float *rows[ROWS], const float *weights, int64_t n, int64_t i)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 from pathlib import Path
+from zlib import crc32
 
 import torch
 from torch import Tensor
@@ -23,9 +24,12 @@ def kernels() -> ctypes.CDLL | None:
     best = torch.backends.cpu.get_cpu_capability().lower()
     for name in _PROCESSORS[_PROCESSORS.index(best) if best in _PROCESSORS else -1 :]:
         try:
-            return ctypes.CDLL(str(Path(__file__).with_name(f"_kernels_{name}.so")))
+            library = ctypes.CDLL(str(Path(__file__).with_name(f"_kernels_{name}.so")))
         except OSError:
             continue
+        library.edlrr_source.restype = ctypes.c_uint32
+        if library.edlrr_source() == crc32(Path(__file__).with_name("kernels.c").read_bytes()):
+            return library
     return None
 
 

@@ -199,12 +199,12 @@ def test_calls_at_work_hear_that_nobody_waits_for_them(two_threads):
     def slow(item):
         if item == 1:
             at_work.set()
-            stopped.append(stop.wait(timeout=60))
+            stopped.append(stop.wait(timeout=300))
         return item
 
     results = map_in_threads(slow, [0, 1, 2, 3], num_threads=2, stop=stop)
     assert next(results) == 0
-    assert at_work.wait(timeout=60)
+    assert at_work.wait(timeout=300)
     results.close()
     assert stopped == [True]
 
@@ -214,10 +214,10 @@ def test_after_ctrl_c_nobody_waits_for_calls_at_work(two_threads):
 
     def slow(item):
         if item == 0:
-            at_work.wait(timeout=60)
+            at_work.wait(timeout=300)
             raise KeyboardInterrupt
         at_work.set()
-        return released.wait(timeout=60)
+        return released.wait(timeout=300)
 
     with pytest.raises(KeyboardInterrupt):
         list(map_in_threads(slow, [0, 1], num_threads=2, stop=stop))
