@@ -29,8 +29,8 @@ _WEIGHT, _STEPS = 3.0, 100
 _NUM_SAMPLES = 1024
 # Pixels that are fitted at once, which bounds the memory.
 _CHUNK = 2**12
-# A pixel known in fewer keyframes, also relative to the best known one, is restored as one of an image, unless
-# there are no more keyframes.
+# A pixel known in fewer keyframes (if there are as many), also relative to the best known one, is restored as
+# one of an image.
 _MIN_SEEN, _MIN_SEEN_FRACTION = 2, 0.05
 # An earlier background is continued where the median difference of the pixels that both reveal is smaller.
 _SAME_SCENE = 5 / 255
