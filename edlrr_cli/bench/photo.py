@@ -1,11 +1,11 @@
-"""Denoising of photographs with known truth, taken by simulated cameras that no network was trained on."""
+"""Denoising of photographs with known truth: by cameras that no network was trained on, or white noise."""
 
 from __future__ import annotations
 
 import io
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from edlrr_cli.tasks.camera import Camera, photograph
 from edlrr_cli.tasks.denoise.config import Config
 from edlrr_cli.tasks.denoise.run import denoise
 
-NAME = "photo"
+NAME, WHITE_NAME = "photo", "photo_white"
 
 Pixels = NDArray[np.float64]
 Call = Callable[[Pixels, float], Pixels]
@@ -36,6 +36,7 @@ PARAMETERS = {
     "gain": "of PSNR over the noisy image, mean and least of the images",
     "level": "nlm and bm3d receive the standard deviation of the error of each image; edlrr estimates",
     "seed": "CRC-32 of camera/image",
+    "white": "of 15, 25 and 50 of 255, by numpy.random.default_rng(seed), neither clipped nor rounded",
     "apart": "interpolation by Malvar et al., 2004, libjpeg, Lanczos; white balances outside the training's",
 }
 
@@ -67,16 +68,17 @@ CAMERAS = {
     "phone": Setting(0.010, 0.006, 2.6, 1.1, 1.0, 0.8, 1.0, 75, 2),
     "messenger": Setting(0.012, 0.008, 1.1, 2.7, 1.0, 0.6, 0.6, 60, 2),
 }
+WHITE = {f"white {level}": level / 255 for level in (15, 25, 50)}
 
 
-def cases(data: Path, every: int) -> list[tuple[str, Sequence[Path]]]:
-    """Return the cameras with the images that they take.
+def cases(data: Path, every: int, *, white: bool) -> list[tuple[str, Sequence[Path]]]:
+    """Return the cameras, or levels of white noise, with their images.
 
     Raises:
         InputError: There are no images.
     """
     paths = require_images(data)[::every]
-    return [(name, paths) for name in CAMERAS]
+    return [(name, paths) for name in (WHITE if white else CAMERAS)]
 
 
 def describe() -> dict[str, object]:
@@ -92,6 +94,9 @@ def methods(device: str) -> dict[str, Call]:
         "edlrr": lambda pixels, sigma: denoise(pixels, Config(device=device), denoiser).pixels,
         "edlrr:white": lambda pixels, sigma: (
             denoise(pixels, Config(device=device, noise_type="white"), denoiser).pixels
+        ),
+        "edlrr:gray": lambda pixels, sigma: (
+            denoise(pixels, Config(device=device), replace(denoiser, color=None)).pixels
         ),
         "nlm": DENOISERS["nlm"],
     }
@@ -126,16 +131,19 @@ def scores(camera: str, paths: Sequence[Path], calls: dict[str, Call]) -> Iterat
 
 
 def taken(camera: str, path: Path) -> tuple[Pixels, Pixels]:
-    """Return an image as a camera takes and stores it, and its truth, shape (h, w, 3), k / 255."""
-    setting = CAMERAS[camera]
-    clean = torch.from_numpy(read_levels(path, color=True))[None].float() / 255
+    """Return an image as a camera stores it, or with white noise, and its truth, shape (h, w, 3)."""
+    seed, levels = zlib.crc32(f"{camera}/{path.stem}".encode()), read_levels(path, color=True)
+    if camera in WHITE:
+        truth = levels.transpose(1, 2, 0) / 255
+        return truth + WHITE[camera] * np.random.default_rng(seed).standard_normal(truth.shape), truth
+    setting, clean = CAMERAS[camera], torch.from_numpy(levels)[None].float() / 255
     clean = clean[..., : clean.shape[2] // 2 * 2, : clean.shape[3] // 2 * 2]
-    generator = torch.Generator().manual_seed(zlib.crc32(f"{camera}/{path.stem}".encode()))
+    generator = torch.Generator().manual_seed(seed)
     developed = photograph(clean, _camera(setting), generator, interpolate=interpolate_malvar)
-    noisy, truth = (_resized(image, setting.scale) for image in developed)
+    photo, reference = (_resized(image, setting.scale) for image in developed)
     stream = io.BytesIO()
-    noisy.save(stream, "jpeg", quality=setting.quality, subsampling=setting.subsampling)
-    return np.asarray(Image.open(stream)) / 255, np.asarray(truth) / 255
+    photo.save(stream, "jpeg", quality=setting.quality, subsampling=setting.subsampling)
+    return np.asarray(Image.open(stream)) / 255, np.asarray(reference) / 255
 
 
 def _camera(setting: Setting) -> Camera:

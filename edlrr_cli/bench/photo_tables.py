@@ -8,6 +8,7 @@ from edlrr_cli.bench.record import Row
 _TITLES = {
     "edlrr": "`edlrr denoise`",
     "edlrr:white": "`--noise-type white`",
+    "edlrr:gray": "network for gray, on brightness and differences",
     "bm3d": "BM3D, level given",
     "nlm": "non-local means, level given",
     "noisy": "noisy",

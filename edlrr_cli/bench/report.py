@@ -286,6 +286,7 @@ _TABLES: dict[str, Callable[[list[Row]], str]] = {
     "clips": _clips,
     "denoise": denoise_tables.summary,
     "photo": photo_tables.summary,
+    "photo_white": photo_tables.summary,
     "mask": mask_tables.summary,
     "command": _command,
     "throughput": _throughput,

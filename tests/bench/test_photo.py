@@ -24,6 +24,13 @@ def test_photographs_are_noisy_and_the_same_again(image, camera):
     assert np.array_equal(noisy, photo.taken(camera, image)[0])
 
 
+@pytest.mark.parametrize("level", photo.WHITE)
+def test_white_noise_has_its_level(image, level):
+    noisy, truth = photo.taken(level, image)
+    assert np.std(noisy - truth) == pytest.approx(photo.WHITE[level], rel=0.03)
+    assert np.array_equal(noisy, photo.taken(level, image)[0])
+
+
 def test_cameras_are_none_that_are_trained_with():
     for setting in photo.CAMERAS.values():
         assert not (

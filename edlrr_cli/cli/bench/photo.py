@@ -16,28 +16,31 @@ from edlrr_cli.media.files import check_target
 @click.command(cls=Measured)
 @click.option("--data", type=FILE, required=True, help="Folder of clean color images.")
 @click.option("--every", type=POSITIVE, default=1, show_default=True, help="Step between the images used.")
+@click.option("--white", is_flag=True, help="White noise of 15, 25 and 50 of 255 in place of cameras.")
 @device_option
 @output_options
-def photo(*, data: Path, every: int, device: str, output: Path, overwrite: bool) -> None:
+def photo(*, data: Path, every: int, white: bool, device: str, output: Path, overwrite: bool) -> None:
     """Denoise images with the noise of cameras, and compare with the truth.
 
     \b
     edlrr bench photo --data Kodak24/ -o photo.json
+    edlrr bench photo --data CBSD68/ --white -o photo_white.json
 
     The cameras, their seeds and their parameters are in the record; none of them is used in training. Beside
-    edlrr denoise: its estimate of white noise, non-local means, and BM3D if it is installed; the latter two
-    receive the level of the error.
+    edlrr denoise: its estimate of white noise, its network for gray on brightness and color differences,
+    non-local means, and BM3D if it is installed; the latter two receive the level of the error.
     """
     check_target(output, overwrite=overwrite)
     from edlrr_cli.bench import photo as benchmark
     from edlrr_cli.tasks.device import resolve_device
 
     where = str(resolve_device(device))
-    calls, cases = benchmark.methods(where), benchmark.cases(data, every)
+    calls, cases = benchmark.methods(where), benchmark.cases(data, every, white=white)
 
     def rows() -> Iterator[Row]:
         for camera, paths in cases:
             yield from benchmark.scores(camera, paths, calls)
 
     found = list(counted(rows(), len(cases) * len(calls), "{method}, {camera}"))
-    publish(output, benchmark.NAME, benchmark.describe(), found, device=device)
+    name = benchmark.WHITE_NAME if white else benchmark.NAME
+    publish(output, name, benchmark.describe(), found, device=device)

@@ -31,11 +31,14 @@ class Denoiser:
         network: For gray images, or for RGB images.
         largest: Largest noise level it was trained for, on [0, 1].
         scales: Whether it is free of additive constants, and so works at every noise level.
+        color: A denoiser for RGB images beside one for gray images; None: the latter denoises their
+            brightness and two differences.
     """
 
     network: nn.Module
     largest: float
     scales: bool
+    color: Denoiser | None = None
 
     @classmethod
     def of(cls, tensors: Mapping[str, Tensor], about: Mapping[str, Any], *, name: str) -> Denoiser:
@@ -70,7 +73,8 @@ class Denoiser:
         """Return the denoiser on a device; the network is copied, since other threads may be using it."""
         if next(self.network.parameters()).device == device:
             return self
-        return replace(self, network=_copy_on(device, self.network))
+        color = None if self.color is None else self.color.to(device)
+        return replace(self, network=_copy_on(device, self.network), color=color)
 
     def denoise(self, images: Tensor, sigma: Tensor, progress: Progress | None = None) -> Tensor:
         """Return the clean images.

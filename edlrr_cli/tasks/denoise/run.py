@@ -29,6 +29,10 @@ _log = logging.getLogger(__name__)
 
 # Offset of the color differences, which are centered at 0, for the network. Measured: see docs/decisions.md.
 _OFFSET = 0.2
+# Weight of the network for color beside that for gray, in white noise. Measured: see docs/decisions.md.
+_COLOR_WEIGHT = 0.4
+# Factor of the level of other noise for it; measured there, too.
+_PHOTO_FACTOR = 1.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +161,7 @@ def _by_network(
         batch = torch.stack([_channels_of(pixels, device) for pixels, _ in pairs])
         levels = [(noise.sigma, noise.brightness, noise.colors) for _, noise in pairs]
         sigma, brightness, colors = torch.tensor(levels, dtype=torch.float32, device=device).unbind(1)
-        opponents = brightness, colors
+        opponents = None if pairs[0][1].kind == "white" else (brightness, colors)
         clean = denoise_by_network(batch, sigma, denoiser_on_device, progress, opponents=opponents)
         return [_pixels_of(X) for X in clean]
 
@@ -166,13 +170,13 @@ def _by_network(
 
     results = list(images)
     channels = list(images) if denoiser.channels == 3 else [_without_copies(pixels) for pixels in images]
-    is_fused = [config.quality != "fast" and noise.kind == "white" for noise in noises]
-    kinds = list(zip((pixels.shape[2] for pixels in channels), is_fused, strict=True))
+    kinds = [(pixels.shape[2], noise.kind) for pixels, noise in zip(channels, noises, strict=True)]
     for kind in dict.fromkeys(kinds):
         chosen = [index for index, other in enumerate(kinds) if other == kind]
         pairs = [(channels[index], noises[index]) for index in chosen]
         most = most_at_once(device, math.prod(images[0].shape[:2]))
-        clean = fused(pairs) if kind[1] else in_batches(denoised, pairs, most=most)
+        is_fused = config.quality != "fast" and kind[1] == "white"
+        clean = fused(pairs) if is_fused else in_batches(denoised, pairs, most=most)
         for index, pixels in zip(chosen, clean, strict=True):
             results[index] = np.broadcast_to(pixels, images[index].shape)
     return results
@@ -234,29 +238,37 @@ def denoise_by_network(
 ) -> Tensor:
     """Denoise images by a network for as many channels, or one for gray images.
 
-    The latter denoises RGB as brightness and two differences, and CMYK ink by ink.
+    The latter denoises RGB as brightness and two differences, and CMYK ink by ink. With networks for both,
+    white noise in RGB is removed by both, since their errors differ, and other noise by that for color, which
+    was trained on it.
 
     Args:
         images: Shape (b, c, h, w), float32. Not modified.
         sigma: Standard deviations of the noise, shape (b,).
         denoiser: On the device of the images.
-        opponents: Levels for a network for gray images: of the brightness and of the color differences, each
-            of shape (b,); None: those of white noise, sigma.
+        opponents: Levels of noise that is not white for a network for gray images: of the brightness and of
+            the color differences, each of shape (b,); None: white noise.
 
     Raises:
         UsageError: The network is for color only, and the images are not RGB.
     """
     channels = torch.split(images, 1, dim=1)
+    if denoiser.channels == len(channels):
+        return denoiser.denoise(images, sigma, progress)
     if denoiser.channels != 1:
-        if denoiser.channels == len(channels):
-            return denoiser.denoise(images, sigma, progress)
         raise UsageError("the model is for color images, and this one is not RGB", "use a model for gray")
     brightness, colors = (sigma, sigma) if opponents is None else opponents
     if len(channels) != 3:
         callbacks = [part_of(progress, index, len(channels)) for index in range(len(channels))]
         pairs = zip(channels, callbacks, strict=True)
         return torch.cat([denoiser.denoise(channel, brightness, callback) for channel, callback in pairs], 1)
-    return _by_opponents(images, (brightness, colors), denoiser, progress)
+    if denoiser.color is None:
+        return _by_opponents(images, (brightness, colors), denoiser, progress)
+    if opponents is not None:
+        return denoiser.color.denoise(images, _PHOTO_FACTOR * sigma, progress)
+    clean = denoiser.color.denoise(images, sigma, part_of(progress, 0, 2))
+    by_gray = _by_opponents(images, (brightness, colors), denoiser, part_of(progress, 1, 2))
+    return _COLOR_WEIGHT * clean + (1 - _COLOR_WEIGHT) * by_gray
 
 
 def _by_opponents(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from edlrr_cli.networks.names import Size
 from edlrr_cli.tasks.denoise.config import Config
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.denoise.opponent import from_opponent, to_opponent
-from edlrr_cli.tasks.denoise.run import denoise
+from edlrr_cli.tasks.denoise.run import denoise, denoise_by_network
 
 
 def denoiser():
@@ -41,6 +43,24 @@ def test_color_goes_through_a_network_for_color():
     image = torch.from_numpy(given).float().permute(2, 0, 1)[None]
     expected = predict_clean(color_denoiser().network, image, torch.full((1,), 0.1))[0]
     assert np.array_equal(found, expected.permute(1, 2, 0).double().numpy())
+
+
+def test_white_noise_in_color_is_removed_by_both_networks_and_other_noise_by_that_for_color():
+    both = replace(denoiser(), color=color_denoiser())
+    image, level = torch.from_numpy(pixels(17, 22, 3)).float().permute(2, 0, 1)[None], torch.full((1,), 0.1)
+    by_gray, by_color = (denoise_by_network(image, level, one) for one in (denoiser(), color_denoiser()))
+    stronger = denoise_by_network(image, 1.2 * level, color_denoiser())
+    white = denoise_by_network(image, level, both)
+    torch.testing.assert_close(white, 0.6 * by_gray + 0.4 * by_color)
+    assert torch.equal(denoise_by_network(image, level, both, opponents=(level, level)), stronger)
+
+
+def test_both_networks_denoise_gray_images_as_that_for_gray():
+    gray, how = pixels(17, 22, 1), Config(sigma=0.1, device="cpu")
+    single = denoise(gray, how, denoiser()).pixels
+    both = replace(denoiser(), color=color_denoiser())
+    assert np.array_equal(denoise(gray, how, both).pixels, single)
+    assert np.array_equal(denoise(gray.repeat(3, axis=2), how, both).pixels, single.repeat(3, axis=2))
 
 
 def test_gray_images_stored_as_rgb_are_denoised_as_gray():
