@@ -399,6 +399,14 @@ def test_a_moving_camera_is_reported(run, tmp_path):
     assert np.abs(found - truth).mean() < 0.5 * np.abs(truth.mean((0, 1, 2)) - truth).mean()
 
 
+def test_a_clip_of_one_frame_is_filled_like_an_image(run, tmp_path, mask):
+    source = write_clip(tmp_path / "clip.mkv", num_frames=1, codec="ffv1")
+    out = tmp_path / "out.mkv"
+    record = record_of(run("inpaint", source, "--mask", mask, "--json", "--codec", "ffv1", "-o", out, *QUICK))
+    assert (record["frames"], record["moving_frames"]) == (1, 0)
+    assert np.abs(pixels_of(out)[0].astype(float) - scene(0)).max() < 12
+
+
 def test_a_shaking_camera_is_reported_and_removed(run, tmp_path):
     """The shake shows on one side what the hole covers on the other."""
     height, width = 72, 96

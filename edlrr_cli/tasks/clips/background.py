@@ -29,7 +29,8 @@ _WEIGHT, _STEPS = 3.0, 100
 _NUM_SAMPLES = 1024
 # Pixels that are fitted at once, which bounds the memory.
 _CHUNK = 2**12
-# A pixel known in fewer keyframes, also relative to the best known one, is restored as one of an image.
+# A pixel known in fewer keyframes (if there are as many), also relative to the best known one, is restored as
+# one of an image.
 _MIN_SEEN, _MIN_SEEN_FRACTION = 2, 0.05
 # An earlier background is continued where the median difference of the pixels that both reveal is smaller.
 _SAME_SCENE = 5 / 255
@@ -103,7 +104,7 @@ def fit_background(
     images = torch.cat(
         [_fitted(basis, keyframes, known, part) for part in torch.split(rows.flatten(), _CHUNK)], 1
     )
-    enough = max(_MIN_SEEN, _MIN_SEEN_FRACTION * int(counts.max()))
+    enough = max(min(_MIN_SEEN, len(known)), _MIN_SEEN_FRACTION * int(counts.max()))
     return Background(
         images=images.view(-1, *rows.shape, keyframes.num_channels),
         typical=basis.median(dim=0).values,
