@@ -45,6 +45,17 @@ class OpenedClip:
     first: int
 
 
+class Settings(Protocol):
+    """The settings of a run."""
+
+    @property
+    def encoding(self) -> VideoEncoding:
+        """Return the encoding of the output."""
+
+    def as_record(self) -> Record:
+        """Return all settings by name."""
+
+
 class Frames(Protocol):
     """Frames that are computed one after another."""
 
@@ -64,11 +75,13 @@ class FramesJob(Job[InputsT, str]):
     """A clip of which each frame is replaced; a subclass computes the frames.
 
     Attributes:
+        settings: A finished part fits only a run of the same settings.
         reference: The clean clip, to measure the PSNR.
         resume: Continue after the finished parts of an interrupted run; ``overwrite`` replaces them.
         with_previews: Return some frames with the record, as ``comparisons``.
     """
 
+    settings: Settings
     reference: Path | None = None
     resume: bool = False
     with_previews: bool = False
@@ -76,11 +89,6 @@ class FramesJob(Job[InputsT, str]):
     unit = "clip"
     unprinted = ("comparisons",)
     continue_with = "--skip-existing --resume"
-
-    @property
-    @abstractmethod
-    def encoding(self) -> VideoEncoding:
-        """Return the encoding of the output."""
 
     @property
     @abstractmethod
@@ -107,7 +115,7 @@ class FramesJob(Job[InputsT, str]):
 
     def check(self) -> None:
         """See `Job.check`."""
-        self.encoding.check(self.output)
+        self.settings.encoding.check(self.output)
         check_target(self.output, *filter(None, (self.input, *self.read_too)), overwrite=self.overwrite)
         if not self.resume:
             self._parts({}).require_free(overwrite=self.overwrite)
@@ -132,17 +140,18 @@ class FramesJob(Job[InputsT, str]):
     def output_info(self, info: VideoInfo, *notes: str) -> VideoInfo:
         """Return the properties of the clip with notes on what the output cannot keep, and more."""
         suffix = self.output.suffix.lower()
-        lost = video_losses(suffix, self.encoding.codec, bits=info.bits, look=info.look)
+        lost = video_losses(suffix, self.settings.encoding.codec, bits=info.bits, look=info.look)
         return replace(info, notes=(*info.notes, *copying_losses(self.input, suffix), *lost, *notes))
 
-    def start_parts(self, run: Mapping[str, object]) -> tuple[Parts, int]:
+    def start_parts(self, **read: object) -> tuple[Parts, int]:
         """Return the parts, and the index of the first frame that is not in them; see `Parts.start`.
 
         Args:
-            run: What must be the same when a run goes on, beside the clip and its reference.
+            read: What else must be the same when a run goes on, beside settings, clip and reference.
         """
         identity = {
-            **run,
+            **self.settings.as_record(),
+            **read,
             "reference": self.reference and fingerprint(self.reference),
             "source": fingerprint(self.input),
             "version": __version__,
@@ -156,8 +165,8 @@ class FramesJob(Job[InputsT, str]):
             folder / self.frames_name,
             size_px=info.size_px,
             frame_rate=info.frame_rate,
-            codec=self.encoding.codec,
-            quality=self.encoding.crf,
+            codec=self.settings.encoding.codec,
+            quality=self.settings.encoding.crf,
             deep=info.peak > 255,
             look=info.look,
         )

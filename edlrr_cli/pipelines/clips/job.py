@@ -17,7 +17,7 @@ from edlrr_cli.pipelines.clips.holes import DamagedClip, damaged_clip
 from edlrr_cli.pipelines.clips.panel import clip_panel, comparison_of
 from edlrr_cli.pipelines.clips.record import clip_line, clip_lines, clip_record
 from edlrr_cli.pipelines.clips.reference import SquaredErrors
-from edlrr_cli.pipelines.clips.settings import Settings, VideoEncoding
+from edlrr_cli.pipelines.clips.settings import Settings
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.job import Monitor
 from edlrr_cli.pipelines.panel import Panel
@@ -51,11 +51,6 @@ class ClipJob(FramesJob[Inputs]):
     compare = staticmethod(comparison_of)
 
     @property
-    def encoding(self) -> VideoEncoding:
-        """See `FramesJob.encoding`."""
-        return self.settings.encoding
-
-    @property
     def read_too(self) -> Sequence[Path | None]:
         """See `FramesJob.read_too`."""
         return self.mask, self.reference
@@ -67,12 +62,8 @@ class ClipJob(FramesJob[Inputs]):
         clip = damaged_clip(self.input, video, self.mask, self.boxes, self.settings.inpaint.mask)
         evidence = (f"mask: {clip.evidence}",) if clip.evidence else ()
         info = self.output_info(video.info, *evidence)
-        run = {
-            **self.settings.as_record(),
-            "boxes": [box.text for box in self.boxes],
-            "mask": self.mask and fingerprint(self.mask),
-        }
-        return Inputs(started, video, reference, info, *self.start_parts(run), clip)
+        boxes, mask = [box.text for box in self.boxes], self.mask and fingerprint(self.mask)
+        return Inputs(started, video, reference, info, *self.start_parts(boxes=boxes, mask=mask), clip)
 
     def start(self, inputs: Inputs) -> tuple[ClipFilling, WritePart[Filled]]:
         """See `FramesJob.start`."""

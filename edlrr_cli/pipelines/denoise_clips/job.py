@@ -14,7 +14,6 @@ from edlrr_cli.media.video_sources import fingerprint
 from edlrr_cli.pipelines.clips.frames_job import FramesJob, OpenedClip
 from edlrr_cli.pipelines.clips.panel import layer_of
 from edlrr_cli.pipelines.clips.reference import SquaredErrors
-from edlrr_cli.pipelines.clips.settings import VideoEncoding
 from edlrr_cli.pipelines.denoise_clips.record import denoise_line, denoise_lines, denoise_record
 from edlrr_cli.pipelines.denoise_clips.settings import Settings
 from edlrr_cli.pipelines.denoisers import load_denoiser
@@ -42,11 +41,6 @@ class DenoiseClipJob(FramesJob[OpenedClip]):
     line = staticmethod(denoise_line)
 
     @property
-    def encoding(self) -> VideoEncoding:
-        """See `FramesJob.encoding`."""
-        return self.settings.encoding
-
-    @property
     def read_too(self) -> Sequence[Path | None]:
         """See `FramesJob.read_too`."""
         return self.reference, self.model
@@ -58,8 +52,8 @@ class DenoiseClipJob(FramesJob[OpenedClip]):
         if self.settings.config.method == "network":
             load_denoiser(self.model)
         info = self.output_info(video.info)
-        run = {**self.settings.as_record(), "model": self.model and fingerprint(self.model)}
-        return OpenedClip(started, video, reference, info, *self.start_parts(run))
+        model = self.model and fingerprint(self.model)
+        return OpenedClip(started, video, reference, info, *self.start_parts(model=model))
 
     def start(self, inputs: OpenedClip) -> tuple[ClipDenoising, WritePart[Denoised]]:
         """See `FramesJob.start`."""
