@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edlrr_cli.tasks.bgsep.stream import Info
 from edlrr_cli.tasks.denoise.config import Config
+from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
 from edlrr_cli.tasks.denoise.noise_type import Noise, estimate_noise
 
 NUM_WINDOW = 60
@@ -54,12 +55,24 @@ def noise_of_windows(source: Source, config: Config, *, start: int) -> Iterator[
     noise = Noise.white(0.0 if config.sigma is None else config.sigma)
     while True:
         found = [
-            estimate_noise(unit_range(frame.pixels, source.info.peak), noise_type=config.noise_type)
+            frame_noise(unit_range(frame.pixels, source.info.peak), config.noise_type)
             for frame in islice(frames, _NUM_SAMPLES)
         ]
         noise = typical_noise(found) if found else noise
         yield first, noise
         first += NUM_WINDOW
+
+
+def frame_noise(pixels: NDArray[np.float64], noise_type: str) -> Noise:
+    """Estimate the noise of a frame of shape (h, w, c).
+
+    In images, the differences of colors bound the level of white noise. Most clips store colors at half the
+    size, where these differences have lost it.
+    """
+    noise = estimate_noise(pixels, noise_type=noise_type)
+    if noise.kind != "white":
+        return noise
+    return Noise.white(estimate_noise_level(pixels), noise.correlation_px)
 
 
 def unit_range(pixels: NDArray[Any], peak: int) -> NDArray[np.float64]:
