@@ -103,7 +103,9 @@ class Config:
         """
         if self.method != "lrr" or self.fit != "subspace":
             got = f"method {self.method}" if self.method != "lrr" else f"fit {self.fit}"
-            raise UsageError(f"{got} takes no given background", "leave it out, or use method lrr, fit subspace")
+            raise UsageError(
+                f"{got} takes no given background", "leave it out, or use method lrr, fit subspace"
+            )
 
     @property
     def num_window(self) -> int:

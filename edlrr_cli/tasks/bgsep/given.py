@@ -11,8 +11,8 @@ from edlrr_cli.tasks.bgsep.camera import Camera
 from edlrr_cli.tasks.bgsep.keyframes import Keyframes
 from edlrr_cli.tasks.bgsep.model import SubspaceModel
 
-# The image is registered if its displacement is at most this fraction of the shorter side, and lowers the mean
-# difference from the estimate, clipped, at least to this fraction.
+# The image is registered if its displacement is at most this fraction of the shorter side, and if that lowers
+# the mean difference from the estimate, clipped, at least to this fraction.
 _MAX_FRACTION, _MAX_DIFFERENCE, _CLIP = 0.1, 0.95, 0.1
 
 

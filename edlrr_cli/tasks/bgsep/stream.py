@@ -26,7 +26,7 @@ from edlrr_cli.tasks.bgsep.model import SubspaceModel, fit
 from edlrr_cli.tasks.bgsep.region import Bools, Pixels, Region
 from edlrr_cli.tasks.bgsep.tuning import DEFAULT, Tuning
 from edlrr_cli.tasks.bgsep.view import View
-from edlrr_cli.tasks.bgsep.windows import Window, windows
+from edlrr_cli.tasks.bgsep.windows import FixedPlan, Plan, Window
 from edlrr_cli.tasks.device import resolve_device
 
 # Keyframes of a window unless all its frames are used, and frames per batch.
@@ -127,10 +127,12 @@ class Separation:
             none.
         background: The empty scene, shape (h, w, c) of the frames, values on [0, 1], whose brightness follows
             each frame; None to estimate it.
+        plan: The windows, of a source that can be read once; None for those of a video of known length.
         tuning: Constants, for measurements.
 
     Attributes:
         notes: Statistics of the windows fitted so far.
+        num_counted: Number of the pixels that count.
 
     Raises:
         InputError: The video has fewer than two frames.
@@ -146,6 +148,7 @@ class Separation:
         start: int = 0,
         ignored: Bools | None = None,
         background: NDArray[np.floating[Any]] | None = None,
+        plan: Plan | None = None,
         tuning: Tuning = DEFAULT,
     ) -> None:
         if background is not None:
@@ -154,7 +157,8 @@ class Separation:
         self.notes: list[WindowStatistics] = []
         self._source, self._config, self._start, self._tuning = source, config, start, tuning
         self._region = Region(np.zeros(source.info.size_px, np.bool_) if ignored is None else ignored)
-        self._background = background
+        self.num_counted = int(self._region.counted.sum())
+        self._background, self._plan = background, plan
         if source.info.num_frames < 2:
             raise InputError("the video has a single frame, and nothing moves in it", "give a longer one")
 
@@ -178,41 +182,32 @@ class Separation:
                 yield self._finished(index, frame, background, mask, None)
 
     def _modeled(self) -> Iterator[Split]:
-        plan = self._plan()
-        models = self._models(plan)
-        alive: list[tuple[Window, View]] = []
+        plan = self._plan or self._fixed_plan()
         frames = self._source.frames(start=self._start)
-        index = self._start
-        while batch := list(islice(frames, _BATCH)):
-            num_begun = sum(window.start < index + len(batch) for window in plan)
-            alive += islice(models, num_begun)
-            plan = plan[num_begun:]
+        index, begun = self._start, plan.begun(self._start + _BATCH)
+        keyframes = self._keyframes(begun[0])
+        alive: list[tuple[Window, View]] = []
+        while True:
+            for window in begun:
+                if found := keyframes.of(window):  # none if the file has fewer frames than it declares
+                    alive.append((window, self._fitted(window, found)))
+            batch = list(islice(frames, _BATCH))
+            if not batch:
+                return
             alive = [pair for pair in alive if pair[0].stop > index] or alive[-1:]
             yield from self._split(batch, index, alive)
             index += len(batch)
+            begun = plan.begun(index + _BATCH)
 
-    def _plan(self) -> list[Window]:
-        """Return the windows from the first needed; the last one also serves frames beyond the end."""
-        config = self._config
-        plan = windows(self._source.info.num_frames, size=config.num_window, overlap=config.num_overlap)
-        return [window for window in plan if window.stop > self._start] or plan[-1:]
+    def _fixed_plan(self) -> FixedPlan:
+        config, num_frames = self._config, self._source.info.num_frames
+        return FixedPlan(num_frames, size=config.num_window, overlap=config.num_overlap, start=self._start)
 
-    def _models(self, plan: list[Window]) -> Iterator[tuple[Window, View]]:
-        """Fit one window after another; each key frame is read once."""
-        size = min(self._config.num_window, self._source.info.num_frames)
-        every = 1 if self._config.fit == "full" else math.ceil(size / _NUM_KEYS)
-        first = -(-plan[0].start // every) * every
-        frames = self._source.frames(start=first, every=every)
-        keyframes: dict[int, Tensor] = {}
-        for window in plan:
-            wanted = range(max(keyframes, default=first - every) + every, window.stop, every)
-            for index, frame in zip(wanted, frames, strict=False):
-                pixels = np.ascontiguousarray(self._region.seen(frame.pixels)).reshape(-1)
-                keyframes[index] = torch.from_numpy(pixels).to(self.device)
-            keyframes = {index: pixels for index, pixels in keyframes.items() if index >= window.start}
-            if not keyframes:  # the file has fewer frames than it declares
-                return
-            yield window, self._fitted(window, list(keyframes.values()))
+    def _keyframes(self, window: Window) -> _KeyframeReader:
+        """Return the reader of the keyframes of all windows, of which the first is given."""
+        is_full = self._config.fit == "full"
+        every = 1 if is_full else math.ceil((window.stop - window.start) / _NUM_KEYS)
+        return _KeyframeReader(self._source, self._region, self.device, first=window.start, every=every)
 
     def _fitted(self, window: Window, keyframes: list[Tensor]) -> View:
         info, started = self._source.info, time.perf_counter()
@@ -268,6 +263,28 @@ class Separation:
         counted = self._region.counted
         cleaned = clean(mask & counted, min_blob_px=self._config.min_blob_px) & counted
         return Split(index, frame, self._region.restored(background, frame.pixels), cleaned, off)
+
+
+class _KeyframeReader:
+    """Reads the keyframes of one window after another, each once."""
+
+    def __init__(
+        self, source: Source, region: Region, device: torch.device, *, first: int, every: int
+    ) -> None:
+        self._next, self._every = -(-first // every) * every, every
+        self._frames = source.frames(start=self._next, every=every)
+        self._region, self._device = region, device
+        self._held: dict[int, Tensor] = {}
+
+    def of(self, window: Window) -> list[Tensor]:
+        """Return the keyframes of a window, which starts no earlier than the one before."""
+        wanted = range(self._next, window.stop, self._every)
+        for index, frame in zip(wanted, self._frames, strict=False):
+            pixels = np.ascontiguousarray(self._region.seen(frame.pixels)).reshape(-1)
+            self._held[index] = torch.from_numpy(pixels).to(self._device)
+            self._next = index + self._every
+        self._held = {index: pixels for index, pixels in self._held.items() if index >= window.start}
+        return list(self._held.values())
 
 
 def _faded(frames: Tensor, index: int, alive: list[tuple[Window, View]]) -> tuple[Tensor, Tensor]:
