@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,11 @@ from edlrr_cli.media.tags.video import descriptive_tags
 from edlrr_cli.media.video_file import start_of
 from edlrr_cli.media.video_streams import holds, opened, reading
 from edlrr_cli.media.video_writer import open_container
+
+# A keyframe is searched from the times so many seconds before the excerpt on, the last one before any file.
+_BACK_S = (0, 15, 120, 10**9)
+# Larger than the rounding of times, and smaller than the distance of frames.
+_ROUNDING_S = Fraction(1, 1_000_000)
 
 
 def excerpt_suffix(source: Path) -> str:
@@ -46,47 +54,92 @@ def write_excerpt(source: Path, path: Path, *, first_s: Fraction, start_s: float
         first_s: Seconds from the start of the file to its first frame, from which the times count.
 
     Raises:
-        InputError: The source cannot be read.
+        InputError: The source cannot be read, or has no keyframe before the start.
         OutputError: Writing or renaming failed (disk full).
     """
-    with opened(source) as file, open_container(path) as target:
-        video = file.streams.video[0]
-        origin = start_of(file) + first_s
-        audio = [stream for stream in file.streams.audio if holds(path.suffix, stream)]
-        added = {stream.index: target.add_stream_from_template(stream) for stream in (video, *audio)}
-        target.metadata.update(descriptive_tags(file.metadata))
-        start, stop = (origin + Fraction(time_s) for time_s in (start_s, stop_s))
-        file.seek(round(start / Fraction(video.time_base or 1)), stream=video)
-        for packet in _packets(file, [video, *audio], video.index, stop):
+    for back_s in _BACK_S:
+        with opened(source) as file:
+            origin = start_of(file) + first_s
+            begin, stop = origin + Fraction(start_s) + _ROUNDING_S, origin + Fraction(stop_s) - _ROUNDING_S
+            audio = [stream for stream in file.streams.audio if holds(path.suffix, stream)]
+            packets = _Packets(file, audio)
+            packets.seek(begin - back_s)
+            held = packets.from_keyframe(begin)
+            if held:
+                _write(path, chain(held, packets.until(stop)), packets)
+                return
+    raise InputError(f"{source} has no keyframe before {start_s} s", "leave the clips out")
+
+
+def _write(path: Path, packets: Iterable[Any], source: _Packets) -> None:
+    """Write packets, the first of which is a keyframe, at their times from it."""
+    with open_container(path) as target:
+        added = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        target.metadata.update(descriptive_tags(source.file.metadata))
+        begin = None
+        for packet in packets:
+            begin = _time(packet) if begin is None else begin
+            if _time(packet) < begin:  # a frame that needs those before the keyframe, or earlier sound
+                continue
+            shift = round(begin / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts - shift
+            packet.dts = None if packet.dts is None else packet.dts - shift
             packet.stream = added[packet.stream.index]
             target.mux(packet)
 
 
-def _packets(file: Any, streams: list[Any], video: int, stop: Fraction) -> Iterator[Any]:
-    """Yield the packets from the first keyframe of the video to a time, at their times from that keyframe."""
-    begin: Fraction | None = None
-    packets = file.demux(streams)
-    while True:
-        with reading(Path(file.name)):
-            packet = next(packets, None)
-        if packet is None:
-            return
-        if packet.dts is None:  # the end
-            continue
-        is_video, base = packet.stream.index == video, packet.time_base
-        time = (packet.dts if packet.pts is None else packet.pts) * base
-        if begin is None:
-            if not (is_video and packet.is_keyframe):
-                continue
-            begin = time
-        if packet.dts >= round(stop / base):
-            if is_video:
+def _time(packet: Any) -> Fraction:
+    """Return the time in seconds at which a packet is shown or heard."""
+    time: Fraction = (packet.dts if packet.pts is None else packet.pts) * packet.time_base
+    return time
+
+
+def _decoding_time(packet: Any) -> Fraction | float:
+    """Return the time in seconds at which a packet is decoded, no later than it is shown; may be unknown."""
+    return -math.inf if packet.dts is None else packet.dts * packet.time_base
+
+
+class _Packets:
+    """The packets of the video and the sound of an open file."""
+
+    def __init__(self, file: Any, audio: list[Any]) -> None:
+        self.file, self.streams = file, [file.streams.video[0], *audio]
+        self._video = self.streams[0]
+
+    def seek(self, time: Fraction) -> None:
+        """Go to a keyframe before a time, if the container can find one; otherwise stay at the start."""
+        from av import FFmpegError
+
+        with suppress(FFmpegError):
+            self.file.seek(max(round(time / self._video.time_base), 0), stream=self._video)
+        self._rest = self.file.demux(self.streams)
+
+    def from_keyframe(self, time: Fraction) -> list[Any]:
+        """Return the packets from the last keyframe before a time to that time; none without a keyframe."""
+        held: list[Any] = []
+        for packet in self._read():
+            is_video = packet.stream.index == self._video.index
+            if is_video and packet.is_keyframe and _time(packet) <= time:
+                held = [packet]
+            elif held:
+                held.append(packet)
+            if is_video and _decoding_time(packet) > time:
+                break
+        return held
+
+    def until(self, time: Fraction) -> Iterator[Any]:
+        """Yield the packets until a frame is decoded later than a time; it needs no other."""
+        for packet in self._read():
+            if _decoding_time(packet) < time:
+                yield packet
+            elif packet.stream.index == self._video.index:
                 return
-            continue
-        if time < begin:  # frames that need those before the keyframe, and earlier sound
-            continue
-        shift = round(begin / base)
-        packet.dts -= shift
-        if packet.pts is not None:
-            packet.pts -= shift
-        yield packet
+
+    def _read(self) -> Iterator[Any]:
+        while True:
+            with reading(Path(self.file.name)):
+                packet = next(self._rest, None)
+            if packet is None:
+                return
+            if packet.size > 0:  # the last one of each stream is empty
+                yield packet
