@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shlex
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -396,3 +399,18 @@ def test_existing_tables_are_refused_and_replaced(refused, record_of, clip, tmp_
         assert f"output {out / name} exists already; pass --overwrite to replace it" in line
         record_of(clip, "-o", out, "--objects", "--event-clips", "--overwrite")
     assert len(rows_of(out / "objects.csv")) == 12
+
+
+def test_the_examples_of_the_guide(run, clip, zones, tmp_path, monkeypatch):
+    guide = (Path(__file__).parents[2] / "docs" / "bgsep.md").read_text()
+    (section,) = re.findall(r"^## Regions and backgrounds\n(.*?)^## Methods", guide, flags=re.M | re.S)
+    examples = re.findall(r"^    edlrr (bgsep .+)$", section, flags=re.M)
+    assert len(examples) == 4
+    monkeypatch.chdir(tmp_path)
+    clip.rename("clip.mp4")  # the container is recognized by its content
+    paint(tmp_path / "timestamp.png", lamp_region())
+    Image.fromarray(wall()).save("empty.png")
+    for example in examples:
+        assert run(*shlex.split(example), "--overwrite").exit_code == 0
+    options = set(re.findall(r"`(--(?:ignore|background|objects|event)[a-z-]*)", section))
+    assert options == {word for word in shlex.split(" ".join(examples)) if word.startswith("--")}
