@@ -46,7 +46,8 @@ def find_events(
     moving = [index for index, fraction in enumerate(fractions) if fraction > 0]
     runs: list[list[int]] = []
     for index in moving:
-        if runs and edges[index] - edges[runs[-1][-1] + 1] < gap_s:
+        after = runs[-1][-1] + 1 if runs else -1
+        if runs and (index == after or edges[index] - edges[after] < gap_s):
             runs[-1].append(index)
         else:
             runs.append([index])
