@@ -14,7 +14,7 @@ from edlrr_cli.errors import InputError
 from edlrr_cli.media.codecs import CONTAINERS
 from edlrr_cli.media.tags.video import descriptive_tags
 from edlrr_cli.media.video_file import start_of
-from edlrr_cli.media.video_streams import holds, opened, reading
+from edlrr_cli.media.video_streams import holds, kept_streams, opened, reading
 from edlrr_cli.media.video_writer import open_container
 
 # A keyframe is searched from the times so many seconds before the excerpt on, the last one before any file.
@@ -44,7 +44,7 @@ def excerpt_suffix(source: Path) -> str:
 
 
 def write_excerpt(source: Path, path: Path, *, first_s: Fraction, start_s: float, stop_s: float) -> None:
-    """Copy the video and the sound of a range of times into a file, atomically.
+    """Copy the video, the sound and the subtitles of a range of times into a file, atomically.
 
     The excerpt begins at the last keyframe before the start, and ends with the frames that others need.
 
@@ -61,8 +61,7 @@ def write_excerpt(source: Path, path: Path, *, first_s: Fraction, start_s: float
         with opened(source) as file:
             origin = start_of(file) + first_s
             begin, stop = origin + Fraction(start_s) + _ROUNDING_S, origin + Fraction(stop_s) - _ROUNDING_S
-            audio = [stream for stream in file.streams.audio if holds(path.suffix, stream)]
-            packets = _Packets(file, audio)
+            packets = _Packets(file, kept_streams(file, path.suffix))
             packets.seek(begin - back_s)
             held = packets.from_keyframe(begin)
             if held:
@@ -100,10 +99,10 @@ def _decoding_time(packet: Any) -> Fraction | float:
 
 
 class _Packets:
-    """The packets of the video and the sound of an open file."""
+    """The packets of the video and of other streams of an open file."""
 
-    def __init__(self, file: Any, audio: list[Any]) -> None:
-        self.file, self.streams = file, [file.streams.video[0], *audio]
+    def __init__(self, file: Any, others: list[Any]) -> None:
+        self.file, self.streams = file, [file.streams.video[0], *others]
         self._video = self.streams[0]
 
     def seek(self, time: Fraction) -> None:

@@ -59,7 +59,7 @@ def copied_packets(source: Path, container: OutputContainer, suffix: str) -> Ite
         InputError: The source cannot be read; on reading a packet too.
     """
     with opened(source) as file:
-        kept = {stream.index: stream for stream in _streams(file) if holds(suffix, stream)}
+        kept = {stream.index: stream for stream in kept_streams(file, suffix)}
         added = {index: container.add_stream_from_template(stream) for index, stream in kept.items()}
         for index, stream in kept.items():
             added[index].metadata.update(descriptive_tags(stream.metadata))
@@ -112,6 +112,11 @@ def reading(source: Path) -> Iterator[None]:
 
 def _streams(file: InputContainer) -> list[Any]:
     return [*file.streams.audio, *file.streams.subtitles]
+
+
+def kept_streams(file: InputContainer, suffix: str) -> list[Any]:
+    """Return the audio and the subtitles of a file that a container can hold."""
+    return [stream for stream in _streams(file) if holds(suffix, stream)]
 
 
 def holds(suffix: str, stream: Any) -> bool:

@@ -9,6 +9,7 @@ from edlrr_cli import __version__
 from edlrr_cli.media.video import Video, VideoInfo
 from edlrr_cli.media.video_cut import excerpt_suffix
 from edlrr_cli.media.video_sources import fingerprint, open_video
+from edlrr_cli.media.video_streams import copying_losses
 from edlrr_cli.media.video_writer import video_losses
 from edlrr_cli.pipelines.bgsep.outputs import Outputs
 from edlrr_cli.pipelines.bgsep.panel import bgsep_panel, comparison_of
@@ -95,10 +96,10 @@ class BgsepJob(Job[Inputs, str]):
         started = time.perf_counter()
         self._outputs.check(self.input, *self.scene.given, overwrite=self.overwrite)
         video = open_video(self.input)
-        if self.settings.tables.event_clips:
-            excerpt_suffix(self.input)  # refuses a source that cannot be cut
         encoding, info = self.settings.encoding, video.info
         lost = video_losses(encoding.suffix, encoding.codec, bits=info.bits, look=info.look)
+        if self.settings.tables.event_clips:
+            lost = (*lost, *copying_losses(self.input, excerpt_suffix(self.input)))
         info = replace(info, notes=(*info.notes, *lost))
         ignored, background = self.scene.read_ignored(info), self.scene.read_background(info)
         identity = {
