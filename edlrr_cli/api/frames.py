@@ -15,7 +15,7 @@ from edlrr_cli.api.arrays import check_mask, check_size, peak_of, plain_array
 from edlrr_cli.api.isolation import isolated
 from edlrr_cli.errors import UsageError
 from edlrr_cli.tasks.bgsep.config import Config
-from edlrr_cli.tasks.bgsep.live import LiveInfo, LiveSource
+from edlrr_cli.tasks.bgsep.live import FramesInfo, LiveSource
 from edlrr_cli.tasks.bgsep.stream import Separation, Split
 from edlrr_cli.tasks.bgsep.windows import OpenPlan
 
@@ -56,7 +56,7 @@ class _Sequence:
 
     def __init__(self, frames: Any, first: NDArray[Any]) -> None:
         self._frames, self._first = frames, first
-        self.info = LiveInfo((first.shape[0], first.shape[1]), _peak(first), len(frames))
+        self.info = FramesInfo((first.shape[0], first.shape[1]), _peak(first), len(frames))
 
     def frames(self, *, start: int = 0, every: int = 1) -> Iterator[_Frame]:
         """Yield the frames start, start + every, and so on."""

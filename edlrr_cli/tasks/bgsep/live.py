@@ -11,11 +11,11 @@ from edlrr_cli.tasks.bgsep.stream import Frame
 
 
 @dataclass(frozen=True)
-class LiveInfo:
-    """Properties of a stream; see `edlrr_cli.tasks.bgsep.stream.Info`.
+class FramesInfo:
+    """Properties of frames without a file; see `edlrr_cli.tasks.bgsep.stream.Info`.
 
     Attributes:
-        num_frames: Number of frames known at first.
+        num_frames: Number of frames; of a stream those that are known at first.
     """
 
     size_px: tuple[int, int]
@@ -38,12 +38,7 @@ class LiveSource:
         self._needed: list[int] = []  # for each reader the index of the frame that it reads next
         num_frames = self.reach(2)
         size_px = self._held[0].pixels.shape[:2] if num_frames else (0, 0)
-        self.info = LiveInfo((size_px[0], size_px[1]), peak, num_frames)
-
-    @property
-    def num_held(self) -> int:
-        """Return the number of frames in memory."""
-        return len(self._held)
+        self.info = FramesInfo((size_px[0], size_px[1]), peak, num_frames)
 
     def reach(self, count: int) -> int:
         """Read ahead until there were ``count`` frames, and return how many there were, fewer at the end."""

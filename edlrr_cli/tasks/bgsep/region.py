@@ -24,12 +24,9 @@ class Region:
     """
 
     def __init__(self, ignored: Bools) -> None:
-        from scipy import ndimage
-
         self.counted: Bools = ~ignored
-        nearest = ndimage.distance_transform_edt(ignored, return_distances=False, return_indices=True)
         self._ignored = np.flatnonzero(ignored)
-        self._nearest = np.ravel_multi_index(tuple(nearest[:, ignored]), ignored.shape)
+        self._nearest = _nearest(ignored) if len(self._ignored) else self._ignored
 
     def seen(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Return a frame, shape (h, w, c), as the separation sees it; not a copy if all pixels count."""
@@ -45,3 +42,12 @@ class Region:
         if not len(self._ignored):
             return background
         return np.where(self.counted[..., None], background, pixels)
+
+
+def _nearest(ignored: Bools) -> NDArray[np.int64]:
+    """Return the flat index of the nearest counted pixel for each ignored one."""
+    from scipy import ndimage
+
+    nearest = ndimage.distance_transform_edt(ignored, return_distances=False, return_indices=True)
+    indices: NDArray[np.int64] = np.ravel_multi_index(tuple(nearest[:, ignored]), ignored.shape)
+    return indices
