@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 
+from edlrr_cli.bench import runner
 from edlrr_cli.bench.bgsep_scores import PLAIN_THRESHOLDS, Scorer
 from edlrr_cli.bench.memory import measure_peak
 from edlrr_cli.bench.record import Row
-from edlrr_cli.bench.runner import run_cases
+from edlrr_cli.bench.results_file import Benchmark
 from edlrr_cli.bench.sequences import Excerpt, Scene, choose, find_sequences, first_frames, read_scene
 from edlrr_cli.bench.table1_means import average
 from edlrr_cli.errors import UsageError
@@ -162,6 +163,7 @@ def describe(cases: Sequence[Case]) -> dict[str, Any]:
         "methods": {case.method: dict({**METHODS, **VARIANTS}[case.method].settings) for case in cases},
         "sequences": {name: _facts(case) for name, case in folders.items()},
         "num_scored": cases[0].num_scored,
+        "device": cases[0].device,
     }
 
 
@@ -178,7 +180,7 @@ def _facts(case: Case) -> dict[str, Any]:
 
 def run(cases: Sequence[Case]) -> Iterator[Row]:
     """Run cases one at a time with all threads; see `edlrr_cli.bench.runner.run_cases`."""
-    return run_cases(run_case, cases, jobs=1, threads=torch.get_num_threads())
+    return runner.run_cases(run_case, cases, jobs=1, threads=torch.get_num_threads())
 
 
 def run_case(case: Case) -> Row:
@@ -230,7 +232,8 @@ def means(rows: Sequence[Row]) -> list[Row]:
     """Return one row per method, ``kind`` "mean"; the mean of a measure with missing values is None."""
     by_method: dict[str, list[Row]] = {}
     for row in rows:
-        by_method.setdefault(row["method"], []).append(row)
+        if row["kind"] == "case":
+            by_method.setdefault(row["method"], []).append(row)
     return [
         {
             "kind": "mean",
@@ -259,12 +262,17 @@ def left_out_cases(data: Path, *, sequences: list[str] | None, num_scored: int, 
 def left_out(rows: Sequence[Row]) -> list[Row]:
     """Return for each sequence F with the constants that are best on all others, ``kind`` "left_out".
 
-    Sequences on which a case failed are ignored.
+    Sequences on which a case failed or is missing are ignored; a single one has no others.
     """
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
         found.setdefault(row["sequence"], {})[row["method"]] = row.get("f_measure")
-    found = {name: scores for name, scores in found.items() if None not in scores.values()}
+    num_methods = max(map(len, found.values()), default=0)
+    found = {
+        name: scores
+        for name, scores in found.items()
+        if None not in scores.values() and len(scores) == num_methods
+    }
     return [
         {
             "kind": "left_out",
@@ -274,6 +282,7 @@ def left_out(rows: Sequence[Row]) -> list[Row]:
             "f_default": scores["lrr"],
         }
         for name, scores in found.items()
+        if len(found) > 1
         for method in [_best_without(name, found)]
     ]
 
@@ -282,3 +291,22 @@ def _best_without(name: str, found: Mapping[str, Mapping[str, float]]) -> str:
     """Return the method with the largest mean over the other sequences."""
     others = [scores for other, scores in found.items() if other != name]
     return max(found[name], key=lambda method: sum(scores[method] for scores in others))
+
+
+def benchmark_of(
+    cases: Sequence[Case], streaming: Sequence[runner.Case], *, leave_one_out: bool
+) -> Benchmark[runner.Case]:
+    """Return what the results file of a run is about.
+
+    Args:
+        streaming: Cases in which memory is measured.
+        leave_one_out: Whether the cases are those of `left_out_cases`.
+    """
+    return Benchmark(
+        LEFT_OUT_NAME if leave_one_out else NAME,
+        {**PARAMETERS, **describe(cases)},
+        [*cases, *streaming],
+        same=("num_scored", "device"),
+        same_entries={"sequences": "sequence {}", "methods": "setting of {}"},
+        summary=lambda rows: [*(left_out(rows) if leave_one_out else ()), *means(rows)],
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -18,22 +19,38 @@ from edlrr_cli.tasks.device import resolve_device
 SHORT, LONG = 200, 400
 
 
-def run(folders: Mapping[str, Path], device: str) -> list[Row]:
-    """Measure the default method on the longest sequence: its first frames, then all of them.
+@dataclass(frozen=True)
+class MemoryCase:
+    """The default method on the first frames of a sequence."""
+
+    folder: Path
+    sequence: str
+    num_frames: int
+    device: str
+
+    def as_row(self) -> Row:
+        """Return the columns that identify the case."""
+        return {"kind": "memory", "sequence": self.sequence, "num_frames": self.num_frames}
+
+
+def make_cases(folders: Mapping[str, Path], device: str) -> list[MemoryCase]:
+    """Return the cases: the first frames of the longest sequence, and all of them.
 
     Args:
         folders: Folders of the sequences, by name.
-
-    Raises:
-        EdlrrError: A process for the measurement failed.
     """
     lengths = {name: open_video(folder / "input").info.num_frames for name, folder in folders.items()}
     name = max(lengths, key=lambda name: lengths[name])
-    peaks = {count: _peak_bytes(folders[name], count, device) for count in (SHORT, max(lengths[name], LONG))}
-    return [
-        {"kind": "memory", "sequence": name, "num_frames": count, "peak_bytes": peak}
-        for count, peak in peaks.items()
-    ]
+    return [MemoryCase(folders[name], name, count, device) for count in (SHORT, max(lengths[name], LONG))]
+
+
+def run_case(case: MemoryCase) -> Row:
+    """Measure a case.
+
+    Raises:
+        EdlrrError: The process for the measurement failed.
+    """
+    return {**case.as_row(), "peak_bytes": _peak_bytes(case.folder, case.num_frames, case.device)}
 
 
 def _peak_bytes(folder: Path, num_frames: int, device: str) -> int | None:

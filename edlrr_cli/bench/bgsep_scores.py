@@ -13,7 +13,8 @@ from edlrr_cli.bench.sequences import Bytes, Scene
 from edlrr_cli.metrics.background import background_scores
 from edlrr_cli.metrics.detection import Counts, count
 from edlrr_cli.metrics.thresholds import Best, Sweep
-from edlrr_cli.tasks.bgsep.stream import Pixels, Split
+from edlrr_cli.tasks.bgsep.region import Pixels
+from edlrr_cli.tasks.bgsep.stream import Split
 
 #: Candidates for the best threshold on the plain difference, in gray levels.
 PLAIN_THRESHOLDS = (10, 15, 20, 25, 30, 40, 50)

@@ -19,6 +19,7 @@ from edlrr_cli.bench.cases import Case, Data, drop_rate
 from edlrr_cli.bench.images import save_thumbnail
 from edlrr_cli.bench.memory import measure_peak
 from edlrr_cli.bench.record import Row
+from edlrr_cli.bench.results_file import Benchmark
 from edlrr_cli.bench.table1_methods import Method, Problem, all_names, find_method
 from edlrr_cli.errors import UsageError
 from edlrr_cli.metrics import psnr, ssim
@@ -183,9 +184,27 @@ class CaseKey:
         return self.method.replace(":", "_")
 
 
-def identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return the values that identify a case row."""
-    return tuple(row[name] for name in ("corruption", "seed", "image", "method"))
+def has_thumbnail(case: CaseKey) -> bool:
+    """Whether the thumbnail of a case exists, if it has one."""
+    thumbnail = case.thumbnail(case.slug)
+    return thumbnail is None or thumbnail.is_file()
+
+
+def benchmark_of(plan: Plan, settings: Mapping[str, Any]) -> Benchmark[CaseKey]:
+    """Return what the results file of a plan is about.
+
+    Args:
+        settings: Further parameters of the run.
+    """
+    return Benchmark(
+        NAME,
+        {**PARAMETERS, **plan.as_parameters(), **settings},
+        plan.cases(),
+        same=("crop_px", "device"),
+        same_entries={"data": "{}", "settings": "setting of {}"},
+        summary=lambda rows: means(plan, rows),
+        has_files=has_thumbnail,
+    )
 
 
 def threads_per_job(jobs: int) -> int:

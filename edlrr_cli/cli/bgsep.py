@@ -11,7 +11,7 @@ from edlrr_cli.cli.job_options import JobCommand, job_options
 from edlrr_cli.cli.options import FILE, REG, common_options, options_of
 from edlrr_cli.cli.run import RunOptions, run_jobs
 from edlrr_cli.media.codecs import CODECS, CONTAINERS
-from edlrr_cli.pipelines.bgsep.settings import MASK_FORMATS, Encoding, Settings
+from edlrr_cli.pipelines.bgsep.settings import MASK_FORMATS, Encoding, Settings, Tables
 from edlrr_cli.pipelines.inputs import Input
 from edlrr_cli.tasks.bgsep.config import FITS, METHODS, SOLVERS, STABILIZERS, Config
 from edlrr_cli.tasks.checks import settings_of
@@ -36,6 +36,11 @@ _HELP = {
     "quality": "Quality of the videos, from 0 (best) to 51 (worst).",
     "format": "Container of the videos. [default: mp4, or one that holds the codec]",
     "mask_format": "Masks as a video like the others, or as lossless images mask/000000.png and so on.",
+    "objects": "Also write objects.csv: frame, time, centroid, box, area and difference of each object.",
+    "events": "Also write events.csv: the times in which anything moves.",
+    "event_clips": "Also cut these times out of SOURCE without encoding, from a keyframe on: events/0001.mp4",
+    "event_gap": "Events with a shorter pause between them are one, in seconds.",
+    "event_min": "Events in which something moves for a shorter time are left out, in seconds.",
 }
 
 _KINDS = {
@@ -58,12 +63,29 @@ _KINDS = {
     type=FILE,
     help="Output folder; with several sources, their parent. [default: SOURCE_bgsep beside SOURCE]",
 )
+@click.option(
+    "--ignore",
+    type=FILE,
+    help="Region that never counts: an image, white there, or polygons, a .json; or a folder of these.",
+)
+@click.option(
+    "--background",
+    type=FILE,
+    help="Image of the empty scene, so that what never moves is found, too; or a folder of these.",
+)
 @click.option("--resume", is_flag=True, help="Continue an interrupted run.")
 @job_options
-@options_of((Config, Encoding), _HELP, _KINDS)
+@options_of((Config, Encoding, Tables), _HELP, _KINDS)
 @common_options
 def bgsep(
-    *, sources: tuple[Path, ...], output: Path | None, resume: bool, options: RunOptions, **flags: Any
+    *,
+    sources: tuple[Path, ...],
+    output: Path | None,
+    ignore: Path | None,
+    background: Path | None,
+    resume: bool,
+    options: RunOptions,
+    **flags: Any,
 ) -> int:
     """Split each SOURCE into its background, what moves in front of it, and the masks of that.
 
@@ -75,6 +97,8 @@ def bgsep(
     edlrr bgsep clip.mp4 --method mog2 --json
     edlrr bgsep cameras --recursive -o split --skip-existing --resume --json
     edlrr bgsep clip.mp4 --report clip.html
+    edlrr bgsep clip.mp4 --ignore timestamp.png --background empty.png --objects
+    edlrr bgsep clip.mp4 --ignore zones.json --events --event-clips --event-gap 10
 
     SOURCE is a video from a camera that stands still or shakes a little: a video file, an animation (GIF,
     PNG, WebP), a TIFF of several pages, a folder of images or a pattern of their names. A folder of videos,
@@ -83,13 +107,19 @@ def bgsep(
     results are left out, and one that holds images and videos is refused.
 
     The output folder receives background, foreground and mask as videos, background.png, overview.png and
-    report.json. Until they are complete, the finished parts are in its folder parts/; after Ctrl-C
+    report.json; --objects, --events and --event-clips add objects.csv, events.csv and the folder events.
+    Until they are complete, the finished parts are in its folder parts/; after Ctrl-C
     --resume continues after them, and --overwrite starts again. --skip-existing skips what has its
     report.json. Audio is left out.
     """
     settings = resolve(flags)
+    if background is not None:
+        settings.config.require_takes_background()
     from edlrr_cli.pipelines.bgsep.job import BgsepJob
+    from edlrr_cli.pipelines.bgsep.scene import SceneFiles
     from edlrr_cli.pipelines.bgsep.sources import FolderDestination, VideoSelection, require_one_kind
+
+    scene = SceneFiles(ignore, background)
 
     def make_job(source: Input, folder: Path) -> BgsepJob:
         require_one_kind(source.path)
@@ -98,6 +128,7 @@ def bgsep(
             output=folder,
             overwrite=options.overwrite,
             settings=settings,
+            scene=scene.of(source),
             resume=resume,
             with_previews=options.report is not None,
         )
@@ -109,6 +140,7 @@ def bgsep(
         FolderDestination(output, options.suffix, "bgsep"),
         options,
         device=settings.config.device,
+        also_read=(ignore, background),
     )
 
 
@@ -119,4 +151,4 @@ def resolve(flags: dict[str, Any]) -> Settings:
         UsageError: A value is outside its domain.
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    return Settings(settings_of(Config, given), settings_of(Encoding, given))
+    return Settings(settings_of(Config, given), settings_of(Encoding, given), settings_of(Tables, given))

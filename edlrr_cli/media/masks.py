@@ -121,6 +121,15 @@ def read_mask(
     return MaskReading(~missing, polarity.mode, fraction, "; ".join(phrases))
 
 
+def white_pixels(path: Path) -> _BoolArray:
+    """Return the pixels of a mask file that are not black, or the labels other than 0, shape (h, w).
+
+    Raises:
+        InputError: The file is unreadable.
+    """
+    return _polarity("white", _read_marks(path, None), None).missing
+
+
 def _check_settings(mode: str, threshold: int | None, dilate: int) -> None:
     if mode not in MASK_MODES:
         raise UsageError(f"--mask-mode: expected one of {', '.join(MASK_MODES)}, got {mode!r}")

@@ -34,18 +34,18 @@ def copying_losses(source: Path, suffix: str) -> tuple[str, ...]:
     Raises:
         InputError: The file cannot be read.
     """
-    with _opened(source) as file:
+    with opened(source) as file:
         return tuple(
             f"the {stream.type} stream {stream.index} ({_codec(stream)}) is left out: "
             f"{suffix[1:]} cannot hold it"
             for stream in _streams(file)
-            if not _holds(suffix, stream)
+            if not holds(suffix, stream)
         )
 
 
 def copy_descriptions(source: Path, container: OutputContainer, suffix: str) -> None:
     """Copy the tags and the chapters, as far as the container holds them."""
-    with _opened(source) as file:
+    with opened(source) as file:
         container.metadata.update(descriptive_tags(file.metadata))
         if suffix != ".webm":
             container.set_chapters(file.chapters())
@@ -60,8 +60,8 @@ def copied_packets(source: Path, container: OutputContainer, suffix: str) -> Ite
     Raises:
         InputError: The source cannot be read; on reading a packet too.
     """
-    with _opened(source) as file:
-        kept = {stream.index: stream for stream in _streams(file) if _holds(suffix, stream)}
+    with opened(source) as file:
+        kept = {stream.index: stream for stream in kept_streams(file, suffix)}
         added = {index: container.add_stream_from_template(stream) for index, stream in kept.items()}
         for index, stream in kept.items():
             language = {"language": stream.language} if stream.language else {}
@@ -74,7 +74,7 @@ def _packets(file: InputContainer, streams: list[Any], added: dict[int, Any]) ->
     start = start_of(file)
     packets = file.demux(streams) if streams else iter(())
     while True:
-        with _reading(Path(file.name)):
+        with reading(Path(file.name)):
             packet = next(packets, None)
         if packet is None:
             return
@@ -89,17 +89,23 @@ def _packets(file: InputContainer, streams: list[Any], added: dict[int, Any]) ->
 
 
 @contextmanager
-def _opened(source: Path) -> Iterator[InputContainer]:
+def opened(source: Path) -> Iterator[InputContainer]:
+    """Open a file for reading.
+
+    Raises:
+        InputError: It cannot be read.
+    """
     import av
 
-    with _reading(source):
+    with reading(source):
         file = av.open(str(source))
     with file:
         yield file
 
 
 @contextmanager
-def _reading(source: Path) -> Iterator[None]:
+def reading(source: Path) -> Iterator[None]:
+    """Convert errors of FFmpeg into an `InputError` that names the file."""
     from av import FFmpegError
 
     try:
@@ -112,7 +118,13 @@ def _streams(file: InputContainer) -> list[Any]:
     return [*file.streams.audio, *file.streams.subtitles]
 
 
-def _holds(suffix: str, stream: Any) -> bool:
+def kept_streams(file: InputContainer, suffix: str) -> list[Any]:
+    """Return the audio and the subtitles of a file that a container can hold."""
+    return [stream for stream in _streams(file) if holds(suffix, stream)]
+
+
+def holds(suffix: str, stream: Any) -> bool:
+    """Whether a container can hold a stream, by its codec."""
     return _codec(stream) in _supported(suffix)
 
 

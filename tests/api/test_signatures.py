@@ -20,7 +20,7 @@ SCRIPT = """
 import numpy as np
 import torch
 from typing_extensions import assert_type
-from edlrr_cli import LowRankRegularizer, denoise, inpaint, inpaint_lowrank, lowrank_penalty
+from edlrr_cli import LowRankRegularizer, denoise, inpaint, inpaint_lowrank, lowrank_penalty, separate
 image, hole = np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.bool_)
 tensor = torch.nn.Parameter(torch.zeros(8, 8))
 restored = inpaint(image, hole, noise="auto", device=torch.device("cpu"))
@@ -29,6 +29,9 @@ assert_type(inpaint(tensor, torch.zeros(8, 8, dtype=torch.bool), prior="local", 
 assert_type(denoise(tensor, sigma="auto", method="lrr"), torch.Tensor)
 denoise(image, sigma=0.1, device="cpu").astype(np.float32)
 inpaint_lowrank(np.zeros((8, 8, 3)), hole, channel_axis=-1, steps=5).mean()
+background, foreground, mask = next(separate(iter([image, image]), ignore=hole, window=2))
+background.mean() + foreground.mean() + mask.mean()
+separate("clip.mp4", "out", ignore="zones.json", objects=True)["frames"]
 (LowRankRegularizer("nuclear")(tensor).sum() + lowrank_penalty(tensor, "nuclear")).backward()
 """
 
@@ -37,6 +40,7 @@ WRONG = {
     "denoise(image, sigma='atuo')": "arg-type",
     "inpaint(image, hole, steps='many')": "arg-type",
     "inpaint(image, torch.zeros(8, 8))": "type-var",
+    "separate(image, codec='h264')": "call-overload",
     "from edlrr_cli import inpant": "attr-defined",
 }
 

@@ -170,7 +170,7 @@ def test_methods_of_an_absent_library_are_left_out(monkeypatch):
 
 def test_memory_is_that_of_the_longest_sequence(folder, monkeypatch):
     monkeypatch.setattr(bgsep_memory, "fresh_process_peak_bytes", lambda prepare, arguments, *, whole: 7)
-    short, long = bgsep_memory.run({"square": folder}, "cpu")
+    short, long = map(bgsep_memory.run_case, bgsep_memory.make_cases({"square": folder}, "cpu"))
     assert short == {"kind": "memory", "sequence": "square", "num_frames": 200, "peak_bytes": 7}
     assert long["num_frames"] == 400
     for call in bgsep_memory.prepare(str(folder), 14, "cpu"):

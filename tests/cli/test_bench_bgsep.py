@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edlrr_cli.bench import bgsep
+from edlrr_cli.bench import bgsep, bgsep_memory
 from edlrr_cli.bench.record import KEYS
+from edlrr_cli.cli.bench import common
+from edlrr_cli.errors import EXIT_INTERRUPTED
 
 SIDE_PX, NUM_FRAMES = 40, 10
 
@@ -96,3 +98,45 @@ def test_one_sequence_is_left_out(run, refused, data, tmp_path, monkeypatch):
     assert run("bench", "report", target, "--into", page).exit_code == 0
     assert "| square | lrr | " in page.read_text()
     assert "| lrr:levels=1 | " in page.read_text()
+
+
+def test_it_goes_on_where_it_was_stopped(run, refused, data, tmp_path, monkeypatch):
+    target = tmp_path / "bgsep.json"
+    arguments = ["bench", "bgsep", "--data", data, "--frames", "3", "--device", "cpu", "-o", target]
+    monkeypatch.setattr(bgsep_memory, "fresh_process_peak_bytes", lambda prepare, arguments, *, whole: 7)
+    assert run(*arguments, "--methods", "median", "--no-memory").exit_code == 0
+    first = json.loads(target.read_text())["rows"][0]
+
+    def stop(case):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bgsep_memory, "run_case", stop)  # after the second method
+    assert run(*arguments, "--methods", "median,lrr").exit_code == EXIT_INTERRUPTED
+    monkeypatch.undo()
+    monkeypatch.setattr(bgsep_memory, "fresh_process_peak_bytes", lambda prepare, arguments, *, whole: 7)
+    kept = [row["method"] for row in json.loads(target.read_text())["rows"] if row["kind"] == "case"]
+    assert kept == ["median", "lrr"]
+    computed = []
+    original = bgsep.run
+    monkeypatch.setattr(bgsep, "run", lambda cases: original(computed.extend(cases) or cases))
+    result = run(*arguments, "--methods", "median,lrr")
+    assert (result.exit_code, computed) == (0, []), result.stderr
+    rows = json.loads(target.read_text())["rows"]
+    assert rows[0] == first  # its seconds too
+    assert [row["kind"] for row in rows] == ["case", "case", "memory", "memory", "mean", "mean"]
+    before = target.read_bytes()
+    line = refused(4, *arguments, "--methods", "median")
+    assert "cases that are not asked for now" in line
+    line = refused(4, *arguments, "--methods", "median,lrr", "--frames", "4")
+    assert "was made with another num_scored; name another file, or --overwrite it" in line
+    (data / "square" / "temporalROI.txt").write_text("4 9")
+    assert "made with another sequence square" in refused(4, *arguments, "--methods", "median,lrr")
+    assert target.read_bytes() == before
+    assert run(*arguments, "--methods", "median", "--no-memory", "--overwrite").exit_code == 0
+
+
+def test_progress_without_a_terminal(run, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(common, "_LINE_EVERY_S", 0.0)
+    arguments = ["--methods", "median", "--frames", "3", "--no-memory", "--device", "cpu"]
+    result = run("bench", "bgsep", "--data", data, *arguments, "-o", tmp_path / "a.json")
+    assert result.stderr == "1 of 1, 00:00 left: square: median\n"

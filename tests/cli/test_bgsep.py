@@ -425,7 +425,7 @@ def test_json_and_quiet(run, clip, tmp_path):
 def test_settings_reach_the_task(run, clip, monkeypatch):
     told = []
 
-    def spy(source, config, *, start):
+    def spy(source, config, **rest):
         told.append(config)
         raise KeyboardInterrupt
 

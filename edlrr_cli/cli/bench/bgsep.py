@@ -8,11 +8,11 @@ import click
 
 from edlrr_cli.cli.bench.common import (
     Measured,
+    command_line,
     counted,
     device_option,
     output_options,
     print_missing,
-    publish,
     require_complete,
     words,
 )
@@ -62,26 +62,36 @@ def bgsep(
     A sequence is a folder with input/ and groundtruth/, and maybe temporalROI.txt, ROI.bmp and
     background.png. The rows: lrr, as in 'edlrr bgsep'; lrr:batch, the same in one window; lrr:paper, the
     low-rank matrix of the paper, and pcp, the same solved exactly, both of the scored frames alone; median;
-    mog2 and knn of OpenCV. Failures are reported in the file and by exit code 1; the others continue.
+    mog2 and knn of OpenCV. The same command continues where it was stopped and runs only what is new;
+    --overwrite starts again. Failures are reported in the file and by exit code 1; the others continue.
     """
-    check_target(output, overwrite=overwrite)
+    check_target(output, overwrite=True)
     from edlrr_cli.bench import bgsep as benchmark
     from edlrr_cli.bench import bgsep_memory
+    from edlrr_cli.bench.results_file import ResultsFile
 
     if leave_one_out:
         cases = benchmark.left_out_cases(data, sequences=sequences, num_scored=frames, device=device)
-        found = [*counted(benchmark.run(cases), len(cases), "{sequence}: {method}")]
-        parameters = {**benchmark.PARAMETERS, **benchmark.describe(cases)}
-        rows = [*benchmark.left_out(found), *benchmark.means(found), *found]
-        publish(output, benchmark.LEFT_OUT_NAME, parameters, rows, device=device)
-        return require_complete(rows, output)
-    cases = benchmark.make_cases(data, sequences=sequences, methods=methods, num_scored=frames, device=device)
-    if methods is None:
-        print_missing([name for name in benchmark.METHODS if name not in benchmark.methods_here()])
-    folders = {case.sequence: case.folder for case in cases}
-    streaming = bgsep_memory.run(folders, device) if memory else []  # first: its failure ends the command
-    rows = [*counted(benchmark.run(cases), len(cases), "{sequence}: {method}")]
-    rows += [*benchmark.means(rows), *streaming]
-    parameters = {**benchmark.PARAMETERS, **benchmark.describe(cases)}
-    publish(output, benchmark.NAME, parameters, rows, device=device)
+        streaming = []
+    else:
+        cases = benchmark.make_cases(
+            data, sequences=sequences, methods=methods, num_scored=frames, device=device
+        )
+        if methods is None:
+            print_missing([name for name in benchmark.METHODS if name not in benchmark.methods_here()])
+        folders = {case.sequence: case.folder for case in cases}
+        streaming = bgsep_memory.make_cases(folders, device) if memory else []
+    planned = benchmark.benchmark_of(cases, streaming, leave_one_out=leave_one_out)
+    book = ResultsFile(output, planned, command=command_line(), device=device, anew=overwrite)
+    left = book.cases_left()
+    with book:
+        todo = [case for case in left if isinstance(case, benchmark.Case)]
+        for row in counted(benchmark.run(todo), len(todo), "{sequence}: {method}"):
+            book.add(row)
+        measured = [case for case in left if isinstance(case, bgsep_memory.MemoryCase)]
+        found = map(bgsep_memory.run_case, measured)
+        for row in counted(found, len(measured), "{sequence}: memory for {num_frames} frames"):
+            book.add(row)
+    rows = book.record["rows"]
+    click.echo(f"{output}: {len(rows)} rows")
     require_complete(rows, output)

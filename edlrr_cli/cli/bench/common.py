@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 _ARGUMENTS = "edlrr_cli.cli.bench.arguments"
 _SIDE = click.IntRange(min=32)
 POSITIVE = click.IntRange(min=1)
+# Without a terminal, a line of progress is written at most this often.
+_LINE_EVERY_S = 30.0
 
 
 class Measured(click.Command):
@@ -82,17 +85,23 @@ def progress_bar() -> Iterator[Callable[[str], None]]:
 
 
 def counted(rows: Iterable[Row], total: int, title: str) -> Iterator[Row]:
-    """Yield rows as they come, with a bar and the time left; silent unless stderr is a terminal.
+    """Yield rows as they come, with a bar and the time left; a line from time to time without a terminal.
 
     Args:
-        title: What the bar says of a row: a format of its columns.
+        title: What is shown of a row: a format of its columns.
     """
     from tqdm import tqdm
 
     with tqdm(total=total, unit="case", dynamic_ncols=True, disable=not shows_progress()) as bar:
-        for row in rows:
+        started = shown = time.monotonic()
+        for done, row in enumerate(rows, start=1):
             bar.set_postfix_str(title.format(**row), refresh=False)
             bar.update()
+            now = time.monotonic()
+            if bar.disable and now - shown > _LINE_EVERY_S:
+                left = tqdm.format_interval((now - started) * (total - done) / done)
+                click.echo(f"{done} of {total}, {left} left: {title.format(**row)}", err=True)
+                shown = now
             yield row
 
 

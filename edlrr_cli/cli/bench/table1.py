@@ -88,7 +88,8 @@ def table1(
     if methods is None:
         print_missing([name for name, method in METHODS.items() if not method.installed])
     settings = {"jobs": jobs, "threads_per_job": benchmark.threads_per_job(jobs)}
-    book = ResultsFile(output, plan, command=command_line(), settings=settings, anew=overwrite)
+    planned = benchmark.benchmark_of(plan, settings)
+    book = ResultsFile(output, planned, command=command_line(), device=device, anew=overwrite)
     left = book.cases_left()
     rows = run_cases(benchmark.run_case, left, jobs=jobs, threads=settings["threads_per_job"])
     with book:

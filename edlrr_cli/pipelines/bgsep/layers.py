@@ -18,8 +18,8 @@ from edlrr_cli.media.video_writer import write_video
 from edlrr_cli.pipelines.bgsep.outputs import MASKS, Outputs
 from edlrr_cli.tasks.bgsep.stream import Split
 
-WriteLayers = Callable[[Split, Fraction], None]
-"""Takes a frame and its time in seconds since the first one that was written."""
+WriteFrame = Callable[[Split], None]
+"""Takes the frames one after another."""
 
 
 def layers_of(split: Split) -> dict[str, Levels]:
@@ -33,8 +33,11 @@ def layers_of(split: Split) -> dict[str, Levels]:
 
 
 @contextmanager
-def write_layers(folder: Path, outputs: Outputs, info: VideoInfo) -> Iterator[WriteLayers]:
+def write_layers(folder: Path, outputs: Outputs, info: VideoInfo, begin: Fraction) -> Iterator[WriteFrame]:
     """Yield a function that appends a frame to the layers; a failure leaves no video.
+
+    Args:
+        begin: Time in seconds at which the layers begin.
 
     Raises:
         OutputError: Writing failed.
@@ -61,10 +64,10 @@ def write_layers(folder: Path, outputs: Outputs, info: VideoInfo) -> Iterator[Wr
             for name in outputs.videos
         }
 
-        def write(split: Split, time: Fraction) -> None:
+        def write(split: Split) -> None:
             layers = layers_of(split)
             for name, video in videos.items():
-                video.write(layers[name], time)
+                video.write(layers[name], split.frame.time - begin)
             if as_images:
                 write_png(folder / MASKS / f"{split.index:06d}.png", layers[MASKS])
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from edlrr_cli.errors import OutputError
 from edlrr_cli.media.files import check_target, writing
 from edlrr_cli.media.formats import is_pattern
-from edlrr_cli.pipelines.bgsep.settings import Encoding
+from edlrr_cli.pipelines.bgsep.settings import Encoding, Tables
 
 BACKGROUND, OVERVIEW, REPORT = "background.png", "overview.png", "report.json"
 MASKS = "mask"
+OBJECTS, EVENTS, EVENT_CLIPS = "objects.csv", "events.csv", "events"
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Outputs:
 
     folder: Path
     encoding: Encoding
+    tables: Tables
 
     @property
     def videos(self) -> tuple[str, ...]:
@@ -29,18 +31,29 @@ class Outputs:
         return ("background", "foreground", *masks)
 
     @property
+    def folders(self) -> tuple[str, ...]:
+        """Return the names of the outputs that are folders."""
+        wanted = {MASKS: self.encoding.mask_format == "png", EVENT_CLIPS: self.tables.event_clips}
+        return tuple(name for name, is_wanted in wanted.items() if is_wanted)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Return the names of all outputs."""
-        folders = (MASKS,) if self.encoding.mask_format == "png" else ()
-        videos = tuple(name + self.encoding.suffix for name in self.videos)
-        return (*videos, *folders, BACKGROUND, OVERVIEW, REPORT)
+        videos = (name + self.encoding.suffix for name in self.videos)
+        wanted = {OBJECTS: self.tables.objects, EVENTS: self.tables.lists_events}
+        tables = (name for name, is_wanted in wanted.items() if is_wanted)
+        return (*videos, *self.folders, *tables, BACKGROUND, OVERVIEW, REPORT)
 
-    def check(self, source: Path, *, overwrite: bool) -> None:
+    def check(self, source: Path, *others: Path, overwrite: bool) -> None:
         """Refuse outputs that could not be written, before the work.
 
+        Args:
+            source: The video.
+            *others: Further files that are read.
+
         Raises:
-            OutputError: The folder is the source, is a file, or cannot be made; an output is the
-                source, or exists without ``overwrite``.
+            OutputError: The folder is the source, is a file, or cannot be made; an output is one of the files
+                that are read, or exists without ``overwrite``.
         """
         if not self.folder.exists():
             check_target(self.folder, overwrite=False)
@@ -52,8 +65,8 @@ class Outputs:
             raise OutputError(f"output {self.folder} is the source", "choose another folder")
         for name in self.names:
             path = self.folder / name
-            if name != MASKS:
-                check_target(path, source, overwrite=overwrite)
+            if name not in self.folders:
+                check_target(path, source, *others, overwrite=overwrite)
             elif path.exists() and not overwrite:
                 raise OutputError(f"output {path} exists already", "pass --overwrite to replace it")
 

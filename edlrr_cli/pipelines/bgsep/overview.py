@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,19 +24,23 @@ def write_background(path: Path, frames: dict[int, PreviewFrame], num_frames: in
     write_png(path, frames[nearest].layers["background"], look.png_chunks)
 
 
-def write_overview(path: Path, shown: list[PreviewFrame]) -> None:
+def write_overview(path: Path, shown: list[PreviewFrame], fractions: Sequence[float]) -> None:
     """Write the frames, one below the other, each beside its layers.
+
+    Args:
+        fractions: Foreground fraction of each frame of the video.
 
     Raises:
         OutputError: Writing failed.
     """
-    write_grid(path, [_panels(frame, titled=frame is shown[0]) for frame in shown], overwrite=True)
+    rows = [_panels(frame, fractions[frame.index], titled=frame is shown[0]) for frame in shown]
+    write_grid(path, rows, overwrite=True)
 
 
-def _panels(frame: PreviewFrame, *, titled: bool) -> list[Panel]:
+def _panels(frame: PreviewFrame, fraction: float, *, titled: bool) -> list[Panel]:
     captions = {
         "frame": f"frame {frame.index}, {frame.time_s:.2f} s",
-        MASKS: f"{frame.layers[MASKS].mean() / 255:.2%} foreground",
+        MASKS: f"{fraction:.2%} foreground",
     }
     return [
         Panel(name if titled else "", pixels / np.iinfo(pixels.dtype).max, captions.get(name, ""))

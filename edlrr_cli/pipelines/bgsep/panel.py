@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from edlrr_cli.media.preview import preview
-from edlrr_cli.pipelines.bgsep.outputs import MASKS
 from edlrr_cli.pipelines.bgsep.record import bgsep_lines
 from edlrr_cli.pipelines.curve import draw_curve
 from edlrr_cli.pipelines.failures import Record
@@ -25,11 +24,15 @@ def bgsep_panel(record: Record) -> Panel:
     return Panel(lambda: record["comparisons"], list(bgsep_lines(record)), curves if len(points) > 1 else [])
 
 
-def comparison_of(shown: PreviewFrame) -> Comparison:
-    """Return the comparison of a frame with its layers."""
+def comparison_of(shown: PreviewFrame, fraction: float) -> Comparison:
+    """Return the comparison of a frame with its layers.
+
+    Args:
+        fraction: Its foreground fraction.
+    """
     frame, *layers = (
         Layer(name, preview(pixels / np.iinfo(pixels.dtype).max, _SIDE_PX))
         for name, pixels in shown.layers.items()
     )
-    foreground = f"{shown.layers[MASKS].mean() / 255:.2%} foreground"
-    return Comparison([frame], layers, caption=f"frame {shown.index}, {shown.time_s:.2f} s, {foreground}")
+    caption = f"frame {shown.index}, {shown.time_s:.2f} s, {fraction:.2%} foreground"
+    return Comparison([frame], layers, caption=caption)

@@ -9,6 +9,7 @@ from statistics import fmean, median
 from edlrr_cli import __version__
 from edlrr_cli.media.video import VideoInfo
 from edlrr_cli.pipelines.bgsep.outputs import Outputs
+from edlrr_cli.pipelines.bgsep.scene import SceneFiles
 from edlrr_cli.pipelines.bgsep.settings import Settings
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.parts import Part
@@ -19,15 +20,20 @@ IN_FILE_ONLY = ("windows", "foreground_fractions")
 
 # A camera that moves too far in more than this fraction of the frames is reported.
 _MAX_LOST = 0.1
+# So is a given background from which more than this fraction of the pixels differs in most frames.
+_MAX_FOREGROUND = 0.5
 
 
 def bgsep_record(
     source: Path,
+    scene: SceneFiles,
     outputs: Outputs,
     settings: Settings,
     info: VideoInfo,
     parts: list[Part],
     *,
+    ignored_fraction: float,
+    num_events: int | None,
     device: str,
     resumed_at: int,
     seconds: float,
@@ -35,6 +41,8 @@ def bgsep_record(
     """Return the record of a run.
 
     Args:
+        ignored_fraction: Fraction of the pixels that never count.
+        num_events: Number of the events; None if they were not searched.
         resumed_at: First frame of this run of the program.
 
     Returns:
@@ -49,6 +57,9 @@ def bgsep_record(
         "input": str(source),
         "output": str(outputs.folder),
         "outputs": list(outputs.names),
+        "ignore": scene.ignore and str(scene.ignore),
+        "ignored_fraction": ignored_fraction,
+        "background": scene.background and str(scene.background),
         "method": settings.config.method,
         "reg": settings.config.reg if settings.config.method == "lrr" else None,
         "device": device,
@@ -63,10 +74,11 @@ def bgsep_record(
         "sparsity": median(sparsities) if sparsities else None,
         "stabilized": any(window["stabilized"] for window in windows) if windows else None,
         "foreground_fraction": fmean(fractions),
+        "num_events": num_events,
         "resumed_at": resumed_at,
         "seconds": seconds,
         "frames_per_second": (len(fractions) - resumed_at) / seconds,
-        "notes": [*info.notes, *_losses(windows)],
+        "notes": [*info.notes, *_losses(windows), *_doubts(scene, fractions)],
         "settings": settings.as_record(),
         "version": __version__,
         "windows": windows,
@@ -88,12 +100,25 @@ def _losses(windows: list[Record]) -> Iterator[str]:
         yield f"the camera moves too far in {fraction:.0%} of the frames: their masks are unreliable"
 
 
+def _doubts(scene: SceneFiles, fractions: list[float]) -> Iterator[str]:
+    """Yield a phrase if the given background hardly shows the scene."""
+    if scene.background is not None and median(fractions) > _MAX_FOREGROUND:
+        differing = f"differs from the frames in {median(fractions):.0%} of the pixels"
+        yield f"background {scene.background} {differing}: does it show the same scene?"
+
+
 def bgsep_lines(record: Record) -> Iterator[tuple[str, str]]:
     """Yield the readable lines of a record: labels and texts."""
     size = f"{record['width_px']} x {record['height_px']} pixels"
     yield "split", f"{record['input']}"
     yield "frames", f"{record['frames']} of {size}, {record['frame_rate']:.4g} a second"
+    if record["ignore"] is not None:
+        yield "ignored", f"{record['ignored_fraction']:.2%} of the pixels ({record['ignore']})"
+    if record["background"] is not None:
+        yield "background", f"{record['background']}"
     yield "foreground", f"{record['foreground_fraction']:.2%} of the pixels"
+    if record["num_events"] is not None:
+        yield "events", f"{record['num_events']}"
     if record["rank"] is not None:
         yield "rank", _rank(record)
         yield "sparsity", f"{record['sparsity']:.1%} of the values met to one level"

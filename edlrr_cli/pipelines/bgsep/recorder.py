@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ from edlrr_cli.media.video_join import join_videos
 from edlrr_cli.pipelines.bgsep.layers import layers_of, write_layers
 from edlrr_cli.pipelines.bgsep.outputs import BACKGROUND, MASKS, OVERVIEW, REPORT, Outputs
 from edlrr_cli.pipelines.bgsep.overview import write_background, write_overview
+from edlrr_cli.pipelines.bgsep.tables import write_objects, write_tables
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.parts import Parts
 from edlrr_cli.pipelines.preview_frames import (
@@ -23,52 +25,75 @@ from edlrr_cli.pipelines.preview_frames import (
     preview_indices,
     save_preview_frame,
 )
-from edlrr_cli.tasks.bgsep.stream import Split, WindowStatistics
+from edlrr_cli.tasks.bgsep.events import Event
+from edlrr_cli.tasks.bgsep.stream import Separation, Split
 
 
 def record_parts(
-    splits: Iterator[Split], notes: list[WindowStatistics], parts: Parts, outputs: Outputs, info: VideoInfo
+    splits: Iterator[Split], separation: Separation, parts: Parts, outputs: Outputs, info: VideoInfo
 ) -> None:
     """Write the frames into parts; see `Parts.record`.
 
     Args:
         splits: The frames after the last finished part.
-        notes: What is known about the windows; grows with the frames.
+        separation: Their origin, which has the statistics of the windows.
     """
     num_recorded = 0
 
     def write(folder: Path, part: Iterator[Split], begin: Fraction) -> Record:
         nonlocal num_recorded
-        fractions = _record(part, folder, begin, outputs, info)
-        windows = [asdict(note) for note in notes[num_recorded:]]
+        statistics = _record(part, folder, begin, outputs, info, separation.num_counted)
+        windows = [asdict(note) for note in separation.notes[num_recorded:]]
         num_recorded += len(windows)
-        return {"fractions": fractions, "windows": windows}
+        return {**statistics, "windows": windows}
 
     parts.record(splits, write)
 
 
 def _record(
-    splits: Iterable[Split], folder: Path, begin: Fraction, outputs: Outputs, info: VideoInfo
-) -> list[float]:
-    """Write the frames of a part, and return the foreground fraction of each."""
-    fractions, previews = [], {info.num_frames // 2, *preview_indices(info.num_frames)}
-    with write_layers(folder, outputs, info) as write:
+    splits: Iterable[Split],
+    folder: Path,
+    begin: Fraction,
+    outputs: Outputs,
+    info: VideoInfo,
+    num_counted: int,
+) -> Record:
+    """Write the frames of a part, and return the time and the foreground fraction of each.
+
+    Args:
+        num_counted: Number of the pixels that count.
+    """
+    previews = {info.num_frames // 2, *preview_indices(info.num_frames)}
+    fractions: list[float] = []
+    times_s: list[float] = []
+    with ExitStack() as stack:
+        writers = [stack.enter_context(write_layers(folder, outputs, info, begin))]
+        if outputs.tables.objects:
+            writers.append(stack.enter_context(write_objects(folder)))
         for split in splits:
-            write(split, split.frame.time - begin)
-            fractions.append(round(float(split.mask.mean()), 6))
+            for write in writers:
+                write(split)
+            fractions.append(round(int(split.mask.sum()) / num_counted, 9))
+            times_s.append(float(split.frame.time))
             if split.index in previews:
                 layers = {"frame": split.frame.pixels, **layers_of(split)}
-                save_preview_frame(folder, PreviewFrame(split.index, float(split.frame.time), layers))
-    return fractions
+                save_preview_frame(folder, PreviewFrame(split.index, times_s[-1], layers))
+    return {"fractions": fractions, "times_s": times_s}
 
 
-def assemble(parts: Parts, outputs: Outputs, record: Record, info: VideoInfo) -> list[PreviewFrame]:
+def assemble(
+    parts: Parts, outputs: Outputs, record: Record, events: Sequence[Event], *, source: Path, info: VideoInfo
+) -> list[PreviewFrame]:
     """Make the outputs from the finished parts, publish them together, and remove the parts.
+
+    Args:
+        source: The video.
 
     Returns:
         The frames of the overview.
 
     Raises:
+        InputError: The source cannot be read again.
         OutputError: Writing failed; nothing was published, and the parts stay.
     """
     with parts.scratch() as stage:
@@ -82,7 +107,8 @@ def assemble(parts: Parts, outputs: Outputs, record: Record, info: VideoInfo) ->
         frames = load_preview_frames([part.folder for part in finished])
         shown = [frames[index] for index in preview_indices(info.num_frames) if index in frames]
         write_background(stage / BACKGROUND, frames, info.num_frames, info.look)
-        write_overview(stage / OVERVIEW, shown)
+        write_overview(stage / OVERVIEW, shown, record["foreground_fractions"])
+        write_tables(finished, events, outputs, stage, source=source, info=info)
         write_atomic(stage / REPORT, json.dumps(record, indent=1, allow_nan=False).encode())
         outputs.publish(stage)
     parts.discard()

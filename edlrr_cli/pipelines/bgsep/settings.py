@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 from edlrr_cli.media.codecs import check_encoding, container_for
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.tasks.bgsep.config import Config
+from edlrr_cli.tasks.checks import require
 
 MASK_FORMATS = ("mp4", "png")
 
@@ -41,12 +43,45 @@ class Encoding:
 
 
 @dataclass(frozen=True)
+class Tables:
+    """Tables of what moves, and the clips that belong to them.
+
+    Attributes:
+        objects: Write a table of the objects in each frame.
+        events: Write a table of the times in which anything moves.
+        event_clips: Also cut these times out of the source; implies ``events``.
+        event_gap: Events with a pause of fewer seconds between them are one.
+        event_min: Events in which something moves for fewer seconds are left out.
+
+    Raises:
+        UsageError: A time is negative.
+    """
+
+    objects: bool = False
+    events: bool = False
+    event_clips: bool = False
+    event_gap: float = 2.0
+    event_min: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name in ("event_gap", "event_min"):
+            value = getattr(self, name)
+            require(math.isfinite(value) and value >= 0, name, "0 or more seconds", value)
+
+    @property
+    def lists_events(self) -> bool:
+        """Whether events are searched."""
+        return self.events or self.event_clips
+
+
+@dataclass(frozen=True)
 class Settings:
-    """All settings of a run: the separation, and the encoding of its outputs."""
+    """All settings of a run: the separation, the encoding of its outputs, and its tables."""
 
     config: Config
     encoding: Encoding
+    tables: Tables
 
     def as_record(self) -> Record:
         """Return the settings by name."""
-        return {**asdict(self.config), **asdict(self.encoding)}
+        return {**asdict(self.config), **asdict(self.encoding), **asdict(self.tables)}

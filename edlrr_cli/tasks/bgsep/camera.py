@@ -47,15 +47,17 @@ class Camera:
     Attributes:
         spectrum: Spectrum of the reference's gradients, shape (h, w), complex.
         shape: Shape of a frame, (h, w, c).
+        counted: Pixels that count, bool, shape (h, w); None for all.
     """
 
     spectrum: Tensor
     shape: tuple[int, int, int]
+    counted: Tensor | None = None
 
     @classmethod
-    def at(cls, image: Tensor, shape: tuple[int, int, int]) -> Camera:
+    def at(cls, image: Tensor, shape: tuple[int, int, int], counted: Tensor | None = None) -> Camera:
         """Return the camera with an image, shape (n,), as its reference."""
-        return cls(_spectrum(image.view(1, *shape).mean(-1))[0], shape)
+        return cls(_spectrum(image.view(1, *shape).mean(-1), counted)[0], shape, counted)
 
     def shifts(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Return by how much the frames are displaced from the reference, and whether that is reliable.
@@ -70,7 +72,8 @@ class Camera:
             gradients, whose direction counts more than their strength: Fitch et al., "Orientation
             correlation", 2002.
         """
-        cross = _spectrum(frames.view(-1, *self.shape).mean(-1)) * self.spectrum.conj()
+        spectrum = _spectrum(frames.view(-1, *self.shape).mean(-1), self.counted)
+        cross = spectrum * self.spectrum.conj()
         surface = torch.fft.ifft2(cross / (cross.abs().sqrt() + 1e-3)).real
         height, width = surface.shape[1:]
         index = surface.flatten(1).argmax(dim=1)
@@ -121,7 +124,7 @@ def steady(keyframes: Keyframes) -> tuple[Keyframes, Camera | None, Shake]:
     """
     shape = (*keyframes.size_px, keyframes.num_channels)
     middle = keyframes.pixels[len(keyframes.pixels) // 2].float() / keyframes.peak
-    camera = Camera.at(middle, shape)
+    camera = Camera.at(middle, shape, keyframes.counted)
     shifts, reliable = _shifts(keyframes, camera)
     shifts = shifts * _agree(keyframes, middle, shifts)[:, None]
     limit = _MAX_FRACTION * min(keyframes.size_px)
@@ -134,17 +137,15 @@ def steady(keyframes: Keyframes) -> tuple[Keyframes, Camera | None, Shake]:
     if _scatter(moved) > _MAX_SCATTER * _scatter(keyframes):
         return keyframes, None, shake
     median = torch.cat([moved.values(chunk).median(dim=0).values for chunk in moved.chunks()])
-    camera = Camera.at(median, shape)
+    camera = Camera.at(median, shape, keyframes.counted)
     return _aligned(keyframes, camera, _shifts(keyframes, camera)[0]), camera, shake
 
 
 def _agree(keyframes: Keyframes, middle: Tensor, shifts: Tensor) -> Tensor:
     """Return whether several quarters of a keyframe are displaced as the whole, shape (k,)."""
     height, width, channels = keyframes.size_px[0] // 2, keyframes.size_px[1] // 2, keyframes.num_channels
-    if (
-        min(height, width) < 1
-        or _texture(middle.view(1, *keyframes.size_px, channels).mean(-1)) < _MIN_TEXTURE
-    ):
+    gray = middle.view(1, *keyframes.size_px, channels).mean(-1)
+    if min(height, width) < 1 or _texture(gray, keyframes.counted) < _MIN_TEXTURE:
         return torch.zeros(len(shifts), dtype=torch.bool, device=shifts.device)
     votes = torch.zeros(len(shifts), device=shifts.device)
     for rows, columns in product((slice(height), slice(-height, None)), (slice(width), slice(-width, None))):
@@ -152,7 +153,8 @@ def _agree(keyframes: Keyframes, middle: Tensor, shifts: Tensor) -> Tensor:
         def quarter(frames: Tensor, rows: slice = rows, columns: slice = columns) -> Tensor:
             return frames.view(-1, *keyframes.size_px, channels)[:, rows, columns].flatten(1)
 
-        camera = Camera.at(quarter(middle)[0], (height, width, channels))
+        counted = None if keyframes.counted is None else keyframes.counted[rows, columns]
+        camera = Camera.at(quarter(middle)[0], (height, width, channels), counted)
         found, reliable = zip(*(camera.shifts(quarter(part)) for _, part in keyframes.batches()), strict=True)
         near = (torch.cat(found) - shifts).norm(dim=1) < _MAX_OFF * shifts.norm(dim=1)
         votes += near & torch.cat(reliable)
@@ -180,9 +182,10 @@ def _aligned(keyframes: Keyframes, camera: Camera, shifts: Tensor) -> Keyframes:
     return replace(keyframes, pixels=pixels)
 
 
-def _texture(gray: Tensor) -> float:
-    """Return the fraction of the pixels with a gradient, of images of shape (b, h, w)."""
-    return float((_gradients(gray).abs() > 2 * _SOFT).float().mean())
+def _texture(gray: Tensor, counted: Tensor | None) -> float:
+    """Return the fraction of the counted pixels with a gradient, of an image of shape (1, h, w)."""
+    strong = _gradients(gray)[0].abs() > 2 * _SOFT
+    return float((strong if counted is None else strong[counted]).float().mean())
 
 
 def _gradients(gray: Tensor) -> Tensor:
@@ -193,10 +196,12 @@ def _gradients(gray: Tensor) -> Tensor:
     return gradients
 
 
-def _spectrum(gray: Tensor) -> Tensor:
-    """Return the spectrum of the gradients of images, shape (b, h, w), complex."""
+def _spectrum(gray: Tensor, counted: Tensor | None) -> Tensor:
+    """Return the spectrum of the gradients of the counted pixels of images, shape (b, h, w), complex."""
     gradients = _gradients(gray)
     gradients /= gradients.abs() + 2 * _SOFT
+    if counted is not None:
+        gradients *= counted
     window = [torch.hann_window(size, periodic=False, device=gray.device) for size in gray.shape[1:]]
     spectrum: Tensor = torch.fft.fft2(gradients * torch.outer(*window))
     return spectrum

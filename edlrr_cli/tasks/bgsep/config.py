@@ -95,6 +95,18 @@ class Config:
         require(self.min_blob_px >= 0, "min_blob_px", "0 or more", self.min_blob_px)
         require(0 <= self.seed < 2**63, "seed", "between 0 and 2^63 - 1", self.seed)
 
+    def require_takes_background(self) -> None:
+        """Refuse a method that estimates the background always.
+
+        Raises:
+            UsageError: The method, or its fit.
+        """
+        if self.method != "lrr" or self.fit != "subspace":
+            got = f"method {self.method}" if self.method != "lrr" else f"fit {self.fit}"
+            raise UsageError(
+                f"{got} takes no given background", "leave it out, or use method lrr, fit subspace"
+            )
+
     @property
     def num_window(self) -> int:
         """Return the number of frames of a window."""

@@ -18,11 +18,13 @@ class Keyframes:
     Attributes:
         pixels: Shape (k, n), n = h * w * c, on 0..peak.
         peak: Largest possible value of a pixel.
+        counted: Pixels that count, bool, shape (h, w); None for all.
     """
 
     pixels: Tensor
     peak: int
     size_px: tuple[int, int]
+    counted: Tensor | None = None
 
     @property
     def num_channels(self) -> int:

@@ -186,9 +186,11 @@ def _solve(V: Tensor, config: Config) -> Decomposition:
 
 
 def _samples(keyframes: Keyframes, seed: int) -> Tensor:
-    """Draw pixels and return the indices of the values of all their channels."""
+    """Draw pixels that count, and return the indices of the values of all their channels."""
     height, width = keyframes.size_px
-    drawn = torch.randperm(height * width, generator=torch.Generator().manual_seed(seed))[:_NUM_SAMPLES]
+    counted = None if keyframes.counted is None else keyframes.counted.cpu().flatten().nonzero()[:, 0]
+    pixels = torch.arange(height * width) if counted is None else counted
+    drawn = pixels[torch.randperm(len(pixels), generator=torch.Generator().manual_seed(seed))[:_NUM_SAMPLES]]
     channels = torch.arange(keyframes.num_channels)
     return (drawn[:, None] * keyframes.num_channels + channels).flatten().to(keyframes.pixels.device)
 

@@ -267,3 +267,72 @@ def test_a_shaken_video_is_the_same_from_any_start():
     for one, other in zip(whole, rest, strict=True):
         assert (one.mask == other.mask).all()
         assert np.abs(one.background.astype(int) - other.background).max() <= 1
+
+
+def split_known(clip, **known):
+    separation = Separation(clip, Config(device="cpu"), **known)
+    return list(separation), separation.notes
+
+
+@pytest.mark.parametrize("method", ["lrr", "median"])
+def test_what_is_ignored_changes_nothing(method):
+    still = scene(crossing(40))
+    ignored = np.zeros((36, 48), bool)
+    ignored[:, 28:] = True
+    noisy = still.clip.array.copy()
+    noisy[:, ignored] = np.random.default_rng(1).integers(0, 255, noisy[:, ignored].shape)
+    config = Config(device="cpu", method=method)
+    quiet, loud = (
+        list(Separation(Clip(each), config, ignored=ignored)) for each in (still.clip.array, noisy)
+    )
+    for one, other, frame in zip(quiet, loud, noisy, strict=True):
+        np.testing.assert_array_equal(one.mask, other.mask)
+        np.testing.assert_array_equal(one.background[~ignored], other.background[~ignored])
+        np.testing.assert_array_equal(other.background[ignored], frame[ignored])
+        assert not one.mask[ignored].any()
+    assert f_measure(quiet, still.masks & ~ignored) > 0.95
+
+
+def test_no_hole_is_filled_where_pixels_do_not_count():
+    places = [(8, 20)] * 6 + [None] * 24
+    ring = scene(places, side=20)
+    ignored = np.zeros((36, 48), bool)
+    ignored[16:20, 28:32] = True
+    splits, _ = split_known(ring.clip, ignored=ignored)
+    assert not any(each.mask[ignored].any() for each in splits)
+    assert splits[0].mask[10, 22]
+
+
+def test_what_is_ignored_does_not_move_the_camera():
+    """A display that covers most of the frame stands still while the camera shakes."""
+    moved = shaken()
+    ignored = np.zeros((60, 80), bool)
+    ignored[4:56, 34:] = True
+    shown = moved.clip.array.copy()
+    rng = np.random.default_rng(0)
+    shown[:, ignored] = rng.integers(0, 255, shown[0, ignored].shape, dtype=np.uint8)
+    _, (without,) = split_known(Clip(shown))
+    assert not without.stabilized
+    splits, (note,) = split_known(Clip(shown), ignored=ignored)
+    assert note.stabilized
+    away = ~ndimage.binary_dilation(ignored, iterations=4)
+    pairs = zip(splits, split(moved.clip), strict=True)
+    assert np.mean([(one.mask != other.mask)[away].mean() for one, other in pairs]) < 0.002
+
+
+def test_what_never_moves_is_found_before_a_given_background():
+    asleep = scene([(12, 20)] * 40, light=0.1)
+    assert not any(each.mask.any() for each in split_known(asleep.clip)[0])
+    splits, _ = split_known(asleep.clip, background=asleep.background / 255)
+    assert f_measure(splits, asleep.masks) > 0.95
+
+
+@pytest.mark.parametrize(("down", "across"), [(0, 0), (3, -2)])
+def test_a_given_background_follows_the_camera(down, across):
+    """Also if it was taken before the camera was touched."""
+    moved = shaken(40)
+    given = moved.background[10 + down : 70 + down, 10 + across : 90 + across]
+    splits, (note,) = split_known(moved.clip, background=given / 255)
+    assert note.stabilized
+    assert note.background_px < 6
+    assert f_measure(splits, moved.masks) > 0.9
