@@ -21,7 +21,7 @@ OUTPUT = (
     *("output", "format", "jpeg_quality", "strip_metadata", "figure", "error_map", "save_mask"),
     *("suffix", "overwrite", "as_json", "report", "quiet"),
 )
-BATCH = ("recursive", "skip_existing", "dry_run", "jobs", "shard", "cluster")
+BATCH = ("recursive", "skip_existing", "skip_clean", "dry_run", "jobs", "shard", "cluster")
 _SECTIONS: Mapping[str, Sequence[str]] = {"Options": (), "Output": OUTPUT, "Batch": BATCH}
 
 

@@ -10,9 +10,9 @@ import click
 from edlrr_cli.cli.job_options import BATCH, OUTPUT, JobCommand, job_options
 from edlrr_cli.cli.options import FILE, Name, common_options
 from edlrr_cli.cli.run import RunOptions, run_jobs
-from edlrr_cli.media.formats import SIDECAR_SUFFIXES, is_sidecar
+from edlrr_cli.media.formats import INFRARED
 from edlrr_cli.pipelines.destination import Destination, make_folders
-from edlrr_cli.pipelines.inputs import Input, Selection
+from edlrr_cli.pipelines.inputs import Input, Selection, scans
 from edlrr_cli.tasks.masking.config import KINDS, Config
 
 _SECTIONS = {"Detection": (), "Output": OUTPUT, "Batch": BATCH}
@@ -74,10 +74,8 @@ def mask(
     config = Config(kind, sensitivity, dilate)
     from edlrr_cli.pipelines.mask.job import MaskJob
 
-    names = tuple(name for name in images if kind != "ir" or not is_sidecar(name))
-    selection = Selection(
-        names or images, recursive=options.batch.recursive, leave_out=SIDECAR_SUFFIXES if kind == "ir" else ""
-    )
+    select = scans if kind == INFRARED else Selection
+    selection = select(images, recursive=options.batch.recursive)
     others = tuple(source.path for source in selection.find()) if kind == "overlay" else ()
 
     def make_job(source: Input, target: Path) -> MaskJob:

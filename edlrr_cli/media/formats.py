@@ -60,9 +60,10 @@ _SYSTEM_NAMES = frozenset(
 MASK_MODES = ("auto", "white", "black", "alpha")
 """What marks the hole in a mask file; ``"auto"`` decides by the file."""
 
-NAN, ALPHA = "nan", "alpha"
-OWN_MASKS = (NAN, ALPHA)
-"""Words that stand for a mask in the image itself: its pixels without a value, or its transparent ones."""
+NAN, ALPHA, INFRARED = "nan", "alpha", "ir"
+OWN_MASKS = (NAN, ALPHA, INFRARED)
+"""Words that stand for a mask that comes with the image: its pixels without a value, its transparent ones, or
+the dust in its infrared plane."""
 
 SIDECAR_SUFFIXES = ("_IR", "_ir", ".IR", ".ir")
 """Endings of the stem of a file that holds the infrared plane of another one."""
@@ -74,7 +75,7 @@ def is_image(path: Path) -> bool:
 
 
 def is_own_mask(mask: Path) -> bool:
-    """Whether a name is a word for a mask in the image itself, and not a file."""
+    """Whether a name is a word for a mask that comes with the image, and not a file."""
     return str(mask) in OWN_MASKS and not mask.exists()
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.deep_color import DeepLevels, decode_deep_color, is_deep_color
+from edlrr_cli.media.jpeg_tables import JpegTables
 from edlrr_cli.media.metadata import descriptive_exif, fitting_profile, profile_notes, stated_dpi
 from edlrr_cli.media.orientation import exchanges_sides, orientation_of, upright, upright_dpi
 from edlrr_cli.media.still_image import StillImage, check_sides
@@ -44,6 +45,7 @@ def still_from_pillow(path: Path, image: Image.Image, stream: BinaryIO) -> Still
         dpi=upright_dpi(still.dpi, orientation),
         metadata=metadata,
         is_turned=exchanges_sides(orientation),
+        jpeg=JpegTables.from_image(image, turned=exchanges_sides(orientation)),
         notes=(*still.notes, *notes),
     )
     if not deep:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,12 @@ from edlrr_cli.media.files import check_target, write_atomic
 from edlrr_cli.media.formats import WRITE_FORMATS
 from edlrr_cli.media.ranged_values import RangedValues
 from edlrr_cli.media.still_image import Levels, StillImage
-from edlrr_cli.media.streams import STANDARD_OUTPUT, write_standard_output
+from edlrr_cli.media.streams import STANDARD_OUTPUT, open_input, write_standard_output
 from edlrr_cli.media.tags.keep import Carried, notes_on
 from edlrr_cli.media.tags.metadata import Chunks
 from edlrr_cli.media.tags.png import with_chunks
-from edlrr_cli.media.tiff_encoder import encode_tiff
+from edlrr_cli.media.tiff_encoder import encode_page
+from edlrr_cli.media.tiff_pages import StoredPage, join_pages
 
 _KEEPS_ALPHA = frozenset({"PNG", "TIFF", "WEBP", "JPEG2000"})
 _KEEPS_16_BIT = frozenset({"PNG", "TIFF"})
@@ -142,7 +142,8 @@ def save_image(
 
     Values are clipped to [0, 1] and rounded to the nearest integer level, so unchanged pixels are
     bit-identical in lossless formats (PNG, TIFF, BMP; WebP and JPEG 2000 are written lossless). JPEG is
-    written without chroma subsampling, at quality 95 by default. WebP has no gray: it stores equal RGB.
+    written with the quantization tables and the chroma subsampling of a JPEG that was read, otherwise without
+    subsampling at quality 95. WebP has no gray: it stores equal RGB.
     Floats and wide integers keep their dtype: unchanged pixels are exact, others are within the range of the
     image. Premultiplied colors stay so in TIFF and EXR, and are divided by alpha elsewhere.
 
@@ -187,9 +188,10 @@ def _encoded_pixels(
     metadata: dict[str, Any],
 ) -> bytes:
     if file_format == "TIFF":
-        if encoding.strip_metadata:
-            like = replace(like, other_pages=like.other_pages.stripped())
-        return _encode_tiff(path, _stored(pixels, like), like, metadata)
+        others = like.other_pages.stripped() if encoding.strip_metadata else like.other_pages
+        page = _tiff_page(path, pixels, like, metadata)
+        with _encoding(path, "TIFF"):
+            return join_pages(page, others)
     if like.ranged is not None:
         with _encoding(path, file_format):
             return encode_exr(_stored(pixels, like))
@@ -199,10 +201,15 @@ def _encoded_pixels(
     image = _to_image(levels, like)
     if image.mode in ("LA", "RGBA") and file_format not in _KEEPS_ALPHA:
         image = image.convert(image.mode[:-1])
-    settings = {**_SAVE_SETTINGS[file_format], **metadata}
+    settings = _save_settings(file_format, like, encoding)
+    return encode_image(path, image, file_format, **settings, **metadata)
+
+
+def _save_settings(file_format: str, like: StillImage, encoding: Encoding) -> dict[str, Any]:
+    settings = _SAVE_SETTINGS[file_format]
     if encoding.jpeg_quality is not None:
-        settings["quality"] = encoding.jpeg_quality
-    return encode_image(path, image, file_format, **settings)
+        return {**settings, "quality": encoding.jpeg_quality}
+    return like.jpeg.settings if file_format == "JPEG" and like.jpeg is not None else settings
 
 
 def _to_image(levels: Levels, like: StillImage) -> Image.Image:
@@ -211,16 +218,40 @@ def _to_image(levels: Levels, like: StillImage) -> Image.Image:
     return Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels)
 
 
-def _encode_tiff(path: Path, values: NDArray[Any], like: StillImage, metadata: dict[str, Any]) -> bytes:
+def encoded_page(
+    path: Path,
+    pixels: NDArray[np.floating[Any]],
+    *,
+    like: StillImage,
+    encoding: Encoding = DEFAULT_ENCODING,
+) -> StoredPage:
+    """Encode pixels as a page of a TIFF file, which `save_image` writes among ``other_pages``.
+
+    Args:
+        path: The file, for messages.
+        pixels, like, encoding: See `save_image`.
+
+    Raises:
+        OutputError: The encoder failed.
+    """
+    with _encoding(path, "TIFF"):
+        metadata = _carried("TIFF", like, encoding).settings("TIFF")
+    return _tiff_page(path, pixels, like, metadata)
+
+
+def _tiff_page(
+    path: Path, pixels: NDArray[np.floating[Any]], like: StillImage, metadata: dict[str, Any]
+) -> StoredPage:
+    values = _stored(pixels, like)
     meanings: tuple[int, ...] = ()
     if like.extra is not None:
         values, meanings = np.dstack([values, like.extra.values]), like.extra.meanings
     with _encoding(path, "TIFF"):
-        return encode_tiff(
+        return encode_page(
             values,
             like.mode,
             layout=like.layout,
-            others=like.other_pages,
+            byteorder=like.other_pages.byteorder,
             extra_samples=meanings,
             **metadata,
         )
@@ -314,6 +345,38 @@ def _straight(levels: Levels, like: StillImage) -> Levels:
     return np.dstack([colors.astype(levels.dtype), alpha])
 
 
+def keeps_pages(path: Path, encoding: Encoding = DEFAULT_ENCODING) -> bool:
+    """Whether an output holds all pages of a TIFF that was read."""
+    if path is STANDARD_OUTPUT:
+        return encoding.format is None or WRITE_FORMATS[f".{encoding.format}"] == "TIFF"
+    return WRITE_FORMATS.get(path.suffix.lower()) == "TIFF"
+
+
+def is_copy(path: Path, like: StillImage, encoding: Encoding = DEFAULT_ENCODING) -> bool:
+    """Whether a file without changes can be written as it is: format and metadata remain the same."""
+    as_read = encoding.jpeg_quality is None and not encoding.strip_metadata
+    return as_read and _format_of(path, like, encoding) == like.format
+
+
+def copy_image(path: Path, source: Path, *, overwrite: bool) -> None:
+    """Write the content of an image file, byte by byte.
+
+    Args:
+        path: Output file, replaced atomically. Or `STANDARD_OUTPUT`.
+        source: File, or a stream, see `edlrr_cli.media.streams.open_input`.
+
+    Raises:
+        OutputError: The output exists, or cannot be written.
+    """
+    with open_input(source) as stream:
+        content = stream.read()
+    if path is STANDARD_OUTPUT:
+        write_standard_output(content)
+    else:
+        check_target(path, source, overwrite=overwrite)
+        write_atomic(path, content)
+
+
 def page_written(path: Path, page: int) -> int:
     """Return the page of an output file that holds the image read from a page of the input."""
     return page if WRITE_FORMATS.get(path.suffix.lower()) == "TIFF" else 1
@@ -328,6 +391,11 @@ def losses(path: Path, like: StillImage, encoding: Encoding = DEFAULT_ENCODING) 
     notes = notes_on(file_format, _carried(file_format, like, encoding))
     if like.other_pages and file_format != "TIFF":
         notes += (f"the other pages were left out, since {file_format} cannot hold them",)
+    num_previews = like.other_pages.num_previews if file_format == "TIFF" else 0
+    if num_previews == 1:
+        notes += ("a preview page is kept as it is, and shows the image before",)
+    elif num_previews:
+        notes += (f"{num_previews} preview pages are kept as they are, and show the image before",)
     return notes
 
 

@@ -138,9 +138,8 @@ class DenoiseJob(Job[Inputs, "Result"]):
 
     def write(self, inputs: Inputs, result: Result, monitor: Monitor) -> Record:
         """See `Job.write`."""
-        save_image(
-            self.output, result.pixels, like=inputs.image, overwrite=self.overwrite, encoding=self.encoding
-        )
+        like = replace(inputs.image, jpeg=None)  # coarse tables would bring back what was removed
+        save_image(self.output, result.pixels, like=like, overwrite=self.overwrite, encoding=self.encoding)
         for note in result.notes:
             monitor.note(self.input, note)
         denoised = as_written(result.pixels, inputs.image)

@@ -76,7 +76,7 @@ def _refuse_opaque_film(pixels: Pixels, plane: Pixels) -> None:
         raise InputError(
             f"the infrared plane shows the image itself (correlation {correlation:.2f}), as with "
             "black-and-white film and Kodachrome, which absorb infrared",
-            "use --kind dust",
+            "use edlrr mask --kind dust",
         )
 
 
