@@ -274,7 +274,10 @@ def test_bad_inputs(refused, scene):
     )
     Image.new("L", (SIDE_PX, SIDE_PX), 255).save(small)
     assert "white all over" in refused(EXIT_INPUT, "inpaint", scene.damaged, "--mask", small)
-        refused(EXIT_INPUT, "inpaint", scene.damaged, "--mask", small, "--mask-mode", "white")
+    Image.new("L", (SIDE_PX, SIDE_PX), 0).save(small)
+    assert "no pixel known" in refused(
+        EXIT_INPUT, "inpaint", scene.damaged, "--mask", small, "--mask-mode", "black"
+    )
     assert not (scene.folder / "damaged_restored.png").exists()
 
 

@@ -158,13 +158,13 @@ def test_pages_in_a_batch_and_on_the_page_of_reports(run, tmp_path):
         (
             ("--figure", "f.png"),
             2,
-            "--figure is for one page, and 3 of in.tif are restored; name one with --page",
+            "--figure is for one page, and 3 of in.tif are restored; name one",
         ),
         (("--save-mask", "m.png"), 2, "--save-mask is for one page"),
         (
             ("--mask", "two.tif"),
             3,
-            "mask two.tif has 2 pages, and in.tif has 3; give it one page, or one for each",
+            "mask two.tif has 2 pages, and in.tif has 3; give it one page, or one",
         ),
         (("--reference", "two.tif"), 3, "reference two.tif has 2 pages, and in.tif has 3"),
     ],
