@@ -15,9 +15,9 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from edlrr_cli.dilation import dilated
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.media.cmyk import to_rgb
-from edlrr_cli.media.dilation import dilated
 from edlrr_cli.media.formats import MASK_MODES
 from edlrr_cli.media.images import read_image
 from edlrr_cli.media.labels import labeled_pixels

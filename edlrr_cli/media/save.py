@@ -18,9 +18,10 @@ from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.exr import encode_exr
 from edlrr_cli.media.files import check_target, write_atomic
 from edlrr_cli.media.formats import WRITE_FORMATS
+from edlrr_cli.media.outputs import format_of
 from edlrr_cli.media.ranged_values import RangedValues
 from edlrr_cli.media.still_image import Levels, StillImage
-from edlrr_cli.media.streams import STANDARD_OUTPUT, open_input, write_standard_output
+from edlrr_cli.media.streams import STANDARD_OUTPUT, write_standard_output
 from edlrr_cli.media.tags.keep import Carried, notes_on
 from edlrr_cli.media.tags.metadata import Chunks
 from edlrr_cli.media.tags.png import with_chunks
@@ -66,7 +67,7 @@ def check_output(
         check_target(path, *inputs, overwrite=overwrite)
     if like is None:
         return
-    file_format = _format_of(path, like, encoding)
+    file_format = format_of(path, like, encoding)
     if encoding.jpeg_quality is not None and file_format != "JPEG":
         raise UsageError(f"output {path}: {file_format} has no JPEG quality", "leave --jpeg-quality out")
     lost, extensions = _lost(file_format, like)
@@ -122,14 +123,6 @@ def _check_file(path: Path, encoding: Encoding) -> None:
         raise UsageError(f"output {path} is not a .{encoding.format} file", "leave --format or the name out")
 
 
-def _format_of(path: Path, like: StillImage, encoding: Encoding) -> str:
-    if path is not STANDARD_OUTPUT:
-        return WRITE_FORMATS[path.suffix.lower()]
-    if encoding.format is not None:
-        return WRITE_FORMATS[f".{encoding.format}"]
-    return like.format if like.format in WRITE_FORMATS.values() else "PNG"
-
-
 def save_image(
     path: Path,
     pixels: NDArray[np.floating[Any]],
@@ -172,7 +165,7 @@ def save_image(
 
 
 def _encoded(path: Path, pixels: NDArray[np.floating[Any]], like: StillImage, encoding: Encoding) -> bytes:
-    file_format = _format_of(path, like, encoding)
+    file_format = format_of(path, like, encoding)
     carried = _carried(file_format, like, encoding)
     with _encoding(path, file_format):
         metadata = carried.settings(file_format)
@@ -345,49 +338,12 @@ def _straight(levels: Levels, like: StillImage) -> Levels:
     return np.dstack([colors.astype(levels.dtype), alpha])
 
 
-def keeps_pages(path: Path, encoding: Encoding = DEFAULT_ENCODING) -> bool:
-    """Whether an output holds all pages of a TIFF that was read."""
-    if path is STANDARD_OUTPUT:
-        return encoding.format is None or WRITE_FORMATS[f".{encoding.format}"] == "TIFF"
-    return WRITE_FORMATS.get(path.suffix.lower()) == "TIFF"
-
-
-def is_copy(path: Path, like: StillImage, encoding: Encoding = DEFAULT_ENCODING) -> bool:
-    """Whether a file without changes can be written as it is: format and metadata remain the same."""
-    as_read = encoding.jpeg_quality is None and not encoding.strip_metadata
-    return as_read and _format_of(path, like, encoding) == like.format
-
-
-def copy_image(path: Path, source: Path, *, overwrite: bool) -> None:
-    """Write the content of an image file, byte by byte.
-
-    Args:
-        path: Output file, replaced atomically. Or `STANDARD_OUTPUT`.
-        source: File, or a stream, see `edlrr_cli.media.streams.open_input`.
-
-    Raises:
-        OutputError: The output exists, or cannot be written.
-    """
-    with open_input(source) as stream:
-        content = stream.read()
-    if path is STANDARD_OUTPUT:
-        write_standard_output(content)
-    else:
-        check_target(path, source, overwrite=overwrite)
-        write_atomic(path, content)
-
-
-def page_written(path: Path, page: int) -> int:
-    """Return the page of an output file that holds the image read from a page of the input."""
-    return page if WRITE_FORMATS.get(path.suffix.lower()) == "TIFF" else 1
-
-
 def losses(path: Path, like: StillImage, encoding: Encoding = DEFAULT_ENCODING) -> tuple[str, ...]:
     """Return what `save_image` does not write of an image, one phrase each; empty if all is kept.
 
     Metadata that the user asked to strip is not listed.
     """
-    file_format = _format_of(path, like, encoding)
+    file_format = format_of(path, like, encoding)
     notes = notes_on(file_format, _carried(file_format, like, encoding))
     if like.other_pages and file_format != "TIFF":
         notes += (f"the other pages were left out, since {file_format} cannot hold them",)

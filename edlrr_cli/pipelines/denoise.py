@@ -15,8 +15,9 @@ from edlrr_cli import __version__
 from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.figure import comparison_panels, write_figure
 from edlrr_cli.media.images import read_image, read_reference
+from edlrr_cli.media.outputs import page_written
 from edlrr_cli.media.preview import preview
-from edlrr_cli.media.save import as_written, check_output, losses, page_written, save_image
+from edlrr_cli.media.save import as_written, check_output, losses, save_image
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.metrics import psnr, ssim
 from edlrr_cli.pipelines.denoisers import load_denoiser

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edlrr_cli.dilation import dilated
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.boxes import Box, union_of
 from edlrr_cli.media.cmyk import to_rgb
-from edlrr_cli.media.dilation import dilated
 from edlrr_cli.media.formats import ALPHA, INFRARED, NAN, is_own_mask
 from edlrr_cli.media.images import num_pages
 from edlrr_cli.media.infrared import read_infrared

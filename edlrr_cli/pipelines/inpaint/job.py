@@ -18,13 +18,11 @@ from edlrr_cli.media.error_map import write_error_map
 from edlrr_cli.media.figure import comparison_panels, write_figure
 from edlrr_cli.media.formats import ALPHA, is_own_mask
 from edlrr_cli.media.images import open_images, read_image, read_reference
+from edlrr_cli.media.outputs import copy_image, is_copy, keeps_pages
 from edlrr_cli.media.save import (
     as_written,
     check_output,
-    copy_image,
     encoded_page,
-    is_copy,
-    keeps_pages,
     losses,
     save_image,
     write_png,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from edlrr_cli.media.boxes import parse_box
 from edlrr_cli.media.images import read_image
+from edlrr_cli.media.outputs import page_written
 from edlrr_cli.media.preview import hole_preview, preview
-from edlrr_cli.media.save import page_written
 from edlrr_cli.pipelines.curve import Curve, draw_curve
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.inpaint.inputs import page_of, read_hole

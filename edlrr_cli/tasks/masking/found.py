@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edlrr_cli.media.dilation import dilated
+from edlrr_cli.dilation import dilated
 
 Bools = NDArray[np.bool_]
 
