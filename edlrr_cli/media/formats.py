@@ -17,7 +17,8 @@ class Format:
     """A file format of still images, all of which can be read.
 
     Attributes:
-        name: Pillow's name; "EXR" is read and written without Pillow.
+        name: Pillow's name; "EXR" is read and written without Pillow, "HEIF" and "JXL" are read by its
+            plug-ins, see `edlrr_cli.media.plugins`.
         extensions: Lower-case extensions of its files, with their dots.
         written: The extensions that an output file may have; empty for a format that is only read.
     """
@@ -38,6 +39,8 @@ FORMATS = (
     Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm")),
     Format("JPEG2000", (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"), written=(".jp2",)),
     Format("AVIF", (".avif",)),
+    Format("HEIF", (".heic", ".heif", ".hif")),
+    Format("JXL", (".jxl",)),
 )
 """Raster formats only; none of their readers starts another program."""
 
@@ -46,6 +49,12 @@ READ_EXTENSIONS = tuple(extension for each in FORMATS for extension in each.exte
 
 WRITE_FORMATS = {extension: each.name for each in FORMATS for extension in each.written}
 """Name of the output format by lower-case extension."""
+
+RAW_EXTENSIONS = (
+    *(".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".dng", ".raf", ".orf", ".rw2"),
+    *(".pef", ".srw", ".3fr", ".fff", ".iiq", ".mrw", ".rwl", ".x3f", ".kdc", ".dcr", ".mef", ".mos", ".erf"),
+)
+"""Extensions of the raw files of cameras, which are not read."""
 
 # Files and folders that operating systems and file servers add to the user's; in lower case.
 _SYSTEM_NAMES = frozenset(

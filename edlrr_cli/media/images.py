@@ -23,17 +23,20 @@ from edlrr_cli.errors import InputError
 from edlrr_cli.media.decoded import DecodedImage
 from edlrr_cli.media.exr import MAGIC as EXR_MAGIC
 from edlrr_cli.media.exr import read_exr
-from edlrr_cli.media.formats import FORMATS
+from edlrr_cli.media.formats import FORMATS, RAW_EXTENSIONS
 from edlrr_cli.media.from_decoded import still_from_decoded
 from edlrr_cli.media.from_pillow import still_from_pillow
+from edlrr_cli.media.plugins import NUM_MAGIC_BYTES, PLUGINS, plugin_for
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.media.streams import is_stream, open_input
+from edlrr_cli.media.tiff import DEVELOP, TiffImages
 from edlrr_cli.media.tiff import MAGICS as TIFF_MAGICS
-from edlrr_cli.media.tiff import TiffImages
 from edlrr_cli.media.undefined import refuse_undefined
 
 _MAX_NAMED = 8  # pages that a note names
-_PILLOW_FORMATS = tuple(each.name for each in FORMATS if each.name != "EXR")
+_PILLOW_FORMATS = tuple(
+    each.name for each in FORMATS if each.name not in ("EXR", *(plugin.format for plugin in PLUGINS))
+)
 
 
 def read_image(path: Path, page: int = 1, *, with_similar: bool = False) -> StillImage:
@@ -46,7 +49,8 @@ def read_image(path: Path, page: int = 1, *, with_similar: bool = False) -> Stil
     other frames are left out. A note names their number.
 
     Args:
-        path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM, JPEG 2000 or EXR file, or a stream, see `open_input`.
+        path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM, JPEG 2000, AVIF or EXR file, HEIC or JPEG XL with a
+            plug-in of Pillow, or a stream, see `open_input`.
         page: Which page of a TIFF, or frame, from 1.
         with_similar: Find the pages of a TIFF that have the size and the kind of this one, which the caller
             reads as well; the notes name the others only.
@@ -108,6 +112,8 @@ def _check_source(path: Path) -> None:
             raise InputError(f"{path} is not a regular file", "save it to a file first")
         if path.stat().st_size == 0:
             raise InputError(f"{path} is empty (0 bytes)", "get the file again")
+        if path.suffix.lower() in RAW_EXTENSIONS:
+            raise InputError(f"{path} is a raw file of a camera", DEVELOP)
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path} cannot be opened ({error})", "check the name and the permissions"
@@ -138,14 +144,16 @@ class Images:
 
     def __init__(self, path: Path, stream: BinaryIO) -> None:
         self._path, self._stream = path, stream
-        magic = stream.read(len(EXR_MAGIC))
-        self._is_exr = magic == EXR_MAGIC
-        self._tiff = TiffImages(path, stream) if magic in TIFF_MAGICS else None
+        self._magic = stream.read(NUM_MAGIC_BYTES)
+        self._is_exr = self._magic.startswith(EXR_MAGIC)
+        self._tiff = TiffImages(path, stream) if self._magic.startswith(TIFF_MAGICS) else None
 
     @cached_property
     def _pillow(self) -> Image.Image:
+        plugin = plugin_for(self._magic)
+        formats = _PILLOW_FORMATS if plugin is None else (plugin.load(self._path),)
         self._stream.seek(0)
-        return Image.open(self._stream, formats=_PILLOW_FORMATS)
+        return Image.open(self._stream, formats=formats)
 
     def __len__(self) -> int:
         if self._is_exr:
@@ -305,4 +313,5 @@ def readable_formats() -> list[str]:
 
     Image.init()
     readable = [name for name in _PILLOW_FORMATS if name in Image.OPEN]
-    return [*readable, *(["EXR"] if "exr" in codecs_available else [])]
+    by_plugins = [plugin.format for plugin in PLUGINS if plugin.is_installed]
+    return [*readable, *(["EXR"] if "exr" in codecs_available else []), *by_plugins]

@@ -30,6 +30,10 @@ from edlrr_cli.media.tiff_segments import Segments, check_segments, check_tags, 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """The first bytes of a TIFF file."""
 
+DEVELOP = "develop it first, to a TIFF of 16 bits"
+"""What to do with the raw file of a camera."""
+
+_DNG_VERSION = 50706
 _REDUCED, _MASK = 1, 4  # flags of the tag NewSubfileType
 _NUM_CHECKED = 100  # pages of a long stack that may be previews
 
@@ -59,6 +63,8 @@ class TiffImages:
         self._path, self._stream, self._file = path, stream, TiffFile(stream)
         self._indices = _image_pages(path, self._file)
         page = self._page(0)
+        if _DNG_VERSION in self._file.pages.first.tags:
+            raise InputError(f"{path} is a raw file of a camera (DNG)", DEVELOP)
         self._num_behind = _num_behind(page, stream) if len(self._indices) == 1 else 1
         self.is_cut_off = _is_cut_off(self._file, stream)
         self.notes = _notes_on_sub_images(page)
@@ -149,7 +155,7 @@ def _image_pages(path: Path, file: Any) -> list[int]:
     checked = range(min(num_pages, _NUM_CHECKED))
     found = [index for index in checked if not _is_aside(file.pages[index])]
     if not found and file.pages[0].subifds:
-        raise InputError(f"{path} has only a preview (a camera's raw file?)", "develop it to a plain TIFF")
+        raise InputError(f"{path} has only a preview (a camera's raw file?)", DEVELOP)
     return [*(found or [0]), *range(len(checked), num_pages)]
 
 
