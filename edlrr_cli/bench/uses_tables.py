@@ -1,4 +1,4 @@
-"""The tables of the records of ``docs/examples``: the low-rank term of weight matrices."""
+"""The tables of the records of ``docs/examples``: the low-rank term of weight matrices, and scans."""
 
 from __future__ import annotations
 
@@ -40,6 +40,17 @@ def multitask(rows: list[Row]) -> str:
         lines.append([title, error, rank, objective, _milliseconds(group), ratio])
     header = ["weight matrix, method", "test error (RMSE)", "effective rank", "objective", "ms per step"]
     return table([*header, "SVD / this"], lines) + _seeds(rows)
+
+
+def scans(rows: list[Row]) -> str:
+    """Return the table of ``scans.py``: the time of a slide by its size."""
+    lines = []
+    for row in rows:
+        height, width = row["size_px"]
+        size = f"{width} x {height} ({width * height / 1e6:.1f} MP)"
+        fraction = f"{100 * row['missing_fraction']:.2f} %"
+        lines.append([size, fraction, f"{row['seconds_filling']:.1f}", f"{row['seconds']:.1f}"])
+    return table(["slide", "missing", "filling, s", "whole command, s"], lines)
 
 
 def _by_method(rows: Sequence[Row], key: str) -> Iterator[tuple[Any, str, list[Row], str]]:
