@@ -43,14 +43,17 @@ def multitask(rows: list[Row]) -> str:
 
 
 def scans(rows: list[Row]) -> str:
-    """Return the table of ``scans.py``: the time of a slide by its size."""
+    """Return the table of ``scans.py``: the time of a slide by its size and the way it is restored."""
     lines = []
     for row in rows:
         height, width = row["size_px"]
         size = f"{width} x {height} ({width * height / 1e6:.1f} MP)"
         fraction = f"{100 * row['missing_fraction']:.2f} %"
-        lines.append([size, fraction, f"{row['seconds_filling']:.1f}", f"{row['seconds']:.1f}"])
-    return table(["slide", "missing", "filling, s", "whole command, s"], lines)
+        hours = 4000 * row["seconds"] / 3600
+        lines.append([size, fraction, row["options"], f"{row['seconds']:.1f}", f"{hours:.0f}"])
+    return table(
+        ["slide", "missing", "options", "seconds of one core", "hours of one core, 4000 slides"], lines
+    )
 
 
 def _by_method(rows: Sequence[Row], key: str) -> Iterator[tuple[Any, str, list[Row], str]]:
