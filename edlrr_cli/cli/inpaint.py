@@ -148,6 +148,9 @@ def inpaint(
     unclear; --mask-mode sets it. A baseline --method has only --device, --seed, its own parameters and the
     options of the mask; other settings, and presets of them, are refused.
 
+    Of a TIFF all pages of one size and kind are restored, the others are kept; a mask has one page for all,
+    or one for each page. An image of which nothing is missing is copied, with a note.
+
     A clip is a video file. Its hole is filled from the frames that show what is behind it, and otherwise by
     one restored image, without flicker. Audio, subtitles, chapters and tags are copied. A folder of masks
     stands for the frames of a single clip unless it has a mask of the clip's name. Until a clip is complete,

@@ -146,7 +146,9 @@ def encoding_options(*more: str) -> Callable[[Callable[..., Any]], Callable[...,
                 help="Write no metadata and no resolution; color information such as the profile stays.",
             ),
             click.option(
-                "--jpeg-quality", type=click.IntRange(1, 100), help="Quality of JPEG results. [default: 95]"
+                "--jpeg-quality",
+                type=click.IntRange(1, 100),
+                help="Quality of JPEG results. [default: inpaint as a JPEG IMAGE, else 95]",
             ),
             click.option(
                 "--format",
