@@ -67,6 +67,18 @@ def read_image(path: Path, page: int = 1, *, with_similar: bool = False) -> Stil
         return images.read_with_others(page - 1, with_similar=with_similar)
 
 
+def has_similar_pages(path: Path) -> bool:
+    """Whether a file is a TIFF with further pages of the size and the kind of the first one.
+
+    False for a file that cannot be read.
+    """
+    try:
+        with open_images(path) as images:
+            return len(images.similar(0)) > 1
+    except InputError:
+        return False
+
+
 def num_pages(path: Path) -> int:
     """Return the number of pages of a TIFF; 1 for other formats, whose further frames are left out.
 
@@ -205,7 +217,7 @@ class Images:
         if self._tiff is None:
             return replace(image, notes=(*image.notes, *self._left_out(index)))
         others, corrupt = self._tiff.others(index)
-        similar = self._similar(index) if with_similar else [index]
+        similar = self.similar(index) if with_similar else [index]
         notes = self._left_out(index) if len(similar) == 1 else self._dissimilar(similar)
         return replace(
             image,
@@ -214,8 +226,14 @@ class Images:
             similar_pages={other + 1: self._tiff.position(other) for other in similar if other != index},
         )
 
-    def _similar(self, index: int) -> list[int]:
-        assert self._tiff is not None
+    def similar(self, index: int) -> list[int]:
+        """Return the indices of the pages of a TIFF that have the size and the kind of one, itself included.
+
+        Raises:
+            InputError: A page is corrupt.
+        """
+        if self._tiff is None:
+            return [index]
         with _decoding_errors(self._path):
             return self._tiff.similar(index)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from edlrr_cli.media.tags.keep import Carried, notes_on
 from edlrr_cli.media.tags.metadata import Chunks
 from edlrr_cli.media.tags.png import with_chunks
 from edlrr_cli.media.tiff_encoder import encode_page
-from edlrr_cli.media.tiff_pages import StoredPage, join_pages
+from edlrr_cli.media.tiff_pages import OtherPages, StoredPage, join_pages
 
 _KEEPS_ALPHA = frozenset({"PNG", "TIFF", "WEBP", "JPEG2000"})
 _KEEPS_16_BIT = frozenset({"PNG", "TIFF"})
@@ -281,6 +281,21 @@ def write_png(path: Path, pixels: Levels, chunks: Chunks = ()) -> None:
         image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if gray else pixels))
         content = encode_image(path, image, "PNG")
     write_atomic(path, with_chunks(content, chunks))
+
+
+def write_tiff(path: Path, pages: Sequence[Levels]) -> None:
+    """Write integer pixels as the pages of a TIFF, atomically; an existing file is replaced.
+
+    Args:
+        path: Output file.
+        pages: At least one, shape (h, w, c), c = 1 or 3, uint8 or uint16. Not modified.
+
+    Raises:
+        OutputError: Writing failed.
+    """
+    with _encoding(path, "TIFF"):
+        first, *others = map(encode_page, pages)
+    write_atomic(path, join_pages(first, OtherPages(dict(enumerate(others, start=1)))))
 
 
 def encode_image(path: Path, image: Image.Image, file_format: str, **settings: Any) -> bytes:

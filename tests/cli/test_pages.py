@@ -10,6 +10,8 @@ import tifffile
 from PIL import Image
 from skimage import data
 
+from edlrr_cli.bench.defects import dust_cover, infrared_plane, painted
+
 QUICK = ("--prior", "global", "--fill", "mean", "--steps", 5, "-q")
 SIZE_PX = (40, 48)
 HOLES = np.zeros((3, *SIZE_PX), bool)
@@ -150,6 +152,41 @@ def test_pages_in_a_batch_and_on_the_page_of_reports(run, tmp_path):
     result = run("inpaint", image, image, "--mask", mask, "--jobs", 1, *QUICK[:-1], *files)
     assert result.exit_code == 0, result.stderr
     assert "page 3" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", ["dust", "ir"])
+def test_edlrr_mask_searches_every_page(run, tmp_path, kind):
+    """The pages of a folder's scan; for infrared, each is followed by its plane."""
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(0.3, 0.6, 96)[:, None, None] * np.ones((1, 128, 3))
+    covers = [dust_cover((96, 128), rng, specks=8, hairs=0) for _ in range(2)]
+    scans = [painted(ramp, cover, level=0.0) for cover in covers]
+    written = []
+    for scan, cover in zip(scans, covers, strict=True):
+        written.append(np.rint(65535 * scan.pixels).astype(np.uint16))
+        if kind == "ir":
+            plane = infrared_plane(scan, ramp, cover, rng, transmission=0.6)
+            written.append(np.rint(65535 * plane).astype(np.uint16))
+    folder, masks, out = tmp_path / "scans", tmp_path / "masks", tmp_path / "out"
+    folder.mkdir()
+    image = write(folder / "a.tif", *written)
+    page = ("--report", tmp_path / "page.html")
+    made = run("mask", folder, "--kind", kind, "-o", masks, "--jobs", 1, "--json", *page)
+    assert made.exit_code == 0, made.stderr
+    numbers = [1, 3] if kind == "ir" else [1, 2]
+    assert [each["page"] for each in json.loads(made.stdout)["pages"]] == numbers
+    assert f"page {numbers[1]}" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    found = stored(masks / "a.tif")
+    assert len(found) == len(written)
+    for number, scan in zip(numbers, scans, strict=True):
+        assert (found[number - 1] > 0)[scan.hole].mean() > 0.8
+    restored = run("inpaint", folder, "--mask", masks, "-o", out, "--jobs", 1, *QUICK)
+    assert restored.exit_code == 0, restored.stderr
+    for index, (before, after) in enumerate(zip(written, stored(out / "a.tif"), strict=True)):
+        assert (before != after).any() == (index + 1 in numbers)
+        assert not (before != after)[found[index] == 0].any()
+    alone = run("mask", image, "--kind", kind, "-o", tmp_path / "a.png")
+    assert (alone.exit_code, "PNG has one page, and 2 of" in alone.stderr) == (4, True)
 
 
 @pytest.mark.parametrize(
