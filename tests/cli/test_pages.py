@@ -215,6 +215,21 @@ def test_what_does_not_fit_the_pages_is_refused(refused, tmp_path, monkeypatch, 
     assert message in shown
 
 
+def test_a_corrupt_page_is_named(run, refused, tmp_path):
+    image = write(tmp_path / "in.tif", *((each, {"compression": "zlib"}) for each in pages()))
+    mask, content = mask_of(tmp_path / "mask.tif", HOLES[0]), bytearray(image.read_bytes())
+    with tifffile.TiffFile(image) as file:
+        start, length = file.pages[1].dataoffsets[0], file.pages[1].databytecounts[0]
+    content[start + 8 : start + length] = bytes(length - 8)
+    image.write_bytes(content)
+    command = ("inpaint", image, "--mask", mask, *QUICK, "-o", tmp_path / "out.tif")
+    shown = refused(3, *command)
+    assert f"page 2: {image} is truncated or corrupt" in shown
+    assert "or restore other pages with --page" in shown
+    assert not (tmp_path / "out.tif").exists()
+    assert run(*command, "--page", 3).exit_code == 0
+
+
 def test_other_formats_take_the_first_page_with_a_note(run, tmp_path):
     image, mask = write(tmp_path / "in.tif", *pages()), mask_of(tmp_path / "mask.tif", HOLES[0])
     result = run("inpaint", image, "--mask", mask, *QUICK[:-1], "-o", tmp_path / "out.png")

@@ -123,7 +123,8 @@ class InpaintJob(Job[Inputs, Restored]):
         inputs = self._inputs(image, self.page or 1)
         for note in (*inputs.image.notes, *inputs.losses):
             monitor.note(self.input, note)
-        monitor.note(self.mask or self.input, inputs.mask.evidence)
+        has_file = self.mask is not None and not is_own_mask(self.mask)
+        monitor.note(self.mask if has_file else self.input, inputs.mask.evidence)
         return inputs
 
     def _refuse_files_of_one_page(self, num_pages: int) -> None:
@@ -181,9 +182,18 @@ class InpaintJob(Job[Inputs, Restored]):
         return replace(restored, pages=pages, records=records)
 
     def _further_inputs(self, first: Inputs, page: int, monitor: Monitor) -> Inputs:
-        """Read a further page."""
-        with open_images(self.input) as images:
-            image = images.read(page - 1)
+        """Read a further page.
+
+        Raises:
+            InputError: It is corrupt; the message names it.
+        """
+        try:
+            with open_images(self.input) as images:
+                image = images.read(page - 1)
+        except InputError as error:
+            raise InputError(
+                f"page {page}: {error.message}", f"{error.remedy}, or restore other pages with --page"
+            ) from error
         empty = OtherPages(byteorder=first.image.other_pages.byteorder)
         notes = tuple(note for note in image.notes if note not in first.image.notes)
         inputs = self._inputs(replace(image, other_pages=empty, notes=notes), page)
