@@ -100,7 +100,7 @@ def draw(folder: Path) -> None:
         run("inpaint slide.tif --mask ir --figure figure.png -q", scratch)
         run("mask slide.tif --kind ir --report review.html -q", scratch)
         page, shot = scratch / "review.html", scratch / "review.png"
-        browser = ["chromium", "--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1000,540"]
+        browser = ["chromium", "--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1000,900"]
         browser += [f"--screenshot={shot}", page.as_uri()]
         subprocess.run(browser, check=True, stderr=subprocess.DEVNULL)
         for title, path in (("scan.jpg", scratch / "figure.png"), ("review.jpg", shot)):
