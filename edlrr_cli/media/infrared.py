@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,15 @@ def read_infrared(path: Path, image: StillImage, page: int = 1) -> InfraredPlane
         f"{path} has no infrared plane: no fourth channel, no page {page + 1} in gray, no {path.stem}_IR.*",
         "scan with infrared, or use edlrr mask --kind dust",
     )
+
+
+def without_plane(image: StillImage) -> StillImage:
+    """Return an image without the page of its infrared plane among its similar pages.
+
+    It is one of them in a file of two gray pages alone, see `read_infrared`.
+    """
+    is_alone = image.pixels.shape[2] == 1 and image.extra is None and image.alpha is None
+    return replace(image, similar_pages={}) if is_alone and len(image.similar_pages) == 1 else image
 
 
 def _normalized(values: NDArray[Any]) -> NDArray[np.float64]:

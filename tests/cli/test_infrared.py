@@ -141,6 +141,19 @@ def test_pairs_of_pages(run, tmp_path):
             assert differs.mean() < 0.1
 
 
+def test_a_pair_of_gray_pages(run, film, tmp_path):
+    """Black-and-white film with dyes lets infrared through; its plane is a page of the same kind."""
+    colors, plane, dust = film
+    gray = colors.mean(axis=2).astype(np.uint16)
+    image = write(tmp_path / "scan.tif", gray, plane)
+    result = run("inpaint", image, "--mask", "ir", *QUICK, "-o", tmp_path / "out.tif")
+    assert result.exit_code == 0, result.stderr
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        np.testing.assert_array_equal(file.pages[1].asarray(), plane)
+        assert (file.pages.first.asarray() != gray)[dust].mean() > 0.5
+    assert run("mask", image, "--kind", "ir", "-o", tmp_path / "mask.png").exit_code == 0
+
+
 def test_a_folder_without_the_files_of_the_planes(run, film, tmp_path):
     folder = tmp_path / "film"
     folder.mkdir()

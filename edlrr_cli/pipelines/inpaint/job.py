@@ -16,8 +16,9 @@ from edlrr_cli.media.boxes import Box
 from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.error_map import write_error_map
 from edlrr_cli.media.figure import comparison_panels, write_figure
-from edlrr_cli.media.formats import ALPHA, is_own_mask
+from edlrr_cli.media.formats import ALPHA, INFRARED, is_own_mask
 from edlrr_cli.media.images import open_images, read_image, read_reference
+from edlrr_cli.media.infrared import without_plane
 from edlrr_cli.media.outputs import copy_image, is_copy, keeps_pages
 from edlrr_cli.media.save import (
     as_written,
@@ -106,6 +107,11 @@ class InpaintJob(Job[Inputs, Restored]):
         """Return what marks the hole, for messages."""
         return "the hole" if self.mask is None else f"mask {self.mask}"
 
+    @property
+    def _own_mask(self) -> str:
+        """Return the word for a mask that comes with the image; empty for others."""
+        return str(self.mask) if self.mask is not None and is_own_mask(self.mask) else ""
+
     def read(self, monitor: Monitor) -> Inputs:
         """See `Job.read`."""
         check_images(
@@ -118,13 +124,14 @@ class InpaintJob(Job[Inputs, Restored]):
         all_pages = self.page is None and keeps_pages(self.output, self.encoding)
         image = read_image(self.input, self.page or 1, with_similar=all_pages)
         check_output(self.output, overwrite=self.overwrite, like=image, encoding=self.encoding)
+        if self._own_mask == INFRARED:
+            image = without_plane(image)
         if image.similar_pages:
             self._refuse_files_of_one_page(len(image.similar_pages) + 1)
         inputs = self._inputs(image, self.page or 1)
         for note in (*inputs.image.notes, *inputs.losses):
             monitor.note(self.input, note)
-        has_file = self.mask is not None and not is_own_mask(self.mask)
-        monitor.note(self.mask if has_file else self.input, inputs.mask.evidence)
+        monitor.note(self.mask if self.mask and not self._own_mask else self.input, inputs.mask.evidence)
         return inputs
 
     def _refuse_files_of_one_page(self, num_pages: int) -> None:
@@ -144,7 +151,7 @@ class InpaintJob(Job[Inputs, Restored]):
                 f"{self._marks} leaves no pixel of {self.input} known that is not transparent",
                 "mark less of the image",
             )
-        if mask.mode == ALPHA and self.mask is not None and is_own_mask(self.mask):
+        if self._own_mask == ALPHA:
             image = image.opaque(~mask.known)
         image = image.within(mask.known)
         reference = None
@@ -167,7 +174,7 @@ class InpaintJob(Job[Inputs, Restored]):
     def compute(self, inputs: Inputs, monitor: Monitor) -> Restored:
         """Fill the holes of all pages by the chosen method.
 
-        Further pages are read and encoded one after another, so that only one is in memory decoded.
+        Further pages are read and encoded one after another; encoded they are small.
         """
         restored = self._restored(inputs, monitor)
         pages, records = {}, []

@@ -16,7 +16,7 @@ from edlrr_cli.errors import OutputError
 from edlrr_cli.media.cmyk import to_rgb
 from edlrr_cli.media.files import check_target
 from edlrr_cli.media.images import num_pages, open_images, read_image
-from edlrr_cli.media.infrared import InfraredPlane, read_infrared
+from edlrr_cli.media.infrared import InfraredPlane, read_infrared, without_plane
 from edlrr_cli.media.preview import marked_preview, preview
 from edlrr_cli.media.save import write_png, write_tiff
 from edlrr_cli.media.still_image import StillImage
@@ -73,7 +73,8 @@ class MaskJob(Job[Page, Masked]):
                 f"mask {self.output}: expected the extension .png, got {self.output.suffix!r}", "name it .png"
             )
         check_target(self.output, self.input, overwrite=self.overwrite)
-        first = self._page(1, read_image(self.input, with_similar=self.config.kind != "overlay"))
+        image = read_image(self.input, with_similar=self.config.kind != "overlay")
+        first = self._page(1, without_plane(image) if self.config.kind == "ir" else image)
         if first.image.similar_pages and self.output.suffix.lower() == ".png":
             count = len(first.image.similar_pages) + 1
             raise OutputError(
