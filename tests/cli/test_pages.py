@@ -159,13 +159,14 @@ def test_edlrr_mask_searches_every_page(run, tmp_path, kind):
     """The pages of a folder's scan; for infrared, each is followed by its plane."""
     rng = np.random.default_rng(0)
     ramp = np.linspace(0.3, 0.6, 96)[:, None, None] * np.ones((1, 128, 3))
+    clean = data.chelsea()[50:146, 60:188] / 255 if kind == "ir" else ramp
     covers = [dust_cover((96, 128), rng, specks=8, hairs=0) for _ in range(2)]
-    scans = [painted(ramp, cover, level=0.0) for cover in covers]
+    scans = [painted(clean, cover, level=0.0) for cover in covers]
     written = []
     for scan, cover in zip(scans, covers, strict=True):
         written.append(np.rint(65535 * scan.pixels).astype(np.uint16))
         if kind == "ir":
-            plane = infrared_plane(scan, ramp, cover, rng, transmission=0.6)
+            plane = infrared_plane(scan, clean, cover, rng, transmission=0.6)
             written.append(np.rint(65535 * plane).astype(np.uint16))
     folder, masks, out = tmp_path / "scans", tmp_path / "masks", tmp_path / "out"
     folder.mkdir()
@@ -179,7 +180,7 @@ def test_edlrr_mask_searches_every_page(run, tmp_path, kind):
     found = stored(masks / "a.tif")
     assert len(found) == len(written)
     for number, scan in zip(numbers, scans, strict=True):
-        assert (found[number - 1] > 0)[scan.hole].mean() > 0.8
+        assert (found[number - 1] > 0)[scan.hole].mean() > 0.7
     restored = run("inpaint", folder, "--mask", masks, "-o", out, "--jobs", 1, *QUICK)
     assert restored.exit_code == 0, restored.stderr
     for index, (before, after) in enumerate(zip(written, stored(out / "a.tif"), strict=True)):
