@@ -1,10 +1,10 @@
-"""Restore scans of slides by their infrared plane: the time per slide, and the pictures of the guide.
+"""Restore scans of slides by their infrared plane: the time per slide, and the figures of the guide.
 
     python docs/examples/scans.py --sizes 1800x1200,3600x2400 -o scans.json
-    python docs/examples/scans.py --pictures pictures
+    python docs/examples/scans.py --figures figures
 
 A slide is made of mirrored copies of a sample image, as a TIFF with 16 bits and infrared as its fourth
-channel, with synthetic dust. The pictures need chromium, which shows the page of ``edlrr mask``.
+channel, with synthetic dust. The figures need chromium, which shows the page of ``edlrr mask``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ WAYS = {
     "--method biharmonic": ("--method", "biharmonic"),
 }
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-PICTURE_PX = (240, 300)
+FIGURE_PX = (240, 300)
 QUALITY = 85
 
 Pixels = NDArray[np.float64]
@@ -92,11 +92,11 @@ def _processor_seconds() -> float:
 
 
 def draw(folder: Path) -> None:
-    """Make the pictures: a slide before and after, and the page on which its mask is reviewed."""
+    """Make the figures: a slide before and after, and the page on which its mask is reviewed."""
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as name:
         scratch = Path(name)
-        write_slide(scratch / "slide.tif", PICTURE_PX, seed=3)
+        write_slide(scratch / "slide.tif", FIGURE_PX, seed=3)
         run("inpaint slide.tif --mask ir --figure figure.png -q", scratch)
         run("mask slide.tif --kind ir --report review.html -q", scratch)
         page, shot = scratch / "review.html", scratch / "review.png"
@@ -115,14 +115,14 @@ def sizes(text: str) -> list[tuple[int, int]]:
 
 
 def main() -> None:
-    """Measure the sizes, or make the pictures."""
+    """Measure the sizes, or make the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--sizes", type=sizes, default=sizes("1800x1200,3600x2400"))
-    parser.add_argument("--pictures", type=Path, help="make the pictures in this folder instead")
+    parser.add_argument("--figures", type=Path, help="make the figures in this folder instead")
     parser.add_argument("-o", "--output", type=Path, help="write the numbers as JSON")
     given = parser.parse_args()
-    if given.pictures is not None:
-        draw(given.pictures)
+    if given.figures is not None:
+        draw(given.figures)
         return
     with TemporaryDirectory() as folder:
         rows = [row for size in given.sizes for row in measure(size, Path(folder))]

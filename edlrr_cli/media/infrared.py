@@ -63,7 +63,7 @@ def read_infrared(path: Path, image: StillImage, page: int = 1) -> InfraredPlane
 def without_plane(image: StillImage) -> StillImage:
     """Return an image without the page of its infrared plane among its similar pages.
 
-    It is one of them in a file of two gray pages alone, see `read_infrared`.
+    It is one of them only in a file of two gray pages, see `read_infrared`.
     """
     is_alone = image.pixels.shape[2] == 1 and image.extra is None and image.alpha is None
     return replace(image, similar_pages={}) if is_alone and len(image.similar_pages) == 1 else image

@@ -10,7 +10,7 @@ from pathlib import Path
 from edlrr_cli.errors import InputError
 
 NUM_MAGIC_BYTES = 64
-"""Bytes at the start of a file that tell the format."""
+"""Bytes at the start of a file that identify the format."""
 
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx")
 _JXL_MAGICS = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")

@@ -19,10 +19,10 @@ _STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES = 273, 279, 324, 325
 _EXIF, _GPS, _INTEROPERABILITY = 34665, 34853, 40965
 _DESCRIPTION, _SUB_IMAGES = 270, 330
 _LONG, _LONG_8 = 4, 16  # types of numbers in a TIFF directory
-_SHORTER = {_LONG_8: _LONG, 17: 9, 18: _LONG}  # types of BigTIFF alone
+_SHORTER = {_LONG_8: _LONG, 17: 9, 18: _LONG}  # types that only BigTIFF has
 _SUBFILE_TYPE, _REDUCED = 254, 1
 _PREFIXES = {"<": b"II", ">": b"MM"}
-# Pillow recognizes BigTIFF in the header of little-endian files alone.
+# Pillow recognizes BigTIFF only in the header of little-endian files.
 _HEADER, _BIG_HEADER = b"II*\0" + bytes(4), b"II+\0" + bytes(12)
 _OLD_JPEG = 6  # its data lie outside of the strips
 _HEADER_BYTES = 8

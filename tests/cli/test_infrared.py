@@ -1,4 +1,4 @@
-"""``edlrr inpaint --mask ir``: the infrared plane wherever it is, alone, combined and refused."""
+"""``edlrr inpaint --mask ir``: the infrared plane wherever it is, combined with boxes, and refused."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def write(path, *pages, **settings):
 
 
 def stored(colors, plane, where, folder):
-    """Write a scan with its infrared plane in one of the usual places."""
+    """Write a scan with its infrared plane in one of the usual locations."""
     path = folder / "scan.tif"
     if where == "channel 4":
         return write(path, np.dstack([colors, plane]), extrasamples=["unspecified"])
@@ -61,13 +61,13 @@ def stored(colors, plane, where, folder):
     return write(path, colors)
 
 
-PLACES = [
+LOCATIONS = [
     *("channel 4", "the channel declared as transparency", "page 2", "page 2, called a mask"),
     *("scan_IR.tif", "scan.ir.tif"),
 ]
 
 
-@pytest.mark.parametrize("where", PLACES)
+@pytest.mark.parametrize("where", LOCATIONS)
 def test_dust_is_found_wherever_the_plane_is_which_is_kept(run, film, tmp_path, where):
     colors, plane, dust = film
     image, out, saved = stored(colors, plane, where, tmp_path), tmp_path / "out.tif", tmp_path / "saved.png"

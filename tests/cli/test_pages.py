@@ -69,7 +69,7 @@ def test_every_page_is_restored_in_its_own_hole(run, tmp_path, num_masks, compre
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_one_page_alone_takes_its_own_mask(run, tmp_path, number):
+def test_a_single_page_takes_its_own_mask(run, tmp_path, number):
     values = pages()
     image, mask = write(tmp_path / "in.tif", *values), mask_of(tmp_path / "mask.tif", *HOLES)
     saved = tmp_path / "saved.png"
@@ -186,8 +186,8 @@ def test_edlrr_mask_searches_every_page(run, tmp_path, kind):
     for index, (before, after) in enumerate(zip(written, stored(out / "a.tif"), strict=True)):
         assert (before != after).any() == (index + 1 in numbers)
         assert not (before != after)[found[index] == 0].any()
-    alone = run("mask", image, "--kind", kind, "-o", tmp_path / "a.png")
-    assert (alone.exit_code, "PNG has one page, and 2 of" in alone.stderr) == (4, True)
+    refused_png = run("mask", image, "--kind", kind, "-o", tmp_path / "a.png")
+    assert (refused_png.exit_code, "PNG has one page, and 2 of" in refused_png.stderr) == (4, True)
 
 
 @pytest.mark.parametrize(
