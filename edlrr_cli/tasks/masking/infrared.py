@@ -135,21 +135,34 @@ def _covered(size_px: tuple[int, ...], shift: tuple[int, int]) -> Bools:
 def _dust_density(pixels: Pixels, plane: Pixels) -> Pixels:
     """Return the density that neither the colors nor the place explain, shape (h, w), 0 on clean film."""
     logarithm = np.log(np.maximum(plane, _DARKEST))
+    limits = _limits(pixels)
     samples = np.linspace(0, plane.size - 1, min(plane.size, _NUM_SAMPLES)).astype(int)
     rows, columns = np.unravel_index(samples, plane.shape)
-    coefficients = _robust_fit(_basis(pixels, rows, columns), logarithm[rows, columns])
+    coefficients = _robust_fit(_basis(pixels, rows, columns, limits), logarithm[rows, columns])
     residual = np.empty_like(logarithm)
     columns = np.arange(plane.shape[1])
     for row in range(len(plane)):  # the basis of a whole scan would fill the memory
-        residual[row] = _basis(pixels, np.full_like(columns, row), columns) @ coefficients - logarithm[row]
+        basis = _basis(pixels, np.full_like(columns, row), columns, limits)
+        residual[row] = basis @ coefficients - logarithm[row]
     return residual - _background(residual)
 
 
-def _basis(pixels: Pixels, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Pixels:
-    """Return what explains clean film at some pixels, shape (n, terms)."""
+def _limits(pixels: Pixels) -> tuple[Pixels, Pixels]:
+    """Return the smallest and the largest medians of blocks of each channel, shape (c,).
+
+    Dust has colors beyond them where the film has none; at such colors it would be its own explanation.
+    """
+    medians = [_blocks(pixels[..., channel]) for channel in range(pixels.shape[2])]
+    return np.array([each.min() for each in medians]), np.array([each.max() for each in medians])
+
+
+def _basis(
+    pixels: Pixels, rows: NDArray[np.intp], columns: NDArray[np.intp], limits: tuple[Pixels, Pixels]
+) -> Pixels:
+    """Return what explains clean film at some pixels, shape (n, terms), colors limited to a range."""
     height, width = pixels.shape[:2]
     y, x = 2 * rows / height - 1, 2 * columns / width - 1
-    red, *others = pixels[rows, columns].T
+    red, *others = pixels[rows, columns].clip(*limits).T
     return np.stack([np.ones(len(red)), red, red**2, red**3, *others, x, y, x**2, x * y, y**2], axis=1)
 
 
