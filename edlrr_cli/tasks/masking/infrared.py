@@ -19,8 +19,9 @@ from edlrr_cli.tasks.masking.found import Bools, Found, certainty
 Pixels = NDArray[np.float64]
 
 _MAX_SHIFT_PX = 12
-# A shift is believed if its peak is this many deviations above the correlation at other shifts.
-_CLEAR_PEAK = 8.0
+# A shift is believed if its peak is this many deviations above the correlation elsewhere. Measured: 14.6 and more
+# where there is one, up to 11.8 on plain frames.
+_CLEAR_PEAK = 13.0
 _DARKEST = 1e-3
 # Weights of Tukey's biweight vanish at this many deviations; so many rounds converge.
 _TUKEY, _ROUNDS = 4.7, 8
@@ -104,8 +105,7 @@ def _shift_between(pixels: Pixels, plane: Pixels) -> tuple[int, int]:
     reach = min(_MAX_SHIFT_PX, (min(image.shape) - 1) // 4)
     near = np.roll(correlation, (reach, reach), (0, 1))[: 2 * reach + 1, : 2 * reach + 1]
     row, column = np.unravel_index(int(near.argmax()), near.shape)
-    around = near - np.median(near)  # the windows correlate, too, which raises all of it
-    if around[row, column] < _CLEAR_PEAK * 1.4826 * np.median(np.abs(around)):
+    if near[row, column] < _CLEAR_PEAK * correlation.std():
         return 0, 0
     return int(row) - reach, int(column) - reach
 
