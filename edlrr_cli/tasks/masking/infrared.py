@@ -19,8 +19,8 @@ from edlrr_cli.tasks.masking.found import Bools, Found, certainty
 Pixels = NDArray[np.float64]
 
 _MAX_SHIFT_PX = 12
-# A shift is believed if its peak is this many deviations above the correlation elsewhere. Measured: 14.6 and more
-# where there is one, up to 11.8 on plain frames.
+# A shift is believed if its peak is this many deviations above the correlation elsewhere. Measured: at least
+# 14.6 where there is one, up to 11.8 on plain frames.
 _CLEAR_PEAK = 13.0
 _DARKEST = 1e-3
 # Weights of Tukey's biweight vanish at this many deviations; so many rounds converge.
