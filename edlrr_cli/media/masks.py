@@ -153,7 +153,7 @@ class _Labels(StillImage):
     """A label image: white where the label is not 0."""
 
 
-def _read_marks(path: Path, threshold: int | None, page: int) -> StillImage:
+def _read_marks(path: Path, threshold: int | None, page: int = 1) -> StillImage:
     """Read a mask file, labels as black and white unless a threshold is given."""
     image = read_image(path, page)
     refuse_undefined(f"mask {path}", image.undefined)
