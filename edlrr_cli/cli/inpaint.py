@@ -70,7 +70,11 @@ _SECTIONS = {
 @click.option(
     "-o", "--output", type=STREAM_OUT, help="Result, or a folder. [default: IMAGE_restored beside IMAGE]"
 )
-@click.option("--reference", type=STREAM_IN, help="Clean image, or a folder, to measure PSNR and SSIM.")
+@click.option(
+    "--reference",
+    type=STREAM_IN,
+    help="Clean image or clip, or a folder, to measure the PSNR, and of images the SSIM.",
+)
 @click.option(
     "--page",
     type=click.IntRange(min=1),
@@ -165,7 +169,7 @@ def inpaint(
     from edlrr_cli.pipelines.clips.sources import are_clips
 
     if are_clips(images, recursive=options.batch.recursive):
-        files = {"--reference": reference, "--figure": figure, "--error-map": error_map}
+        files = {"--figure": figure, "--error-map": error_map}
         written = {"--jpeg-quality": encoding.jpeg_quality, "--strip-metadata": encoding.strip_metadata}
         own_mask = mask is not None and is_own_mask(mask)
         marks = {
@@ -182,6 +186,7 @@ def inpaint(
             boxes,
             mask_suffix,
             output,
+            reference,
             ClipSettings(settings, VideoEncoding(codec, 18 if crf is None else crf)),
             encoding.format,
             resume,
@@ -232,14 +237,15 @@ def _fill_clips(
     boxes: tuple[Box, ...],
     mask_suffix: str,
     output: Path | None,
+    reference: Path | None,
     settings: ClipSettings,
     container: str | None,
     resume: bool,
     options: RunOptions,
 ) -> int:
-    refuse_streams((mask, output))
+    refuse_streams((mask, output, reference))
     from edlrr_cli.pipelines.clips.job import ClipJob
-    from edlrr_cli.pipelines.clips.sources import ClipDestination, ClipSelection, mask_of
+    from edlrr_cli.pipelines.clips.sources import ClipDestination, ClipSelection, companion_of
 
     selection = ClipSelection(clips, recursive=options.batch.recursive, leave_out=(mask_suffix,))
     many = selection.is_batch
@@ -249,7 +255,8 @@ def _fill_clips(
             input=source.path,
             output=target,
             overwrite=options.overwrite,
-            mask=mask and mask_of(mask, source, suffix=mask_suffix, many=many),
+            mask=mask and companion_of(mask, source, what="mask", suffix=mask_suffix, many=many),
+            reference=reference and companion_of(reference, source, what="reference", suffix="", many=many),
             boxes=boxes,
             settings=settings,
             resume=resume,
@@ -263,7 +270,7 @@ def _fill_clips(
         ClipDestination(output, options.suffix, "restored", container, settings.encoding),
         options,
         device=settings.inpaint.config.device,
-        also_read=(mask,),
+        also_read=(mask, reference),
     )
 
 

@@ -53,7 +53,9 @@ def copy_descriptions(source: Path, container: OutputContainer, suffix: str) -> 
 
 @contextmanager
 def copied_packets(source: Path, container: OutputContainer, suffix: str) -> Iterator[Iterator[Packet[Any]]]:
-    """Add the streams to a file and yield their packets, at their times from the start of the source.
+    """Add the streams, with their languages and dispositions, and yield their packets, at their times.
+
+    Times count from the start of the source.
 
     Raises:
         InputError: The source cannot be read; on reading a packet too.
@@ -62,7 +64,9 @@ def copied_packets(source: Path, container: OutputContainer, suffix: str) -> Ite
         kept = {stream.index: stream for stream in kept_streams(file, suffix)}
         added = {index: container.add_stream_from_template(stream) for index, stream in kept.items()}
         for index, stream in kept.items():
-            added[index].metadata.update(descriptive_tags(stream.metadata))
+            language = {"language": stream.language} if stream.language else {}
+            added[index].metadata.update(descriptive_tags(stream.metadata) | language)
+            added[index].disposition = stream.disposition
         yield _packets(file, list(kept.values()), added)
 
 

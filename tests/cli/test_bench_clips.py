@@ -38,6 +38,8 @@ def test_from_frames_to_the_table(run, data, tmp_path):
     page.write_text("<!-- bench:clips -->\n<!-- /bench:clips -->\n")
     assert run("bench", "report", target, "--into", page).exit_code == 0
     assert "| wall, box |" in page.read_text()
+    assert "| CPU s/frame |" in page.read_text()
+    assert 0 < rows["box", "lrr"]["cpu_seconds"] < 60
 
 
 def test_delogo_continues_a_ramp_and_keeps_the_rest():

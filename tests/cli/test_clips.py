@@ -8,6 +8,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from PIL import Image
 
 from edlrr_cli.errors import EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_USAGE
@@ -184,11 +185,11 @@ def write_with_sound(path, mask_free=True):
     return path
 
 
-def packets_of(path):
+def packets_of(path, kind="audio"):
     with av.open(str(path)) as container:
-        (sound,) = container.streams.audio
+        (stream,) = container.streams.get({kind: 0})
         return [
-            (float(each.pts * each.time_base), bytes(each)) for each in container.demux(sound) if each.size
+            (float(each.pts * each.time_base), bytes(each)) for each in container.demux(stream) if each.size
         ]
 
 
@@ -209,6 +210,96 @@ def test_sound_and_tags_are_copied(run, tmp_path, suffix):
     assert [float(frame.time) for frame in second.frames()] == pytest.approx(
         [float(frame.time) for frame in first.frames()], abs=1e-3
     )
+
+
+SUBTITLES = "1\n00:00:00,120 --> 00:00:00,400\nA fish\n\n2\n00:00:00,500 --> 00:00:00,900\nTwo <i>fish</i>\n"
+
+
+def write_with_subtitles(path, texts):
+    """A clip with the subtitles of a text file, copied packet by packet."""
+    with av.open(str(path), "w") as container, av.open(str(texts)) as given:
+        video = container.add_stream("libx264", rate=25)
+        video.height, video.width, video.pix_fmt = *SIZE_PX, "yuv420p"
+        subtitles = container.add_stream_from_template(given.streams.subtitles[0])
+        subtitles.metadata["language"] = "fra"
+        subtitles.disposition = Disposition.forced
+        for index in range(NUM_FRAMES):
+            frame = av.VideoFrame.from_ndarray(damaged(index), format="rgb24")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+        for packet in given.demux(given.streams.subtitles[0]):
+            if packet.size:
+                packet.stream = subtitles
+                container.mux(packet)
+    return path
+
+
+def test_subtitles_are_copied_packet_by_packet(run, tmp_path):
+    (tmp_path / "texts.srt").write_text(SUBTITLES)
+    source, out = write_with_subtitles(tmp_path / "clip.mkv", tmp_path / "texts.srt"), tmp_path / "out.mkv"
+    record = record_of(run("inpaint", source, "--box", BOX, "-o", out, "--json", *QUICK))
+    assert record["notes"] == []
+    before, after = packets_of(source, "subtitles"), packets_of(out, "subtitles")
+    assert [content for _, content in after] == [b"A fish", b"Two <i>fish</i>"]
+    assert after == before
+    with av.open(str(out)) as container:
+        (subtitles,) = container.streams.subtitles
+        assert (subtitles.codec_context.name, subtitles.language) == ("srt", "fra")
+        assert subtitles.disposition == Disposition.forced
+        durations = [each.duration * each.time_base for each in container.demux(subtitles) if each.size]
+    assert [float(each) for each in durations] == pytest.approx([0.28, 0.4])
+    noted = record_of(run("inpaint", source, "--box", BOX, "-o", tmp_path / "out.mp4", "--json", *QUICK))
+    assert noted["notes"] == ["the subtitle stream 1 (srt) is left out: mp4 cannot hold it"]
+
+
+@pytest.mark.parametrize("rotation", [(90,), (180,), (-90,), (0, True)])
+def test_a_turned_clip_is_filled_upright(run, tmp_path, rotation):
+    """The mask, and the box, are those of the frames as they are shown."""
+    source = tmp_path / "clip.mp4"
+    with av.open(str(source), "w") as container:
+        video = container.add_stream("libx264", rate=25, options={"crf": "5"})
+        video.height, video.width, video.pix_fmt = *SIZE_PX, "yuv420p"
+        video.set_display_rotation(*rotation)
+        for index in range(6):
+            frame = av.VideoFrame.from_ndarray(scene(index), format="rgb24")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+    shown = pixels_of(source)
+    marks = np.zeros(shown.shape[1:3], dtype=np.uint8)
+    marks[20:26, 4:12] = 255
+    Image.fromarray(marks).save(tmp_path / "mask.png")
+    out = tmp_path / "out.mkv"
+    for hole in (("--mask", tmp_path / "mask.png"), ("--box", "4,20,8,6")):
+        assert (
+            run("inpaint", source, *hole, "--codec", "ffv1", "-o", out, "--overwrite", *QUICK).exit_code == 0
+        )
+        after = pixels_of(out)
+        assert after.shape == shown.shape
+        changed = (after != shown).any((0, 3))
+        assert changed[20:26, 4:12].mean() > 0.5
+        changed[20:26, 4:12] = False
+        assert not changed.any()
+
+
+@pytest.mark.parametrize("kind", ["video", "folder"])
+def test_the_reference_measures_the_hole(run, clip, mask, tmp_path, kind):
+    out = tmp_path / "out.mkv"
+    if kind == "video":
+        reference = write_clip(tmp_path / "clean.mkv", scene, codec="ffv1")
+    else:
+        reference = tmp_path / "clean"
+        reference.mkdir()
+        for index in range(NUM_FRAMES):
+            Image.fromarray(scene(index)).save(reference / f"{index}.png")
+    options = ("--mask", mask, "--reference", reference, "--codec", "ffv1", "-o", out)
+    result = run("inpaint", clip, *options, "--json", *QUICK)
+    record = record_of(result)
+    truth = np.stack([scene(index) for index in range(NUM_FRAMES)]).astype(float)
+    error = np.square(pixels_of(out) - truth)[:, HOLE[0], HOLE[1]].mean()
+    assert record["psnr_missing"] == pytest.approx(10 * np.log10(255**2 / error))
+    assert record["reference"] == str(reference)
 
 
 def test_what_the_container_cannot_hold_is_noted(run, tmp_path):
@@ -299,6 +390,38 @@ def test_a_moving_camera_is_reported(run, tmp_path):
     assert np.abs(found - truth).mean() < 0.5 * np.abs(truth.mean((0, 1, 2)) - truth).mean()
 
 
+def test_a_clip_of_one_frame_is_filled_like_an_image(run, tmp_path, mask):
+    source = write_clip(tmp_path / "clip.mkv", num_frames=1, codec="ffv1")
+    out = tmp_path / "out.mkv"
+    record = record_of(run("inpaint", source, "--mask", mask, "--json", "--codec", "ffv1", "-o", out, *QUICK))
+    assert (record["frames"], record["moving_frames"]) == (1, 0)
+    assert np.abs(pixels_of(out)[0].astype(float) - scene(0)).max() < 12
+
+
+def test_a_shaking_camera_is_reported_and_removed(run, tmp_path):
+    """The shake shows on one side what the hole covers on the other."""
+    height, width = 72, 96
+    wall = np.random.default_rng(0).uniform(40, 220, (30, 40, 3)).repeat(3, 0).repeat(3, 1)
+    offsets = np.random.default_rng(1).integers(-2, 3, (NUM_FRAMES, 2)) + 5
+    truth = np.stack([wall[down:, across:][:height, :width] for down, across in offsets]).astype(np.uint8)
+    hole = np.s_[30:32, 40:60]
+    source, out = tmp_path / "clip.mkv", tmp_path / "out.mkv"
+    with write_video(source, size_px=(height, width), frame_rate=RATE, codec="ffv1") as writer:
+        for index, pixels in enumerate(truth):
+            pixels = pixels.copy()
+            pixels[hole] = 255
+            writer.write(pixels, index / RATE)
+    result = run("inpaint", source, "--box", "40,30,20,2", "--json", "--codec", "ffv1", "-o", out, *QUICK)
+    record = record_of(result)
+    assert record["stabilized"]
+    assert 1 < record["shake_px"] < 4
+    assert any("the camera shakes" in note for note in record["notes"])
+    assert "the camera shakes" in result.stderr
+    # The wall has a standard deviation of 52 levels.
+    error = pixels_of(out)[:, hole[0], hole[1]].astype(float) - truth[:, hole[0], hole[1]]
+    assert np.abs(error).mean() < 5
+
+
 def test_a_frame_of_which_nothing_is_known(run, tmp_path):
     def marks(index):
         pixels = np.zeros((*SIZE_PX, 3), dtype=np.uint8)
@@ -338,6 +461,15 @@ def test_a_frame_of_which_nothing_is_known(run, tmp_path):
         (("--box", BOX, "--figure", "f.png"), EXIT_USAGE, "--figure is for images"),
         (("--box", BOX, "--page", "2"), EXIT_USAGE, "--page is for images"),
         (("--box", BOX, "--format", "png"), EXIT_USAGE, "--format png is for images"),
+        (("--box", BOX, "--reference", "small.mkv"), EXIT_INPUT, "reference small.mkv has frames of 24 x 18"),
+        (("--box", BOX, "--reference", "gray.png"), EXIT_INPUT, "the clip of 48 x 36 pixels RGB"),
+        (
+            ("--box", BOX, "--reference", "short.mkv"),
+            EXIT_INPUT,
+            "reference short.mkv has 5 frames, the clip 24",
+        ),
+        (("--box", BOX, "--reference", "absent.mkv"), EXIT_INPUT, "no such file"),
+        (("--box", BOX, "--reference", "-"), EXIT_USAGE, "- is for one image"),
         (("--box", BOX, "-o", "out.avi"), EXIT_OUTPUT, "a clip cannot be written as '.avi'"),
         (("--box", BOX, "-o", "out.mp4", "--codec", "ffv1"), EXIT_USAGE, "'ffv1' is not supported in .mp4"),
     ],
@@ -356,6 +488,7 @@ def test_bad_input_is_refused_in_one_line(run, clip, monkeypatch, options, exit_
         ) as writer:
             for index in range(num_frames):
                 writer.write(np.full((*size_px, 1), level, dtype=np.uint8), index / RATE)
+    Image.new("L", SIZE_PX[::-1]).save("gray.png")
     result = run("inpaint", clip, *options)
     assert (result.exit_code, text in result.stderr) == (exit_code, True), result.stderr
     assert result.stderr.count("\n") == 1

@@ -13,6 +13,7 @@ import numpy as np
 from edlrr_cli import __version__
 from edlrr_cli.media.boxes import Box
 from edlrr_cli.media.files import check_target
+from edlrr_cli.media.still_image import Levels
 from edlrr_cli.media.video import VideoInfo
 from edlrr_cli.media.video_join import join_videos
 from edlrr_cli.media.video_sources import fingerprint, open_video
@@ -21,6 +22,7 @@ from edlrr_cli.media.video_writer import video_losses, write_video
 from edlrr_cli.pipelines.clips.holes import DamagedClip, damaged_clip
 from edlrr_cli.pipelines.clips.panel import clip_panel, comparison_of
 from edlrr_cli.pipelines.clips.record import clip_line, clip_lines, clip_record
+from edlrr_cli.pipelines.clips.reference import Reference, SquaredErrors
 from edlrr_cli.pipelines.clips.settings import Settings
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.job import Job, Monitor, counted
@@ -41,12 +43,14 @@ class Inputs:
 
     Attributes:
         started: When the job was started, of `time.perf_counter`.
+        reference: The clean frames; None without any.
         info: Properties of the clip, with notes on what the output cannot keep.
         first: Index of the first frame that is not in the parts.
     """
 
     started: float
     clip: DamagedClip
+    reference: Reference | None
     info: VideoInfo
     parts: Parts
     first: int
@@ -58,6 +62,7 @@ class ClipJob(Job[Inputs, str]):
 
     Attributes:
         mask: An image for all frames, or a video, a folder or a pattern of masks; None: boxes only.
+        reference: The clean clip, to measure the PSNR in the hole.
         resume: Continue after the finished parts of an interrupted run; ``overwrite`` replaces them.
         with_previews: Return some frames with the record, as ``comparisons``.
     """
@@ -65,6 +70,7 @@ class ClipJob(Job[Inputs, str]):
     mask: Path | None
     boxes: tuple[Box, ...] = ()
     settings: Settings
+    reference: Path | None = None
     resume: bool = False
     with_previews: bool = False
 
@@ -78,7 +84,9 @@ class ClipJob(Job[Inputs, str]):
     def check(self) -> None:
         """See `Job.check`."""
         self.settings.encoding.check(self.output)
-        check_target(self.output, *filter(None, (self.input, self.mask)), overwrite=self.overwrite)
+        check_target(
+            self.output, *filter(None, (self.input, self.mask, self.reference)), overwrite=self.overwrite
+        )
         if not self.resume:
             self._parts({}).require_free(overwrite=self.overwrite)
 
@@ -95,6 +103,7 @@ class ClipJob(Job[Inputs, str]):
         self.check()
         video = open_video(self.input, copied=COPIED)
         clip = damaged_clip(self.input, video, self.mask, self.boxes, self.settings.inpaint.mask)
+        reference = None if self.reference is None else Reference(self.reference, video.info)
         encoding, info = self.settings.encoding, video.info
         suffix = self.output.suffix.lower()
         lost = video_losses(suffix, encoding.codec, bits=info.bits, look=info.look)
@@ -105,12 +114,13 @@ class ClipJob(Job[Inputs, str]):
             **self.settings.as_record(),
             "boxes": [box.text for box in self.boxes],
             "mask": self.mask and fingerprint(self.mask),
+            "reference": self.reference and fingerprint(self.reference),
             "source": fingerprint(self.input),
             "version": __version__,
         }
         parts = self._parts(identity)
         first = parts.start(resume=self.resume, overwrite=self.overwrite)
-        return Inputs(started, clip, info, parts, first)
+        return Inputs(started, clip, reference, info, parts, first)
 
     def compute(self, inputs: Inputs, monitor: Monitor) -> str:
         """Write the frames into parts as they are restored, and return the device."""
@@ -120,7 +130,8 @@ class ClipJob(Job[Inputs, str]):
                 monitor.note(self.input, note)
             with monitor.progress("frame", total=inputs.info.num_frames, done=inputs.first) as advance:
                 frames = counted(filling, advance, inputs.first)
-                writer = _PartWriter(self.output.suffix.lower(), self.settings, inputs.info, filling)
+                truth = None if inputs.reference is None else inputs.reference.frames(start=inputs.first)
+                writer = _PartWriter(self.output.suffix.lower(), self.settings, inputs.info, filling, truth)
                 inputs.parts.record(frames, writer.write)
         return str(filling.device)
 
@@ -140,6 +151,7 @@ class ClipJob(Job[Inputs, str]):
                 self.input,
                 self.output,
                 self.mask,
+                self.reference,
                 [box.text for box in self.boxes],
                 self.settings,
                 info,
@@ -165,8 +177,16 @@ class ClipJob(Job[Inputs, str]):
 class _PartWriter:
     """Writes the frames of a part, and some of them as previews."""
 
-    def __init__(self, suffix: str, settings: Settings, info: VideoInfo, filling: ClipFilling) -> None:
+    def __init__(
+        self,
+        suffix: str,
+        settings: Settings,
+        info: VideoInfo,
+        filling: ClipFilling,
+        truth: Iterator[Levels] | None,
+    ) -> None:
         self._suffix, self._settings, self._info, self._filling = suffix, settings, info, filling
+        self._truth = truth
         self._previews = set(preview_indices(info.num_frames))
         self._num_windows = 0
 
@@ -174,7 +194,7 @@ class _PartWriter:
         """See `edlrr_cli.pipelines.parts.WritePart`."""
         info, encoding = self._info, self._settings.encoding
         missing: list[float] = []
-        num_moving = 0
+        num_moving, errors = 0, SquaredErrors()
         with write_video(
             folder / f"frames{self._suffix}",
             size_px=info.size_px,
@@ -189,6 +209,8 @@ class _PartWriter:
                 video.write(filled.pixels, frame.time - begin)
                 missing.append(float(1 - frame.known.mean()))
                 num_moving += filled.follows_motion
+                if self._truth is not None:
+                    errors.add(filled.pixels, next(self._truth), ~frame.known)
                 if filled.index in self._previews:
                     hole = np.where(frame.known, 0, 255).astype(np.uint8)[..., None]
                     layers = {"damaged": frame.pixels, "restored": filled.pixels, "hole": hole}
@@ -199,5 +221,7 @@ class _PartWriter:
             "missing": sum(missing),
             "most_missing": max(missing),
             "num_moving": num_moving,
+            "shake_px": self._filling.shake_px,
+            "errors": asdict(errors),
             "windows": windows,
         }

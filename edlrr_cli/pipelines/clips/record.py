@@ -8,6 +8,7 @@ from statistics import fmean, median
 
 from edlrr_cli import __version__
 from edlrr_cli.media.video import VideoInfo
+from edlrr_cli.pipelines.clips.reference import psnr_of
 from edlrr_cli.pipelines.clips.settings import Settings
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.parts import Part
@@ -17,6 +18,7 @@ def clip_record(
     source: Path,
     output: Path,
     mask: Path | None,
+    reference: Path | None,
     boxes: Sequence[str],
     settings: Settings,
     info: VideoInfo,
@@ -34,6 +36,7 @@ def clip_record(
     statistics = [part.statistics for part in parts]
     num_frames = sum(part.num_frames for part in parts)
     num_moving = sum(each["num_moving"] for each in statistics)
+    shake_px = statistics[0]["shake_px"]
     # A resumed run has fitted the windows again.
     windows = {window["start"]: window for each in statistics for window in each["windows"]}
     return {
@@ -42,6 +45,7 @@ def clip_record(
         "output": str(output),
         "mask": mask and str(mask),
         "boxes": list(boxes),
+        "reference": reference and str(reference),
         "method": "lrr",
         "reg": settings.inpaint.config.reg,
         "device": device,
@@ -55,16 +59,26 @@ def clip_record(
         "rank": median(window["rank"] for window in windows.values()) if windows else None,
         "num_windows": len(windows),
         "moving_frames": num_moving,
+        "stabilized": shake_px is not None,
+        "shake_px": shake_px,
+        "psnr_missing": psnr_of([each["errors"] for each in statistics], info.peak),
         "resumed_at": resumed_at,
         "seconds": seconds,
         "frames_per_second": (num_frames - resumed_at) / seconds,
-        "notes": [*info.notes, *_notes(num_frames, num_moving, statistics)],
+        "notes": [*info.notes, *_notes(num_frames, num_moving, shake_px, statistics)],
         "settings": settings.as_record(),
         "version": __version__,
     }
 
 
-def _notes(num_frames: int, num_moving: int, statistics: Sequence[Record]) -> Iterator[str]:
+def _notes(
+    num_frames: int, num_moving: int, shake_px: float | None, statistics: Sequence[Record]
+) -> Iterator[str]:
+    if shake_px is not None:
+        yield (
+            f"the camera shakes, by {shake_px:.1f} pixels in the median: "
+            "the frames are registered to one view, from which the hole is filled"
+        )
     if num_moving:
         yield (
             f"the camera moves, or most of the scene does, in {num_moving / num_frames:.0%} of the frames: "
@@ -83,8 +97,12 @@ def clip_lines(record: Record) -> Iterator[tuple[str, str]]:
     if record["revealed_fraction"] is not None:
         revealed = f"{record['revealed_fraction']:.0%} of the hole is seen in other frames"
         yield "background", f"{revealed}, rank {record['rank']:g}"
+    if record["stabilized"]:
+        yield "camera", f"shakes by {record['shake_px']:.1f} pixels; the frames are registered to one view"
     if record["moving_frames"]:
         yield "motion", f"{record['moving_frames']} frames filled along the motion of the whole scene"
+    if record["psnr_missing"] is not None:
+        yield "PSNR", f"missing pixels only {record['psnr_missing']:.2f} dB"
     resumed = f" from frame {record['resumed_at']} on" if record["resumed_at"] else ""
     speed = f"{record['frames_per_second']:.1f} frames/s"
     yield "done", f"{record['seconds']:.1f} s on {record['device']}{resumed}, {speed}"

@@ -79,13 +79,13 @@ class ClipDestination(Destination):
         return f"{path.stem}{suffix}{extension}"
 
 
-def mask_of(named: Path, source: Input, *, suffix: str, many: bool) -> Path:
-    """Return the mask of a clip: the given one, or what has its stem in the given folder.
+def companion_of(named: Path, source: Input, *, what: str, suffix: str, many: bool) -> Path:
+    """Return the mask or the reference of a clip: the given one, or what has its stem in the given folder.
 
     Args:
-        named: A file, or a folder: of masks by the names of the clips, or of a single clip the masks of its
-            frames.
-        suffix: Suffix between the stem and the extension of the mask.
+        named: A file, or a folder: of files by the names of the clips, or of the frames of a single clip.
+        what: "mask" or "reference", for the messages.
+        suffix: Suffix between the stem and the extension.
         many: Whether the clip is one of a batch.
 
     Raises:
@@ -95,18 +95,18 @@ def mask_of(named: Path, source: Input, *, suffix: str, many: bool) -> Path:
         return named
     stem = source.path.stem + suffix
 
-    def masks_in(folder: Path) -> list[Path]:
+    def found_in(folder: Path) -> list[Path]:
         entries = visible(folder) if folder.is_dir() else []
-        return [path for path in entries if _is_mask(path) and _stem(path) == stem]
+        return [path for path in entries if _has_frames(path) and _stem(path) == stem]
 
-    found = find_companion(named, source, what="mask", matches_in=masks_in)
+    found = find_companion(named, source, what=what, matches_in=found_in)
     if found is None and many:
         remedy = "add it, or name a file for all"
-        raise InputError(f"{source.path}: {named} has no mask {stem}.* and no folder {stem}", remedy)
+        raise InputError(f"{source.path}: {named} has no {what} {stem}.* and no folder {stem}", remedy)
     return found or named
 
 
-def _is_mask(path: Path) -> bool:
+def _has_frames(path: Path) -> bool:
     return path.is_dir() or is_image(path) or is_video(path)
 
 

@@ -95,14 +95,25 @@ class Camera:
         Returns:
             Images of the same shape, extended beyond their borders, and bool, shape (b, h, w).
         """
-        height, width = images.shape[1:3]
-        rows = torch.arange(height, device=images.device) - shifts[:, :1]
-        columns = torch.arange(width, device=images.device) - shifts[:, 1:]
-        across = (2 * columns / max(width - 1, 1) - 1)[:, None, :].expand(-1, height, -1)
-        down = (2 * rows / max(height - 1, 1) - 1)[:, :, None].expand(-1, -1, width)
-        grid = torch.stack([across, down], dim=-1)
-        moved = grid_sample(images.permute(0, 3, 1, 2), grid, padding_mode="border", align_corners=True)
-        return moved.permute(0, 2, 3, 1), grid.abs().amax(-1) <= 1
+        return displaced(images, shifts)
+
+
+def displaced(images: Tensor, shifts: Tensor, *, mode: str = "bilinear") -> tuple[Tensor, Tensor]:
+    """Return images displaced by ``shifts``, and where they are known; see `Camera.moved`.
+
+    Args:
+        mode: Interpolation, ``"bilinear"`` or ``"bicubic"``.
+    """
+    height, width = images.shape[1:3]
+    rows = torch.arange(height, device=images.device) - shifts[:, :1]
+    columns = torch.arange(width, device=images.device) - shifts[:, 1:]
+    across = (2 * columns / max(width - 1, 1) - 1)[:, None, :].expand(-1, height, -1)
+    down = (2 * rows / max(height - 1, 1) - 1)[:, :, None].expand(-1, -1, width)
+    grid = torch.stack([across, down], dim=-1)
+    moved = grid_sample(
+        images.permute(0, 3, 1, 2), grid, mode=mode, padding_mode="border", align_corners=True
+    )
+    return moved.permute(0, 2, 3, 1), grid.abs().amax(-1) <= 1
 
 
 def steady(keyframes: Keyframes) -> tuple[Keyframes, Camera | None, Shake]:

@@ -29,7 +29,8 @@ _WEIGHT, _STEPS = 3.0, 100
 _NUM_SAMPLES = 1024
 # Pixels that are fitted at once, which bounds the memory.
 _CHUNK = 2**12
-# A pixel known in fewer keyframes, also relative to the best known one, is restored as one of an image.
+# A pixel known in fewer keyframes (if there are as many), also relative to the best known one, is restored as
+# one of an image.
 _MIN_SEEN, _MIN_SEEN_FRACTION = 2, 0.05
 # An earlier background is continued where the median difference of the pixels that both reveal is smaller.
 _SAME_SCENE = 5 / 255
@@ -103,7 +104,7 @@ def fit_background(
     images = torch.cat(
         [_fitted(basis, keyframes, known, part) for part in torch.split(rows.flatten(), _CHUNK)], 1
     )
-    enough = max(_MIN_SEEN, _MIN_SEEN_FRACTION * int(counts.max()))
+    enough = max(min(_MIN_SEEN, len(known)), _MIN_SEEN_FRACTION * int(counts.max()))
     return Background(
         images=images.view(-1, *rows.shape, keyframes.num_channels),
         typical=basis.median(dim=0).values,
@@ -133,23 +134,32 @@ def _values(keyframes: Keyframes, known: Tensor, pixels: Tensor) -> tuple[Tensor
     return keyframes.values(indices), known.flatten(1)[:, indices // keyframes.num_channels]
 
 
-def completed(background: Background, fill_image: FillImage, before: Background | None = None) -> Background:
+def completed(
+    background: Background, needed: Tensor, fill_image: FillImage, before: Background | None = None
+) -> Background:
     """Return the background with the pixels that no keyframe reveals.
 
     They are those of an earlier background of the same scene, so that they do not change with time; otherwise
-    the typical image is restored. The other components of the basis are interpolated smoothly.
+    the typical image is restored. The other components of the basis, and what is not needed, are interpolated
+    smoothly.
+
+    Args:
+        needed: Shape (h, w), True = pixel of the region that a hole may uncover.
     """
     revealed = background.revealed
     if bool(revealed.all()):
         return background
-    where = revealed[..., None]
+    given = revealed | ~needed
+    where = given[..., None]
     smooth = _interpolated(background.images, revealed)
     image = torch.einsum("r,rhwc->hwc", background.typical, smooth)
+    if bool(given.all()):
+        return replace(background, images=smooth)
     target = None if before is None else _continued(image, revealed, before)
     if target is None:
-        filled = fill_image(image.clamp(0, 1).double().cpu().numpy(), revealed.cpu().numpy())
+        filled = fill_image(image.clamp(0, 1).double().cpu().numpy(), given.cpu().numpy())
         target = torch.from_numpy(filled).to(image)
-    images = torch.where(where, background.images, smooth)
+    images = smooth
     images[0] += torch.where(where, 0, (target - image) / background.typical[0])
     return replace(background, images=images)
 

@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, interpolate, pad, unfold
 
+from edlrr_cli.tasks.clips.neighborhoods import mean_within
 from edlrr_cli.tasks.clips.smooth import interpolate_smoothly
 
 # Longest side of the finest image in which displacements are found, and of the coarsest, in pixels.
 _FINE_PX, _COARSE_PX = 128, 32
 # Range of displacements in the coarsest image, and of their corrections in each finer one.
 _RANGE_PX, _CORRECTION_PX = 4, 1
-# Side of the window over which matching costs are averaged, in pixels of each image.
-_WINDOW_PX = 5
+# Radius over which matching costs are averaged, in pixels of each image.
+_WINDOW_PX = 2
 # Values, on [0, 1], below which a residual is noise; penalty of a displacement by the range; weights of
 # pixels that were carried themselves.
 _NOISE, _PENALTY, _CARRIED_WEIGHT = 6 / 255, 2 / 255, 0.2
@@ -148,10 +149,7 @@ def _shrunk(values: Tensor, factor: int) -> Tensor:
 
 def _blurred(values: Tensor) -> Tensor:
     """Return means over windows, (n, h, w), two box filters one after the other."""
-    margin = _WINDOW_PX // 2
-    for _ in range(2):
-        values = avg_pool2d(values[None], _WINDOW_PX, stride=1, padding=margin)[0]
-    return values
+    return mean_within(values[None], _WINDOW_PX, rounds=2)[0]
 
 
 def _warped(values: Tensor, flow: Tensor) -> Tensor:

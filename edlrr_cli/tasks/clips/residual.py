@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, max_pool2d
 
-from edlrr_cli.tasks.clips.motion import carry
+from edlrr_cli.tasks.clips.motion import Carried, carry
+from edlrr_cli.tasks.clips.neighborhoods import largest_within, mean_within
 from edlrr_cli.tasks.clips.smooth import interpolate_smoothly
 
-# Width of the band of known pixels around a hole that are held out, and reach of the weights, in pixels.
-_BAND_PX, _REACH_PX = 3, 15
+# Width of the band of known pixels around a hole that are held out, and radius of the weights, in pixels.
+_BAND_PX, _REACH_PX = 3, 7
 # Mean difference from the background, on [0, 1], above which something moves beside a hole.
 _MOVES = 8 / 255
 # How far from a hole something that enters it is noticed, in pixels.
@@ -24,9 +24,9 @@ _TINY = 1e-7
 def complete_residual(residual: Tensor, known: Tensor, start: Tensor | None = None) -> Tensor:
     """Complete the difference of consecutive frames from their background.
 
-    Moving objects are carried into the hole from the frames before and after, with a weight that fits the
-    known pixels around the hole, which are held out for this. The rest, such as changes of the light, is
-    interpolated smoothly from all known pixels.
+    Moving objects are carried into the hole from the frames before and after, with a weight that falls where
+    the two disagree, and that fits the known pixels around the hole, which are held out for this. The rest,
+    such as changes of the light, is interpolated smoothly from all known pixels.
 
     Args:
         residual: Shape (b, c, h, w), ignored where unknown.
@@ -45,14 +45,14 @@ def complete_residual(residual: Tensor, known: Tensor, start: Tensor | None = No
 
 def _moves(residual: Tensor, known: Tensor) -> bool:
     """Whether anything moves close to a hole."""
-    beside = known * max_pool2d(1 - known, 2 * _NEAR_PX + 1, stride=1, padding=_NEAR_PX)
+    beside = known * largest_within(1 - known, _NEAR_PX)
     mean = _blurred(beside * residual.abs().mean(1, keepdim=True)) / _blurred(beside).clamp_min(_TINY)
     return bool((mean * (beside > 0) > _MOVES).any())
 
 
 def _carried(residual: Tensor, known: Tensor, start: Tensor | None) -> Tensor:
     """Return what is carried along the motion, weighted by the pixels that are held out."""
-    observed = 1 - max_pool2d(1 - known, 2 * _BAND_PX + 1, stride=1, padding=_BAND_PX)
+    observed = 1 - largest_within(1 - known, _BAND_PX)
     forward = carry(residual, observed, start)
     backward = carry(residual.flip(0), observed.flip(0))
     ahead, behind = 1 / (1 + forward.age), 1 / (1 + backward.age.flip(0))
@@ -60,13 +60,24 @@ def _carried(residual: Tensor, known: Tensor, start: Tensor | None) -> Tensor:
     values = values / (ahead + behind).clamp_min(_TINY)
     if start is not None:
         return values
+    values = values * _agreement(forward, backward, values)
     held_out = known * (1 - observed)
     fit = _blurred((held_out * residual * values).sum(1, keepdim=True))
     energy = _blurred((held_out * values.square()).sum(1, keepdim=True))
     return ((fit + _INERTIA) / (energy + _INERTIA)).clamp(0, 1) * values
 
 
+def _agreement(forward: Carried, backward: Carried, values: Tensor) -> Tensor:
+    """Return the Wiener gain of the mean of two values, whose difference measures its noise, (b, 1, h, w).
+
+    It is 1 where only one of the two was ever seen.
+    """
+    behind = backward.values.flip(0)
+    energy = _blurred(values.square().sum(1, keepdim=True))
+    noise = _blurred((forward.values - behind).square().sum(1, keepdim=True)) / 4
+    seen_twice = forward.age.isfinite() & backward.age.flip(0).isfinite()
+    return torch.where(seen_twice, energy / (energy + noise).clamp_min(_TINY), 1.0)
+
+
 def _blurred(values: Tensor) -> Tensor:
-    for _ in range(2):
-        values = avg_pool2d(values, _REACH_PX, stride=1, padding=_REACH_PX // 2)
-    return values
+    return mean_within(values, _REACH_PX, rounds=2)

@@ -14,10 +14,12 @@ from torch import Tensor
 
 from edlrr_cli.tasks.clips.background import Bools, Pixels, Region
 from edlrr_cli.tasks.clips.residual import complete_residual
+from edlrr_cli.tasks.clips.steady import stand_still
 from edlrr_cli.tasks.clips.windows import Backgrounds, Frame, Source, WindowStatistics
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.restore import restore
+from edlrr_cli.tasks.inpaint.windows import is_small
 
 Levels = NDArray[np.unsignedinteger[Any]]
 
@@ -74,22 +76,29 @@ class ClipFilling:
 
     def __init__(self, source: Source, config: Config, *, start: int = 0) -> None:
         self.device = resolve_device(config.device)
-        self._source, self._start = source, start
-        self._config = replace(config, quality="fast") if config.quality == "auto" else config
-        self._region = around(source.may_be_missing)
-        num_px = source.may_be_missing[self._region].size
+        self._steady = stand_still(source, self.device)
+        self._source: Source = source if self._steady is None else self._steady
+        self._start, self._config = start, config
+        self._needed = self._source.may_be_missing
+        region = around(self._needed)
+        num_px = self._needed[region].size
         divisor = next((divisor for least_px, divisor in _DIVISORS if num_px > least_px), 1)
         self._chunk, self._overlap = max(CHUNK // divisor, 1), _OVERLAP // divisor
         self._recent: dict[int, Levels] = {}
         self._backgrounds = Backgrounds(
-            source,
-            self._region,
+            self._source,
+            _whole(self._needed) if is_small(self._needed) else region,
             self._restored,
             reg=_REG if config.reg == "auto" else config.reg,
             gamma=None if config.reg == "auto" else config.gamma,
             seed=config.seed,
             device=self.device,
         )
+
+    @property
+    def shake_px(self) -> float | None:
+        """Return the median displacement of a shaking camera in pixels; None if frames are not registered."""
+        return None if self._steady is None else self._steady.shake_px
 
     @property
     def notes(self) -> list[WindowStatistics]:
@@ -114,21 +123,28 @@ class ClipFilling:
             inside = slice(at - index, at - index + self._chunk)
             for filled in self._filled(held, index, inside):
                 if filled.index >= self._start:
-                    yield filled
+                    yield self._returned(filled)
             at += self._chunk
             following = max(at - self._overlap, 0)
             held, index = held[following - index :], following
+
+    def _returned(self, filled: Filled) -> Filled:
+        """Return a frame as the camera saw it."""
+        if self._steady is None:
+            return filled
+        frame = filled.frame
+        return replace(filled, frame=frame.original, pixels=self._steady.restored(frame, filled.pixels))
 
     def _filled(self, held: list[Frame], index: int, inside: slice) -> Iterator[Filled]:
         """Fill the frames of a chunk, given those around it too."""
         chunk = held[inside]
         first = index + inside.start
-        if all(frame.known.all() for frame in chunk):
+        if all((frame.known | ~self._needed).all() for frame in chunk):
             yield from (Filled(first + i, frame, frame.pixels, False) for i, frame in enumerate(chunk))
             return
         pixels = torch.from_numpy(np.stack([frame.pixels for frame in held])).to(self.device)
         known = torch.from_numpy(np.stack([frame.known for frame in held])).to(self.device)
-        rows, columns = around(~known.all(0).cpu().numpy())
+        rows, columns = around(~known.all(0).cpu().numpy() & self._needed)
         frames = pixels[:, rows, columns].movedim(-1, 1).float() / self._source.info.peak
         mask = known[:, None, rows, columns].float()
         base = self._backgrounds.of_frames(pixels, known, index, (rows, columns)).movedim(-1, 1)
@@ -163,6 +179,10 @@ class ClipFilling:
     def _restored(self, image: Pixels, known: Bools) -> Pixels:
         """Restore an image from its known pixels."""
         return restore(np.where(known[..., None], image, 0.0).clip(0, 1), known, self._config).restored
+
+
+def _whole(image: Bools) -> Region:
+    return slice(0, image.shape[0]), slice(0, image.shape[1])
 
 
 def around(missing: Bools) -> Region:

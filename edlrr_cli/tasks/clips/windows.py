@@ -21,10 +21,8 @@ from edlrr_cli.tasks.clips.background import Background, FillImage, Region, comp
 Pixels = NDArray[np.unsignedinteger[Any]]
 Bools = NDArray[np.bool_]
 
-NUM_WINDOW, NUM_OVERLAP = 600, 300
-"""Frames that share a background, and frames that neighboring windows share, to fade between them."""
-
-_NUM_KEYS = 60
+NUM_WINDOW, NUM_OVERLAP, NUM_KEYS = 600, 300, 60
+"""Frames that share a background, frames that neighbors share to fade between them, and keyframes."""
 
 
 class Frame(Protocol):
@@ -94,6 +92,7 @@ class Backgrounds:
     ) -> None:
         self.notes: list[WindowStatistics] = []
         self._source, self._region, self._fill_image = source, region, fill_image
+        self._needed = torch.from_numpy(source.may_be_missing[region]).to(device)
         self._reg, self._gamma, self._seed, self._device = reg, gamma, seed, device
         self._left = windows(source.info.num_frames, size=NUM_WINDOW, overlap=NUM_OVERLAP)
         self._fits = self._fitted(list(self._left))
@@ -134,7 +133,7 @@ class Backgrounds:
     def _fitted(self, plan: list[Window]) -> Iterator[tuple[Window, Background]]:
         """Fit one window after another; each keyframe is read once."""
         info = self._source.info
-        every = math.ceil(min(NUM_WINDOW, info.num_frames) / _NUM_KEYS)
+        every = math.ceil(min(NUM_WINDOW, info.num_frames) / NUM_KEYS)
         frames = self._source.frames(every=every)
         held: dict[int, tuple[Tensor, Tensor]] = {}
         before: Background | None = None
@@ -158,9 +157,9 @@ class Backgrounds:
         fitted = fit_background(
             keyframes, known, self._region, reg=self._reg, gamma=self._gamma, seed=self._seed
         )
-        missing = ~known.all(0)[self._region]
+        missing = ~known.all(0)[self._region] & self._needed
         revealed = float(fitted.revealed[missing].float().mean()) if bool(missing.any()) else 1.0
-        whole = completed(fitted, self._fill_image, before)
+        whole = completed(fitted, self._needed, self._fill_image, before)
         seconds = time.perf_counter() - started
         self.notes.append(
             WindowStatistics(window.start, window.stop, len(held), fitted.solution.rank, revealed, seconds)

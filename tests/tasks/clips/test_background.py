@@ -11,6 +11,7 @@ from edlrr_cli.tasks.clips.background import completed, fit_background
 
 SIZE_PX = (20, 30)
 WHOLE = (slice(None), slice(None))
+EVERYWHERE = torch.ones(SIZE_PX, dtype=torch.bool)
 
 
 def scene(num_frames=12):
@@ -55,13 +56,29 @@ def test_what_no_frame_shows_is_restored_once_and_continued():
         calls.append(revealed)
         return np.where(revealed[..., None], image, 0.5)
 
-    first = completed(fitted(frames, known), fill_image)
+    first = completed(fitted(frames, known), EVERYWHERE, fill_image)
     torch.testing.assert_close(first.image[5:12, 8:16], torch.full((7, 8, 3), 0.5), atol=1e-5, rtol=0)
-    second = completed(fitted(frames, known), fill_image, first)
+    second = completed(fitted(frames, known), EVERYWHERE, fill_image, first)
     assert len(calls) == 1
     torch.testing.assert_close(second.image, first.image, atol=1e-4, rtol=0)
-    completed(fitted(1 - frames, known), fill_image, first)
+    completed(fitted(1 - frames, known), EVERYWHERE, fill_image, first)
     assert len(calls) == 2
+
+
+def test_what_no_hole_uncovers_is_not_restored():
+    frames, _ = scene()
+    known = torch.ones(len(frames), *SIZE_PX, dtype=torch.bool)
+    known[:, 5:12, 8:16] = known[:, :3] = False
+    needed = EVERYWHERE.clone()
+    needed[:3] = False
+
+    def fill_image(image, given):
+        assert given[:3].all()
+        return np.where(given[..., None], image, 0.5)
+
+    found = completed(fitted(frames, known), needed, fill_image).image
+    torch.testing.assert_close(found[5:12, 8:16], torch.full((7, 8, 3), 0.5), atol=1e-5, rtol=0)
+    assert float(found[:3].min()) > 0.2
 
 
 def test_frames_without_any_known_pixel_get_the_typical_background():

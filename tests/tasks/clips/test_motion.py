@@ -61,3 +61,16 @@ def test_known_pixels_are_unchanged(speed_px):
     found = complete_residual(values, known)
     kept = known.expand_as(values) > 0
     torch.testing.assert_close(found[kept], values[kept])
+
+
+def test_what_the_frames_before_and_after_contradict_is_dropped():
+    """Something enters a hole that moves along with it and is gone when the hole has passed."""
+    generator = torch.Generator().manual_seed(0)
+    values = torch.zeros(NUM_FRAMES, 3, 64, 128)
+    known = torch.ones(NUM_FRAMES, 1, 64, 128)
+    for t in range(NUM_FRAMES):
+        known[t, :, 18:46, 20 + 4 * t : 44 + 4 * t] = 0
+    values[0, :, 22:42, 44:60] = 0.3 + 0.4 * torch.rand(3, 20, 16, generator=generator)
+    found = complete_residual(values, known)
+    hole = (known == 0).expand_as(values)
+    assert float(found[6:][hole[6:]].abs().mean()) < 2 / 255
