@@ -293,6 +293,7 @@ _TABLES: dict[str, Callable[[list[Row]], str]] = {
     "busy": _busy,
     "compress": uses_tables.compress,
     "multitask": uses_tables.multitask,
+    "scans": uses_tables.scans,
 }
 _DETAILS: dict[str, Callable[[list[Row]], str]] = {
     "bgsep": bgsep_tables.details,

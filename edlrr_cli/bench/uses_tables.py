@@ -1,4 +1,4 @@
-"""The tables of the records of ``docs/examples``: the low-rank term of weight matrices."""
+"""The tables of the records of ``docs/examples``: the low-rank term of weight matrices, and scans."""
 
 from __future__ import annotations
 
@@ -40,6 +40,20 @@ def multitask(rows: list[Row]) -> str:
         lines.append([title, error, rank, objective, _milliseconds(group), ratio])
     header = ["weight matrix, method", "test error (RMSE)", "effective rank", "objective", "ms per step"]
     return table([*header, "SVD / this"], lines) + _seeds(rows)
+
+
+def scans(rows: list[Row]) -> str:
+    """Return the table of ``scans.py``: the time of a slide by its size and the way it is restored."""
+    lines = []
+    for row in rows:
+        height, width = row["size_px"]
+        size = f"{width} x {height} ({width * height / 1e6:.1f} MP)"
+        fraction = f"{100 * row['missing_fraction']:.2f} %"
+        hours = 4000 * row["seconds"] / 3600
+        lines.append([size, fraction, row["options"], f"{row['seconds']:.1f}", f"{hours:.0f}"])
+    return table(
+        ["slide", "missing", "options", "seconds of one core", "hours of one core, 4000 slides"], lines
+    )
 
 
 def _by_method(rows: Sequence[Row], key: str) -> Iterator[tuple[Any, str, list[Row], str]]:

@@ -26,7 +26,13 @@ _PACKAGES = (
     "safetensors",
     "tifffile",
 )
-_OPTIONAL = {"opencv": "opencv-contrib-python-headless", "bm3d": "bm3d", "cluster": "distributed"}
+_OPTIONAL = {
+    "opencv": "opencv-contrib-python-headless",
+    "bm3d": "bm3d",
+    "cluster": "distributed",
+    "HEIC": "pillow-heif",
+    "JPEG XL": "pillow-jxl-plugin",
+}
 
 
 @click.command(short_help="Print what is installed and test it.")

@@ -14,7 +14,7 @@ from edlrr_cli.cli.clip_options import (
     refuse_for_clips,
     refuse_for_images,
 )
-from edlrr_cli.cli.job_options import BATCH, OUTPUT, JobCommand, encoding_options, job_options, page_option
+from edlrr_cli.cli.job_options import BATCH, OUTPUT, JobCommand, encoding_options, job_options
 from edlrr_cli.cli.options import FILE, PRESET, Parsed, common_options, setting_options
 from edlrr_cli.cli.run import RunOptions, run_jobs
 from edlrr_cli.cli.streams import STREAM_IN, STREAM_OUT, refuse_streams
@@ -22,11 +22,11 @@ from edlrr_cli.errors import UsageError
 from edlrr_cli.media.boxes import Box, parse_box
 from edlrr_cli.media.codecs import CONTAINERS
 from edlrr_cli.media.encoding import Encoding
-from edlrr_cli.media.formats import is_own_mask
+from edlrr_cli.media.formats import INFRARED, is_own_mask
 from edlrr_cli.pipelines.clips.settings import Settings as ClipSettings
 from edlrr_cli.pipelines.destination import Destination
 from edlrr_cli.pipelines.inpaint.settings import Settings, preset_names, resolve_settings
-from edlrr_cli.pipelines.inputs import Input, Selection, companion
+from edlrr_cli.pipelines.inputs import Input, Selection, companion, scans
 
 _SECTIONS = {
     "Input and mask": (
@@ -37,6 +37,7 @@ _SECTIONS = {
             "mask_mode",
             "mask_threshold",
             "mask_color",
+            "sensitivity",
             "dilate",
             "page",
             "reference",
@@ -59,7 +60,7 @@ _SECTIONS = {
     "--mask",
     type=STREAM_IN,
     help="Image that marks the hole, or a folder of them; of a clip also a video or a folder, one per frame. "
-    "nan: pixels without a value; alpha: transparent pixels of IMAGE.",
+    "nan: pixels without a value; alpha: transparent pixels of IMAGE; ir: dust in its infrared plane.",
 )
 @click.option(
     "--box",
@@ -79,12 +80,19 @@ _SECTIONS = {
     type=STREAM_IN,
     help="Clean image or clip, or a folder, to measure the PSNR, and of images the SSIM.",
 )
-@page_option
+@click.option(
+    "--page",
+    type=click.IntRange(min=1),
+    help="Page of a TIFF to restore; the others are kept. [default: all of one size and kind]",
+)
 @click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
 @click.option("--error-map", type=FILE, help="Also write the expected error of each pixel, a .png.")
 @click.option("--save-mask", type=FILE, help="Also write the hole, white on black, a .png.")
 @encoding_options(*CONTAINERS)
 @clip_options
+@click.option(
+    "--skip-clean", is_flag=True, help="Write nothing for images of which nothing is missing; else a copy."
+)
 @job_options
 @click.option("--config", "config_file", type=FILE, help="TOML file of settings, named like the options.")
 @click.option("--preset", type=PRESET, help=f"One of {', '.join(preset_names())}.")
@@ -98,10 +106,11 @@ def inpaint(
     mask_suffix: str,
     output: Path | None,
     reference: Path | None,
-    page: int,
+    page: int | None,
     figure: Path | None,
     error_map: Path | None,
     save_mask: Path | None,
+    skip_clean: bool,
     encoding: Encoding,
     codec: str | None,
     crf: int | None,
@@ -128,6 +137,7 @@ def inpaint(
     edlrr inpaint photo.jpg --box 70%,90%,30%,10%
     edlrr inpaint painted.png --mask-color '#f0f' --save-mask hole.png
     edlrr inpaint heights.tif --mask nan
+    edlrr inpaint film --mask ir -o clean --skip-clean
     edlrr inpaint clip.mp4 --mask logo.png -o clean.mp4
     edlrr inpaint clip.mp4 --box 10,20,200,40@00:05-00:12 --codec ffv1 -o clean.mkv
     edlrr inpaint clip.mp4 --mask masks.mp4 --resume --report clean.html
@@ -141,6 +151,9 @@ def inpaint(
     unclear; --mask-mode sets it. A baseline --method has only --device, --seed, its own parameters and the
     options of the mask; other settings, and presets of them, are refused.
 
+    Of a TIFF all pages of one size and kind are restored, the others are kept; a mask has one page for all,
+    or one for each page. An image of which nothing is missing is copied, with a note.
+
     A clip is a video file. Its hole is filled from the frames that show what is behind it, and otherwise by
     one restored image, without flicker. Audio, subtitles, chapters and tags are copied. A folder of masks
     stands for the frames of a single clip unless it has a mask of the clip's name. Until a clip is complete,
@@ -149,6 +162,9 @@ def inpaint(
     settings = resolve_settings(flags, config_file, preset)
     if mask is None and not boxes and settings.mask.mask_color is None:
         raise UsageError("nothing marks the hole", "give --mask, --box or --mask-color")
+    of_infrared = mask is not None and str(mask) == INFRARED and is_own_mask(mask)
+    if flags["sensitivity"] is not None and not of_infrared:
+        raise UsageError("--sensitivity is for --mask ir", "leave it out")
     from edlrr_cli.pipelines.clips.sources import are_clips
 
     if are_clips(images, recursive=options.batch.recursive):
@@ -156,8 +172,9 @@ def inpaint(
             f"--mask {mask}": mask is not None and is_own_mask(mask),
             "--mask-color": settings.mask.mask_color,
             "--save-mask": save_mask,
+            "--skip-clean": skip_clean,
         }
-        files = {"--figure": figure, "--error-map": error_map, "--page": page > 1}
+        files = {"--figure": figure, "--error-map": error_map, "--page": page}
         refuse_for_clips(encoding, {**files, **marks})
         return _fill_clips(
             images,
@@ -176,7 +193,8 @@ def inpaint(
         _check_error_map(settings)
     from edlrr_cli.pipelines.inpaint.job import InpaintJob
 
-    selection = Selection(images, recursive=options.batch.recursive, leave_out=mask_suffix)
+    select = scans if of_infrared else Selection
+    selection = select(images, recursive=options.batch.recursive, leave_out=(mask_suffix,))
     many = options.batch.is_batch(selection)
 
     def make_job(source: Input, target: Path) -> InpaintJob:
@@ -192,6 +210,7 @@ def inpaint(
             figure=figure,
             error_map=error_map,
             save_mask=save_mask,
+            skip_clean=skip_clean,
             encoding=encoding.for_batch(target) if many else encoding,
         )
 
@@ -223,7 +242,7 @@ def _fill_clips(
     from edlrr_cli.pipelines.clips.job import ClipJob
     from edlrr_cli.pipelines.clips.sources import ClipDestination, ClipSelection, companion_of
 
-    selection = ClipSelection(clips, recursive=options.batch.recursive, leave_out=mask_suffix)
+    selection = ClipSelection(clips, recursive=options.batch.recursive, leave_out=(mask_suffix,))
     many = selection.is_batch
 
     def make_job(source: Input, target: Path) -> ClipJob:

@@ -21,7 +21,7 @@ OUTPUT = (
     *("output", "format", "jpeg_quality", "strip_metadata", "figure", "error_map", "save_mask"),
     *("suffix", "overwrite", "as_json", "report", "quiet"),
 )
-BATCH = ("recursive", "skip_existing", "dry_run", "jobs", "shard", "cluster")
+BATCH = ("recursive", "skip_existing", "skip_clean", "dry_run", "jobs", "shard", "cluster")
 _SECTIONS: Mapping[str, Sequence[str]] = {"Options": (), "Output": OUTPUT, "Batch": BATCH}
 
 
@@ -146,7 +146,9 @@ def encoding_options(*more: str) -> Callable[[Callable[..., Any]], Callable[...,
                 help="Write no metadata and no resolution; color information such as the profile stays.",
             ),
             click.option(
-                "--jpeg-quality", type=click.IntRange(1, 100), help="Quality of JPEG results. [default: 95]"
+                "--jpeg-quality",
+                type=click.IntRange(1, 100),
+                help="Quality of JPEG results. [default: inpaint as a JPEG IMAGE, else 95]",
             ),
             click.option(
                 "--format",

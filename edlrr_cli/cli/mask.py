@@ -10,9 +10,9 @@ import click
 from edlrr_cli.cli.job_options import BATCH, OUTPUT, JobCommand, job_options
 from edlrr_cli.cli.options import FILE, Name, common_options
 from edlrr_cli.cli.run import RunOptions, run_jobs
-from edlrr_cli.media.formats import SIDECAR_SUFFIXES, is_sidecar
+from edlrr_cli.media.formats import INFRARED
 from edlrr_cli.pipelines.destination import Destination, make_folders
-from edlrr_cli.pipelines.inputs import Input, Selection
+from edlrr_cli.pipelines.inputs import Input, Selection, scans
 from edlrr_cli.tasks.masking.config import KINDS, Config
 
 _SECTIONS = {"Detection": (), "Output": OUTPUT, "Batch": BATCH}
@@ -20,13 +20,20 @@ _SECTIONS = {"Detection": (), "Output": OUTPUT, "Batch": BATCH}
 
 @dataclass(frozen=True)
 class _MaskDestination(Destination):
-    """The place of the masks: a folder, unless the name is that of a PNG file."""
+    """The place of the masks: a folder, unless the name is that of a file. Several pages make a TIFF."""
 
     def single(self, source: Input) -> Path:
         """See `Destination.single`."""
-        if self.output is not None and self.output.suffix.lower() != ".png":
+        if self.output is not None and self.output.suffix.lower() not in (".png", ".tif", ".tiff"):
             make_folders([self.batched(source)])
         return super().single(source)
+
+    def batched(self, source: Input) -> Path:
+        """See `Destination.batched`."""
+        from edlrr_cli.media.images import has_similar_pages
+
+        path = super().batched(source)
+        return path.with_suffix(".tif") if has_similar_pages(source.path) else path
 
 
 @click.command(cls=JobCommand, sections=_SECTIONS, short_help="Find defects and write masks of them.")
@@ -66,7 +73,8 @@ def mask(
     edlrr mask photos --kind overlay -o masks --dilate 1
 
     The page of --report shows each image, its mask in red, and the fraction of the pixels. The infrared plane
-    is the fourth channel of a TIFF, its second page, or a file beside it: scan_IR.tif or scan.ir.tif.
+    is the fourth channel of a TIFF, its second page, or a file beside it: scan_IR.tif or scan.ir.tif. Where
+    several pages of a TIFF have one size and kind, all are searched, and the mask is a TIFF of as many pages.
     An overlay is searched for in all images of one size, at least 5. Where nothing is found, the mask is
     empty. Folders and patterns stand for the images in them. Failures are reported; the batch continues, and
     its exit code is 1.
@@ -74,10 +82,8 @@ def mask(
     config = Config(kind, sensitivity, dilate)
     from edlrr_cli.pipelines.mask.job import MaskJob
 
-    names = tuple(name for name in images if kind != "ir" or not is_sidecar(name))
-    selection = Selection(
-        names or images, recursive=options.batch.recursive, leave_out=SIDECAR_SUFFIXES if kind == "ir" else ""
-    )
+    select = scans if kind == INFRARED else Selection
+    selection = select(images, recursive=options.batch.recursive)
     others = tuple(source.path for source in selection.find()) if kind == "overlay" else ()
 
     def make_job(source: Input, target: Path) -> MaskJob:

@@ -136,6 +136,7 @@ _HELP = {
     "mask_mode": "What marks the hole: white paint, black paint or transparency.",
     "mask_threshold": "Levels of 255 a mask pixel must differ to be missing, 1..255. [default: 1]",
     "mask_color": "Color that was painted over the hole in IMAGE, such as #f0f or magenta.",
+    "sensitivity": "Of --mask ir: divides every threshold; 2 finds fainter dust.",
     "dilate": "Grow the hole by this radius in pixels.",
 }
 

@@ -15,6 +15,7 @@ import click
 from edlrr_cli.cli.console import ConsoleMonitor, as_json_text, echo, print_record
 from edlrr_cli.cli.streams import check_streams, refuse_streams
 from edlrr_cli.errors import EXIT_FAILURE, EXIT_OK, OutputError, UsageError
+from edlrr_cli.media.streams import keeping_streams
 from edlrr_cli.pipelines.batch import BatchOptions, MakeJob, Plan, plan_batch, run_batch
 from edlrr_cli.pipelines.destination import Destination
 from edlrr_cli.pipelines.failures import Failure, Record
@@ -72,7 +73,7 @@ def run_jobs(
     source = Input(selection.names[0])
     output = destination.single(source)
     check_streams(named, output)
-    with _page(options, job_type, named, output) as add_to_page:
+    with keeping_streams(), _page(options, job_type, named, output) as add_to_page:
         record = make_job(source, output).run(ConsoleMonitor(quiet=options.quiet))
         add_to_page(record)
     printed = _printed(job_type, record)

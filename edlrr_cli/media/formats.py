@@ -17,7 +17,8 @@ class Format:
     """A file format of still images, all of which can be read.
 
     Attributes:
-        name: Pillow's name; "EXR" is read and written without Pillow.
+        name: Pillow's name; "EXR" is read and written without Pillow, "HEIF" and "JXL" are read by its
+            plug-ins, see `edlrr_cli.media.plugins`.
         extensions: Lower-case extensions of its files, with their dots.
         written: The extensions that an output file may have; empty for a format that is only read.
     """
@@ -38,6 +39,8 @@ FORMATS = (
     Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm")),
     Format("JPEG2000", (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"), written=(".jp2",)),
     Format("AVIF", (".avif",)),
+    Format("HEIF", (".heic", ".heif", ".hif")),
+    Format("JXL", (".jxl",)),
 )
 """Raster formats only; none of their readers starts another program."""
 
@@ -46,6 +49,12 @@ READ_EXTENSIONS = tuple(extension for each in FORMATS for extension in each.exte
 
 WRITE_FORMATS = {extension: each.name for each in FORMATS for extension in each.written}
 """Name of the output format by lower-case extension."""
+
+RAW_EXTENSIONS = (
+    *(".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".dng", ".raf", ".orf", ".rw2"),
+    *(".pef", ".srw", ".3fr", ".fff", ".iiq", ".mrw", ".rwl", ".x3f", ".kdc", ".dcr", ".mef", ".mos", ".erf"),
+)
+"""Extensions of the raw files of cameras, which are not read."""
 
 # Files and folders that operating systems and file servers add to the user's; in lower case.
 _SYSTEM_NAMES = frozenset(
@@ -60,9 +69,10 @@ _SYSTEM_NAMES = frozenset(
 MASK_MODES = ("auto", "white", "black", "alpha")
 """What marks the hole in a mask file; ``"auto"`` decides by the file."""
 
-NAN, ALPHA = "nan", "alpha"
-OWN_MASKS = (NAN, ALPHA)
-"""Words that stand for a mask in the image itself: its pixels without a value, or its transparent ones."""
+NAN, ALPHA, INFRARED = "nan", "alpha", "ir"
+OWN_MASKS = (NAN, ALPHA, INFRARED)
+"""Words that stand for a mask that comes with the image: its pixels without a value, its transparent ones, or
+the dust in its infrared plane."""
 
 SIDECAR_SUFFIXES = ("_IR", "_ir", ".IR", ".ir")
 """Endings of the stem of a file that holds the infrared plane of another one."""
@@ -74,7 +84,7 @@ def is_image(path: Path) -> bool:
 
 
 def is_own_mask(mask: Path) -> bool:
-    """Whether a name is a word for a mask in the image itself, and not a file."""
+    """Whether a name is a word for a mask that comes with the image, and not a file."""
     return str(mask) in OWN_MASKS and not mask.exists()
 
 

@@ -11,8 +11,10 @@ from PIL import Image
 
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.deep_color import DeepLevels, decode_deep_color, is_deep_color
+from edlrr_cli.media.jpeg_tables import JpegTables
 from edlrr_cli.media.metadata import descriptive_exif, fitting_profile, profile_notes, stated_dpi
 from edlrr_cli.media.orientation import exchanges_sides, orientation_of, upright, upright_dpi
+from edlrr_cli.media.plugins import HEIC
 from edlrr_cli.media.still_image import StillImage, check_sides
 from edlrr_cli.media.tags import jp2
 from edlrr_cli.media.tags.read import read_metadata
@@ -44,13 +46,20 @@ def still_from_pillow(path: Path, image: Image.Image, stream: BinaryIO) -> Still
         dpi=upright_dpi(still.dpi, orientation),
         metadata=metadata,
         is_turned=exchanges_sides(orientation),
-        notes=(*still.notes, *notes),
+        jpeg=JpegTables.from_image(image, turned=exchanges_sides(orientation)),
+        notes=(*still.notes, *notes, *_notes_on_depth(image)),
     )
     if not deep:
         return still
     stream.seek(0)
     levels = decode_deep_color(stream.read(), image)
     return _deepened(still, None if levels is None else upright(levels, orientation))
+
+
+def _notes_on_depth(image: Image.Image) -> tuple[str, ...]:
+    """Return a note if the plug-in for HEIC has reduced the depth."""
+    bits = image.info.get("bit_depth", 8) if image.format == HEIC.format else 8
+    return (f"{bits} bits per color channel were read as 8",) if bits > 8 else ()
 
 
 def _deepened(image: StillImage, levels: DeepLevels | None) -> StillImage:

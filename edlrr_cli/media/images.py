@@ -23,20 +23,23 @@ from edlrr_cli.errors import InputError
 from edlrr_cli.media.decoded import DecodedImage
 from edlrr_cli.media.exr import MAGIC as EXR_MAGIC
 from edlrr_cli.media.exr import read_exr
-from edlrr_cli.media.formats import FORMATS
+from edlrr_cli.media.formats import FORMATS, RAW_EXTENSIONS
 from edlrr_cli.media.from_decoded import still_from_decoded
 from edlrr_cli.media.from_pillow import still_from_pillow
+from edlrr_cli.media.plugins import NUM_MAGIC_BYTES, PLUGINS, plugin_for
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.media.streams import is_stream, open_input
+from edlrr_cli.media.tiff import DEVELOP, TiffImages
 from edlrr_cli.media.tiff import MAGICS as TIFF_MAGICS
-from edlrr_cli.media.tiff import TiffImages
-from edlrr_cli.media.tiff_pages import NO_PAGES
 from edlrr_cli.media.undefined import refuse_undefined
 
-_PILLOW_FORMATS = tuple(each.name for each in FORMATS if each.name != "EXR")
+_MAX_NAMED = 8  # pages that a note names
+_PILLOW_FORMATS = tuple(
+    each.name for each in FORMATS if each.name not in ("EXR", *(plugin.format for plugin in PLUGINS))
+)
 
 
-def read_image(path: Path, page: int = 1) -> StillImage:
+def read_image(path: Path, page: int = 1, *, with_similar: bool = False) -> StillImage:
     """Read an image of an image file.
 
     Gray and CMYK are kept, 1-bit becomes gray, a palette and YCbCr become RGB, a transparent color becomes
@@ -46,9 +49,11 @@ def read_image(path: Path, page: int = 1) -> StillImage:
     other frames are left out. A note names their number.
 
     Args:
-        path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM, JPEG 2000 or EXR file, or a stream, see `open_input`.
-
+        path: PNG, JPEG, TIFF, BMP, GIF, WebP, PPM, JPEG 2000, AVIF or EXR file, HEIC or JPEG XL with a
+            plug-in of Pillow, or a stream, see `open_input`.
         page: Which page of a TIFF, or frame, from 1.
+        with_similar: Find the pages of a TIFF that have the size and the kind of this one, which the caller
+            reads as well; the notes name the others only.
 
     Returns:
         The image; values are k / 255 or k / 65535 exactly as rounded, so `save_image` restores k.
@@ -59,16 +64,41 @@ def read_image(path: Path, page: int = 1) -> StillImage:
             2 x 2 pixels, without any value but NaN and Inf, or cannot be read exactly.
     """
     with open_images(path) as images:
-        return images.read_with_others(page - 1)
+        return images.read_with_others(page - 1, with_similar=with_similar)
 
 
-def read_reference(path: Path, like: StillImage) -> NDArray[np.float64]:
+def has_similar_pages(path: Path) -> bool:
+    """Whether a file is a TIFF with further pages of the size and the kind of the first one.
+
+    False for a file that cannot be read.
+    """
+    try:
+        with open_images(path) as images:
+            return len(images.similar(0)) > 1
+    except InputError:
+        return False
+
+
+def num_pages(path: Path) -> int:
+    """Return the number of pages of a TIFF; 1 for other formats, whose further frames are left out.
+
+    Raises:
+        InputError: See `read_image`.
+    """
+    with open_images(path) as images:
+        return len(images) if images.are_pages else 1
+
+
+def read_reference(path: Path, like: StillImage, page: int = 1) -> NDArray[np.float64]:
     """Read the pixels of a reference image for ``like``; the shape is that of ``like.pixels``.
+
+    Args:
+        page: Page of the reference, from 1.
 
     Raises:
         InputError: See `read_image`; or the two differ in size or number of channels.
     """
-    reference = read_image(path)
+    reference = read_image(path, page)
     refuse_undefined(f"reference {path}", reference.undefined)
     kinds = [_kind(image) for image in (reference, like)]
     if kinds[0] != kinds[1]:
@@ -94,6 +124,8 @@ def _check_source(path: Path) -> None:
             raise InputError(f"{path} is not a regular file", "save it to a file first")
         if path.stat().st_size == 0:
             raise InputError(f"{path} is empty (0 bytes)", "get the file again")
+        if path.suffix.lower() in RAW_EXTENSIONS:
+            raise InputError(f"{path} is a raw file of a camera", DEVELOP)
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path} cannot be opened ({error})", "check the name and the permissions"
@@ -124,14 +156,16 @@ class Images:
 
     def __init__(self, path: Path, stream: BinaryIO) -> None:
         self._path, self._stream = path, stream
-        magic = stream.read(len(EXR_MAGIC))
-        self._is_exr = magic == EXR_MAGIC
-        self._tiff = TiffImages(path, stream) if magic in TIFF_MAGICS else None
+        self._magic = stream.read(NUM_MAGIC_BYTES)
+        self._is_exr = self._magic.startswith(EXR_MAGIC)
+        self._tiff = TiffImages(path, stream) if self._magic.startswith(TIFF_MAGICS) else None
 
     @cached_property
     def _pillow(self) -> Image.Image:
+        plugin = plugin_for(self._magic)
+        formats = _PILLOW_FORMATS if plugin is None else (plugin.load(self._path),)
         self._stream.seek(0)
-        return Image.open(self._stream, formats=_PILLOW_FORMATS)
+        return Image.open(self._stream, formats=formats)
 
     def __len__(self) -> int:
         if self._is_exr:
@@ -159,12 +193,20 @@ class Images:
         return read_exr(self._path, self._stream.read()) if self._is_exr else None
 
     @property
+    def are_pages(self) -> bool:
+        """Whether the images are the pages of a TIFF."""
+        return self._tiff is not None
+
+    @property
     def is_cut_off(self) -> bool:
         """Whether the file refers to images beyond its end."""
         return self._tiff is not None and self._tiff.is_cut_off
 
-    def read_with_others(self, index: int) -> StillImage:
+    def read_with_others(self, index: int, *, with_similar: bool = False) -> StillImage:
         """Read the image at an index, and keep the other pages of a TIFF as stored.
+
+        Args:
+            with_similar: See `read_image`.
 
         Raises:
             InputError: See `read_image`; or there is no such image.
@@ -172,8 +214,40 @@ class Images:
         if index:
             self._check_index(index)
         image = self.read(index)
-        others, corrupt = (NO_PAGES, ()) if self._tiff is None else self._tiff.others(index)
-        return replace(image, notes=(*image.notes, *corrupt, *self._left_out(index)), other_pages=others)
+        if self._tiff is None:
+            return replace(image, notes=(*image.notes, *self._left_out(index)))
+        others, corrupt = self._tiff.others(index)
+        similar = self.similar(index) if with_similar else [index]
+        notes = self._left_out(index) if len(similar) == 1 else self._dissimilar(similar)
+        return replace(
+            image,
+            notes=(*image.notes, *corrupt, *notes),
+            other_pages=others,
+            similar_pages={other + 1: self._tiff.position(other) for other in similar if other != index},
+        )
+
+    def similar(self, index: int) -> list[int]:
+        """Return the indices of the pages of a TIFF that have the size and the kind of one, itself included.
+
+        Raises:
+            InputError: A page is corrupt.
+        """
+        if self._tiff is None:
+            return [index]
+        with _decoding_errors(self._path):
+            return self._tiff.similar(index)
+
+    def _dissimilar(self, similar: list[int]) -> tuple[str, ...]:
+        """Return the losses when similar pages are read, and a note on the others."""
+        others = sorted(set(range(len(self))) - set(similar))
+        if not others:
+            return self._further_notes
+        named = ", ".join(str(other + 1) for other in others[:_MAX_NAMED])
+        named += ", ..." if len(others) > _MAX_NAMED else ""
+        kept = f"page {named} differs in size or kind and is kept as it is; --page restores it"
+        if len(others) > 1:
+            kept = f"pages {named} differ in size or kind and are kept as they are; --page restores one"
+        return (kept, *self._further_notes)
 
     def _check_index(self, index: int) -> None:
         if not 0 <= index < len(self):
@@ -189,7 +263,11 @@ class Images:
             return ("what follows the first image is corrupt and was left out",)
         which = "the first" if index == 0 else f"{self._unit} {index + 1}"
         count = (f"{which} of {num_images} {self._unit}s was read",) if num_images > 1 else ()
-        return (*count, *self.notes, *(("the file ends before its last page",) if self.is_cut_off else ()))
+        return (*count, *self._further_notes)
+
+    @property
+    def _further_notes(self) -> tuple[str, ...]:
+        return (*self.notes, *(("the file ends before its last page",) if self.is_cut_off else ()))
 
     @property
     def _unit(self) -> str:
@@ -253,4 +331,5 @@ def readable_formats() -> list[str]:
 
     Image.init()
     readable = [name for name in _PILLOW_FORMATS if name in Image.OPEN]
-    return [*readable, *(["EXR"] if "exr" in codecs_available else [])]
+    by_plugins = [plugin.format for plugin in PLUGINS if plugin.is_installed]
+    return [*readable, *(["EXR"] if "exr" in codecs_available else []), *by_plugins]

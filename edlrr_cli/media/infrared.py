@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +29,17 @@ class InfraredPlane:
     origin: str
 
 
-def read_infrared(path: Path, image: StillImage) -> InfraredPlane:
+def read_infrared(path: Path, image: StillImage, page: int = 1) -> InfraredPlane:
     """Read the infrared plane of an image.
 
-    It is the channel of a TIFF that is neither color nor transparency; else a second page in gray; else a
-    file beside the image, ``scan_IR.tif`` or ``scan.ir.tif`` for ``scan.tif``; else the fourth channel that a
-    TIFF declares to be transparency, as scanner programs do.
+    It is the channel of a TIFF that is neither color nor transparency; else the following page in gray, of
+    gray images only in a file of two pages; else a file beside the image, ``scan_IR.tif`` or ``scan.ir.tif``
+    for ``scan.tif``; else the fourth channel that a TIFF declares to be transparency, as scanner programs do.
 
     Args:
         path: The file of the image.
         image: The image that was read from it.
+        page: Its page, from 1; a file beside the image belongs to the first.
 
     Raises:
         InputError: There is none, or it has another size than the image.
@@ -46,15 +47,26 @@ def read_infrared(path: Path, image: StillImage) -> InfraredPlane:
     if image.extra is not None:
         values = image.extra.values[..., 0]
         return InfraredPlane(_normalized(values), f"channel {image.pixels.shape[2] + 1}")
-    plane = None if is_stream(path) else _second_page(path, image) or _sidecar(path, image)
+    plane = _following_page(path, image, page)
+    if plane is None and page == 1 and not is_stream(path):
+        plane = _sidecar(path, image)
     if plane is not None:
         return plane
     if image.alpha is not None and image.format == "TIFF":
         return InfraredPlane(_normalized(image.alpha), "the channel declared as transparency")
     raise InputError(
-        f"{path} has no infrared plane: no fourth channel, no second page in gray, no {path.stem}_IR.*",
-        "scan with the infrared channel, or use --kind dust",
+        f"{path} has no infrared plane: no fourth channel, no page {page + 1} in gray, no {path.stem}_IR.*",
+        "scan with infrared, or use edlrr mask --kind dust",
     )
+
+
+def without_plane(image: StillImage) -> StillImage:
+    """Return an image without the page of its infrared plane among its similar pages.
+
+    It is one of them only in a file of two gray pages, see `read_infrared`.
+    """
+    is_alone = image.pixels.shape[2] == 1 and image.extra is None and image.alpha is None
+    return replace(image, similar_pages={}) if is_alone and len(image.similar_pages) == 1 else image
 
 
 def _normalized(values: NDArray[Any]) -> NDArray[np.float64]:
@@ -62,16 +74,17 @@ def _normalized(values: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(values, np.float64) / peak
 
 
-def _second_page(path: Path, image: StillImage) -> InfraredPlane | None:
+def _following_page(path: Path, image: StillImage, page: int) -> InfraredPlane | None:
     if image.format != "TIFF":
         return None
     with open_images(path) as images:
-        if len(images) < 2:
+        is_pair = len(images) == 2
+        if page >= len(images) or (image.pixels.shape[2] == 1 and not is_pair):
             return None
-        page = images.read(1)
-    if page.pixels.shape[2] != 1 or page.size_px != image.size_px:
+        plane = images.read(page)
+    if plane.pixels.shape[2] != 1 or plane.size_px != image.size_px:
         return None
-    return InfraredPlane(page.pixels[..., 0], "page 2")
+    return InfraredPlane(plane.pixels[..., 0], f"page {page + 1}")
 
 
 def _sidecar(path: Path, image: StillImage) -> InfraredPlane | None:

@@ -15,6 +15,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from edlrr_cli.dilation import dilated
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.media.cmyk import to_rgb
 from edlrr_cli.media.formats import MASK_MODES
@@ -41,7 +42,7 @@ class MaskReading:
     Attributes:
         known: Bool, shape (h, w); True = known pixel.
         mode: What marked the hole: "white", "black" or "alpha".
-        missing_fraction: Fraction of pixels to be restored, in (0, 1), after dilation.
+        missing_fraction: Fraction of pixels to be restored, in [0, 1), after dilation.
         evidence: One sentence for the user: the mode, the fraction, the reason for this interpretation, and
             the losses on reading.
     """
@@ -67,7 +68,13 @@ class _Polarity:
 
 
 def read_mask(
-    path: Path, image: StillImage, *, mode: str = "auto", threshold: int | None = None, dilate: int = 0
+    path: Path,
+    image: StillImage,
+    *,
+    mode: str = "auto",
+    threshold: int | None = None,
+    dilate: int = 0,
+    page: int = 1,
 ) -> MaskReading:
     """Read a mask file and decide which pixels of ``image`` are known.
 
@@ -82,7 +89,8 @@ def read_mask(
     3. The side that covers less than 25 % is the hole.
 
     Conflicting or missing evidence raises an error. A polarity under which no pixel or every pixel
-    would be missing is excluded beforehand.
+    would be missing is excluded beforehand. A mask without any mark, which is black all over with "auto",
+    leaves nothing to restore.
 
     In a label image of integers, "white" and "auto" mark the hole with every label but 0, "black" with 0;
     with "auto" the evidence must agree. With a threshold, labels are read as gray levels.
@@ -94,23 +102,24 @@ def read_mask(
         threshold: 1 to 255; minimum distance of a missing pixel from the color of the known
             pixels, in levels of 255. None: 1 level.
         dilate: Radius in pixels of the disk by which the hole is dilated.
+        page: Page of the mask, from 1.
 
     Returns:
         The mask and its interpretation.
 
     Raises:
         UsageError: The mode is unknown, the threshold outside 1..255 or the dilation negative.
-        InputError: The file is unreadable, of another size, marks no pixel or every pixel, has no
-            transparency for mode "alpha", or "auto" cannot decide.
+        InputError: The file is unreadable, of another size, marks every pixel, has no mark that reaches the
+            threshold, has no transparency for mode "alpha", or "auto" cannot decide.
     """
     _check_settings(mode, threshold, dilate)
-    mask = _read_marks(path, threshold)
+    mask = _read_marks(path, threshold, page)
     _check_size(path, mask, image)
     if mode == "auto":
         polarity, reason = _decide(path, mask, image, threshold)
     else:
         polarity, reason = _read_as(path, mode, mask, threshold), "as requested"
-    _check_extent(path, polarity, threshold)
+    _check_extent(path, polarity, mask, threshold)
     missing = dilated(polarity.missing, dilate)
     if missing.all():
         raise InputError(f"mask {path} leaves no pixel known after --dilate {dilate}", "dilate less")
@@ -144,9 +153,9 @@ class _Labels(StillImage):
     """A label image: white where the label is not 0."""
 
 
-def _read_marks(path: Path, threshold: int | None) -> StillImage:
+def _read_marks(path: Path, threshold: int | None, page: int = 1) -> StillImage:
     """Read a mask file, labels as black and white unless a threshold is given."""
-    image = read_image(path)
+    image = read_image(path, page)
     refuse_undefined(f"mask {path}", image.undefined)
     has_white = image.ranged is None or image.ranged.are_floats
     if not has_white and threshold is not None:
@@ -154,7 +163,13 @@ def _read_marks(path: Path, threshold: int | None) -> StillImage:
             f"mask {path} has labels of a type that --mask-threshold does not apply to",
             "leave --mask-threshold out",
         )
+    if image.ranged is not None and image.ranged.values.any() and not image.pixels.any():
+        raise InputError(
+            f"mask {path} has one value only, which is neither black nor white", "use a black-and-white file"
+        )
     labeled = labeled_pixels(image) if threshold is None else None
+    if labeled is None and not has_white and not image.pixels.any():
+        labeled = np.zeros(image.size_px, bool)
     if labeled is not None:
         return _Labels(labeled[..., None].astype(np.float64), None, "L", "", b"", b"", None, ())
     if not has_white:
@@ -178,26 +193,18 @@ def _check_size(path: Path, mask: StillImage, image: StillImage) -> None:
     raise InputError(problem, f"give --mask a file of {sizes[1]} pixels")
 
 
-def _check_extent(path: Path, polarity: _Polarity, threshold: int | None) -> None:
+def _check_extent(path: Path, polarity: _Polarity, mask: StillImage, threshold: int | None) -> None:
     other = f"--mask-mode {_OPPOSITE.get(polarity.mode, 'white')}"
-    if not polarity.missing.any():
-        remedy = f"try {other}" if threshold is None else f"try {other} or a lower --mask-threshold"
-        raise InputError(f"mask {path} marks no pixel as missing with mode {polarity.mode}", remedy)
+    if not polarity.missing.any() and _distance(polarity.mode, mask).any():
+        raise InputError(
+            f"mask {path} marks no pixel as missing with mode {polarity.mode}",
+            f"try {other} or a lower --mask-threshold",
+        )
     if polarity.missing.all():
         raise InputError(
             f"mask {path} leaves no pixel known with mode {polarity.mode}",
             f"try {other} or a higher --mask-threshold, such as 128",
         )
-
-
-def dilated(missing: _BoolArray, radius_px: int) -> _BoolArray:
-    """Return the hole grown by a disk, shape (h, w), True = missing."""
-    if radius_px == 0:
-        return missing
-    from skimage.morphology import isotropic_dilation
-
-    grown: _BoolArray = isotropic_dilation(missing, radius_px)  # type: ignore[no-untyped-call]
-    return grown
 
 
 def _distance(mode: str, mask: StillImage) -> NDArray[np.float64]:
@@ -235,6 +242,8 @@ def _decide(path: Path, mask: StillImage, image: StillImage, threshold: int | No
     modes = ("white",) if isinstance(mask, _Labels) else ("white", "black")
     readings = [_polarity(mode, mask, threshold) for mode in modes]
     possible = [reading for reading in readings if reading.possible]
+    if not possible and _is_black(mask):
+        return readings[0], "the mask is black all over"
     if not possible:
         _raise_unreadable(path, mask)
     chosen, *others = possible
@@ -256,8 +265,19 @@ def _decide(path: Path, mask: StillImage, image: StillImage, threshold: int | No
     return (chosen if flat + small > 0 else others[0]), " and ".join(reasons)
 
 
+def _is_black(mask: StillImage) -> bool:
+    """Whether a mask is black and opaque all over."""
+    is_opaque = mask.alpha is None or bool((mask.alpha == mask.peak).all())
+    return is_opaque and not to_rgb(mask.pixels).any()
+
+
 def _raise_unreadable(path: Path, mask: StillImage) -> NoReturn:
     """Raise an error that explains why neither white nor black can mark the hole."""
+    if (mask.alpha is None or mask.alpha.all()) and (to_rgb(mask.pixels) == 1).all():
+        raise InputError(
+            f"mask {path} is white all over, and leaves no pixel known",
+            "pass --mask-mode black if black marks the hole, of which there is none",
+        )
     if np.ptp(mask.pixels, axis=(0, 1)).max() == 0:
         raise InputError(
             f"mask {path} has one color only and marks nothing", "paint the hole in white on black"
@@ -317,7 +337,7 @@ def _subject(mode: str, mask: StillImage) -> str:
 
 
 def _threshold_hint(polarity: _Polarity) -> str:
-    fraction = polarity.faint.sum() / polarity.missing.sum()
+    fraction = polarity.faint.sum() / max(polarity.missing.sum(), 1)
     if fraction < _NOISY_FRACTION:
         return ""
     return f"; {100 * fraction:.0f} % of the marks are very faint, --mask-threshold 128 would leave them out"

@@ -22,24 +22,14 @@ _LEAST_PAINT, _LARGEST_DISTANCE = 0.12, 0.08
 _EDGE_PX = 2
 
 
-def own_hole(word: str, path: Path, image: StillImage) -> _Bools:
-    """Return the pixels that the image itself marks as missing, shape (h, w).
+def own_hole(word: str, image: StillImage) -> _Bools:
+    """Return the pixels that the image itself marks as missing, shape (h, w); perhaps none.
 
     Args:
-        word: One of `edlrr_cli.media.formats.OWN_MASKS`.
-        path: The image's file, for messages.
-
-    Raises:
-        InputError: There are none.
+        word: ``"nan"`` for pixels without a value, ``"alpha"`` for transparent ones.
     """
-    if word == NAN:
-        if image.undefined is None:
-            raise InputError(f"{path} has no pixel without a value (NaN, Inf or missing data)", "name a mask")
-        return image.undefined
-    if image.alpha is None or not (image.alpha < image.peak).any():
-        raise InputError(f"{path} has no transparent pixel", "name a mask")
-    hole: _Bools = image.alpha < image.peak
-    return hole
+    hole = image.undefined if word == NAN else None if image.alpha is None else image.alpha < image.peak
+    return np.zeros(image.size_px, bool) if hole is None else hole
 
 
 def parse_color(text: str) -> tuple[float, float, float]:

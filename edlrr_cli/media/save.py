@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,15 @@ from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.exr import encode_exr
 from edlrr_cli.media.files import check_target, write_atomic
 from edlrr_cli.media.formats import WRITE_FORMATS
+from edlrr_cli.media.outputs import format_of
 from edlrr_cli.media.ranged_values import RangedValues
 from edlrr_cli.media.still_image import Levels, StillImage
 from edlrr_cli.media.streams import STANDARD_OUTPUT, write_standard_output
 from edlrr_cli.media.tags.keep import Carried, notes_on
 from edlrr_cli.media.tags.metadata import Chunks
 from edlrr_cli.media.tags.png import with_chunks
-from edlrr_cli.media.tiff_encoder import encode_tiff
+from edlrr_cli.media.tiff_encoder import encode_page
+from edlrr_cli.media.tiff_pages import OtherPages, StoredPage, join_pages
 
 _KEEPS_ALPHA = frozenset({"PNG", "TIFF", "WEBP", "JPEG2000"})
 _KEEPS_16_BIT = frozenset({"PNG", "TIFF"})
@@ -66,7 +67,7 @@ def check_output(
         check_target(path, *inputs, overwrite=overwrite)
     if like is None:
         return
-    file_format = _format_of(path, like, encoding)
+    file_format = format_of(path, like, encoding)
     if encoding.jpeg_quality is not None and file_format != "JPEG":
         raise UsageError(f"output {path}: {file_format} has no JPEG quality", "leave --jpeg-quality out")
     lost, extensions = _lost(file_format, like)
@@ -122,14 +123,6 @@ def _check_file(path: Path, encoding: Encoding) -> None:
         raise UsageError(f"output {path} is not a .{encoding.format} file", "leave --format or the name out")
 
 
-def _format_of(path: Path, like: StillImage, encoding: Encoding) -> str:
-    if path is not STANDARD_OUTPUT:
-        return WRITE_FORMATS[path.suffix.lower()]
-    if encoding.format is not None:
-        return WRITE_FORMATS[f".{encoding.format}"]
-    return like.format if like.format in WRITE_FORMATS.values() else "PNG"
-
-
 def save_image(
     path: Path,
     pixels: NDArray[np.floating[Any]],
@@ -142,7 +135,8 @@ def save_image(
 
     Values are clipped to [0, 1] and rounded to the nearest integer level, so unchanged pixels are
     bit-identical in lossless formats (PNG, TIFF, BMP; WebP and JPEG 2000 are written lossless). JPEG is
-    written without chroma subsampling, at quality 95 by default. WebP has no gray: it stores equal RGB.
+    written with the quantization tables and the chroma subsampling of a JPEG that was read, otherwise without
+    subsampling at quality 95. WebP has no gray: it stores equal RGB.
     Floats and wide integers keep their dtype: unchanged pixels are exact, others are within the range of the
     image. Premultiplied colors stay so in TIFF and EXR, and are divided by alpha elsewhere.
 
@@ -171,7 +165,7 @@ def save_image(
 
 
 def _encoded(path: Path, pixels: NDArray[np.floating[Any]], like: StillImage, encoding: Encoding) -> bytes:
-    file_format = _format_of(path, like, encoding)
+    file_format = format_of(path, like, encoding)
     carried = _carried(file_format, like, encoding)
     with _encoding(path, file_format):
         metadata = carried.settings(file_format)
@@ -187,9 +181,10 @@ def _encoded_pixels(
     metadata: dict[str, Any],
 ) -> bytes:
     if file_format == "TIFF":
-        if encoding.strip_metadata:
-            like = replace(like, other_pages=like.other_pages.stripped())
-        return _encode_tiff(path, _stored(pixels, like), like, metadata)
+        others = like.other_pages.stripped() if encoding.strip_metadata else like.other_pages
+        page = _tiff_page(path, pixels, like, metadata)
+        with _encoding(path, "TIFF"):
+            return join_pages(page, others)
     if like.ranged is not None:
         with _encoding(path, file_format):
             return encode_exr(_stored(pixels, like))
@@ -199,10 +194,15 @@ def _encoded_pixels(
     image = _to_image(levels, like)
     if image.mode in ("LA", "RGBA") and file_format not in _KEEPS_ALPHA:
         image = image.convert(image.mode[:-1])
-    settings = {**_SAVE_SETTINGS[file_format], **metadata}
+    settings = _save_settings(file_format, like, encoding)
+    return encode_image(path, image, file_format, **settings, **metadata)
+
+
+def _save_settings(file_format: str, like: StillImage, encoding: Encoding) -> dict[str, Any]:
+    settings = _SAVE_SETTINGS[file_format]
     if encoding.jpeg_quality is not None:
-        settings["quality"] = encoding.jpeg_quality
-    return encode_image(path, image, file_format, **settings)
+        return {**settings, "quality": encoding.jpeg_quality}
+    return like.jpeg.settings if file_format == "JPEG" and like.jpeg is not None else settings
 
 
 def _to_image(levels: Levels, like: StillImage) -> Image.Image:
@@ -211,16 +211,40 @@ def _to_image(levels: Levels, like: StillImage) -> Image.Image:
     return Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels)
 
 
-def _encode_tiff(path: Path, values: NDArray[Any], like: StillImage, metadata: dict[str, Any]) -> bytes:
+def encoded_page(
+    path: Path,
+    pixels: NDArray[np.floating[Any]],
+    *,
+    like: StillImage,
+    encoding: Encoding = DEFAULT_ENCODING,
+) -> StoredPage:
+    """Encode pixels as a page of a TIFF file, which `save_image` writes among ``other_pages``.
+
+    Args:
+        path: The file, for messages.
+        pixels, like, encoding: See `save_image`.
+
+    Raises:
+        OutputError: The encoder failed.
+    """
+    with _encoding(path, "TIFF"):
+        metadata = _carried("TIFF", like, encoding).settings("TIFF")
+    return _tiff_page(path, pixels, like, metadata)
+
+
+def _tiff_page(
+    path: Path, pixels: NDArray[np.floating[Any]], like: StillImage, metadata: dict[str, Any]
+) -> StoredPage:
+    values = _stored(pixels, like)
     meanings: tuple[int, ...] = ()
     if like.extra is not None:
         values, meanings = np.dstack([values, like.extra.values]), like.extra.meanings
     with _encoding(path, "TIFF"):
-        return encode_tiff(
+        return encode_page(
             values,
             like.mode,
             layout=like.layout,
-            others=like.other_pages,
+            byteorder=like.other_pages.byteorder,
             extra_samples=meanings,
             **metadata,
         )
@@ -257,6 +281,21 @@ def write_png(path: Path, pixels: Levels, chunks: Chunks = ()) -> None:
         image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if gray else pixels))
         content = encode_image(path, image, "PNG")
     write_atomic(path, with_chunks(content, chunks))
+
+
+def write_tiff(path: Path, pages: Sequence[Levels]) -> None:
+    """Write integer pixels as the pages of a TIFF, atomically; an existing file is replaced.
+
+    Args:
+        path: Output file.
+        pages: At least one, shape (h, w, c), c = 1 or 3, uint8 or uint16. Not modified.
+
+    Raises:
+        OutputError: Writing failed.
+    """
+    with _encoding(path, "TIFF"):
+        first, *others = map(encode_page, pages)
+    write_atomic(path, join_pages(first, OtherPages(dict(enumerate(others, start=1)))))
 
 
 def encode_image(path: Path, image: Image.Image, file_format: str, **settings: Any) -> bytes:
@@ -314,20 +353,20 @@ def _straight(levels: Levels, like: StillImage) -> Levels:
     return np.dstack([colors.astype(levels.dtype), alpha])
 
 
-def page_written(path: Path, page: int) -> int:
-    """Return the page of an output file that holds the image read from a page of the input."""
-    return page if WRITE_FORMATS.get(path.suffix.lower()) == "TIFF" else 1
-
-
 def losses(path: Path, like: StillImage, encoding: Encoding = DEFAULT_ENCODING) -> tuple[str, ...]:
     """Return what `save_image` does not write of an image, one phrase each; empty if all is kept.
 
     Metadata that the user asked to strip is not listed.
     """
-    file_format = _format_of(path, like, encoding)
+    file_format = format_of(path, like, encoding)
     notes = notes_on(file_format, _carried(file_format, like, encoding))
     if like.other_pages and file_format != "TIFF":
         notes += (f"the other pages were left out, since {file_format} cannot hold them",)
+    num_previews = like.other_pages.num_previews if file_format == "TIFF" else 0
+    if num_previews == 1:
+        notes += ("a preview page is kept as it is, and shows the image before",)
+    elif num_previews:
+        notes += (f"{num_previews} preview pages are kept as they are, and show the image before",)
     return notes
 
 

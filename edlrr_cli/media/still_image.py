@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.decoded import ExtraChannels
+from edlrr_cli.media.jpeg_tables import JpegTables
 from edlrr_cli.media.ranged_values import RangedValues
 from edlrr_cli.media.tags.metadata import NONE, Metadata
 from edlrr_cli.media.tiff_layout import DEFAULT_LAYOUT, TiffLayout
@@ -43,7 +45,10 @@ class StillImage:
         extra: Further channels of a TIFF, upright and otherwise unchanged.
         metadata: XMP, IPTC, texts and other metadata that can be written again.
         layout: Division and compression for writing a TIFF.
+        jpeg: Of a JPEG, how it was encoded.
         other_pages: Of a TIFF, the pages besides this one.
+        similar_pages: Those of its size and kind: number from 1 -> position in the file. Empty unless
+            requested.
         is_turned: Whether the EXIF orientation exchanged rows and columns.
     """
 
@@ -60,7 +65,9 @@ class StillImage:
     extra: ExtraChannels | None = None
     metadata: Metadata = NONE
     layout: TiffLayout = DEFAULT_LAYOUT
+    jpeg: JpegTables | None = None
     other_pages: OtherPages = NO_PAGES
+    similar_pages: Mapping[int, int] = field(default_factory=dict)
     is_turned: bool = False
 
     @property

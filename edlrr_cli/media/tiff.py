@@ -30,6 +30,10 @@ from edlrr_cli.media.tiff_segments import Segments, check_segments, check_tags, 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """The first bytes of a TIFF file."""
 
+DEVELOP = "develop it first, to a TIFF of 16 bits"
+"""What to do with the raw file of a camera."""
+
+_DNG_VERSION = 50706
 _REDUCED, _MASK = 1, 4  # flags of the tag NewSubfileType
 _NUM_CHECKED = 100  # pages of a long stack that may be previews
 
@@ -59,6 +63,8 @@ class TiffImages:
         self._path, self._stream, self._file = path, stream, TiffFile(stream)
         self._indices = _image_pages(path, self._file)
         page = self._page(0)
+        if _DNG_VERSION in self._file.pages.first.tags:
+            raise InputError(f"{path} is a raw file of a camera (DNG)", DEVELOP)
         self._num_behind = _num_behind(page, stream) if len(self._indices) == 1 else 1
         self.is_cut_off = _is_cut_off(self._file, stream)
         self.notes = _notes_on_sub_images(page)
@@ -98,21 +104,37 @@ class TiffImages:
         return replace(image, layout=TiffLayout.from_page(page))
 
     def others(self, index: int) -> tuple[OtherPages, tuple[str, ...]]:
-        """Return the pages besides an image's, as stored, and notes on those that are left out."""
+        """Return the pages besides an image's, as stored, and notes on what is left out of them."""
         pages: dict[int, StoredPage] = {}
-        notes = []
-        for other in set(range(len(self._indices))) - {index}:
+        notes: list[str] = []
+        for position in range(len(self._file.pages)):
+            if position == self.page_index(index):
+                continue
+            is_image = position in self._indices
+            name = f"page {self._indices.index(position) + 1}" if is_image else "a preview or mask"
             try:
-                page = stored_page(self._page(other), self._stream)
+                page = self._file.pages[position]
+                stored = stored_page(page, self._stream)
+                notes += (f"{name}: {note}" for note in _notes_on_sub_images(page))
             except Exception:  # the image is read even if other pages are corrupt
-                page = None
-            if page is None:
-                notes.append(f"page {other + 1} cannot be kept and was left out")
+                stored = None
+            if stored is None:
+                notes.append(f"{name} cannot be kept and was left out")
             else:
-                pages[other] = page
-        before = [page for other, page in sorted(pages.items()) if other < index]
-        after = [page for other, page in sorted(pages.items()) if other > index]
-        return OtherPages(before, after, self._file.byteorder), tuple(notes)
+                pages[position] = stored
+        others = OtherPages(pages, self.position(index), self._file.byteorder, self._file.is_bigtiff)
+        return others, tuple(notes)
+
+    def position(self, index: int) -> int:
+        """Return the position of an image among the pages of a file that is written."""
+        return index if self._num_behind > 1 else self.page_index(index)
+
+    def similar(self, index: int) -> list[int]:
+        """Return the indices of the images that have the size and the kind of one."""
+        if self._num_behind > 1:
+            return list(range(len(self)))
+        kind = _kind_of(self._page(index))
+        return [other for other in range(len(self)) if _kind_of(self._page(other)) == kind]
 
     def _page(self, index: int) -> Any:
         return self._file.pages[self.page_index(index)]
@@ -131,10 +153,21 @@ def _image_pages(path: Path, file: Any) -> list[int]:
     """Return the indices of the pages that are neither previews nor masks."""
     num_pages = len(file.pages)
     checked = range(min(num_pages, _NUM_CHECKED))
-    found = [index for index in checked if not file.pages[index].subfiletype & (_REDUCED | _MASK)]
+    found = [index for index in checked if not _is_aside(file.pages[index])]
     if not found and file.pages[0].subifds:
-        raise InputError(f"{path} has only a preview (a camera's raw file?)", "develop it to a plain TIFF")
+        raise InputError(f"{path} has only a preview (a camera's raw file?)", DEVELOP)
     return [*(found or [0]), *range(len(checked), num_pages)]
+
+
+def _is_aside(page: Any) -> bool:
+    """Whether a page is a preview, or a mask of one bit; some scanners call their infrared pages masks."""
+    return bool(page.subfiletype & _REDUCED or (page.subfiletype & _MASK and page.bitspersample == 1))
+
+
+def _kind_of(page: Any) -> tuple[object, ...]:
+    """Return what pages have in common that are restored in the same way."""
+    colors = (page.photometric, page.samplesperpixel, tuple(page.extrasamples))
+    return (*page.shape, page.bitspersample, page.sampleformat, *colors)
 
 
 def _is_cut_off(file: Any, stream: BinaryIO) -> bool:
@@ -163,11 +196,14 @@ def _num_behind(page: Any, stream: BinaryIO) -> int:
 
 
 def _notes_on_sub_images(page: Any) -> tuple[str, ...]:
-    """Return a note on the sub-images of a page that are not smaller copies of it."""
+    """Return notes on the sub-images of a page, none of which is kept: smaller copies of it, and others."""
     if not page.subifds:
         return ()
     try:
-        others = [sub for sub in page.pages[:_NUM_CHECKED] if not sub.subfiletype & _REDUCED]
+        are_smaller = [bool(sub.subfiletype & _REDUCED) for sub in page.pages[:_NUM_CHECKED]]
     except Exception:  # the image is read even if the sub-images are damaged
         return ("the sub-images are corrupt and were left out",)
-    return (f"{len(others)} sub-images were left out",) if others else ()
+    counted = (("preview", are_smaller.count(True)), ("sub-image", are_smaller.count(False)))
+    return tuple(
+        f"{count} {name}{'s were' if count > 1 else ' was'} left out" for name, count in counted if count
+    )

@@ -40,31 +40,28 @@ _PHOTOMETRICS = {"L": BLACK_IS_0, "I": BLACK_IS_0, "R": RGB, "C": SEPARATED}  # 
 _ALPHA_MEANINGS = {"A": ALPHA, "a": PREMULTIPLIED}
 
 
-def encode_tiff(
+def encode_page(
     values: NDArray[Any],
     mode: str = "",
     *,
     layout: TiffLayout = DEFAULT_LAYOUT,
-    others: OtherPages = NO_PAGES,
+    byteorder: ByteOrder = "<",
     extra_samples: tuple[int, ...] = (),
     dpi: tuple[float, float] | None = None,
     icc_profile: bytes = b"",
     tiffinfo: ImageFileDirectory_v2 | None = None,
-) -> bytes:
-    """Encode a TIFF file: Pillow's directory, followed by the strips or tiles.
+) -> StoredPage:
+    """Encode a page of a TIFF file: the tags, and the strips or tiles.
 
     Args:
         values: Shape (h, w, c), integers or floating: the channels of ``mode``, then the extra ones.
         mode: "L", "LA", "RGB", "RGBA" or "CMYK", with an optional suffix after a semicolon; with "a" the
             colors are premultiplied with alpha. Empty: derived from 1 to 4 channels of gray or RGB.
         layout: Division and compression.
-        others: Further pages, whose byte order is used.
+        byteorder: "<" or ">", that of the whole file.
         extra_samples: Meanings of further channels, as values of the tag ExtraSamples.
         dpi: Horizontal and vertical resolution.
         tiffinfo: Descriptive and carried tags; modified.
-
-    Returns:
-        The content of the file.
     """
     kind = (mode or _MODES[values.shape[2]]).partition(";")[0]
     tags: Any = ImageFileDirectory_v2() if tiffinfo is None else tiffinfo
@@ -76,9 +73,24 @@ def encode_tiff(
     if layout.white_is_0 and kind[0] in "LI" and values.dtype.kind == "u":
         tags[_PHOTOMETRIC] = WHITE_IS_0
         values = np.dstack([np.iinfo(values.dtype).max - values[..., :1], values[..., 1:]])
-    segments = _segments(values, layout, others.byteorder)
+    segments = _segments(values, layout, byteorder)
     _describe_layout(tags, values, layout)
-    return join_pages(StoredPage(tags, segments, layout.tile_px is not None), others)
+    return StoredPage(tags, segments, layout.tile_px is not None)
+
+
+def encode_tiff(
+    values: NDArray[Any], mode: str = "", *, others: OtherPages = NO_PAGES, **settings: Any
+) -> bytes:
+    """Encode a TIFF file of a page and those around it.
+
+    Args:
+        others: Further pages, whose byte order is used.
+        values, mode, **settings: See `encode_page`.
+
+    Returns:
+        The content of the file.
+    """
+    return join_pages(encode_page(values, mode, byteorder=others.byteorder, **settings), others)
 
 
 def _describe_samples(tags: Any, values: NDArray[Any], kind: str, extra_samples: tuple[int, ...]) -> None:

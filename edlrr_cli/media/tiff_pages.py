@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import itertools
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
@@ -18,12 +18,16 @@ from edlrr_cli.media.tiff_codes import ByteOrder
 _STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES = 273, 279, 324, 325
 _EXIF, _GPS, _INTEROPERABILITY = 34665, 34853, 40965
 _DESCRIPTION, _SUB_IMAGES = 270, 330
-_LONG = 4  # type of a number in a TIFF directory
-_SHORTER = {16: _LONG, 17: 9, 18: _LONG}  # types of BigTIFF alone
+_LONG, _LONG_8 = 4, 16  # types of numbers in a TIFF directory
+_SHORTER = {_LONG_8: _LONG, 17: 9, 18: _LONG}  # types that only BigTIFF has
+_SUBFILE_TYPE, _REDUCED = 254, 1
 _PREFIXES = {"<": b"II", ">": b"MM"}
+# Pillow recognizes BigTIFF only in the header of little-endian files.
+_HEADER, _BIG_HEADER = b"II*\0" + bytes(4), b"II+\0" + bytes(12)
 _OLD_JPEG = 6  # its data lie outside of the strips
 _HEADER_BYTES = 8
-_ENTRY_BYTES = 12
+_LARGEST_BYTES = 2**32 - 2**24
+"""Of the data of a plain TIFF, whose offsets have 32 bits; the rest is for the directories."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,30 +49,41 @@ class OtherPages:
     """The pages of a file besides the one that was read.
 
     Attributes:
-        before: Those before it.
-        after: Those behind it.
+        pages: The pages by their position in the file.
+        position: That of the page that was read.
         byteorder: "<" or ">", that of the whole file.
+        is_big: Whether the file is a BigTIFF, whose offsets have 64 bits.
     """
 
-    before: Sequence[StoredPage] = ()
-    after: Sequence[StoredPage] = ()
+    pages: Mapping[int, StoredPage] = field(default_factory=dict)
+    position: int = 0
     byteorder: ByteOrder = "<"
+    is_big: bool = False
 
     def __len__(self) -> int:
-        return len(self.before) + len(self.after)
+        return len(self.pages)
+
+    @property
+    def num_previews(self) -> int:
+        """Return how many of the pages are reduced copies of another one."""
+        return sum(bool(page.tags.get(_SUBFILE_TYPE, 0) & _REDUCED) for page in self.pages.values())
+
+    def around(self, page: StoredPage) -> list[StoredPage]:
+        """Return the pages of the whole file in their order, with the one that was read."""
+        return [each for _, each in sorted({**self.pages, self.position: page}.items())]
+
+    def replaced(self, pages: Mapping[int, StoredPage]) -> OtherPages:
+        """Return the pages with others at some positions."""
+        return replace(self, pages={**self.pages, **pages})
 
     def stripped(self) -> OtherPages:
         """Return the pages without metadata and resolution; what defines the colors stays."""
-        return OtherPages(
-            [_stripped(page) for page in self.before],
-            [_stripped(page) for page in self.after],
-            self.byteorder,
-        )
+        return replace(self, pages={position: _stripped(page) for position, page in self.pages.items()})
 
 
 def _stripped(page: StoredPage) -> StoredPage:
     tags: Any = page.tags
-    kept: Any = ImageFileDirectory_v2(prefix=tags.prefix)
+    kept = _empty_directory(tags.prefix)
     for tag in defining(tags):
         kept.tagtype[tag] = tags.tagtype[tag]
         kept[tag] = tags[tag]
@@ -114,12 +129,10 @@ def stored_page(page: Any, stream: BinaryIO) -> StoredPage | None:
 def _directory(file: Any, offset: int, stream: BinaryIO, group: int | None = None) -> Any:
     """Return a directory and those of EXIF and GPS tags in it, with the types of plain TIFF."""
     prefix = _PREFIXES[file.byteorder]
-    # Pillow recognizes BigTIFF in the header of little-endian files alone.
-    header = b"II+\0" + bytes(12) if file.is_bigtiff else b"II*\0" + bytes(4)
-    stored: Any = ImageFileDirectory_v2(header, prefix=prefix, group=group)
+    stored = _empty_directory(prefix, is_big=file.is_bigtiff, group=group)
     stream.seek(offset)
     stored.load(stream)
-    made: Any = ImageFileDirectory_v2(prefix=prefix, group=group)
+    made = _empty_directory(prefix, group=group)
     for tag in set(stored) - {_INTEROPERABILITY}:
         made.tagtype[tag] = _SHORTER.get(stored.tagtype[tag], stored.tagtype[tag])
         made[tag] = stored[tag]
@@ -127,6 +140,10 @@ def _directory(file: Any, offset: int, stream: BinaryIO, group: int | None = Non
         made.tagtype[tag] = _LONG
         made[tag] = dict(_directory(file, stored[tag], stream, group=tag))
     return made
+
+
+def _empty_directory(prefix: bytes, *, is_big: bool = False, group: int | None = None) -> Any:
+    return ImageFileDirectory_v2(_BIG_HEADER if is_big else _HEADER, prefix=prefix, group=group)
 
 
 def plain_tags(page: Any, stream: BinaryIO) -> bytes:
@@ -141,32 +158,68 @@ def plain_tags(page: Any, stream: BinaryIO) -> bytes:
     return header + directory
 
 
+@dataclass(frozen=True)
+class _Form:
+    """How a TIFF or BigTIFF writes its numbers."""
+
+    byteorder: ByteOrder
+    is_big: bool
+
+    @property
+    def prefix(self) -> bytes:
+        return _PREFIXES[self.byteorder]
+
+    @property
+    def header(self) -> bytes:
+        """Return the header up to the position of the first directory."""
+        if self.is_big:
+            return self.prefix + struct.pack(f"{self.byteorder}HHH", 43, 8, 0)
+        return self.prefix + struct.pack(f"{self.byteorder}H", 42)
+
+    @property
+    def offset_type(self) -> int:
+        return _LONG_8 if self.is_big else _LONG
+
+    def offset(self, position: int) -> bytes:
+        return struct.pack(self.byteorder + ("Q" if self.is_big else "I"), position)
+
+    def num_bytes(self, num_tags: int) -> int:
+        """Return the bytes of a directory before the position of the next one."""
+        return 8 + 20 * num_tags if self.is_big else 2 + 12 * num_tags
+
+    def directory(self, group: int | None = None) -> Any:
+        """Return an empty directory."""
+        return _empty_directory(self.prefix, is_big=self.is_big, group=group)
+
+
 def join_pages(page: StoredPage, others: OtherPages = NO_PAGES) -> bytes:
-    """Return a TIFF file of a page and those around it.
+    """Return a TIFF file of a page and those around it; a BigTIFF if it was one, or has to be.
 
     Args:
         page: Segments in the byte order of the others.
     """
-    prefix, number = _PREFIXES[others.byteorder], f"{others.byteorder}I"
+    pages = others.around(page)
+    num_bytes = sum(len(segment) for each in pages for segment in each.segments)
+    form = _Form(others.byteorder, others.is_big or num_bytes > _LARGEST_BYTES)
     stream = io.BytesIO()
-    stream.write(prefix + struct.pack(f"{others.byteorder}HI", 42, 0))
-    link = 4  # where the position of the next directory stands
-    for each in (*others.before, page, *others.after):
-        position = stream.seek(0, io.SEEK_END)
-        if position % 2:
-            position += stream.write(b"\0")
-        tags = _with_segments(each, prefix)
+    stream.write(form.header)
+    link = stream.tell()  # where the position of the next directory stands
+    stream.write(form.offset(0))
+    for each in pages:
+        tags = _with_segments(each, form)
+        _write_groups(stream, tags, form)
+        position = _seek_even_end(stream)
         stream.write(_at(position, tags))
         stream.writelines(each.segments)
         stream.seek(link)
-        stream.write(struct.pack(number, position))
-        link = position + 2 + _ENTRY_BYTES * len(tags)
+        stream.write(form.offset(position))
+        link = position + form.num_bytes(len(tags))
     return stream.getvalue()
 
 
-def _with_segments(page: StoredPage, prefix: bytes) -> Any:
+def _with_segments(page: StoredPage, form: _Form) -> Any:
     """Return the tags with lengths and offsets of the segments, counted from the first of them."""
-    tags: Any = ImageFileDirectory_v2(prefix=prefix)
+    tags = form.directory()
     for tag in page.tags:
         tags.tagtype[tag] = page.tags.tagtype[tag]
         tags[tag] = page.tags[tag]
@@ -174,9 +227,27 @@ def _with_segments(page: StoredPage, prefix: bytes) -> Any:
     offsets = itertools.accumulate(lengths[:-1], initial=0)
     names = (_TILE_OFFSETS, _TILE_BYTES) if page.is_tiled else (_STRIP_OFFSETS, _STRIP_BYTES)
     for tag, numbers in zip(names, (offsets, lengths), strict=True):
-        tags.tagtype[tag] = _LONG
+        tags.tagtype[tag] = form.offset_type
         tags[tag] = tuple(numbers)
     return tags
+
+
+def _write_groups(stream: BinaryIO, tags: Any, form: _Form) -> None:
+    """Write the directories of EXIF and GPS tags before the one that refers to them."""
+    for group in {_EXIF, _GPS} & set(tags):
+        directory = form.directory(group)
+        for tag, value in tags[group].items():
+            directory[tag] = value
+        position = _seek_even_end(stream)
+        stream.write(directory.tobytes(position))
+        tags.tagtype[group] = form.offset_type
+        tags[group] = position
+
+
+def _seek_even_end(stream: BinaryIO) -> int:
+    """Go to the end of the file, where a directory may begin, and return its position."""
+    position = stream.seek(0, io.SEEK_END)
+    return position + stream.write(bytes(position % 2))
 
 
 def _at(position: int, tags: Any) -> bytes:

@@ -15,8 +15,9 @@ from edlrr_cli import __version__
 from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.figure import comparison_panels, write_figure
 from edlrr_cli.media.images import read_image, read_reference
+from edlrr_cli.media.outputs import page_written
 from edlrr_cli.media.preview import preview
-from edlrr_cli.media.save import as_written, check_output, losses, page_written, save_image
+from edlrr_cli.media.save import as_written, check_output, losses, save_image
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.metrics import psnr, ssim
 from edlrr_cli.pipelines.denoisers import load_denoiser
@@ -138,9 +139,8 @@ class DenoiseJob(Job[Inputs, "Result"]):
 
     def write(self, inputs: Inputs, result: Result, monitor: Monitor) -> Record:
         """See `Job.write`."""
-        save_image(
-            self.output, result.pixels, like=inputs.image, overwrite=self.overwrite, encoding=self.encoding
-        )
+        like = replace(inputs.image, jpeg=None)  # coarse tables would bring back what was removed
+        save_image(self.output, result.pixels, like=like, overwrite=self.overwrite, encoding=self.encoding)
         for note in result.notes:
             monitor.note(self.input, note)
         denoised = as_written(result.pixels, inputs.image)

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edlrr_cli.errors import InputError
-from edlrr_cli.media.formats import images_with_stem, is_pattern, list_images, matching
+from edlrr_cli.media.formats import (
+    SIDECAR_SUFFIXES,
+    images_with_stem,
+    is_pattern,
+    is_sidecar,
+    list_images,
+    matching,
+)
 
 
 @dataclass(frozen=True)
@@ -28,13 +35,13 @@ class Selection:
 
     Attributes:
         names: Files, folders, and patterns such as ``scans/*.png``; ``**`` is any depth.
-        leave_out: Files of a folder or a pattern whose stem has this ending, or one of these, are left out,
-            unless it is empty.
+        leave_out: Files of a folder or a pattern whose stem has one of these endings are left out; an empty
+            one leaves none out.
     """
 
     names: Sequence[Path]
     recursive: bool = False
-    leave_out: str | tuple[str, ...] = ""
+    leave_out: tuple[str, ...] = ()
 
     @property
     def is_batch(self) -> bool:
@@ -65,7 +72,13 @@ class Selection:
             yield Input(name)
 
     def _includes(self, path: Path) -> bool:
-        return not (self.leave_out and path.stem.endswith(self.leave_out))
+        return not any(ending and path.stem.endswith(ending) for ending in self.leave_out)
+
+
+def scans(names: Sequence[Path], *, recursive: bool, leave_out: tuple[str, ...] = ()) -> Selection:
+    """Return the selection of images without the files of their infrared planes beside them."""
+    images = [name for name in names if not is_sidecar(name)]
+    return Selection(images or names, recursive, (*leave_out, *SIDECAR_SUFFIXES))
 
 
 def once(inputs: Iterable[Input]) -> list[Input]:

@@ -103,19 +103,17 @@ def save_stack(path, values, **settings):
     tifffile.imwrite(path, np.rint(values * 60000).astype(np.uint16), **{"metadata": None, **settings})
 
 
-def test_the_other_pages_are_named_and_a_mask_in_which_white_is_0_marks_the_hole(run, tmp_path):
+def test_a_mask_in_which_white_is_0_marks_the_hole_of_every_page(run, tmp_path):
     clean, image, out = waves(3), tmp_path / "in.tif", tmp_path / "in_restored.tif"
     save_stack(image, np.stack([clean, clean, clean]), photometric="rgb", tile=(16, 16))
     mask = np.where(HOLE, 0, 65535).astype(np.uint16)
     tifffile.imwrite(tmp_path / "mask.tif", mask, photometric="miniswhite", compression="zlib", predictor=2)
     result = run("inpaint", image, "--mask", tmp_path / "mask.tif", *QUICK)
     assert result.exit_code == 0, result.stderr
-    assert "in.tif: the first of 3 pages was read" in result.stderr
-    assert "white marks the hole" in result.stderr
+    assert result.stderr.count("white marks the hole") == 3
     before, after = tifffile.imread(image), tifffile.imread(out)
-    np.testing.assert_array_equal(after[1:], before[1:])
-    np.testing.assert_array_equal(after[0][~HOLE], before[0][~HOLE])
-    assert (after[0][HOLE] != before[0][HOLE]).any()
+    np.testing.assert_array_equal(after[:, ~HOLE], before[:, ~HOLE])
+    assert all((after[page][HOLE] != before[page][HOLE]).any() for page in range(3))
 
 
 @pytest.mark.parametrize("command", ["inpaint", "denoise"])

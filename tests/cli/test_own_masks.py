@@ -93,8 +93,6 @@ def test_dilation_grows_every_kind(run, tmp_path, how):
     ("options", "exit_code", "message"),
     [
         ((), 2, "nothing marks the hole; give --mask, --box or --mask-color"),
-        (("--mask", "nan"), 3, "in.png has no pixel without a value (NaN, Inf or missing data); name a mask"),
-        (("--mask", "alpha"), 3, "in.png has no transparent pixel; name a mask"),
         (("--mask-color", "pinkish"), 2, "'pinkish' is no color; write it as '#ff00ff' or by name"),
         (("--mask-color", "lime"), 3, "in.png has no pixel of the color lime; check the color"),
         (("--box", "0,0,64,48"), 2, "leave no pixel known; mark less"),

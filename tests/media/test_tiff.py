@@ -334,11 +334,11 @@ def test_a_mask_in_which_white_is_0(tmp_path: Path, layout: str, dtype: str) -> 
 
 
 def test_a_camera_raw_file_is_refused(tmp_path: Path) -> None:
-    with tifffile.TiffWriter(tmp_path / "in.dng") as file:
+    with tifffile.TiffWriter(tmp_path / "in.tif") as file:
         file.write(levels(3, "u1", (8, 8)), photometric="rgb", subifds=1, subfiletype=1, metadata=None)
         file.write(levels(1)[..., 0], photometric="minisblack", metadata=None)
     with pytest.raises(InputError, match="has only a preview"):
-        read_image(tmp_path / "in.dng")
+        read_image(tmp_path / "in.tif")
 
 
 def test_a_preview_before_the_image_is_passed_over(tmp_path: Path) -> None:
@@ -357,14 +357,14 @@ def test_a_preview_before_the_image_is_passed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["smaller", "full"])
-def test_sub_images_are_named_unless_they_are_smaller_copies(tmp_path: Path, kind: str) -> None:
+def test_sub_images_that_are_left_out_are_named(tmp_path: Path, kind: str) -> None:
     with tifffile.TiffWriter(tmp_path / "in.tif") as file:
         file.write(levels(3, "u1"), photometric="rgb", subifds=2, metadata=None)
         for _ in range(2):
             subfiletype = 1 if kind == "smaller" else 0
             file.write(levels(3, "u1", (8, 8)), photometric="rgb", subfiletype=subfiletype, metadata=None)
     notes = read_image(tmp_path / "in.tif").notes
-    assert notes == (() if kind == "smaller" else ("2 sub-images were left out",))
+    assert notes == (f"2 {'previews' if kind == 'smaller' else 'sub-images'} were left out",)
 
 
 def sound(**settings: Any) -> bytes:

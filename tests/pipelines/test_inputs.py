@@ -28,7 +28,7 @@ def below(tree, inputs):
 
 def test_a_folder_stands_for_its_images(tree):
     assert below(tree, Selection([tree], recursive=False).find()) == ["B.TIF", "a.png"]
-    deep = Selection([tree], recursive=True, leave_out="_mask").find()
+    deep = Selection([tree], recursive=True, leave_out=("_mask",)).find()
     assert below(tree, deep) == ["B.TIF", "a.png", "sub/c.jpg", "sub/deep/d.webp"]
     assert [str(each.folder) for each in deep] == [".", ".", "sub", "sub/deep"]
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edlrr_cli.dilation import dilated
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.media.boxes import Box, union_of
 from edlrr_cli.media.formats import is_pattern
-from edlrr_cli.media.masks import dilated, read_mask
+from edlrr_cli.media.masks import read_mask
 from edlrr_cli.media.still_image import Levels, StillImage
 from edlrr_cli.media.video import Frame, Video, VideoInfo, describe_size
 from edlrr_cli.media.video_sources import is_animation, is_image, is_video, open_video

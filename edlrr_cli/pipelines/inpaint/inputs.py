@@ -9,10 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edlrr_cli.dilation import dilated
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.boxes import Box, union_of
-from edlrr_cli.media.formats import ALPHA, NAN, is_own_mask
-from edlrr_cli.media.masks import MaskReading, dilated, read_mask
+from edlrr_cli.media.cmyk import to_rgb
+from edlrr_cli.media.formats import ALPHA, INFRARED, NAN, is_own_mask
+from edlrr_cli.media.images import num_pages
+from edlrr_cli.media.infrared import read_infrared
+from edlrr_cli.media.masks import MaskReading, read_mask
 from edlrr_cli.media.own_masks import own_hole, painted_hole
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.pipelines.inpaint.settings import MaskSettings
@@ -22,22 +26,49 @@ _OWN_NAMES = {NAN: "pixels without a value", ALPHA: "transparent pixels"}
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """The contents of the input files.
+    """The contents of the input files: a page.
 
     Attributes:
         reference: Clean pixels of the image's shape, or None.
         losses: What the output cannot hold of the image, one phrase each.
+        page: Number of the page, from 1.
     """
 
     image: StillImage
     mask: MaskReading
     reference: NDArray[np.float64] | None
     losses: tuple[str, ...]
+    page: int = 1
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing of the page is missing."""
+        return bool(self.mask.known.all())
 
     @property
     def notes(self) -> list[str]:
         """Return the notes on the files for the user, one phrase each."""
         return [*self.image.notes, *self.losses, f"mask: {self.mask.evidence}"]
+
+
+def page_of(file: Path, what: str, image: Path, page: int) -> int:
+    """Return the page of a file that belongs to a page of an image: the only one, or that of its number.
+
+    Args:
+        what: What the file is, for the message.
+
+    Raises:
+        InputError: The file has several pages, and the image another number of several.
+    """
+    num_images, num_files = num_pages(image), num_pages(file)
+    if num_files == 1 or num_images == 1:
+        return 1
+    if num_files != num_images:
+        raise InputError(
+            f"{what} {file} has {num_files} pages, and {image} has {num_images}",
+            "give it one page, or one for each page of the image",
+        )
+    return page
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,18 +81,27 @@ class _Part:
 
 
 def read_hole(
-    path: Path, image: StillImage, mask: Path | None, boxes: Sequence[Box], settings: MaskSettings
+    path: Path,
+    image: StillImage,
+    mask: Path | None,
+    boxes: Sequence[Box],
+    settings: MaskSettings,
+    page: int = 1,
 ) -> MaskReading:
     """Return the hole of an image: that of a mask file or of the image itself, of a color and of boxes.
 
     Args:
-        path: The image's file, for messages.
+        path: The image's file.
         mask: File, or one of `edlrr_cli.media.formats.OWN_MASKS`; None: the others alone.
+        page: The image's page in its file, from 1.
+
+    Returns:
+        The hole, perhaps without any pixel.
 
     Raises:
-        EdlrrError: A part cannot be read or is empty, or no pixel is left known.
+        EdlrrError: A part cannot be read, or no pixel is left known.
     """
-    parts = list(_parts(path, image, mask, boxes, settings))
+    parts = list(_parts(path, image, mask, boxes, settings, page))
     missing = np.logical_or.reduce([part.hole for part in parts])
     fraction = float(missing.mean())
     if fraction == 1:
@@ -73,17 +113,31 @@ def read_hole(
 
 
 def _parts(
-    path: Path, image: StillImage, mask: Path | None, boxes: Sequence[Box], settings: MaskSettings
+    path: Path,
+    image: StillImage,
+    mask: Path | None,
+    boxes: Sequence[Box],
+    settings: MaskSettings,
+    page: int,
 ) -> Iterator[_Part]:
     def part(hole: NDArray[np.bool_], mode: str, name: str) -> _Part:
         grown = dilated(hole, settings.dilate)
         return _Part(grown, mode, f"{name}: {100 * grown.mean():.3g} % missing")
 
     if mask is not None and is_own_mask(mask):
-        yield part(own_hole(str(mask), path, image), str(mask), _OWN_NAMES[str(mask)])
+        word = str(mask)
+        if word == INFRARED:
+            yield part(*_infrared_hole(path, image, page, settings.sensitivity))
+        else:
+            yield part(own_hole(word, image), word, _OWN_NAMES[word])
     elif mask is not None:
         reading = read_mask(
-            mask, image, mode=settings.mask_mode, threshold=settings.mask_threshold, dilate=settings.dilate
+            mask,
+            image,
+            mode=settings.mask_mode,
+            threshold=settings.mask_threshold,
+            dilate=settings.dilate,
+            page=page_of(mask, "mask", path, page),
         )
         yield _Part(~reading.known, reading.mode, reading.evidence)
     if settings.mask_color is not None:
@@ -92,3 +146,19 @@ def _parts(
     if boxes:
         name = f"{len(boxes)} box{'es' * (len(boxes) > 1)}"
         yield part(union_of(boxes, image.size_px), "box", name)
+
+
+def _infrared_hole(
+    path: Path, image: StillImage, page: int, sensitivity: float
+) -> tuple[NDArray[np.bool_], str, str]:
+    """Return the dust in the infrared plane of a scan, what marks it, and a phrase for the user."""
+    from edlrr_cli.tasks.masking.infrared import find_infrared
+
+    plane = read_infrared(path, image, page)
+    try:
+        colors = to_rgb(image.pixels).astype(np.float64, copy=False)
+        found = find_infrared(colors, plane.pixels, sensitivity=sensitivity)
+    except InputError as error:
+        raise InputError(f"{path}: {error.message}", error.remedy) from None
+    phrases = (f"dust in the infrared plane ({plane.origin})", *found.notes, f"score {found.score:.2f}")
+    return found.hole, INFRARED, ", ".join(phrases)

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edlrr_cli import __version__
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.media.boxes import Box
 from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.error_map import write_error_map
 from edlrr_cli.media.figure import comparison_panels, write_figure
-from edlrr_cli.media.formats import ALPHA, is_own_mask
-from edlrr_cli.media.images import read_image, read_reference
-from edlrr_cli.media.save import as_written, check_output, losses, save_image, write_png
+from edlrr_cli.media.formats import ALPHA, INFRARED, is_own_mask
+from edlrr_cli.media.images import open_images, read_image, read_reference
+from edlrr_cli.media.infrared import without_plane
+from edlrr_cli.media.outputs import copy_image, is_copy, keeps_pages
+from edlrr_cli.media.save import (
+    as_written,
+    check_output,
+    encoded_page,
+    losses,
+    save_image,
+    write_png,
+)
+from edlrr_cli.media.still_image import StillImage
+from edlrr_cli.media.tiff_pages import OtherPages, StoredPage
 from edlrr_cli.metrics import psnr
 from edlrr_cli.pipelines.denoisers import load_denoiser
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.inpaint.history import History
-from edlrr_cli.pipelines.inpaint.inputs import Inputs, read_hole
+from edlrr_cli.pipelines.inpaint.inputs import Inputs, page_of, read_hole
 from edlrr_cli.pipelines.inpaint.panel import inpaint_panel
-from edlrr_cli.pipelines.inpaint.record import inpaint_line, inpaint_lines, inpaint_record
+from edlrr_cli.pipelines.inpaint.record import inpaint_line, inpaint_lines, inpaint_record, merged
 from edlrr_cli.pipelines.inpaint.settings import Settings
 from edlrr_cli.pipelines.job import Advance, Job, Monitor
 from edlrr_cli.pipelines.noise_levels import NOISE_LEVELS
@@ -39,10 +51,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Restored:
-    """A result, and the history of its computation."""
+    """A result, and the history of its computation.
+
+    Attributes:
+        pages: Further pages as they are written, by their position in the file.
+        records: The record of each further page.
+    """
 
     result: Result | BaselineResult
     history: History
+    pages: Mapping[int, StoredPage] = field(default_factory=dict)
+    records: Sequence[Record] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +71,9 @@ class InpaintJob(Job[Inputs, Restored]):
     Attributes:
         mask: Image that marks the hole, or a word for the image's own mask; None: a color or boxes only.
         boxes: Further missing pixels, without times.
-        page: Page of a TIFF, or frame, from 1.
+        page: Page of a TIFF, or frame, from 1; None: the first, and in a TIFF all that are like it.
         save_mask: Where the hole is written, white on black.
+        skip_clean: Write nothing for an image of which nothing is missing.
 
     Raises:
         UsageError: A box has a range of times.
@@ -63,14 +83,15 @@ class InpaintJob(Job[Inputs, Restored]):
     boxes: tuple[Box, ...] = ()
     settings: Settings
     reference: Path | None = None
-    page: int = 1
+    page: int | None = None
     figure: Path | None = None
     error_map: Path | None = None
     save_mask: Path | None = None
+    skip_clean: bool = False
     encoding: Encoding = DEFAULT_ENCODING
 
     command = "inpaint"
-    unlisted = ("history",)
+    unlisted = ("history", "pages")
     lines = staticmethod(inpaint_lines)
     line = staticmethod(inpaint_line)
 
@@ -86,6 +107,11 @@ class InpaintJob(Job[Inputs, Restored]):
         """Return what marks the hole, for messages."""
         return "the hole" if self.mask is None else f"mask {self.mask}"
 
+    @property
+    def _own_mask(self) -> str:
+        """Return the word for a mask that comes with the image; empty for others."""
+        return str(self.mask) if self.mask is not None and is_own_mask(self.mask) else ""
+
     def read(self, monitor: Monitor) -> Inputs:
         """See `Job.read`."""
         check_images(
@@ -95,35 +121,99 @@ class InpaintJob(Job[Inputs, Restored]):
             overwrite=self.overwrite,
             encoding=self.encoding,
         )
-        image = read_image(self.input, self.page)
+        all_pages = self.page is None and keeps_pages(self.output, self.encoding)
+        image = read_image(self.input, self.page or 1, with_similar=all_pages)
         check_output(self.output, overwrite=self.overwrite, like=image, encoding=self.encoding)
-        mask = read_hole(self.input, image, self.mask, self.boxes, self.settings.mask)
+        if self._own_mask == INFRARED:
+            image = without_plane(image)
+        if image.similar_pages:
+            self._refuse_files_of_one_page(len(image.similar_pages) + 1)
+        inputs = self._inputs(image, self.page or 1)
+        for note in (*inputs.image.notes, *inputs.losses):
+            monitor.note(self.input, note)
+        monitor.note(self.mask if self.mask and not self._own_mask else self.input, inputs.mask.evidence)
+        return inputs
+
+    def _refuse_files_of_one_page(self, num_pages: int) -> None:
+        files = {"--figure": self.figure, "--error-map": self.error_map, "--save-mask": self.save_mask}
+        for option, path in files.items():
+            if path is not None:
+                raise UsageError(
+                    f"{option} is for one page, and {num_pages} of {self.input} are restored",
+                    "name one with --page",
+                )
+
+    def _inputs(self, image: StillImage, page: int) -> Inputs:
+        """Return a page and what belongs to it."""
+        mask = read_hole(self.input, image, self.mask, self.boxes, self.settings.mask, page)
         if image.visible is not None and not (image.visible & mask.known).any():
             raise InputError(
                 f"{self._marks} leaves no pixel of {self.input} known that is not transparent",
                 "mark less of the image",
             )
-        if mask.mode == ALPHA and self.mask is not None and is_own_mask(self.mask):
+        if self._own_mask == ALPHA:
             image = image.opaque(~mask.known)
         image = image.within(mask.known)
-        reference = None if self.reference is None else read_reference(self.reference, image)
-        inputs = Inputs(image, mask, reference, losses(self.output, image, self.encoding))
-        for note in (*image.notes, *inputs.losses):
-            monitor.note(self.input, note)
-        monitor.note(self.mask or self.input, mask.evidence)
-        return inputs
+        reference = None
+        if self.reference is not None:
+            at = page_of(self.reference, "reference", self.input, page)
+            reference = read_reference(self.reference, image, at)
+        if mask.known.all() and not image.similar_pages and is_copy(self.output, image, self.encoding):
+            return Inputs(replace(image, notes=()), mask, reference, (), page)
+        return Inputs(image, mask, reference, losses(self.output, image, self.encoding), page)
 
     def group(self, inputs: Inputs) -> tuple[int, ...] | None:
         """Return the shape of a small image, which may be restored with others."""
         from edlrr_cli.tasks.inpaint.windows import is_small
 
+        if inputs.is_clean or inputs.image.similar_pages or not self.settings.is_ours:
+            return None
         shape: tuple[int, ...] = inputs.image.pixels.shape
-        return shape if self.settings.is_ours and is_small(inputs.mask.known) else None
+        return shape if is_small(inputs.mask.known) else None
 
     def compute(self, inputs: Inputs, monitor: Monitor) -> Restored:
-        """Fill the hole by the chosen method."""
+        """Fill the holes of all pages by the chosen method.
+
+        Further pages are read and encoded one after another; encoded they are small.
+        """
+        restored = self._restored(inputs, monitor)
+        pages, records = {}, []
+        for number, position in inputs.image.similar_pages.items():
+            further = self._further_inputs(inputs, number, monitor)
+            result = self._restored(further, monitor)
+            records.append(self._page_record(further, result))
+            if not further.is_clean:
+                pages[position] = encoded_page(
+                    self.output, result.result.restored, like=further.image, encoding=self.encoding
+                )
+        return replace(restored, pages=pages, records=records)
+
+    def _further_inputs(self, first: Inputs, page: int, monitor: Monitor) -> Inputs:
+        """Read a further page.
+
+        Raises:
+            InputError: It is corrupt; the message names it.
+        """
+        try:
+            with open_images(self.input) as images:
+                image = images.read(page - 1)
+        except InputError as error:
+            raise InputError(
+                f"page {page}: {error.message}", f"{error.remedy}, or restore other pages with --page"
+            ) from error
+        empty = OtherPages(byteorder=first.image.other_pages.byteorder)
+        notes = tuple(note for note in image.notes if note not in first.image.notes)
+        inputs = self._inputs(replace(image, other_pages=empty, notes=notes), page)
+        for note in (*notes, inputs.mask.evidence):
+            monitor.note(self.input, f"page {page}: {note}")
+        return inputs
+
+    def _restored(self, inputs: Inputs, monitor: Monitor) -> Restored:
+        """Fill the hole of a page."""
         from edlrr_cli.tasks.inpaint import baseline, restore
 
+        if inputs.is_clean:
+            return Restored(baseline.unchanged(inputs.image.pixels), History())
         config, choice = self.settings.config, self.settings.choice
         image, known, visible = inputs.image.pixels, inputs.mask.known, inputs.image.visible
         result: Result | BaselineResult
@@ -173,46 +263,72 @@ class InpaintJob(Job[Inputs, Restored]):
 
     def write(self, inputs: Inputs, result: Restored, monitor: Monitor) -> Record:
         """See `Job.write`."""
-        restored, history = result.result, result.history
-        for note in restored.notes:
+        is_clean = inputs.is_clean and not result.pages
+        if is_clean and self.skip_clean:
+            return self._skipped(inputs, monitor)
+        for note in result.result.notes:
             monitor.note(self.input, note)
-        save_image(
-            self.output,
-            restored.restored,
-            like=inputs.image,
-            overwrite=self.overwrite,
-            encoding=self.encoding,
-        )
-        written = as_written(restored.restored, inputs.image)
+        if is_clean and is_copy(self.output, inputs.image, self.encoding):
+            copy_image(self.output, self.input, overwrite=self.overwrite)
+        else:
+            like = replace(inputs.image, other_pages=inputs.image.other_pages.replaced(result.pages))
+            save_image(
+                self.output,
+                result.result.restored,
+                like=like,
+                overwrite=self.overwrite,
+                encoding=self.encoding,
+            )
         record = {
             "status": "ok",
             "input": self.input,
-            "page": self.page,
+            "page": inputs.page,
             "mask": self.mask,
             "boxes": [box.text for box in self.boxes],
             "reference": self.reference,
             "output": self.output,
             "figure": self.figure,
             "save_mask": self.save_mask,
-            **inpaint_record(inputs, self.settings, restored, written),
+            **merged([self._page_record(inputs, result), *result.records]),
             "error_map": self.error_map,
-            "history": history.as_record(restored),
+            "settings": self.settings.as_record(),
+            "version": __version__,
         }
         if self.error_map is not None:
-            record["error_map_white"] = self._write_error_map(self.error_map, restored)
+            record["error_map_white"] = self._write_error_map(self.error_map, inputs, result.result)
         if self.save_mask is not None:
             write_png(self.save_mask, np.uint8(255) * ~inputs.mask.known[..., None])
         if self.figure is not None:
-            self._write_figure(self.figure, inputs, written, record)
+            self._write_figure(self.figure, inputs, as_written(result.result.restored, inputs.image), record)
         return record
 
-    def _write_error_map(self, path: Path, result: Result | BaselineResult) -> float:
+    def _page_record(self, inputs: Inputs, restored: Restored) -> Record:
+        result = restored.result
+        written = as_written(result.restored, inputs.image)
+        history = restored.history.as_record(result)
+        return {**inpaint_record(inputs, self.settings, result, written), "history": history}
+
+    def _skipped(self, inputs: Inputs, monitor: Monitor) -> Record:
+        note = "nothing is missing, no output was written"
+        monitor.note(self.input, note)
+        return {
+            "status": "skipped",
+            "input": self.input,
+            "output": self.output,
+            "version": __version__,
+            "notes": [*inputs.notes, note],
+        }
+
+    def _write_error_map(self, path: Path, inputs: Inputs, result: Result | BaselineResult) -> float:
         """Write the error map and return the error that white represents, on 0..255."""
         from edlrr_cli.tasks.inpaint.problem import Result
 
-        if not isinstance(result, Result) or result.error is None:
+        error = np.zeros(inputs.image.size_px) if inputs.is_clean else None
+        if isinstance(result, Result) and result.error is not None:
+            error = np.asarray(result.error)
+        if error is None:
             raise UsageError("--error-map: too few known pixels to judge by", "leave it out")
-        return NOISE_LEVELS * write_error_map(path, np.asarray(result.error), overwrite=self.overwrite)
+        return NOISE_LEVELS * write_error_map(path, error, overwrite=self.overwrite)
 
     def _write_figure(self, path: Path, inputs: Inputs, written: NDArray[np.float64], record: Record) -> None:
         captions = {

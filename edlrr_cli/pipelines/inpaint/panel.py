@@ -9,11 +9,11 @@ from pathlib import Path
 
 from edlrr_cli.media.boxes import parse_box
 from edlrr_cli.media.images import read_image
+from edlrr_cli.media.outputs import page_written
 from edlrr_cli.media.preview import hole_preview, preview
-from edlrr_cli.media.save import page_written
 from edlrr_cli.pipelines.curve import Curve, draw_curve
 from edlrr_cli.pipelines.failures import Record
-from edlrr_cli.pipelines.inpaint.inputs import read_hole
+from edlrr_cli.pipelines.inpaint.inputs import page_of, read_hole
 from edlrr_cli.pipelines.inpaint.record import inpaint_lines
 from edlrr_cli.pipelines.inpaint.settings import MaskSettings
 from edlrr_cli.pipelines.panel import Comparison, Layer, Panel
@@ -42,25 +42,37 @@ def inpaint_panel(record: Record, *, side_px: int) -> Panel:
 
 
 def _images(record: Record, side_px: int) -> list[Comparison]:
-    """Read the images, floats on the range of the computation."""
-    image = read_image(record["input"], record["page"])
+    """Read the images of each page, floats on the range of the computation."""
+    pages = record["pages"] or [record]
+    return [_comparison(record, page["page"], side_px, named=len(pages) > 1) for page in pages]
+
+
+def _comparison(record: Record, page: int, side_px: int, *, named: bool) -> Comparison:
+    """Read the images of one page.
+
+    Args:
+        named: Name the page, one of several.
+    """
+    image = read_image(record["input"], page)
     settings = record["settings"]
     reading = {field.name: settings[field.name] for field in fields(MaskSettings)}
     boxes = list(map(parse_box, record["boxes"]))
-    mask = read_hole(record["input"], image, record["mask"], boxes, MaskSettings(**reading))
+    mask = read_hole(record["input"], image, record["mask"], boxes, MaskSettings(**reading), page)
     image = image.within(mask.known)
+    prefix = f"page {page}, " if named else ""
 
     def layer(name: str, path: Path, page: int = 1) -> Layer:
-        return Layer(name, preview(image.pixels_of(read_image(path, page)), side_px))
+        return Layer(prefix + name, preview(image.pixels_of(read_image(path, page)), side_px))
 
-    left = [Layer("damaged", preview(image.pixels, side_px))]
-    right = [layer("restored", record["output"], page_written(record["output"], record["page"]))]
+    left = [Layer(prefix + "damaged", preview(image.pixels, side_px))]
+    right = [layer("restored", record["output"], page_written(record["output"], page))]
     if record["reference"] is not None:
-        left.append(layer("reference", record["reference"]))
+        at = page_of(record["reference"], "reference", record["input"], page)
+        left.append(layer("reference", record["reference"], at))
     if record["error_map"] is not None:
         right.append(layer("error map", record["error_map"]))
     hole = Layer("show the mask", hole_preview(mask.known, side_px))
-    return [Comparison(left, right, hole)]
+    return Comparison(left, right, hole)
 
 
 def _curves(history: list[Record]) -> Iterator[Curve]:

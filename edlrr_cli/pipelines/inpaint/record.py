@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from edlrr_cli import __version__
 from edlrr_cli.baselines.registry import find
 from edlrr_cli.metrics import psnr, ssim
 from edlrr_cli.pipelines.failures import Record
@@ -49,6 +48,7 @@ def inpaint_record(
         method has no such thing.
     """
     return {
+        "page": inputs.page,
         "method": settings.choice.method,
         "title": "low-rank penalty" if settings.is_ours else find(settings.choice.method).title,
         "reg": _reg_of(settings.config) if settings.is_ours else None,
@@ -64,8 +64,30 @@ def inpaint_record(
         **_quality(inputs, written),
         **_particulars(inputs, result),
         "notes": [*inputs.notes, *result.notes],
-        "settings": settings.as_record(),
-        "version": __version__,
+    }
+
+
+def merged(pages: Sequence[Record]) -> Record:
+    """Return the record of all pages: the common values, and under ``pages`` that of each.
+
+    Fraction and seconds are those of all pages; another value in which the pages differ is None. The record
+    of a single page is its own, and its ``pages`` None.
+    """
+    if len(pages) == 1:
+        return {**pages[0], "pages": None}
+    first = pages[0]
+    common = {
+        key: value if all(page[key] == value for page in pages) else None for key, value in first.items()
+    }
+    return {
+        **common,
+        "page": first["page"],
+        "missing_fraction": sum(page["missing_fraction"] for page in pages) / len(pages),
+        "seconds": sum(page["seconds"] for page in pages),
+        "iterations": sum(page["iterations"] for page in pages),
+        "notes": [f"page {page['page']}: {note}" for page in pages for note in page["notes"]],
+        "history": [],
+        "pages": list(pages),
     }
 
 
@@ -121,13 +143,24 @@ def _quality(inputs: Inputs, written: NDArray[np.float64]) -> dict[str, float | 
     return {
         "psnr_input": psnr(inputs.image.pixels, reference, data_range=1.0),
         "psnr": psnr(written, reference, data_range=1.0),
-        "psnr_missing": psnr(written, reference, data_range=1.0, where=~inputs.mask.known),
+        "psnr_missing": None
+        if inputs.is_clean
+        else psnr(written, reference, data_range=1.0, where=~inputs.mask.known),
         "ssim": ssim(written, reference, data_range=1.0),
     }
 
 
 def inpaint_lines(record: Record) -> Iterator[tuple[str, str]]:
     """Yield the readable lines of a record: labels and texts."""
+    if record["status"] == "skipped":
+        yield "skipped", f"{record['input']}, of which nothing is missing"
+        return
+    if record["pages"] is not None:
+        yield from _page_lines(record)
+        return
+    if not record["missing_fraction"]:
+        yield "copied", f"{record['output']}, of which nothing is missing"
+        return
     yield "restored", str(record["output"])
     missing = f"{100 * record['missing_fraction']:.3g} % of the pixels"
     yield "missing", f"{missing} (mask mode {record['mask_mode']})"
@@ -141,6 +174,13 @@ def inpaint_lines(record: Record) -> Iterator[tuple[str, str]]:
         yield "error map", f"{record['error_map']}, white is {record['error_map_white']:.3g} of 255"
     if record["figure"] is not None:
         yield "figure", str(record["figure"])
+
+
+def _page_lines(record: Record) -> Iterator[tuple[str, str]]:
+    """Yield the lines of an image of several pages."""
+    yield "restored", f"{record['output']}, {len(record['pages'])} pages"
+    for page in record["pages"]:
+        yield f"page {page['page']}", f"{100 * page['missing_fraction']:.3g} % missing, {inpaint_line(page)}"
 
 
 def _our_lines(record: Record) -> Iterator[tuple[str, str]]:
@@ -215,7 +255,9 @@ def _objective(record: Record) -> str:
 
 
 def inpaint_line(record: Record) -> str:
-    """Return the readable line of one image of a batch."""
+    """Return the readable line of one image of a batch, or of one page."""
+    if not record["missing_fraction"]:
+        return "nothing missing"
     quality = (record["psnr"], "PSNR"), (record["expected_psnr"], "expected PSNR")
     words = [f"{name} {value:.2f} dB" for value, name in quality if value is not None][:1]
     return ", ".join([*words, f"{record['seconds']:.1f} s on {record['device']}"])

@@ -22,6 +22,7 @@ from edlrr_cli.pipelines.inpaint.params import KINDS, typed_params
 from edlrr_cli.pipelines.noise_levels import AUTO, NOISE_LEVELS
 from edlrr_cli.tasks.checks import require_choice, settings_of
 from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.masking.config import check_detection
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -41,13 +42,21 @@ Values = Mapping[str, Any]
 class MaskSettings:
     """How the hole is found.
 
-    See `edlrr_cli.media.masks.read_mask` and `edlrr_cli.media.own_masks.painted_hole`.
+    See `edlrr_cli.media.masks.read_mask`, `edlrr_cli.media.own_masks.painted_hole` and
+    `edlrr_cli.tasks.masking.infrared.find_infrared`.
+
+    Raises:
+        UsageError: A value is outside its domain.
     """
 
     mask_mode: str = "auto"
     mask_threshold: int | None = None
     mask_color: str | None = None
+    sensitivity: float = 1.0
     dilate: int = 0
+
+    def __post_init__(self) -> None:
+        check_detection(self.sensitivity, self.dilate)
 
 
 @dataclass(frozen=True)

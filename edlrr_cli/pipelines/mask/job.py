@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edlrr_cli import __version__
 from edlrr_cli.errors import OutputError
 from edlrr_cli.media.cmyk import to_rgb
 from edlrr_cli.media.files import check_target
-from edlrr_cli.media.images import read_image
-from edlrr_cli.media.infrared import InfraredPlane, read_infrared
+from edlrr_cli.media.images import num_pages, open_images, read_image
+from edlrr_cli.media.infrared import InfraredPlane, read_infrared, without_plane
 from edlrr_cli.media.preview import marked_preview, preview
-from edlrr_cli.media.save import write_png
+from edlrr_cli.media.save import write_png, write_tiff
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.job import Job, Monitor
@@ -31,27 +32,29 @@ from edlrr_cli.tasks.masking.scratches import find_scratches
 
 
 @dataclass(frozen=True, eq=False)
-class Inputs:
-    """The contents of the input files.
+class Page:
+    """A page that is searched.
 
     Attributes:
+        number: From 1.
         infrared: The infrared plane for the kind ir, else None.
     """
 
+    number: int
     image: StillImage
     infrared: InfraredPlane | None
 
 
 @dataclass(frozen=True, eq=False)
 class Masked:
-    """The defects of an image, and the seconds that the search took."""
+    """The defects of each page by its number, and the seconds that the search took."""
 
-    found: Found
+    found: Mapping[int, Found]
     seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class MaskJob(Job[Inputs, Masked]):
+class MaskJob(Job[Page, Masked]):
     """An image whose defects are found.
 
     Attributes:
@@ -63,60 +66,94 @@ class MaskJob(Job[Inputs, Masked]):
 
     command = "mask"
 
-    def read(self, monitor: Monitor) -> Inputs:
+    def read(self, monitor: Monitor) -> Page:
         """See `Job.read`."""
-        if self.output.suffix.lower() != ".png":
+        if self.output.suffix.lower() not in (".png", ".tif", ".tiff"):
             raise OutputError(
                 f"mask {self.output}: expected the extension .png, got {self.output.suffix!r}", "name it .png"
             )
         check_target(self.output, self.input, overwrite=self.overwrite)
-        image = read_image(self.input)
-        infrared = read_infrared(self.input, image) if self.config.kind == "ir" else None
-        return Inputs(image, infrared)
+        image = read_image(self.input, with_similar=self.config.kind != "overlay")
+        first = self._page(1, without_plane(image) if self.config.kind == "ir" else image)
+        if first.image.similar_pages and self.output.suffix.lower() == ".png":
+            count = len(first.image.similar_pages) + 1
+            raise OutputError(
+                f"mask {self.output}: PNG has one page, and {count} of {self.input} are searched",
+                "name it .tif",
+            )
+        return first
 
-    def compute(self, inputs: Inputs, monitor: Monitor) -> Masked:
+    def _page(self, number: int, image: StillImage) -> Page:
+        is_infrared = self.config.kind == "ir"
+        return Page(number, image, read_infrared(self.input, image, number) if is_infrared else None)
+
+    def compute(self, inputs: Page, monitor: Monitor) -> Masked:
         """Find the defects."""
         started = time.perf_counter()
-        found = self._find(inputs).dilated(self.config.dilate)
+        found = {inputs.number: self._find(inputs)}
+        for number in inputs.image.similar_pages:
+            with open_images(self.input) as images:
+                image = images.read(number - 1)
+            found[number] = self._find(self._page(number, image))
         return Masked(found, round(time.perf_counter() - started, 3))
 
-    def _find(self, inputs: Inputs) -> Found:
+    def _find(self, page: Page) -> Found:
+        return self._undilated(page).dilated(self.config.dilate)
+
+    def _undilated(self, page: Page) -> Found:
         sensitivity = self.config.sensitivity
         if self.config.kind == "overlay":
-            return overlay_of(self.others, inputs.image.size_px, sensitivity)
-        colors = to_rgb(inputs.image.pixels).astype(np.float64, copy=False)
-        if inputs.infrared is not None:
-            return find_infrared(colors, inputs.infrared.pixels, sensitivity=sensitivity)
+            return overlay_of(self.others, page.image.size_px, sensitivity)
+        colors = to_rgb(page.image.pixels).astype(np.float64, copy=False)
+        if page.infrared is not None:
+            return find_infrared(colors, page.infrared.pixels, sensitivity=sensitivity)
         find = find_dust if self.config.kind == "dust" else find_scratches
         return find(colors, sensitivity=sensitivity)
 
-    def write(self, inputs: Inputs, result: Masked, monitor: Monitor) -> Record:
+    def write(self, inputs: Page, result: Masked, monitor: Monitor) -> Record:
         """See `Job.write`."""
-        found = result.found
-        write_png(self.output, np.where(found.hole, 255, 0).astype(np.uint8)[..., None])
+        self._write_masks(inputs, result.found)
+        pages = [_page_record(number, found) for number, found in result.found.items()]
         record: Record = {
             "status": "ok",
             "input": self.input,
             "output": self.output,
             "kind": self.config.kind,
             "infrared": None if inputs.infrared is None else inputs.infrared.origin,
-            "fraction": found.fraction,
-            "num_defects": found.num_defects,
-            "score": round(found.score, 4),
+            "fraction": sum(page["fraction"] for page in pages) / len(pages),
+            "num_defects": sum(page["num_defects"] for page in pages),
+            "score": max(page["score"] for page in pages),
             "seconds": result.seconds,
             "settings": asdict(self.config),
             "version": __version__,
-            "notes": [*found.notes, *(() if found.hole.any() else ("nothing found, the mask is empty",))],
+            "notes": pages[0]["notes"],
+            "pages": None,
         }
+        if len(pages) > 1:
+            notes = [f"page {page['page']}: {note}" for page in pages for note in page["notes"]]
+            record |= {"notes": notes, "pages": pages}
         for note in record["notes"]:
             monitor.note(self.input, note)
         return record
+
+    def _write_masks(self, inputs: Page, found: Mapping[int, Found]) -> None:
+        """Write a PNG, or a TIFF with a page for each page of the image, black where none was searched."""
+        size_px = inputs.image.size_px
+        if self.output.suffix.lower() == ".png":
+            write_png(self.output, _levels(found[inputs.number].hole))
+            return
+        count = num_pages(self.input) if len(found) > 1 else 1
+        empty = _levels(np.zeros(size_px, bool))
+        pages = {number: _levels(each.hole) for number, each in found.items()}
+        write_tiff(self.output, [pages.get(number, empty) for number in range(1, count + 1)])
 
     @staticmethod
     def lines(record: Record) -> Iterator[tuple[str, str]]:
         """See `Job.lines`."""
         yield "mask", str(record["output"])
         yield "found", _found_line(record)
+        for page in record["pages"] or ():
+            yield f"page {page['page']}", _found_line({**record, **page})
         if record["infrared"] is not None:
             yield "infrared", record["infrared"]
         yield "score", f"{record['score']:.2f}"
@@ -133,6 +170,21 @@ class MaskJob(Job[Inputs, Masked]):
         return Panel(partial(_images, record, side_px), list(cls.lines(record)))
 
 
+def _page_record(number: int, found: Found) -> Record:
+    empty = () if found.hole.any() else ("nothing found, the mask is empty",)
+    return {
+        "page": number,
+        "fraction": found.fraction,
+        "num_defects": found.num_defects,
+        "score": round(found.score, 4),
+        "notes": [*found.notes, *empty],
+    }
+
+
+def _levels(hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return np.where(hole, 255, 0).astype(np.uint8)[..., None]
+
+
 def _found_line(record: Record) -> str:
     return (
         f"{record['kind']}, {record['num_defects']} defects, {100 * record['fraction']:.3g} % of the pixels"
@@ -140,8 +192,14 @@ def _found_line(record: Record) -> str:
 
 
 def _images(record: Record, side_px: int) -> list[Comparison]:
-    """Read the image and its mask."""
-    pixels = to_rgb(read_image(record["input"]).pixels)
-    hole = read_image(record["output"]).pixels[..., 0] > 0
-    marked = Layer("mask", marked_preview(pixels, hole, side_px))
-    return [Comparison([Layer("image", preview(pixels, side_px))], [marked])]
+    """Read each page and its mask."""
+    pages = record["pages"] or ({"page": 1},)
+    return [_comparison(record, page["page"], side_px, named=len(pages) > 1) for page in pages]
+
+
+def _comparison(record: Record, page: int, side_px: int, *, named: bool) -> Comparison:
+    pixels = to_rgb(read_image(record["input"], page).pixels)
+    hole = read_image(record["output"], page if named else 1).pixels[..., 0] > 0
+    prefix = f"page {page}, " if named else ""
+    marked = Layer(f"{prefix}mask", marked_preview(pixels, hole, side_px))
+    return Comparison([Layer(f"{prefix}image", preview(pixels, side_px))], [marked])

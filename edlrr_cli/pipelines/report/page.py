@@ -16,7 +16,6 @@ from markupsafe import Markup
 from edlrr_cli import __version__
 from edlrr_cli.errors import OutputError
 from edlrr_cli.media.files import check_target, write_pieces, writing
-from edlrr_cli.media.streams import keeping_streams
 from edlrr_cli.pages.render import template
 from edlrr_cli.pipelines.destination import make_folders
 from edlrr_cli.pipelines.failures import Record, failure_of
@@ -62,7 +61,6 @@ def page_of(
         make_folders([path])
     check_target(path, *filter(None, inputs), overwrite=overwrite)
     with ExitStack() as stack:
-        stack.enter_context(keeping_streams())
         with writing(path):
             panels = stack.enter_context(TemporaryFile(dir=path.parent))
         page = _Page(path, job_type, panels, many=many)
@@ -109,7 +107,9 @@ class _Page:
     def _line(self, record: Record) -> str:
         if record["status"] == "error":
             return "; ".join(filter(None, (record["error"], record["remedy"])))
-        return self._job_type.line(record) if record["status"] == "ok" else "its result was there already"
+        if record["status"] == "ok":
+            return self._job_type.line(record)
+        return "; ".join(record.get("notes", ())) or "its result was there already"
 
     def _context_of(self, record: Record, entry: _Entry) -> dict[str, object]:
         hidden = (*self._job_type.unlisted, *self._job_type.unprinted)

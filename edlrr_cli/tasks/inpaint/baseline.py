@@ -14,6 +14,9 @@ from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint.problem import InpaintProblem
 from edlrr_cli.tasks.inpaint.tuning import Tuning, tune
 
+NOTHING_MISSING = "nothing missing"
+"""Why the computation of an image without holes stopped."""
+
 
 @dataclass(frozen=True, eq=False)
 class BaselineResult:
@@ -22,7 +25,7 @@ class BaselineResult:
     Attributes:
         restored: Shape (h, w, c), in [0, 1], known pixels unchanged.
         iterations: Steps done, excluding those of the tuning; 0 for a direct method.
-        stop: ``"tolerance"``, ``"iterations"`` or ``"direct"`` (no iteration).
+        stop: ``"tolerance"``, ``"iterations"``, ``"direct"`` (no iteration) or `NOTHING_MISSING`.
         seconds: Wall time, the tuning included.
         device: The requested device; a method that does not use torch runs on the CPU.
         params: All parameters of the method.
@@ -44,6 +47,12 @@ class BaselineResult:
         """PSNR in dB on the pixels hidden for tuning, slightly optimistic; None without tuning."""
         rmse = self.tuning.rmse if self.tuning else None
         return None if rmse is None else -20 * math.log10(max(rmse, 1e-12))
+
+
+def unchanged(image: Pixels) -> BaselineResult:
+    """Return the result for an image of which nothing is missing."""
+    notes = ("nothing is missing, the image is kept as it is",)
+    return BaselineResult(image, 0, NOTHING_MISSING, 0.0, "cpu", {}, None, notes)
 
 
 def inpaint_by_baseline(

@@ -32,6 +32,15 @@ class Config:
     def __post_init__(self) -> None:
         require_types(self)
         require_choice("kind", self.kind, KINDS)
-        is_fit = math.isfinite(self.sensitivity) and self.sensitivity > 0
-        require(is_fit, "sensitivity", "more than 0", self.sensitivity, "1 is the default")
-        require(self.dilate >= 0, "dilate", "0 or more", self.dilate)
+        check_detection(self.sensitivity, self.dilate)
+
+
+def check_detection(sensitivity: float, dilate: int) -> None:
+    """Validate the settings that all detections share.
+
+    Raises:
+        UsageError: A value is outside its domain.
+    """
+    is_fit = math.isfinite(sensitivity) and sensitivity > 0
+    require(is_fit, "sensitivity", "more than 0", sensitivity, "1 is the default")
+    require(dilate >= 0, "dilate", "0 or more", dilate)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edlrr_cli.dilation import dilated
+
 Bools = NDArray[np.bool_]
 
 
@@ -39,12 +41,7 @@ class Found:
 
     def dilated(self, radius_px: int) -> Found:
         """Return the defects, dilated by a disk."""
-        if radius_px == 0:
-            return self
-        from skimage.morphology import isotropic_dilation
-
-        grown: Bools = isotropic_dilation(self.hole, radius_px)  # type: ignore[no-untyped-call]
-        return Found(grown, self.score, self.notes)
+        return Found(dilated(self.hole, radius_px), self.score, self.notes)
 
 
 def certainty(strength: float, threshold: float) -> float:

@@ -57,6 +57,18 @@ def test_film_that_absorbs_infrared_is_refused(photo, contrast):
         find_infrared(photo, plane)
 
 
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_dust_of_colors_that_the_film_has_not_is_found(level):
+    """A plain frame, such as a sky: black or white dust must not explain itself by its color."""
+    rng = np.random.default_rng(0)
+    sky = np.linspace(0.3, 0.6, 96)[:, None, None] * np.ones((1, 128, 3))
+    cover = dust_cover(sky.shape[:2], rng, specks=8, hairs=0)
+    damaged = painted(sky, cover, level=level)
+    plane = infrared_plane(damaged, sky, cover, rng, transmission=0.6)
+    found = find_infrared(damaged.pixels, plane)
+    assert agreement(found.hole, damaged.hole)["recall"] > 0.6
+
+
 def test_sensitivity_decides_on_faint_dust(photo):
     damaged, plane = scan(photo, transmission=0.97, noise=0.004)
     fractions = [find_infrared(damaged.pixels, plane, sensitivity=s).fraction for s in (0.25, 1.0, 2.0)]
