@@ -7,12 +7,21 @@ from typing import Any
 
 import click
 
-from edlrr_cli.cli.job_options import JobCommand, encoding_options, job_options, page_option
+from edlrr_cli.cli.clip_options import (
+    CLIPS,
+    clip_options,
+    encoding_of_clips,
+    refuse_for_clips,
+    refuse_for_images,
+)
+from edlrr_cli.cli.job_options import BATCH, OUTPUT, JobCommand, encoding_options, job_options, page_option
 from edlrr_cli.cli.options import FILE, REG, Name, NoiseLevel, common_options, options_of
 from edlrr_cli.cli.run import RunOptions, run_jobs
-from edlrr_cli.cli.streams import STREAM_IN, STREAM_OUT
+from edlrr_cli.cli.streams import STREAM_IN, STREAM_OUT, refuse_streams
 from edlrr_cli.errors import UsageError
+from edlrr_cli.media.codecs import CONTAINERS
 from edlrr_cli.media.encoding import Encoding
+from edlrr_cli.pipelines.denoise_clips.settings import Settings as ClipSettings
 from edlrr_cli.pipelines.destination import Destination
 from edlrr_cli.pipelines.inputs import Input, Selection, companion
 from edlrr_cli.pipelines.noise_levels import AUTO, NOISE_LEVELS
@@ -41,16 +50,24 @@ _KINDS = {
 }
 
 
-@click.command(cls=JobCommand, short_help="Remove noise from images.")
+_SECTIONS = {"Options": (), "Output": OUTPUT, "Clips": CLIPS, "Batch": BATCH}
+
+
+@click.command(cls=JobCommand, sections=_SECTIONS, short_help="Remove noise from images and clips.")
 @click.argument("images", metavar="IMAGE...", type=STREAM_IN, nargs=-1, required=True)
 @click.option(
     "-o", "--output", type=STREAM_OUT, help="Result, or a folder. [default: IMAGE_denoised beside IMAGE]"
 )
-@click.option("--reference", type=STREAM_IN, help="Clean image, or a folder, to measure PSNR and SSIM.")
+@click.option(
+    "--reference",
+    type=STREAM_IN,
+    help="Clean image or clip, or a folder, to measure the PSNR, and of images the SSIM.",
+)
 @page_option
 @click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
 @click.option("--model", type=FILE, help="Weights made by edlrr train. [default: the shipped ones]")
-@encoding_options()
+@encoding_options(*CONTAINERS)
+@clip_options
 @job_options
 @options_of((Config,), _HELP, _KINDS)
 @click.option(
@@ -70,12 +87,15 @@ def denoise(
     figure: Path | None,
     model: Path | None,
     encoding: Encoding,
+    codec: str | None,
+    crf: int | None,
+    resume: bool,
     options: RunOptions,
     add_noise: float,
     seed: int,
     **flags: Any,
 ) -> int:
-    """Remove noise from each IMAGE, of a level that is estimated or given.
+    """Remove noise from each IMAGE or clip, of a level that is estimated or given.
 
     \b
     edlrr denoise photo.png
@@ -84,19 +104,33 @@ def denoise(
     edlrr denoise clean.png --add-noise 25 --figure compare.png --json
     cat photo.png | edlrr denoise - -o - > clean.png
     edlrr denoise photos --recursive -o clean --skip-existing --json
+    edlrr denoise clip.mp4 --quality best -o clean.mp4
 
-    White Gaussian noise of any level and the noise of photographs, gray or color, 8 or 16 bit;
-    transparency is kept. The network and
-    its weights are installed with the package. Noise is only added to the image if --add-noise asks for it.
+    White Gaussian noise of any level and the noise of photographs, gray or color, 8 or 16 bit; transparency
+    is kept. The network and its weights are installed with the package. Noise is only added to the image if
+    --add-noise asks for it.
     - is standard input, and with -o standard output, which receives only the image, in the format of IMAGE or
     --format; the report goes to stderr then, that of --json too. Folders and patterns stand for the images
     in them. Failures are reported; the batch continues, and its exit code is 1.
+
+    A clip is a video file. Its noise is estimated once for a window of frames. Each frame is denoised as an
+    image, with --quality best and white noise with its neighbors. Audio, subtitles, chapters and tags are
+    copied. Until a clip is complete, its finished parts are in OUTPUT.parts; after Ctrl-C --resume continues
+    after them.
     """
     config = resolve(flags)
     if model is not None and config.method != "network":
         raise UsageError(
             f"--model is an option of the method network, not of {config.method}", "leave it out"
         )
+    from edlrr_cli.pipelines.clips.sources import are_clips
+
+    if are_clips(images, recursive=options.batch.recursive):
+        experiment = {"--add-noise": add_noise > 0, "--seed": seed > 0}
+        refuse_for_clips(encoding, {"--figure": figure, "--page": page > 1, **experiment})
+        settings = ClipSettings(config, encoding_of_clips(codec, crf))
+        return _denoise_clips(images, output, reference, model, settings, encoding.format, resume, options)
+    refuse_for_images(encoding, codec, crf, resume=resume)
     from edlrr_cli.pipelines.denoise import DenoiseJob, Experiment
 
     selection = Selection(images, recursive=options.batch.recursive)
@@ -125,6 +159,46 @@ def denoise(
         device=config.device,
         also_read=(reference, model),
         single_only={"--figure": figure},
+    )
+
+
+def _denoise_clips(
+    clips: tuple[Path, ...],
+    output: Path | None,
+    reference: Path | None,
+    model: Path | None,
+    settings: ClipSettings,
+    container: str | None,
+    resume: bool,
+    options: RunOptions,
+) -> int:
+    refuse_streams((output, reference))
+    from edlrr_cli.pipelines.clips.sources import ClipDestination, ClipSelection, companion_of
+    from edlrr_cli.pipelines.denoise_clips.job import DenoiseClipJob
+
+    selection = ClipSelection(clips, recursive=options.batch.recursive)
+    many = selection.is_batch
+
+    def make_job(source: Input, target: Path) -> DenoiseClipJob:
+        return DenoiseClipJob(
+            input=source.path,
+            output=target,
+            overwrite=options.overwrite,
+            reference=reference and companion_of(reference, source, what="reference", suffix="", many=many),
+            settings=settings,
+            model=model,
+            resume=resume,
+            with_previews=options.report is not None,
+        )
+
+    return run_jobs(
+        DenoiseClipJob,
+        make_job,
+        selection,
+        ClipDestination(output, options.suffix, "denoised", container, settings.encoding),
+        options,
+        device=settings.config.device,
+        also_read=(reference, model),
     )
 
 

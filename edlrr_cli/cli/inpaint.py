@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from edlrr_cli.cli.clip_options import (
+    CLIPS,
+    clip_options,
+    encoding_of_clips,
+    refuse_for_clips,
+    refuse_for_images,
+)
 from edlrr_cli.cli.job_options import BATCH, OUTPUT, JobCommand, encoding_options, job_options
 from edlrr_cli.cli.options import FILE, PRESET, Parsed, common_options, setting_options
 from edlrr_cli.cli.run import RunOptions, run_jobs
 from edlrr_cli.cli.streams import STREAM_IN, STREAM_OUT, refuse_streams
 from edlrr_cli.errors import UsageError
 from edlrr_cli.media.boxes import Box, parse_box
-from edlrr_cli.media.codecs import CODECS, CONTAINERS, LARGEST_QUALITY
+from edlrr_cli.media.codecs import CONTAINERS
 from edlrr_cli.media.encoding import Encoding
-from edlrr_cli.media.formats import INFRARED, WRITE_FORMATS, is_own_mask
+from edlrr_cli.media.formats import INFRARED, is_own_mask
 from edlrr_cli.pipelines.clips.settings import Settings as ClipSettings
-from edlrr_cli.pipelines.clips.settings import VideoEncoding
 from edlrr_cli.pipelines.destination import Destination
 from edlrr_cli.pipelines.inpaint.settings import Settings, preset_names, resolve_settings
 from edlrr_cli.pipelines.inputs import Input, Selection, companion, scans
@@ -39,7 +44,7 @@ _SECTIONS = {
         ),
     ),
     "Output": OUTPUT,
-    "Clips": ("codec", "crf", "resume"),
+    "Clips": CLIPS,
     "Batch": BATCH,
     "Restoration": (
         *("preset", "config_file", "method", "tune", "params", "prior", "quality", "noise", "time_budget"),
@@ -84,16 +89,10 @@ _SECTIONS = {
 @click.option("--error-map", type=FILE, help="Also write the expected error of each pixel, a .png.")
 @click.option("--save-mask", type=FILE, help="Also write the hole, white on black, a .png.")
 @encoding_options(*CONTAINERS)
-@click.option(
-    "--codec", type=click.Choice(tuple(CODECS)), help="Codec of clips; ffv1 is lossless. [default: h264]"
-)
-@click.option(
-    "--crf", type=click.IntRange(0, LARGEST_QUALITY), help="Quality of clips, 0 is the best. [default: 18]"
-)
+@clip_options
 @click.option(
     "--skip-clean", is_flag=True, help="Write nothing for images of which nothing is missing; else a copy."
 )
-@click.option("--resume", is_flag=True, help="Continue an interrupted clip.")
 @job_options
 @click.option("--config", "config_file", type=FILE, help="TOML file of settings, named like the options.")
 @click.option("--preset", type=PRESET, help=f"One of {', '.join(preset_names())}.")
@@ -169,17 +168,14 @@ def inpaint(
     from edlrr_cli.pipelines.clips.sources import are_clips
 
     if are_clips(images, recursive=options.batch.recursive):
-        files = {"--figure": figure, "--error-map": error_map}
-        written = {"--jpeg-quality": encoding.jpeg_quality, "--strip-metadata": encoding.strip_metadata}
-        own_mask = mask is not None and is_own_mask(mask)
         marks = {
-            f"--mask {mask}": own_mask,
+            f"--mask {mask}": mask is not None and is_own_mask(mask),
             "--mask-color": settings.mask.mask_color,
             "--save-mask": save_mask,
             "--skip-clean": skip_clean,
         }
-        _refuse({**files, **written, **marks, "--page": page}, "images")
-        _check_format(encoding.format, CONTAINERS, "images")
+        files = {"--figure": figure, "--error-map": error_map, "--page": page}
+        refuse_for_clips(encoding, {**files, **marks})
         return _fill_clips(
             images,
             mask,
@@ -187,13 +183,12 @@ def inpaint(
             mask_suffix,
             output,
             reference,
-            ClipSettings(settings, VideoEncoding(codec, 18 if crf is None else crf)),
+            ClipSettings(settings, encoding_of_clips(codec, crf)),
             encoding.format,
             resume,
             options,
         )
-    _refuse({"--codec": codec, "--crf": crf, "--resume": resume}, "clips")
-    _check_format(encoding.format, WRITE_FORMATS, "clips")
+    refuse_for_images(encoding, codec, crf, resume=resume)
     if error_map is not None:
         _check_error_map(settings)
     from edlrr_cli.pipelines.inpaint.job import InpaintJob
@@ -272,18 +267,6 @@ def _fill_clips(
         device=settings.inpaint.config.device,
         also_read=(mask, reference),
     )
-
-
-def _refuse(given: Mapping[str, object], owner: str) -> None:
-    """Refuse options that do not apply to the inputs; None or False where not given."""
-    for option, value in given.items():
-        if value is not None and value is not False:
-            raise UsageError(f"{option} is for {owner}", "leave it out")
-
-
-def _check_format(name: str | None, known: Collection[str], owner: str) -> None:
-    if name is not None and f".{name}" not in known:
-        raise UsageError(f"--format {name} is for {owner}", f"take {', '.join(each[1:] for each in known)}")
 
 
 def _check_error_map(settings: Settings) -> None:

@@ -25,6 +25,12 @@ HOLE = np.s_[12:20, 20:30]
 BOX = "20,12,10,8"
 # The restoration of a single image is not what is tested here.
 QUICK = ("--prior", "global", "--steps", "5")
+# What is copied and kept is the same for all commands over clips.
+each_command = pytest.mark.parametrize(
+    "command",
+    [("inpaint", "--box", BOX, *QUICK), ("denoise", "--sigma", "2")],
+    ids=["inpaint", "denoise"],
+)
 
 
 def scene(index):
@@ -193,10 +199,11 @@ def packets_of(path, kind="audio"):
         ]
 
 
+@each_command
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_sound_and_tags_are_copied(run, tmp_path, suffix):
+def test_sound_and_tags_are_copied(run, tmp_path, suffix, command):
     source, out = write_with_sound(tmp_path / "clip.mp4"), tmp_path / f"out{suffix}"
-    record = record_of(run("inpaint", source, "--box", BOX, "-o", out, "--json", *QUICK))
+    record = record_of(run(*command, source, "-o", out, "--json"))
     assert record["notes"] == []
     before, after = packets_of(source), packets_of(out)
     assert [content for _, content in after] == [content for _, content in before]
@@ -235,10 +242,11 @@ def write_with_subtitles(path, texts):
     return path
 
 
-def test_subtitles_are_copied_packet_by_packet(run, tmp_path):
+@each_command
+def test_subtitles_are_copied_packet_by_packet(run, tmp_path, command):
     (tmp_path / "texts.srt").write_text(SUBTITLES)
     source, out = write_with_subtitles(tmp_path / "clip.mkv", tmp_path / "texts.srt"), tmp_path / "out.mkv"
-    record = record_of(run("inpaint", source, "--box", BOX, "-o", out, "--json", *QUICK))
+    record = record_of(run(*command, source, "-o", out, "--json"))
     assert record["notes"] == []
     before, after = packets_of(source, "subtitles"), packets_of(out, "subtitles")
     assert [content for _, content in after] == [b"A fish", b"Two <i>fish</i>"]
@@ -249,7 +257,7 @@ def test_subtitles_are_copied_packet_by_packet(run, tmp_path):
         assert subtitles.disposition == Disposition.forced
         durations = [each.duration * each.time_base for each in container.demux(subtitles) if each.size]
     assert [float(each) for each in durations] == pytest.approx([0.28, 0.4])
-    noted = record_of(run("inpaint", source, "--box", BOX, "-o", tmp_path / "out.mp4", "--json", *QUICK))
+    noted = record_of(run(*command, source, "-o", tmp_path / "out.mp4", "--json"))
     assert noted["notes"] == ["the subtitle stream 1 (srt) is left out: mp4 cannot hold it"]
 
 
@@ -310,11 +318,12 @@ def test_what_the_container_cannot_hold_is_noted(run, tmp_path):
     assert note in result.stderr
 
 
-def test_the_look_of_the_colors_is_kept(run, tmp_path):
+@each_command
+def test_the_look_of_the_colors_is_kept(run, tmp_path, command):
     look = Look(matrix=1, primaries=9, transfer=16, full_range=True, pixel_aspect=Fraction(16, 15))
     source = write_clip(tmp_path / "clip.mp4", look=look)
-    assert run("inpaint", source, "--box", BOX, *QUICK).exit_code == 0
-    assert open_video(tmp_path / "clip_restored.mp4").info.look == look
+    assert run(*command, source, "-o", tmp_path / "out.mp4").exit_code == 0
+    assert open_video(tmp_path / "out.mp4").info.look == look
 
 
 def test_resuming_gives_the_same_frames(run, clip, mask, tmp_path, short_parts, monkeypatch):

@@ -94,46 +94,64 @@ class Groups:
 
 
 def find_groups(
-    image: Tensor, *, patch_px: int, stride_px: int, search_px: int, num_similar: int, first_px: int = 0
+    images: Tensor,
+    *,
+    patch_px: int,
+    stride_px: int,
+    search_px: int,
+    num_similar: int,
+    first_px: int = 0,
+    index: int = 0,
 ) -> Groups:
     """Find, for each patch on a grid, the most similar patches around it by squared distance.
 
-    Ties are broken by the order of rows, then of columns, so that the result is deterministic.
+    Ties are broken by the order of images, of rows, then of columns, so that the result is deterministic.
 
     Args:
-        image: Shape (c, h, w), floating and finite, both sides at least ``patch_px``. Not modified.
+        images: Shape (c, h, w), or (n, c, h, w) to search around the same position in several images;
+            floating and finite, both sides at least ``patch_px``. Not modified.
         stride_px: Stride of the grid, at most ``patch_px``.
         search_px: Search radius in each direction.
-        num_similar: Patches in a group, including the reference; fewer where the search window has fewer.
+        num_similar: Patches in a group, including the reference; fewer where the search windows have fewer.
         first_px: Offset of the grid in both directions, at most ``patch_px``; the patches at the borders
             always belong to the grid.
+        index: The image of the grid.
 
     Returns:
         One group for each patch of the grid, row by row.
 
-    Source: Dabov et al., "Image denoising by sparse 3-D transform-domain collaborative filtering", 2007.
+    Source: Dabov et al., "Image denoising by sparse 3-D transform-domain collaborative filtering", 2007. In
+        several images: Dabov, Foi, Egiazarian, "Video denoising by sparse 3D transform-domain collaborative
+        filtering", 2007.
     """
-    height, width = image.shape[1:]
-    rows = _grid(height - patch_px, stride_px, first_px, image.device)
-    columns = _grid(width - patch_px, stride_px, first_px, image.device)
+    stack = images if images.dim() == 4 else images[None]
+    num_images, _, height, width = stack.shape
+    rows = _grid(height - patch_px, stride_px, first_px, stack.device)
+    columns = _grid(width - patch_px, stride_px, first_px, stack.device)
     reach = min(search_px, height - patch_px), min(search_px, width - patch_px)
     down, across = 2 * reach[0] + 1, 2 * reach[1] + 1
-    # At a corner of the image, a quarter of the search window lies inside it.
-    count = min(num_similar, (reach[0] + 1) * (reach[1] + 1))
-    padded = functional.pad(image, (reach[1], reach[1], reach[0], reach[0]), value=torch.inf)
+    # At a corner of the images, a quarter of the search windows lies inside them.
+    count = min(num_similar, num_images * (reach[0] + 1) * (reach[1] + 1))
+    padded = functional.pad(stack, (reach[1], reach[1], reach[0], reach[0]), value=torch.inf)
 
     def matched(rows: Tensor) -> Tensor:
-        if native.is_native(image):
-            return native.match(image, rows, columns, patch_px=patch_px, reach=reach, count=count)
-        distances = _distances(image, padded, rows, columns, patch_px, reach)
-        nearest = _smallest(distances, count, first=reach[0] * across + reach[1])
-        dy, dx = nearest // across - reach[0], nearest % across - reach[1]
+        if native.is_native(stack):
+            return native.match(
+                stack, rows, columns, index=index, patch_px=patch_px, reach=reach, count=count
+            )
+        distances = torch.cat(
+            [_distances(stack[index], each, rows, columns, patch_px, reach) for each in padded], 1
+        )
+        own = index * down * across + reach[0] * across + reach[1]
+        nearest = _smallest(distances, count, first=own)
+        image, offset = nearest // (down * across), nearest % (down * across)
+        dy, dx = offset // across - reach[0], offset % across - reach[1]
         corners = (rows[:, None] * width + columns).flatten()
-        return corners[:, None] + dy * width + dx
+        return corners[:, None] + (image * height + dy) * width + dx
 
-    num_rows = max(_MAX_NUMBERS[image.device.type] // (down * across * len(columns)), 1)
+    num_rows = max(_MAX_NUMBERS[stack.device.type] // (num_images * down * across * len(columns)), 1)
     calls = [partial(matched, chunk) for chunk in torch.split(rows, num_rows)]
-    parts = [call() for call in calls] if image.is_cuda else run_single_threaded(calls)
+    parts = [call() for call in calls] if stack.is_cuda else run_single_threaded(calls)
     return Groups(torch.cat(parts), patch_px, width)
 
 

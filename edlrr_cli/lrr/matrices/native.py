@@ -94,14 +94,22 @@ def add_window_products(
 
 
 def match(
-    image: Tensor, rows: Tensor, columns: Tensor, *, patch_px: int, reach: tuple[int, int], count: int
+    images: Tensor,
+    rows: Tensor,
+    columns: Tensor,
+    *,
+    index: int,
+    patch_px: int,
+    reach: tuple[int, int],
+    count: int,
 ) -> Tensor:
     """Return the upper left pixels of the patches most similar to each reference patch.
 
     Args:
-        image: Shape (c, h, w).
+        images: Shape (n, c, h, w).
         rows: Rows of the reference patches, int64.
         columns: Their columns, int64.
+        index: The image of the reference patches.
         patch_px: Side of the patches.
         reach: Search radius down and across.
         count: Number of patches, at most those that every search window has.
@@ -109,14 +117,14 @@ def match(
     Returns:
         Shape (rows columns, count), int64; the reference patch first, the others by increasing distance.
     """
-    padded = functional.pad(image, (0, _PADDING_PX)).contiguous()
-    channels, height, width = image.shape
+    padded = functional.pad(images, (0, _PADDING_PX)).contiguous()
+    num_images, channels, height, width = images.shape
     corners = torch.empty(len(rows) * len(columns), count, dtype=torch.int64)
     rows, columns = rows.contiguous(), columns.contiguous()
     _call(
         "edlrr_match",
-        [padded, channels, height, width, width + _PADDING_PX, rows, len(rows), columns],
-        [len(columns), patch_px, *reach, count, corners],
+        [padded, num_images, index, channels, height, width, width + _PADDING_PX],
+        [rows, len(rows), columns, len(columns), patch_px, *reach, count, corners],
     )
     return corners
 

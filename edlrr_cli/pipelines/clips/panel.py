@@ -20,11 +20,13 @@ def clip_panel(record: Record) -> Panel:
 
 def comparison_of(shown: PreviewFrame) -> Comparison:
     """Return the comparison of a damaged frame with the restored one."""
-    damaged, restored = (
-        Layer(name, preview(shown.layers[name] / np.iinfo(shown.layers[name].dtype).max, _SIDE_PX))
-        for name in ("damaged", "restored")
-    )
     known = shown.layers["hole"][..., 0] == 0
     hole = Layer("show the mask", hole_preview(known, _SIDE_PX))
     caption = f"frame {shown.index}, {shown.time_s:.2f} s, {1 - known.mean():.2%} missing"
-    return Comparison([damaged], [restored], hole, caption=caption)
+    return Comparison([layer_of(shown, "damaged")], [layer_of(shown, "restored")], hole, caption=caption)
+
+
+def layer_of(shown: PreviewFrame, name: str) -> Layer:
+    """Return a layer of a preview frame for the page."""
+    pixels = shown.layers[name]
+    return Layer(name, preview(pixels / np.iinfo(pixels.dtype).max, _SIDE_PX))

@@ -10,6 +10,9 @@ from edlrr_cli.media.codecs import CONTAINERS, check_encoding, container_for
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.inpaint.settings import Settings as InpaintSettings
 
+DEFAULT_CRF = 18
+"""Constant rate factor of clips."""
+
 
 @dataclass(frozen=True)
 class VideoEncoding:
@@ -21,7 +24,7 @@ class VideoEncoding:
     """
 
     codec: str | None = None
-    crf: int = 18
+    crf: int = DEFAULT_CRF
 
     def suffix_for(self, source: Path) -> str:
         """Return the suffix of a result beside its source: the same if that container holds the codec."""

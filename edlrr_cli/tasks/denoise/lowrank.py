@@ -69,36 +69,80 @@ def denoise_lowrank(
         minimization", 2012; the mean of both sides is ours.
     """
     h = make_function(reg, gamma)
-    noisy = image.permute(1, 2, 0).contiguous()
-    estimate = noisy if pilot is None else pilot.permute(1, 2, 0).contiguous()
+    noisy = _channels_last(image[None])
+    estimate = noisy if pilot is None else _channels_last(pilot[None])
     numbers = range(_NUM_PASSES) if pilot is None else (1,)
     with single_threaded_calls():
         for done, number in enumerate(numbers, start=1):
-            estimate = _pass(noisy, estimate, sigma, h, number)
+            groups = _similar(estimate, sigma, number)
+            total, weight_sum = _sums(noisy, estimate, groups, sigma, h, number)
+            estimate = total / weight_sum
             if progress is not None:
                 progress(done, len(numbers))
-    return estimate.permute(2, 0, 1).contiguous()
+    return _channels_first(estimate)[0]
 
 
-def _pass(image: Tensor, estimate: Tensor, sigma: float, h: Function, number: int) -> Tensor:
-    """Return the next estimate (h, w, c); the given one is used for matching and for the majorizer."""
-    total, weight_sum = torch.zeros_like(image), torch.zeros_like(image[..., :1])
-    num_channels = image.shape[2]
+def denoise_lowrank_in(
+    frames: Tensor, pilots: Tensor, sigma: float, *, index: int, reg: str = DEFAULT_REG
+) -> Tensor:
+    """Lower the rank of groups of similar patches of several frames, by one later pass of `denoise_lowrank`.
+
+    Args:
+        frames: Noisy frames, shape (n, c, h, w), floating. Not modified.
+        pilots: Estimates of the clean frames, shape of the frames.
+        sigma: Standard deviation of the noise, more than 0.
+        index: The frame to denoise: for each of its patches a group of the most similar ones in all frames.
+
+    Returns:
+        The frame, shape (c, h, w), not clipped.
+    """
+    noisy, estimate = _channels_last(frames), _channels_last(pilots)
+    with single_threaded_calls():
+        groups = _similar(estimate, sigma, 1, index=index)
+        total, weight_sum = _sums(noisy, estimate, groups, sigma, make_function(reg, None), 1)
+    return _channels_first((total[index] / weight_sum[index])[None])[0]
+
+
+def _channels_last(images: Tensor) -> Tensor:
+    return images.permute(0, 2, 3, 1).contiguous()
+
+
+def _channels_first(images: Tensor) -> Tensor:
+    return images.permute(0, 3, 1, 2).contiguous()
+
+
+def _similar(images: Tensor, sigma: float, number: int, *, index: int = 0) -> Groups:
+    """Return the groups of a pass, for images (n, h, w, c); the patches of one are searched in all."""
+    num_images, height, width, num_channels = images.shape
     patch_px = _LARGE_PATCH_PX if number and sigma > _LARGE_FROM else _PATCH_PX
-    patch_px = min(patch_px, *image.shape[:2])
-    num_later = _NUM_LATER if num_channels == 1 else _NUM_LATER_COLOR
-    found = find_groups(
-        estimate.permute(2, 0, 1).contiguous(),
+    patch_px = min(patch_px, height, width)
+    num_later = _NUM_LATER if num_images == num_channels == 1 else _NUM_LATER_COLOR
+    return find_groups(
+        _channels_first(images),
         patch_px=patch_px,
         stride_px=min(_STRIDE_PX, patch_px),
         search_px=_SEARCH_PX,
         num_similar=num_later if number else _NUM_FIRST,
         # Odd grids are shifted by half a stride.
         first_px=number % 2 * min(_STRIDE_PX, patch_px) // 2,
+        index=index,
     )
 
+
+def _sums(
+    images: Tensor, estimate: Tensor, found: Groups, sigma: float, h: Function, number: int
+) -> tuple[Tensor, Tensor]:
+    """Return the sums of the weighted patches of the next estimate, (n, h, w, c), and of their weights.
+
+    Args:
+        images: Shape (n, h, w, c).
+        estimate: Shape of the images, for the majorizer.
+    """
+    total, weight_sum = torch.zeros_like(images), torch.zeros_like(images[..., :1])
+    num_channels = images.shape[3]
+
     def filtered(groups: Groups) -> tuple[Tensor, Tensor]:
-        Y = groups.gather(image).mT
+        Y = groups.gather(images).mT
         if number == 0:
             offset = Y.mean(2, keepdim=True)
             X, weights = _shrunk(Y - offset, sigma, h)
@@ -108,12 +152,12 @@ def _pass(image: Tensor, estimate: Tensor, sigma: float, h: Function, number: in
         return (X + offset).mT, weights
 
     chunks = found.chunks(_CHUNK)
-    num_parallel = num_workers() if image.device.type == "cpu" else 1
+    num_parallel = num_workers() if images.device.type == "cpu" else 1
     while batch := list(islice(chunks, num_parallel)):
         results = run_single_threaded([partial(filtered, groups) for groups in batch])
         for groups, (matrices, weights) in zip(batch, results, strict=True):
             groups.add_to(total, weight_sum, matrices, weights)
-    return total / weight_sum
+    return total, weight_sum
 
 
 def _levels(matrices: Tensor, num_channels: int) -> Tensor:

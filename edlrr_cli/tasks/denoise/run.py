@@ -100,25 +100,37 @@ def denoise_each(
     device = torch.device("cpu") if config.method in DENOISERS else resolve_device(config.device)
     denoised = [pixels.copy() for pixels in images]
     noisy = [index for index, noise in enumerate(noises) if noise.sigma * config.strength > 0]
-    if config.method == "network":
-        scaled = [noises[index].scaled(config.strength) for index in noisy]
-        parts = _by_network([shown[index] for index in noisy], scaled, config, denoiser, device, progress)
-    else:
-        parts = [
-            _by_other(shown[index], config.strength * noises[index].sigma, config, device, progress)
-            for index in noisy
-        ]
+    scaled = [noises[index].scaled(config.strength) for index in noisy]
+    parts = remove_noise([shown[index] for index in noisy], scaled, config, denoiser, device, progress)
     for index, part in zip(noisy, parts, strict=True):
         mask = masks[index]
         denoised[index] = part if mask is None else np.where(mask[..., None], part, images[index])
     seconds = (time.perf_counter() - started) / len(images)
     return [
-        Result(clean, noise, str(device), seconds, _notes(noise, config))
+        Result(clean, noise, str(device), seconds, notes_on(noise, config))
         for clean, noise in zip(denoised, noises, strict=True)
     ]
 
 
-def _notes(noise: Noise, config: Config) -> tuple[str, ...]:
+def remove_noise(
+    images: Sequence[NDArray[np.float64]],
+    noises: Sequence[Noise],
+    config: Config,
+    denoiser: Denoiser | None,
+    device: torch.device,
+    progress: Progress | None = None,
+) -> list[NDArray[np.float64]]:
+    """Remove known noise, of levels more than 0; other arguments and errors as in `denoise_each`."""
+    if config.method == "network":
+        return _by_network(images, noises, config, denoiser, device, progress)
+    return [
+        _by_other(pixels, noise.sigma, config, device, progress)
+        for pixels, noise in zip(images, noises, strict=True)
+    ]
+
+
+def notes_on(noise: Noise, config: Config) -> tuple[str, ...]:
+    """Return remarks for the user, one phrase each."""
     notes = low_noise_notes(noise.sigma, "--sigma", given=config.sigma)
     if config.quality == "fast" or noise.kind == "white":
         return notes
@@ -158,18 +170,18 @@ def _by_network(
     denoiser_on_device = denoiser.to(device)
 
     def denoised(pairs: Sequence[tuple[NDArray[np.float64], Noise]]) -> list[NDArray[np.float64]]:
-        batch = torch.stack([_channels_of(pixels, device) for pixels, _ in pairs])
+        batch = torch.stack([channels_of(pixels, device) for pixels, _ in pairs])
         levels = [(noise.sigma, noise.brightness, noise.colors) for _, noise in pairs]
         sigma, brightness, colors = torch.tensor(levels, dtype=torch.float32, device=device).unbind(1)
         opponents = None if pairs[0][1].kind == "white" else (brightness, colors)
         clean = denoise_by_network(batch, sigma, denoiser_on_device, progress, opponents=opponents)
-        return [_pixels_of(X) for X in clean]
+        return [pixels_of(X) for X in clean]
 
     def fused(pairs: Sequence[tuple[NDArray[np.float64], Noise]]) -> list[NDArray[np.float64]]:
         return [_by_fusion(*pair, config.quality, denoiser_on_device, device, progress) for pair in pairs]
 
     results = list(images)
-    channels = list(images) if denoiser.channels == 3 else [_without_copies(pixels) for pixels in images]
+    channels = list(images) if denoiser.channels == 3 else [without_copies(pixels) for pixels in images]
     kinds = [(pixels.shape[2], noise.kind) for pixels, noise in zip(channels, noises, strict=True)]
     for kind in dict.fromkeys(kinds):
         chosen = [index for index, other in enumerate(kinds) if other == kind]
@@ -198,10 +210,10 @@ def _by_fusion(
     def call(image: Tensor, part: Progress | None) -> Tensor:
         return denoise_by_network(image[None], sigma, denoiser, part)[0]
 
-    return _pixels_of(FUSIONS[quality](_channels_of(pixels, device), noise.sigma, call, progress))
+    return pixels_of(FUSIONS[quality](channels_of(pixels, device), noise.sigma, call, progress))
 
 
-def _without_copies(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+def without_copies(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return gray images with three equal channels as one channel, and others unchanged."""
     first = pixels[..., :1]
     return first if pixels.shape[2] == 3 and bool((pixels == first).all()) else pixels
@@ -215,16 +227,18 @@ def _by_other(
     # Imported here since the series of penalties take half a second to import, and the network needs none.
     from edlrr_cli.tasks.denoise.lowrank import denoise_lowrank
 
-    image = _channels_of(pixels, device)
+    image = channels_of(pixels, device)
     clean = denoise_lowrank(image, sigma, reg=config.penalty, gamma=config.gamma, progress=progress)
-    return _pixels_of(clean)
+    return pixels_of(clean)
 
 
-def _channels_of(pixels: NDArray[np.float64], device: torch.device) -> Tensor:
+def channels_of(pixels: NDArray[np.float64], device: torch.device) -> Tensor:
+    """Return pixels of shape (h, w, c) as a float32 image of shape (c, h, w)."""
     return torch.from_numpy(pixels).permute(2, 0, 1).float().to(device)
 
 
-def _pixels_of(X: Tensor) -> NDArray[np.float64]:
+def pixels_of(X: Tensor) -> NDArray[np.float64]:
+    """Return an image of shape (c, h, w) as pixels of shape (h, w, c)."""
     return X.permute(1, 2, 0).double().cpu().numpy()
 
 

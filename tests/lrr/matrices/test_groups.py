@@ -35,6 +35,25 @@ def test_groups_are_those_of_the_naive_search(monkeypatch, shape, max_numbers):
     assert torch.equal(corners(image, **settings), naive(image, **settings))
 
 
+@pytest.mark.parametrize("index", [0, 1, 2])
+@pytest.mark.parametrize("max_numbers", [2**23, 1000])
+def test_several_images_are_searched_for_the_patches_of_one(monkeypatch, index, max_numbers):
+    monkeypatch.setattr("edlrr_cli.lrr.matrices.groups._MAX_NUMBERS", {"cpu": max_numbers})
+    images = torch.rand(3, 2, 12, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = corners(images, patch_px=4, stride_px=3, search_px=2, num_similar=12, index=index)
+    for row in found:
+        (image, y, x), *others = [(int(c) // 108, int(c) % 108 // 9, int(c) % 9) for c in row]
+        assert image == index
+        here = images[index, :, y : y + 4, x : x + 4]
+        distances = {
+            (n, v, u): float((images[n, :, v : v + 4, u : u + 4] - here).square().sum())
+            for n in range(3)
+            for v in range(max(y - 2, 0), min(y + 2, 8) + 1)
+            for u in range(max(x - 2, 0), min(x + 2, 5) + 1)
+        }
+        assert others == sorted(distances, key=distances.__getitem__)[1:12]
+
+
 def test_a_shifted_grid_still_reaches_the_borders():
     found = corners(torch.rand(1, 20, 20), patch_px=4, stride_px=4, search_px=1, num_similar=1, first_px=2)
     assert sorted(set((found // 20).flatten().tolist())) == [0, 2, 6, 10, 14, 16]

@@ -76,3 +76,11 @@ def test_the_same_patches_match(both, num_channels, shape):
     settings = {"patch_px": 4, "stride_px": 3, "search_px": 6, "num_similar": 9}
     fast, slow = both(lambda: find_groups(image, **settings).corners)
     assert torch.equal(fast, slow)
+
+
+@pytest.mark.parametrize("index", [0, 2])
+def test_the_same_patches_match_in_several_images(both, index):
+    images = torch.randint(4, (3, 2, 17, 22), generator=torch.Generator().manual_seed(0)).float()
+    settings = {"patch_px": 4, "stride_px": 3, "search_px": 3, "num_similar": 20, "index": index}
+    fast, slow = both(lambda: find_groups(images, **settings).corners)
+    assert torch.equal(fast, slow)

@@ -1,0 +1,1 @@
+"""``edlrr denoise`` of clips: files in, files out."""
