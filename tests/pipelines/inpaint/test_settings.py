@@ -55,6 +55,7 @@ def test_noise_is_converted_once_and_recorded_as_given():
         "mask_threshold",
         "mask_color",
         "dilate",
+        "sensitivity",
         "method",
         "params",
         "tune",

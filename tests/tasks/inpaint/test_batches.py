@@ -147,7 +147,10 @@ def test_pictures_are_denoised_together(channels):
     flat = np.full((44, 40, channels), 0.5)  # without noise, which the network must not be told
     ticks = []
     together = denoise_each([*noisy, flat], config, load_denoiser(), progress=lambda *of: ticks.append(of))
-    assert ticks == [(number, channels) for number in range(1, channels + 1)]
+    done = [number / count for number, count in ticks]
+    assert len(done) >= channels
+    assert done == sorted(set(done))
+    assert done[-1] == 1
     for result, pixels in zip(together, [*noisy, flat], strict=True):
         alone = denoise(pixels, config, load_denoiser())
         assert result.sigma == alone.sigma
