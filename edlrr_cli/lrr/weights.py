@@ -78,10 +78,14 @@ def _by_eigenvectors(S: Tensor, gram: Tensor, h: Function, tau: Tensor) -> Weigh
 
 def _eigenvectors(gram: Tensor) -> Tensor:
     """Return the eigenvectors of symmetric matrices, shape (b, k, k)."""
+    # LAPACK in float32 fails on some matrices of rounding errors, which windows of one color have: it does not
+    # converge, or returns NaN.
     U: Tensor
-    _, U = torch.linalg.eigh(gram)
-    # LAPACK in float32 returns NaN for some matrices of few small integers, such as those of rounding errors.
-    failed = ~U.isfinite().flatten(1).all(1)
+    try:
+        _, U = torch.linalg.eigh(gram)
+        failed = ~U.isfinite().flatten(1).all(1)
+    except torch.linalg.LinAlgError:
+        U, failed = torch.empty_like(gram), torch.ones(len(gram), dtype=torch.bool, device=gram.device)
     if failed.any():
         U[failed] = torch.linalg.eigh(gram[failed].double())[1].to(U.dtype)
     return U

@@ -106,6 +106,20 @@ def test_next_to_nothing_has_the_weight_of_nothing(size):
     assert (weights.rank < 1e-6).all()
 
 
+def test_eigenvectors_that_do_not_converge_in_float32_are_computed_in_float64(monkeypatch):
+    S = torch.rand(3, 8, 20, generator=torch.Generator().manual_seed(0))
+    tau, h, eigh = torch.full((3,), 0.1), make_function("exact-laplace"), torch.linalg.eigh
+    expected = weights_of(S, h, tau)
+
+    def failing(gram):
+        if gram.dtype == torch.float32:
+            raise torch.linalg.LinAlgError("the algorithm failed to converge")
+        return eigh(gram)
+
+    monkeypatch.setattr(torch.linalg, "eigh", failing)
+    torch.testing.assert_close(weights_of(S, h, tau).matrices, expected.matrices, atol=1e-5, rtol=1e-5)
+
+
 def test_eigenvectors_that_fail_in_float32_are_repeated_in_float64(monkeypatch):
     """As LAPACK fails for windows of one color but for rounding errors."""
     eigh = torch.linalg.eigh
