@@ -9,6 +9,7 @@ and c is chosen such that a singular value of 0 has the weight 1, the largest on
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -78,14 +79,12 @@ def _by_eigenvectors(S: Tensor, gram: Tensor, h: Function, tau: Tensor) -> Weigh
 
 def _eigenvectors(gram: Tensor) -> Tensor:
     """Return the eigenvectors of symmetric matrices, shape (b, k, k)."""
-    # LAPACK in float32 fails on some matrices of rounding errors, which windows of one color have: it does not
-    # converge, or returns NaN.
-    U: Tensor
-    try:
-        _, U = torch.linalg.eigh(gram)
-        failed = ~U.isfinite().flatten(1).all(1)
-    except torch.linalg.LinAlgError:
-        U, failed = torch.empty_like(gram), torch.ones(len(gram), dtype=torch.bool, device=gram.device)
+    # LAPACK in float32 fails on some matrices of rounding errors, which windows of one color have: it does
+    # not converge, or returns NaN.
+    U = torch.full_like(gram, torch.nan)
+    with suppress(torch.linalg.LinAlgError):  # type: ignore[attr-defined]
+        U = torch.linalg.eigh(gram)[1]
+    failed = ~U.isfinite().flatten(1).all(1)
     if failed.any():
         U[failed] = torch.linalg.eigh(gram[failed].double())[1].to(U.dtype)
     return U
