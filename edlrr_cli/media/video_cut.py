@@ -14,7 +14,7 @@ from edlrr_cli.errors import InputError
 from edlrr_cli.media.codecs import CONTAINERS
 from edlrr_cli.media.tags.video import descriptive_tags
 from edlrr_cli.media.video_file import start_of
-from edlrr_cli.media.video_streams import holds, kept_streams, opened, reading
+from edlrr_cli.media.video_streams import add_copied, holds, kept_streams, opened, reading
 from edlrr_cli.media.video_writer import open_container
 
 # A keyframe is searched from the times so many seconds before the excerpt on, the last one before any file.
@@ -73,7 +73,7 @@ def write_excerpt(source: Path, path: Path, *, first_s: Fraction, start_s: float
 def _write(path: Path, packets: Iterable[Any], source: _Packets) -> None:
     """Write packets, the first of which is a keyframe, at their times from it."""
     with open_container(path) as target:
-        added = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        added = {stream.index: add_copied(target, stream) for stream in source.streams}
         target.metadata.update(descriptive_tags(source.file.metadata))
         begin = None
         for packet in packets:

@@ -62,12 +62,17 @@ def copied_packets(source: Path, container: OutputContainer, suffix: str) -> Ite
     """
     with opened(source) as file:
         kept = {stream.index: stream for stream in kept_streams(file, suffix)}
-        added = {index: container.add_stream_from_template(stream) for index, stream in kept.items()}
-        for index, stream in kept.items():
-            language = {"language": stream.language} if stream.language else {}
-            added[index].metadata.update(descriptive_tags(stream.metadata) | language)
-            added[index].disposition = stream.disposition
+        added = {index: add_copied(container, stream) for index, stream in kept.items()}
         yield _packets(file, list(kept.values()), added)
+
+
+def add_copied(container: OutputContainer, stream: Any) -> Any:
+    """Add and return a stream for copied packets, with the language, tags and disposition of another."""
+    added = container.add_stream_from_template(stream)
+    language = {"language": stream.language} if stream.language else {}
+    added.metadata.update(descriptive_tags(stream.metadata) | language)
+    added.disposition = stream.disposition
+    return added
 
 
 def _packets(file: InputContainer, streams: list[Any], added: dict[int, Any]) -> Iterator[Packet[Any]]:

@@ -306,6 +306,7 @@ def encoded_clip(path, *, options):
         stream = container.add_stream("libx264", rate=10, options=options)
         stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv420p"
         sound = container.add_stream("aac", rate=8000)
+        sound.metadata["language"] = "fra"
         for index in range(NUM_FRAMES):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame(index), format="rgb24")))
         container.mux(stream.encode())
@@ -337,6 +338,7 @@ def test_events_are_cut_out_at_keyframes_without_encoding(record_of, tmp_path, s
         for each, original in zip(frames, whole[keyframe:], strict=False):
             np.testing.assert_array_equal(each, original)
         with av.open(str(path)) as container:
+            assert container.streams.audio[0].language == "fra"
             seconds = sum(each.samples for each in container.decode(audio=0)) / 8000
         assert seconds == pytest.approx(len(frames) / 10, abs=0.3)
 

@@ -16,7 +16,7 @@ from edlrr_cli.media.files import check_target
 @click.command(cls=Measured)
 @click.option("--data", type=FILE, required=True, help="Folder of clean color images.")
 @click.option("--every", type=POSITIVE, default=1, show_default=True, help="Step between the images used.")
-@click.option("--white", is_flag=True, help="White noise of 15, 25 and 50 of 255 in place of cameras.")
+@click.option("--white", is_flag=True, help="White noise of 15, 25 and 50 of 255 instead of cameras.")
 @device_option
 @output_options
 def photo(*, data: Path, every: int, white: bool, device: str, output: Path, overwrite: bool) -> None:
