@@ -12,7 +12,7 @@ from zlib import crc32
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-_FOLDER = Path("edlrr_cli/lrr/matrices")
+_FOLDER = Path("edlrr_cli/lrr/native")
 # A file for each kind of processor, by its name in torch.backends.cpu.get_cpu_capability.
 _X86 = {"avx512": ["-march=x86-64-v4"], "avx2": ["-march=x86-64-v3"], "default": []}
 
@@ -25,13 +25,24 @@ class CustomBuildHook(BuildHookInterface[Any]):
         compiler = os.environ.get("CC") or shutil.which("cc")
         if self.target_name != "wheel" or compiler is None or os.name != "posix":
             return
-        source = Path(self.root, _FOLDER, "kernels.c")
-        checksum = f"-DSOURCE_CRC32={crc32(source.read_bytes())}u"
+        files = sorted(Path(self.root, _FOLDER).glob("*.[ch]"))
+        # As in edlrr_cli/lrr/native/library.py, which does not use a library compiled from other files.
+        checksum = f"-DCHECKSUM={crc32(b''.join(path.read_bytes() for path in files))}u"
+        sources = [str(path) for path in files if path.suffix == ".c"]
         is_x86 = platform.machine().lower() in ("x86_64", "amd64")
         for name, flags in (_X86 if is_x86 else {"default": []}).items():
             library = _FOLDER / f"_kernels_{name}.so"
-            command = [*compiler.split(), "-O3", "-std=c11", "-shared", "-fPIC", checksum, *flags]
-            command += ["-o", str(library), str(source)]
+            command = [
+                *compiler.split(),
+                "-O3",
+                "-fno-math-errno",
+                "-std=c11",
+                "-shared",
+                "-fPIC",
+                checksum,
+                *flags,
+            ]
+            command += ["-o", str(library), *sources]
             built = subprocess.run(command, cwd=self.root, capture_output=True, text=True, check=False)
             if built.returncode:
                 self.app.display_warning(f"no {library.name}: {built.stderr.strip()}")

@@ -43,7 +43,7 @@ def doctor(*, as_json: bool) -> int:
 
     The exit code is 1 if the result of the test is wrong.
     """
-    from edlrr_cli.lrr.matrices import native
+    from edlrr_cli.lrr.native import library
     from edlrr_cli.media.images import readable_formats
     from edlrr_cli.pipelines.self_test import devices, self_test
 
@@ -54,7 +54,7 @@ def doctor(*, as_json: bool) -> int:
         "packages": {name: _version(name) for name in _PACKAGES},
         "optional": {name: _version(package) for name, package in _OPTIONAL.items()},
         "devices": list(devices()),
-        "kernels": native.processor() or "torch (installed without a C compiler)",
+        "kernels": library.processor() or "torch (installed without a C compiler)",
         "formats": readable_formats(),
         **self_test(),
     }

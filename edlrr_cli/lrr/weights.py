@@ -17,6 +17,7 @@ from torch import Tensor
 
 from edlrr_cli.lrr.linear_algebra import largest_eigenvalue
 from edlrr_cli.lrr.matrix_function import matrix_function
+from edlrr_cli.lrr.native.eigenvectors import principal
 from edlrr_cli.lrr.series import Function
 from edlrr_cli.lrr.sqrtm import sqrtm_newton_schulz
 
@@ -56,25 +57,35 @@ def weights_of(S: Tensor, h: Function, tau: Tensor) -> Weights:
 
     Source: Mohan, Fazel, "Iterative reweighted algorithms for matrix rank minimization", 2012, for any h.
     """
-    gram = S @ S.mT
-    squared_norm = gram.diagonal(dim1=-2, dim2=-1).sum(-1)
-    tau = torch.maximum(tau.square(), _RESOLUTION * squared_norm).sqrt()
     if not (S.is_cuda and h.smooth):
-        return _by_eigenvectors(S, gram, h, tau)
+        return _by_eigenvectors(S, h, tau)
+    gram = S @ S.mT
+    tau = _resolved(tau, gram.diagonal(dim1=-2, dim2=-1).sum(-1))
     weights = _by_products(gram.double(), h, tau.double())
     return Weights(*(part.to(S.dtype) for part in (weights.matrices, weights.value, weights.rank)))
 
 
-def _by_eigenvectors(S: Tensor, gram: Tensor, h: Function, tau: Tensor) -> Weights:
-    U = _eigenvectors(gram)
-    # Small eigenvalues of a Gram matrix in float32 are rounding errors of the largest; these are not.
-    squares, ridge = (U.mT @ S).square().sum(-1), tau.square()[:, None]
+def _resolved(tau: Tensor, squared_norm: Tensor) -> Tensor:
+    return torch.maximum(tau.square(), _RESOLUTION * squared_norm).sqrt()
+
+
+def _by_eigenvectors(S: Tensor, h: Function, tau: Tensor) -> Weights:
+    U, squares = principal(S) or _principal(S)
+    tau = _resolved(tau, squares.sum(-1))
+    ridge = tau.square()[:, None]
     s = (squares + ridge).sqrt()
-    scale = _scale_of(h, s[:, -1], tau)
+    scale = _scale_of(h, s.amax(-1), tau)
     c = _constant(h, scale, tau)
     weight = (c / scale)[:, None] * h.derivative(s / scale[:, None]) / s
     W = (U * weight[:, None]) @ U.mT
     return Weights(W, c * h.value(s / scale[:, None]).sum(-1), (squares / (squares + ridge)).sum(-1))
+
+
+def _principal(S: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the eigenvectors of S S^T, and the squared lengths of the rows of U^T S, as `principal`."""
+    U = _eigenvectors(S @ S.mT)
+    # Small eigenvalues of a Gram matrix in float32 are rounding errors of the largest; these are not.
+    return U, (U.mT @ S).square().sum(-1)
 
 
 def _eigenvectors(gram: Tensor) -> Tensor:

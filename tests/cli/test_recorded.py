@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from edlrr_cli.cli.app import edlrr
-from edlrr_cli.lrr.matrices import native
+from edlrr_cli.lrr.native.library import processor
 from edlrr_cli.pipelines.logs import configure_logging
 
 RECORDED = Path(__file__).with_name("recorded.json")
@@ -149,7 +149,7 @@ def digest(path: Path) -> str | None:
 def machine() -> str:
     """Name what decides the last bits of floating-point results."""
     capability = torch.backends.cpu.get_cpu_capability()
-    return f"{platform.machine()} {capability} torch {torch.__version__} kernels {native.processor()}"
+    return f"{platform.machine()} {capability} torch {torch.__version__} kernels {processor()}"
 
 
 def names_alone(outcome: dict[str, object]) -> dict[str, object]:

@@ -7,12 +7,18 @@ import torch
 
 from edlrr_cli.lrr import weights as module
 from edlrr_cli.lrr.names import REG_NAMES
+from edlrr_cli.lrr.native import library
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.weights import weights_of
 
 NAMES = [name.replace("-P", "-0.5") for name in REG_NAMES]
 SMOOTH = [name for name in NAMES if make_function(name).smooth]
 TAU = torch.tensor([0.02, 0.3, 2.0], dtype=torch.float64)
+
+
+@pytest.fixture
+def without_kernels(monkeypatch):
+    monkeypatch.setattr(library, "kernels", lambda: None)
 
 
 def matrices(dtype=torch.float64):
@@ -106,7 +112,7 @@ def test_next_to_nothing_has_the_weight_of_nothing(size):
     assert (weights.rank < 1e-6).all()
 
 
-def test_eigenvectors_that_do_not_converge_in_float32_are_computed_in_float64(monkeypatch):
+def test_eigenvectors_that_do_not_converge_in_float32_are_computed_in_float64(monkeypatch, without_kernels):
     S = torch.rand(3, 8, 20, generator=torch.Generator().manual_seed(0))
     tau, h, eigh = torch.full((3,), 0.1), make_function("exact-laplace"), torch.linalg.eigh
     expected = weights_of(S, h, tau)
@@ -120,7 +126,7 @@ def test_eigenvectors_that_do_not_converge_in_float32_are_computed_in_float64(mo
     torch.testing.assert_close(weights_of(S, h, tau).matrices, expected.matrices, atol=1e-5, rtol=1e-5)
 
 
-def test_eigenvectors_that_fail_in_float32_are_repeated_in_float64(monkeypatch):
+def test_eigenvectors_that_fail_in_float32_are_repeated_in_float64(monkeypatch, without_kernels):
     """As LAPACK fails for windows of one color but for rounding errors."""
     eigh = torch.linalg.eigh
 

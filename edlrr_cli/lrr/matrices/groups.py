@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edlrr_cli.lrr.matrices import native
 from edlrr_cli.lrr.matrices.pixel_indices import add_at, runs_of
 from edlrr_cli.lrr.matrices.product import product
+from edlrr_cli.lrr.native.library import is_native
+from edlrr_cli.lrr.native.matching import match
+from edlrr_cli.lrr.native.products import add_group_products
 from edlrr_cli.parallel import run_single_threaded
 
 # Maximum number of distances of a thread in memory; sorting them takes 40 bytes each.
@@ -75,8 +77,8 @@ class Groups:
 
     def add_product(self, total: Tensor, images: Tensor, weights: Tensor, *, among_rows: bool) -> None:
         """Add the adjoint of `gather`, applied to the product of weights and matrices; in place."""
-        if among_rows and native.is_native(total, images, weights):
-            native.add_group_products(
+        if among_rows and is_native(total, images, weights):
+            add_group_products(
                 total, images, weights, self.corners, patch_px=self.patch_px, width_px=self.width_px
             )
         else:
@@ -135,10 +137,8 @@ def find_groups(
     padded = functional.pad(stack, (reach[1], reach[1], reach[0], reach[0]), value=torch.inf)
 
     def matched(rows: Tensor) -> Tensor:
-        if native.is_native(stack):
-            return native.match(
-                stack, rows, columns, index=index, patch_px=patch_px, reach=reach, count=count
-            )
+        if is_native(stack):
+            return match(stack, rows, columns, index=index, patch_px=patch_px, reach=reach, count=count)
         distances = torch.cat(
             [_distances(stack[index], each, rows, columns, patch_px, reach) for each in padded], 1
         )

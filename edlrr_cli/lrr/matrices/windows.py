@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edlrr_cli.lrr.matrices import native
 from edlrr_cli.lrr.matrices.pixel_indices import add_at, runs_of
 from edlrr_cli.lrr.matrices.product import product
+from edlrr_cli.lrr.native.library import is_native
+from edlrr_cli.lrr.native.products import add_window_products
 
 # Windows per batch: on a CPU as many as fit in its cache, on a GPU at most 0.3 GB.
 _CHUNK = {"cpu": 32, "cuda": 1024}
@@ -62,8 +63,8 @@ class Windows:
 
     def add_product(self, total: Tensor, images: Tensor, weights: Tensor, *, among_rows: bool) -> None:
         """Add the adjoint of `gather`, applied to the product of weights and matrices; in place."""
-        if not among_rows and native.is_native(total, images, weights):
-            native.add_window_products(
+        if not among_rows and is_native(total, images, weights):
+            add_window_products(
                 total,
                 images,
                 weights,

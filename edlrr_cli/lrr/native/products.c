@@ -1,29 +1,13 @@
-/* Products with the weights of small matrices of pixels, and block matching, for one thread on a CPU.
+/* Products with the weights of small matrices of pixels, for one thread on a CPU. Images are float32 with channels
+   last and contiguous; indices count pixels, as in pixel_indices.py. */
 
-   Optional: where no compiler is at hand, torch computes the same (see native.py). Images are float32 with
-   channels last and contiguous; indices count pixels, as in pixel_indices.py. */
+#include "lanes.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__AVX512F__)
-#define LANES 16 /* floats that are computed together */
-#elif defined(__AVX__)
-#define LANES 8
-#else
-#define LANES 4
-#endif
 #define ROWS 4 /* rows of the weights at once, so that their sums stay in registers */
 #define PADDED(n) (((n) + LANES - 1) / LANES * LANES)
-
-typedef float Lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
-
-/* The checksum of this file when it was compiled; an older library is not used. */
-uint32_t edlrr_source(void)
-{
-    return SOURCE_CRC32;
-}
 
 /* Rows i to i + ROWS - 1 of the weights (n x n); the last row stands in for those beyond. */
 static inline __attribute__((always_inline)) void rows_at(
@@ -137,62 +121,5 @@ int edlrr_window_products(
                     total[(start + y * width_px + x) * num_channels + c] += products[c * plane + y * stride + x];
     }
     free(pixels);
-    return 0;
-}
-
-/* Insert a distance and its index into the sorted nearest so far; equal distances stay in order. */
-static inline void insert(float *nearest, int64_t *at, int64_t count, float distance, int64_t index)
-{
-    int64_t place = count - 1;
-    while (place > 0 && nearest[place - 1] > distance) {
-        nearest[place] = nearest[place - 1];
-        at[place] = at[place - 1];
-        place--;
-    }
-    nearest[place] = distance;
-    at[place] = index;
-}
-
-/* Write the corners of the patches in all images most similar to each reference patch of one, which comes first,
-   (rows x columns) x count. Planes (n, c, h, stride), each row followed by 16 zeros. Returns 0, or -1 without
-   memory. */
-int edlrr_match(
-    const float *planes, int64_t num_images, int64_t index, int64_t num_channels, int64_t height, int64_t width,
-    int64_t stride, const int64_t *rows, int64_t num_rows, const int64_t *columns, int64_t num_columns,
-    int64_t patch_px, int64_t reach_y, int64_t reach_x, int64_t count, int64_t *corners)
-{
-    const float *own = planes + index * num_channels * height * stride;
-    float *nearest = malloc((size_t)count * sizeof(float));
-    if (!nearest)
-        return -1;
-    for (int64_t r = 0; r < num_rows; r++)
-        for (int64_t q = 0; q < num_columns; q++, corners += count) {
-            const int64_t row = rows[r], column = columns[q];
-            const int64_t top = row > reach_y ? row - reach_y : 0, left = column > reach_x ? column - reach_x : 0;
-            const int64_t bottom = row + reach_y < height - patch_px ? row + reach_y : height - patch_px;
-            const int64_t right = column + reach_x < width - patch_px ? column + reach_x : width - patch_px;
-            corners[0] = (index * height + row) * width + column;
-            for (int64_t i = 0; i < count; i++)
-                nearest[i] = i ? __builtin_inff() : -1.0f;
-            for (int64_t n = 0; n < num_images; n++)
-                for (int64_t y = top; y <= bottom; y++)
-                    for (int64_t x = left; x <= right; x += LANES) {
-                        Lanes sums = {0};
-                        for (int64_t c = 0; c < num_channels; c++)
-                            for (int64_t dy = 0; dy < patch_px; dy++) {
-                                const int64_t plane = n * num_channels + c;
-                                const float *here = own + (c * height + row + dy) * stride + column;
-                                const float *there = planes + (plane * height + y + dy) * stride + x;
-                                for (int64_t dx = 0; dx < patch_px; dx++) {
-                                    const Lanes difference = *(const Lanes *)(there + dx) - here[dx];
-                                    sums += difference * difference;
-                                }
-                            }
-                        for (int lane = 0; lane < LANES && x + lane <= right; lane++)
-                            if (sums[lane] < nearest[count - 1] && (n != index || y != row || x + lane != column))
-                                insert(nearest, corners, count, sums[lane], (n * height + y) * width + x + lane);
-                    }
-        }
-    free(nearest);
     return 0;
 }
