@@ -1,6 +1,8 @@
-"""Parts of computations with matrices: shapes, denominators, the largest eigenvalue."""
+"""Parts of computations with matrices: shapes, denominators, eigenvectors, the largest eigenvalue."""
 
 from __future__ import annotations
+
+from contextlib import suppress
 
 import torch
 from torch import Tensor
@@ -33,3 +35,16 @@ def largest_eigenvalue(Q: Tensor) -> Tensor:
     column = P.norm(dim=-2).argmax(-1)[..., None, None].expand(*P.shape[:-1], 1)
     v = P.gather(-1, column)
     return (v.mT @ (Q @ v)).squeeze((-2, -1)) / positive((v.mT @ v).squeeze((-2, -1)))
+
+
+def eigenvectors(gram: Tensor) -> Tensor:
+    """Return the eigenvectors of symmetric matrices, shape (b, k, k)."""
+    # LAPACK in float32 fails on some matrices of rounding errors, which matrices of one color have: it does
+    # not converge, or returns NaN.
+    U = torch.full_like(gram, torch.nan)
+    with suppress(torch.linalg.LinAlgError):  # type: ignore[attr-defined]
+        U = torch.linalg.eigh(gram)[1]
+    failed = ~U.isfinite().flatten(1).all(1)
+    if failed.any():
+        U[failed] = torch.linalg.eigh(gram[failed].double())[1].to(U.dtype)
+    return U

@@ -84,7 +84,7 @@ class Majorizer:
         right: Tensor | None,
     ) -> None:
         S = start if left is None else left @ start
-        route = factor(S if right is None else S @ right, h, backend)
+        route = factor(S if right is None else S @ right, h, backend, smoothing=smoothing)
         self.scale = resolve_scale(h, route.sigma_max, scale)
         self.value, M = route.weigh(h, self.scale, smoothing)
         M = M.to(start.dtype)

@@ -1,4 +1,4 @@
-"""Three exact routes to R(S) and its gradient, with one interface.
+"""Exact routes to R(S) and its gradient, with one interface.
 
 The Gram and the polar route work on the smaller side in float64 (the Gram matrix squares the condition
 number: in float32 it would lose every sigma below 3e-4 sigma_1), the SVD in the dtype of S. S has entries of
@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from edlrr_cli.lrr.linear_algebra import largest_eigenvalue, positive
+from edlrr_cli.lrr.linear_algebra import eigenvectors, largest_eigenvalue, positive
 from edlrr_cli.lrr.matrix_function import matrix_function
 from edlrr_cli.lrr.pieces import Pieces
 from edlrr_cli.lrr.polar import polar_newton_schulz
@@ -130,6 +130,31 @@ class GramRoute:
         if self._S.dtype == torch.float64:
             return 0
         return int((self._sigma < _SMALL * self.sigma_max.unsqueeze(-1)).sum(-1).max())
+
+
+class SmoothedRoute:
+    """Eigenvectors of the smaller Gram matrix in the dtype of S: for weights of a smoothed spectrum.
+
+    Singular values, the lengths of the rows of U^T S, are accurate to rounding of sigma_1.
+    """
+
+    def __init__(self, S: Tensor, pieces: Pieces) -> None:
+        self._pieces = pieces
+
+        def factors(group: slice) -> tuple[Tensor, Tensor]:
+            U = eigenvectors(S[group] @ S[group].mT)
+            return U, (U.mT @ S[group]).norm(dim=-1).double()
+
+        self._U, self._sigma = (_joined(parts) for parts in zip(*pieces.of_groups(factors), strict=True))
+        self.sigma_max = self._sigma.amax(-1)
+
+    def evaluate(self, h: Function, scale: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
+        """Not provided: the gradient of an unsmoothed h needs singular values that are not resolved."""
+        raise NotImplementedError
+
+    def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+        """Reuse the left singular vectors."""
+        return _weights(h, self._U, self._sigma, scale, smoothing, self._pieces)
 
 
 class PolarRoute:

@@ -21,7 +21,7 @@ from edlrr_cli.lrr.linear_algebra import largest_eigenvalue, positive, shaped_li
 from edlrr_cli.lrr.names import BACKENDS, nearest
 from edlrr_cli.lrr.pieces import Pieces
 from edlrr_cli.lrr.pinv import require_finite, require_matrix, require_shape
-from edlrr_cli.lrr.routes import GramRoute, PolarRoute, Route, SvdRoute
+from edlrr_cli.lrr.routes import GramRoute, PolarRoute, Route, SmoothedRoute, SvdRoute
 from edlrr_cli.lrr.series import Function
 
 #: A scale of the singular values: a number, one per matrix, a function of sigma_1, or None for the default.
@@ -105,10 +105,13 @@ _ROUTES: dict[str, type[Route]] = {
     "svd": SvdRoute,
     "gram": GramRoute,
     "polar": PolarRoute,
+    "smoothed": SmoothedRoute,
 }
+# A Gram matrix in float32 resolves singular values above this fraction of sigma_1.
+_RESOLVED = 1e-3
 
 
-def factor(S: Tensor, h: Function, backend: str = "auto") -> Factored:
+def factor(S: Tensor, h: Function, backend: str = "auto", *, smoothing: float = 0.0) -> Factored:
     """Factor a batch of matrices by the requested route, or by the fastest exact one.
 
     ``auto`` takes matrix products on a GPU if h is smooth, the SVD for float64 on a CPU, where only it is
@@ -118,6 +121,8 @@ def factor(S: Tensor, h: Function, backend: str = "auto") -> Factored:
         S: Shape (..., m, n), float32 or float64. Not modified, not differentiated.
         h: The function to be evaluated, which determines whether matrix products are suitable.
         backend: One of `edlrr_cli.lrr.names.BACKENDS`.
+        smoothing: With ``auto``, singular values below this fraction of sigma_1 need not be resolved; then
+            only `Factored.weigh` is available, with at least this smoothing.
 
     Raises:
         UsageError: Unknown backend, or ``polar`` with an h that is not smooth.
@@ -129,7 +134,8 @@ def factor(S: Tensor, h: Function, backend: str = "auto") -> Factored:
     if backend == "polar" and not h.smooth:
         raise UsageError(f"backend 'polar' needs a smooth penalty, got {h}", "use backend 'gram' or 'svd'")
     if backend == "auto":
-        backend = _fastest(S, h)
+        is_resolved = smoothing >= _RESOLVED and S.dtype == torch.float32 and not S.is_cuda
+        backend = "smoothed" if is_resolved else _fastest(S, h)
     return Factored(S, _ROUTES[backend])
 
 

@@ -9,13 +9,12 @@ and c is chosen such that a singular value of 0 has the weight 1, the largest on
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from edlrr_cli.lrr.linear_algebra import largest_eigenvalue
+from edlrr_cli.lrr.linear_algebra import eigenvectors, largest_eigenvalue
 from edlrr_cli.lrr.matrix_function import matrix_function
 from edlrr_cli.lrr.native.eigenvectors import principal
 from edlrr_cli.lrr.series import Function
@@ -58,7 +57,7 @@ def weights_of(S: Tensor, h: Function, tau: Tensor) -> Weights:
     Source: Mohan, Fazel, "Iterative reweighted algorithms for matrix rank minimization", 2012, for any h.
     """
     if not (S.is_cuda and h.smooth):
-        return _by_eigenvectors(S, h, tau)
+        return _byeigenvectors(S, h, tau)
     gram = S @ S.mT
     tau = _resolved(tau, gram.diagonal(dim1=-2, dim2=-1).sum(-1))
     weights = _by_products(gram.double(), h, tau.double())
@@ -69,7 +68,7 @@ def _resolved(tau: Tensor, squared_norm: Tensor) -> Tensor:
     return torch.maximum(tau.square(), _RESOLUTION * squared_norm).sqrt()
 
 
-def _by_eigenvectors(S: Tensor, h: Function, tau: Tensor) -> Weights:
+def _byeigenvectors(S: Tensor, h: Function, tau: Tensor) -> Weights:
     U, squares = principal(S) or _principal(S)
     tau = _resolved(tau, squares.sum(-1))
     ridge = tau.square()[:, None]
@@ -83,22 +82,9 @@ def _by_eigenvectors(S: Tensor, h: Function, tau: Tensor) -> Weights:
 
 def _principal(S: Tensor) -> tuple[Tensor, Tensor]:
     """Return the eigenvectors of S S^T, and the squared lengths of the rows of U^T S, as `principal`."""
-    U = _eigenvectors(S @ S.mT)
+    U = eigenvectors(S @ S.mT)
     # Small eigenvalues of a Gram matrix in float32 are rounding errors of the largest; these are not.
     return U, (U.mT @ S).square().sum(-1)
-
-
-def _eigenvectors(gram: Tensor) -> Tensor:
-    """Return the eigenvectors of symmetric matrices, shape (b, k, k)."""
-    # LAPACK in float32 fails on some matrices of rounding errors, which windows of one color have: it does
-    # not converge, or returns NaN.
-    U = torch.full_like(gram, torch.nan)
-    with suppress(torch.linalg.LinAlgError):  # type: ignore[attr-defined]
-        U = torch.linalg.eigh(gram)[1]
-    failed = ~U.isfinite().flatten(1).all(1)
-    if failed.any():
-        U[failed] = torch.linalg.eigh(gram[failed].double())[1].to(U.dtype)
-    return U
 
 
 def _by_products(gram: Tensor, h: Function, tau: Tensor) -> Weights:

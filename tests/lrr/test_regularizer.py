@@ -257,6 +257,21 @@ def test_majorizer_touches_at_the_start_and_lies_above(reg, shape, backend, matr
         assert float(q(S + step)) >= float(smoothed(S + step)) - 1e-9
 
 
+@pytest.mark.parametrize("smoothing", [1e-3, 1e-2])
+@pytest.mark.parametrize("shape", [(30, 40), (40, 30)])
+def test_majorizer_in_float32_resolves_what_is_not_smoothed(shape, smoothing, matrix_with_spectrum):
+    S = matrix_with_spectrum(torch.logspace(1, -6, 30, dtype=torch.float64), *shape)
+    h = make_function("exact-laplace")
+    values, pulls = [], []
+    for X in (S.clone().requires_grad_(), S.float().requires_grad_()):
+        value = Majorizer(X, h, scale=0.5, smoothing=smoothing)(X)
+        (pull,) = torch.autograd.grad(value, X)
+        values.append(float(value.detach()))
+        pulls.append(pull.double())
+    assert values[1] == pytest.approx(values[0], rel=1e-4)
+    torch.testing.assert_close(pulls[1], pulls[0], rtol=0, atol=1e-3 * float(pulls[0].abs().max()))
+
+
 @pytest.mark.parametrize("shape", [(6, 9), (9, 6)])
 def test_majorizer_of_a_filtered_matrix(shape, matrix_with_spectrum):
     X = matrix_with_spectrum([4.0, 2.0, 1.0, 0.3], *shape)
