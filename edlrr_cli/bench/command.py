@@ -22,13 +22,16 @@ from edlrr_cli.metrics import psnr
 NAME = "command"
 HELP = "edlrr --help"
 INPAINT = ("edlrr inpaint", "edlrr inpaint --quality fast", "edlrr inpaint --prior global")
+BUSY = "edlrr inpaint, beside two busy processes"
 IMPORT, BIHARMONIC = "import torch alone", "skimage inpaint_biharmonic"
+_NUM_BUSY = 2
 
 PARAMETERS = {
     "image": PHOTO,
     "mask": "lines of text",
     "warm_up_rounds": 1,
     "seconds": "wall time of a separate process, interpreter and imports included",
+    "busy": "infinite loops of Python, one thread each",
     "psnr": "of the output file, compared with the undamaged image",
 }
 
@@ -53,7 +56,10 @@ def run(*, size_px: int, repeats: int, device: str, progress: Callable[[str], No
         save_damaged(folder / "damaged.png", folder / "mask.png", clean, hole)
         commands = _commands(folder, device)
         timings = time_side_by_side(
-            {title: partial(_execute, command) for title, command in commands.items()},
+            {
+                title: partial(_execute_beside_others if title == BUSY else _execute, command)
+                for title, command in commands.items()
+            },
             repeats=repeats,
             progress=progress,
         )
@@ -71,8 +77,14 @@ def _commands(folder: Path, device: str) -> dict[str, list[str]]:
         HELP: [*edlrr, "--help"],
         IMPORT: [sys.executable, "-c", "import torch"],
         **{
-            title: [*edlrr, *title.split()[1:], *to_inpaint, "-o", str(folder / f"{title}.png")]
-            for title in INPAINT
+            title: [
+                *edlrr,
+                *title.partition(",")[0].split()[1:],
+                *to_inpaint,
+                "-o",
+                str(folder / f"{title}.png"),
+            ]
+            for title in (*INPAINT, BUSY)
         },
         BIHARMONIC: [
             *(sys.executable, "-c", _BIHARMONIC_SCRIPT),
@@ -86,6 +98,17 @@ def _execute(command: list[str]) -> None:
     if ended.returncode != 0:
         fault = ended.stderr.strip().rpartition("\n")[2]
         raise EdlrrError(f"{' '.join(command[:4])} ended with code {ended.returncode} ({fault})")
+
+
+def _execute_beside_others(command: list[str]) -> None:
+    """Execute a command while other processes compute all the time, each in one thread."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(_NUM_BUSY)]
+    try:
+        _execute(command)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 def _quality(written: Path, clean: NDArray[np.float64]) -> float | None:

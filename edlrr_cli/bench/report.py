@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
@@ -199,9 +200,7 @@ def _command(rows: list[Row]) -> str:
     return table_of(
         rows,
         {
-            "command": lambda row: (
-                f"`{row['method']}`" if row["method"].startswith("edlrr") else row["method"]
-            ),
+            "command": lambda row: re.sub("^(edlrr[^,]*)", r"`\1`", row["method"]),
             "seconds, median": "{seconds:.2f}",
             "min": "{seconds_min:.2f}",
             "max": "{seconds_max:.2f}",
