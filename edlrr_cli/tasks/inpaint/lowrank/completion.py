@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from edlrr_cli.errors import NumericsError
+from edlrr_cli.lrr.linear_algebra import wide_of
 from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.lowrank.batch import Batch
@@ -220,7 +221,8 @@ def effective_ranks(X: Tensor) -> list[float]:
     # On a GPU it would be the slowest step: it decomposes one matrix after another.
     S = torch.nan_to_num(X.double().cpu())
     S = S - S.mean((-2, -1), keepdim=True)
-    sigma = torch.linalg.svdvals(S)
+    # Squared singular values lose what is below 1e-8 of the largest, which adds nothing to the entropy.
+    sigma = torch.linalg.eigvalsh(wide_of(S) @ wide_of(S).mT).clamp_min(0.0).sqrt()
     fraction = sigma / sigma.sum(-1, keepdim=True).clamp_min(1e-12)
     ranks: list[float] = torch.exp(torch.special.entr(fraction).sum(-1)).mean(-1).tolist()
     return ranks
