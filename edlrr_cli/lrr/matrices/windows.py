@@ -79,7 +79,9 @@ class Windows:
     def add_weights(self, weight_sum: Tensor, weights: Tensor) -> None:
         """Add to each pixel the weight of every matrix entry taken from it; in place."""
         height, width = (side - self.patch_px + 1 for side in self.side_px)
-        self.add_patches(weight_sum, weights[:, None, None].expand(-1, height * width, self.patch_px**2))
+        entries = weights.new_ones(1, self.patch_px**2, height * width)
+        num_entries = functional.fold(entries, self.side_px, self.patch_px).flatten()
+        add_at(weight_sum, self._pixels(), weights[:, None] * num_entries)
 
     def _pixels(self) -> Tensor:
         """Return the indices of all pixels, shape (g, side_px^2)."""
