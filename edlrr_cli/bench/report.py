@@ -232,6 +232,36 @@ def _throughput(rows: list[Row]) -> str:
     return f"{batches}\n\n{large}"
 
 
+def _cost(rows: list[Row]) -> str:
+    return table_of(
+        rows,
+        {
+            "varied": "{kind}",
+            "pixels": "{num_pixels:,}",
+            "missing": "{num_missing:,}",
+            "CPU seconds": "{cpu_seconds:.1f}",
+            "microseconds a missing pixel": lambda row: (
+                f"{1e6 * row['cpu_seconds'] / row['num_missing']:.0f}"
+            ),
+        },
+    )
+
+
+def _kernels(rows: list[Row]) -> str:
+    return table_of(
+        rows,
+        {
+            "kernel": "{kernel}",
+            "ms": lambda row: in_milliseconds(row["seconds"]),
+            "torch, ms": lambda row: in_milliseconds(row["seconds_torch"]),
+            "times faster": "{ratio:.1f}",
+            "Gflop": lambda row: f"{row['operations'] / 1e9:.2f}",
+            "Gflop/s": lambda row: f"{row['operations_per_second'] / 1e9:.0f}",
+            "of the peak": lambda row: f"{100 * row['operations_per_second'] / row['peak_per_second']:.0f} %",
+        },
+    )
+
+
 def _busy(rows: list[Row]) -> str:
     return table_of(
         rows,
@@ -290,6 +320,8 @@ _TABLES: dict[str, Callable[[list[Row]], str]] = {
     "command": _command,
     "throughput": _throughput,
     "busy": _busy,
+    "cost": _cost,
+    "kernels": _kernels,
     "compress": uses_tables.compress,
     "multitask": uses_tables.multitask,
     "scans": uses_tables.scans,

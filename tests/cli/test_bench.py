@@ -13,12 +13,15 @@ import pytest
 
 from edlrr_cli.bench import busy as busy_benchmark
 from edlrr_cli.bench import command as command_benchmark
+from edlrr_cli.bench import cost as cost_benchmark
+from edlrr_cli.bench import kernels as kernels_benchmark
 from edlrr_cli.bench import regularizer
 from edlrr_cli.bench import throughput as throughput_benchmark
 from edlrr_cli.bench.accuracy import REGS
 from edlrr_cli.bench.record import KEYS, MACHINE_KEYS
 from edlrr_cli.bench.timing import Timing
 from edlrr_cli.errors import EdlrrError
+from edlrr_cli.lrr.native import library
 
 
 @pytest.fixture
@@ -192,6 +195,39 @@ def test_throughput(measure, run, monkeypatch):
     assert all(row["images_per_minute"] == pytest.approx(120 / row["seconds"]) for row in batches)
     assert [row["case"] for row in large] == ["a dot", "three lines of text", "text all over"]
     assert all(0 < row["missing_fraction"] < 0.5 and row["psnr_missing"] > 10 for row in large)
+
+
+def test_cost_and_its_plot(measure, run, monkeypatch, tmp_path):
+    monkeypatch.setattr(cost_benchmark, "SIDES_PX", (40, 48))
+    monkeypatch.setattr(cost_benchmark, "FRACTIONS", (0.5, 1.0))
+    monkeypatch.setattr(cost_benchmark, "_SIDE_PX", 40)
+    rows = measure("cost")["rows"]
+    assert [(row["kind"], row["num_pixels"]) for row in rows] == [
+        ("area", 1600),
+        ("area", 2304),
+        ("missing", 1600),
+        ("missing", 1600),
+    ]
+    assert rows[2]["num_missing"] < rows[3]["num_missing"] == rows[0]["num_missing"]
+    assert all(row["cpu_seconds"] > 0 for row in rows)
+    plot = tmp_path / "cost.svg"
+    assert run("bench", "report", tmp_path / "cost.json", "--plot", plot).exit_code == 0
+    assert plot.read_text(encoding="utf-8").count("<svg") == 1
+
+
+@pytest.mark.skipif(library.kernels() is None, reason="installed without kernels")
+def test_kernels(measure, monkeypatch):
+    monkeypatch.setattr(kernels_benchmark, "_SIDE_PX", 40)
+    rows = measure("kernels", "--repeats", "1")["rows"]
+    assert len(rows) == 4
+    assert library.kernels() is not None
+    for row in rows:
+        assert 0 < row["operations_per_second"] < 2 * row["peak_per_second"]
+
+
+def test_without_kernels_none_are_measured(refused, monkeypatch, tmp_path):
+    monkeypatch.setattr(library, "kernels", lambda: None)
+    assert "without kernels" in refused(1, "bench", "kernels", "-o", tmp_path / "a.json")
 
 
 def test_busy(measure, monkeypatch):

@@ -20,6 +20,8 @@ _COMMANDS = {
     "command": _TIMINGS,
     "throughput": _TIMINGS,
     "busy": _TIMINGS,
+    "cost": _TIMINGS,
+    "kernels": _TIMINGS,
     "report": f"{__name__}.report",
 }
 

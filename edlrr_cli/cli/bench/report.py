@@ -18,7 +18,11 @@ from edlrr_cli.media.files import check_target, write_atomic
 @click.command()
 @click.argument("files", type=FILE, nargs=-1, required=True)
 @click.option("--into", type=FILE, help="Put each table between its markers in this document.")
-@click.option("--plot", type=FILE, help="Draw PSNR against seconds of table1's FILES, a .svg; no table then.")
+@click.option(
+    "--plot",
+    type=FILE,
+    help="Draw table1's FILES, PSNR against seconds, or that of cost, as a .svg; no table then.",
+)
 @common_options
 def report(*, files: tuple[Path, ...], into: Path | None, plot: Path | None) -> None:
     """Turn the JSON FILES of benchmarks into Markdown tables.
@@ -47,12 +51,17 @@ def report(*, files: tuple[Path, ...], into: Path | None, plot: Path | None) -> 
 
 
 def _draw(path: Path, records: list[dict[str, Any]]) -> None:
-    """Draw the methods of all records in one plot; of one that is in several, the last."""
+    """Draw the record of cost, or the methods of all records of table1; of one in several, the last."""
+    from edlrr_cli.bench import cost
     from edlrr_cli.bench.table1_plot import document
 
     if path.suffix.lower() != ".svg":
         raise OutputError(f"plot {path}: expected the extension .svg, got {path.suffix!r}", "name it .svg")
     check_target(path, overwrite=True)
+    if [record["benchmark"] for record in records] == [cost.NAME]:
+        write_atomic(path, cost.plot(records[0]["rows"]).encode())
+        click.echo(f"{path}: {len(records[0]['rows'])} measurements")
+        return
     rows = [row for record in records for row in record["rows"] if row["kind"] == "mean"]
     means = Means({(row["method"], row["corruption"]): row for row in rows}.values())
     write_atomic(path, document(means).encode())

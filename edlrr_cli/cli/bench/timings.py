@@ -78,6 +78,16 @@ def busy() -> None:
     """Time the penalty in several processes at once, beside an SVD, with one thread and with the default."""
 
 
+@_benchmark(repeats_option(1))
+def cost() -> None:
+    """Measure the CPU time against the area of the image and against the missing pixels."""
+
+
+@_benchmark(repeats_option(5))
+def kernels() -> None:
+    """Time the compiled kernels beside torch and the peak of the processor."""
+
+
 @_benchmark(size_option, repeats_option(5), device_option)
 def command() -> None:
     """Time whole commands, start of the interpreter included."""
