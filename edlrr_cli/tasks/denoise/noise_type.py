@@ -21,6 +21,8 @@ _MAX_CLEAN_HALF, _MAX_CLEAN_QUARTER = 2.2 / 255, 7.7 / 255
 # At a quarter of the size, the color differences have at least this fraction of the level of the brightness,
 # and less in textures, which never reach the second level.
 _MIN_COLORED, _MAX_TEXTURE = 0.35, 20.0 / 255
+# Few textures reach this level, with less than this multiple of it in the brightness at half the size.
+_MAX_COMMON_TEXTURE, _MIN_BRIGHTNESS = 12.0 / 255, 1.2
 # Below this level, correlated noise is not distinguished from texture.
 _MIN_PHOTO = 4.0 / 255
 # Noise of brightness is at most this multiple of that of the color differences at a quarter of the size,
@@ -121,7 +123,8 @@ def _noise_of_colors(pixels: NDArray[Any], known: Bools | None, fine: float, *, 
     is_correlated = colors[1] > _CORRELATED * colors[0] and sigma > _MIN_PHOTO
     excess = colors[1] / _MAX_CLEAN_HALF
     is_noise = excess > 1 or (excess > 0.5 and colors[2] > _MAX_CLEAN_QUARTER)
-    is_texture = colors[2] < min(_MIN_COLORED * bright[2], _MAX_TEXTURE)
+    is_rare = colors[2] > _MAX_COMMON_TEXTURE and bright[1] > _MIN_BRIGHTNESS * colors[2]
+    is_texture = colors[2] < min(_MIN_COLORED * bright[2], _MAX_TEXTURE) and not is_rare
     if not (is_photo or (is_correlated and is_noise and not is_texture)):
         return Noise.white(min(fine, _MAX_WHITE * colors[0]), correlation_px)
     return Noise(sigma, "photo", correlation_px, _BRIGHTNESS_FACTOR * level, _COLORS_FACTOR * color_level)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from edlrr_cli.tasks.camera import Camera, photograph
 from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
@@ -22,11 +23,20 @@ def with_noise(clean, level, seed=0):
     return np.rint((255 * clean + noise).clip(0, 255)) / 255
 
 
-def taken(clean, quality):
-    tensors = {"shot": 0.01, "read": 0.008, "red": 1.8, "blue": 1.6, "crosstalk": 0.6, "sharpening": 0.3}
+def taken(clean, quality, scale=1.0, last_quality=None, **values):
+    values = {
+        "shot": 0.01,
+        "read": 0.008,
+        "red": 1.8,
+        "blue": 1.6,
+        "crosstalk": 0.6,
+        "sharpening": 0.3,
+    } | values
     camera = Camera(
-        **{name: torch.tensor([value]) for name, value in tensors.items()},
+        **{name: torch.tensor([value]) for name, value in values.items()},
         first_quality=torch.tensor([float(quality)]),
+        scale=scale,
+        last_quality=None if last_quality is None else torch.tensor([last_quality]),
     )
     image = torch.from_numpy(clean).permute(2, 0, 1)[None].float()
     noisy, truth = photograph(image, camera, torch.Generator().manual_seed(0))
@@ -57,6 +67,23 @@ def test_the_noise_of_a_photograph_is_found_at_its_level(name, quality):
     assert 0.3 < found.correlation_px < 1.5
 
 
+def textured(name, seed=0):
+    """A sample with coarse gray texture, such as bricks or leaves."""
+    texture = np.random.default_rng(seed).standard_normal((*sample(name).shape[:2], 1))
+    return (sample(name) + 0.3 * gaussian_filter(texture, (1.5, 1.5, 0))).clip(0, 1)
+
+
+@pytest.mark.parametrize("name", ["cat", "rocket"])
+def test_noise_in_the_texture_of_a_small_compressed_photograph_is_found(name):
+    camera = {"shot": 0.012, "red": 1.1, "blue": 2.7, "crosstalk": 1.0, "sharpening": 0.6}
+    noisy, truth = taken(textured(name), 95, scale=0.6, last_quality=60.0, **camera)
+    found = estimate_noise(noisy)
+    assert found.kind == "photo"
+    assert 0.7 * np.sqrt(np.square(noisy - truth).mean()) < found.sigma
+    assert estimate_noise(textured(name)).kind == "white"
+    assert estimate_noise(truth).kind == "white"
+
+
 @pytest.mark.parametrize("name", ["cat", "coffee", "rocket"])
 def test_a_clean_image_has_no_noise_of_either_type(name):
     assert estimate_noise(sample(name)).sigma * 255 < 1.5
@@ -71,8 +98,6 @@ def test_texture_without_color_is_no_noise_of_color_images():
 
 def test_colored_texture_is_no_noise():
     # Correlated like the noise of photographs, and nearly gray: leaves, sand, fur.
-    from scipy.ndimage import gaussian_filter
-
     grain = gaussian_filter(np.random.default_rng(0).standard_normal((192, 192)), 0.8)
     hues = gaussian_filter(np.random.default_rng(1).standard_normal((192, 192, 3)), (0.8, 0.8, 0))
     textured = 0.5 + 0.12 * grain[..., None] + 0.01 * hues
@@ -94,8 +119,6 @@ def test_gray_images_are_white_unless_asked():
 
 @pytest.mark.parametrize("width", [0.5, 0.8, 1.2])
 def test_the_correlation_is_the_width_of_a_blur(width):
-    from scipy.ndimage import gaussian_filter
-
     noise = np.random.default_rng(0).standard_normal((256, 256, 3))
     blurred = 0.5 + 0.1 * gaussian_filter(noise, (width, width, 0), mode="wrap")
     assert estimate_noise(blurred).correlation_px == pytest.approx(width, abs=0.15)
