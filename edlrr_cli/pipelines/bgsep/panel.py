@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from edlrr_cli.media.preview import preview
 from edlrr_cli.pipelines.bgsep.record import bgsep_lines
 from edlrr_cli.pipelines.curve import draw_curve
 from edlrr_cli.pipelines.failures import Record
-from edlrr_cli.pipelines.panel import Comparison, Layer, Panel
+from edlrr_cli.pipelines.panel import Comparison, Panel
 from edlrr_cli.pipelines.preview_frames import PreviewFrame
 
-_SIDE_PX = 800
 _MAX_POINTS = 400
 
 
@@ -30,9 +26,5 @@ def comparison_of(shown: PreviewFrame, fraction: float) -> Comparison:
     Args:
         fraction: Its foreground fraction.
     """
-    frame, *layers = (
-        Layer(name, preview(pixels / np.iinfo(pixels.dtype).max, _SIDE_PX))
-        for name, pixels in shown.layers.items()
-    )
-    caption = f"frame {shown.index}, {shown.time_s:.2f} s, {fraction:.2%} foreground"
-    return Comparison([frame], layers, caption=caption)
+    frame, *layers = map(shown.layer, shown.layers)
+    return Comparison([frame], layers, caption=f"{shown.caption}, {fraction:.2%} foreground")

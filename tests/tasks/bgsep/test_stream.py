@@ -16,7 +16,7 @@ from edlrr_cli.tasks.bgsep.stream import Separation
 
 
 @dataclass
-class Picture:
+class Frame:
     pixels: np.ndarray
 
 
@@ -36,7 +36,7 @@ class Clip:
         self.info = Info(frames.shape[1:3], peak, claimed or len(frames))
 
     def frames(self, *, start=0, every=1):
-        return islice(map(Picture, self.array), start, None, every)
+        return islice(map(Frame, self.array), start, None, every)
 
 
 @dataclass
@@ -190,8 +190,8 @@ def test_a_file_may_have_fewer_frames_than_it_says(moving):
 def test_windows_are_reported(moving):
     separation = Separation(moving.clip, Config(window=60, overlap=20))
     list(separation)
-    assert [(note.start, note.stop) for note in separation.notes] == [(0, 60), (30, 90), (60, 120)]
-    assert all(note.rank >= 1 and 0 < note.sparsity <= 1 for note in separation.notes)
+    assert [(window.start, window.stop) for window in separation.windows] == [(0, 60), (30, 90), (60, 120)]
+    assert all(window.rank >= 1 and 0 < window.sparsity <= 1 for window in separation.windows)
 
 
 @pytest.mark.parametrize(
@@ -252,12 +252,12 @@ def test_shake_of_the_camera_is_removed():
     moved = shaken()
     separation = Separation(moved.clip, Config(device="cpu"))
     assert f_measure(list(separation), moved.masks) > 0.9
-    (note,) = separation.notes
-    assert note.stabilized
-    assert 1 < note.shake_px < 5
+    (window,) = separation.windows
+    assert window.stabilized
+    assert 1 < window.shake_px < 5
     off = Separation(moved.clip, Config(device="cpu", stabilize="off"))
     assert f_measure(list(off), moved.masks) < 0.8
-    assert (off.notes[0].stabilized, off.notes[0].shake_px) == (False, None)
+    assert (off.windows[0].stabilized, off.windows[0].shake_px) == (False, None)
 
 
 def test_a_shaken_video_is_the_same_from_any_start():
@@ -271,7 +271,7 @@ def test_a_shaken_video_is_the_same_from_any_start():
 
 def split_known(clip, **known):
     separation = Separation(clip, Config(device="cpu"), **known)
-    return list(separation), separation.notes
+    return list(separation), separation.windows
 
 
 @pytest.mark.parametrize("method", ["lrr", "median"])
@@ -313,8 +313,8 @@ def test_what_is_ignored_does_not_move_the_camera():
     shown[:, ignored] = rng.integers(0, 255, shown[0, ignored].shape, dtype=np.uint8)
     _, (without,) = split_known(Clip(shown))
     assert not without.stabilized
-    splits, (note,) = split_known(Clip(shown), ignored=ignored)
-    assert note.stabilized
+    splits, (window,) = split_known(Clip(shown), ignored=ignored)
+    assert window.stabilized
     away = ~ndimage.binary_dilation(ignored, iterations=4)
     pairs = zip(splits, split(moved.clip), strict=True)
     assert np.mean([(one.mask != other.mask)[away].mean() for one, other in pairs]) < 0.002
@@ -332,7 +332,7 @@ def test_a_given_background_follows_the_camera(down, across):
     """Also if it was taken before the camera was touched."""
     moved = shaken(40)
     given = moved.background[10 + down : 70 + down, 10 + across : 90 + across]
-    splits, (note,) = split_known(moved.clip, background=given / 255)
-    assert note.stabilized
-    assert note.background_px < 6
+    splits, (window,) = split_known(moved.clip, background=given / 255)
+    assert window.stabilized
+    assert window.background_px < 6
     assert f_measure(splits, moved.masks) > 0.9

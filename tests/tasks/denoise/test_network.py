@@ -56,7 +56,7 @@ def test_networks_without_constants_need_no_scaling():
 
 
 @pytest.mark.parametrize(
-    ("about", "told"),
+    ("about", "reported"),
     [
         ({**ABOUT, "arch": "resnet"}, "unknown arch 'resnet'"),
         ({**ABOUT, "width": 2}, "size mismatch"),
@@ -73,8 +73,8 @@ def test_networks_without_constants_need_no_scaling():
         ({"arch": "dncnn"}, "'depth' is missing"),
     ],
 )
-def test_weights_that_fit_no_network_are_refused_in_one_line(about, told):
-    with pytest.raises(InputError, match=told) as caught:
+def test_weights_that_fit_no_network_are_refused_in_one_line(about, reported):
+    with pytest.raises(InputError, match=reported) as caught:
         Denoiser.of(tensors_of(), about, name="m.safetensors")
     assert "m.safetensors" in caught.value.message
     assert "\n" not in str(caught.value)
