@@ -1,4 +1,4 @@
-"""What the tests of the methods share: small pictures of low rank with holes, and how to run a method."""
+"""What the tests of the methods share: small images of low rank with holes, and how to run a method."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edlrr_cli.baselines.result import Bools, Pixels, Result
 TABLE1 = Path(__file__).parents[2].parent / "shared" / "data" / "table1"
 
 
-def low_rank_picture(height: int = 30, width: int = 36, channels: int = 3, rank: int = 2) -> Pixels:
+def low_rank_image(height: int = 30, width: int = 36, channels: int = 3, rank: int = 2) -> Pixels:
     """A smooth image in [0, 1] whose channels have a known rank."""
     y, x = np.linspace(0, 3, height), np.linspace(0, 4, width)
     terms = [np.outer(np.cos(k * y + 0.3), np.sin(k * x + 0.7)) for k in range(1, rank)]
@@ -31,8 +31,8 @@ def random_hole(height: int, width: int, rate: float = 0.3, seed: int = 0) -> Bo
 
 
 @pytest.fixture(scope="session")
-def picture() -> Callable[..., Pixels]:
-    return low_rank_picture
+def sample() -> Callable[..., Pixels]:
+    return low_rank_image
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def complete() -> Callable[..., Result]:
 
 
 @pytest.fixture(scope="session")
-def table1_picture() -> Callable[[int], Pixels]:
+def table1_image() -> Callable[[int], Pixels]:
     """An image of Table 1, (h, w, 3) in [0, 1]; the test is skipped where they are absent."""
 
     def read(number: int) -> Pixels:

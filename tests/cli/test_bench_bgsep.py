@@ -65,7 +65,7 @@ def test_a_failure_is_reported_by_the_exit_code(run, data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["--methods", "medain"], 2, "did you mean 'median'?"),
         (["--sequences", "sqare"], 2, "did you mean 'square'?"),
@@ -73,9 +73,9 @@ def test_a_failure_is_reported_by_the_exit_code(run, data, tmp_path):
         (["--frames", "1"], 2, "1 is not in the range"),
     ],
 )
-def test_refusals(refused, data, tmp_path, arguments, code, said):
+def test_refusals(refused, data, tmp_path, arguments, code, message):
     target = tmp_path / "a.json"
-    assert said in refused(code, "bench", "bgsep", "--data", data, *arguments, "-o", target)
+    assert message in refused(code, "bench", "bgsep", "--data", data, *arguments, "-o", target)
     assert not target.exists()
 
 

@@ -1,4 +1,4 @@
-"""Pictures of floats and of CMYK through the commands: known pixels bit by bit, and what is refused."""
+"""Images of floats and of CMYK through the commands: known pixels bit by bit, and what is refused."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def files(request, tmp_path):
 
 
 def stored(path) -> np.ndarray:
-    picture = read_image(path)
-    return picture.pixels if picture.ranged is None else picture.ranged.values
+    sample = read_image(path)
+    return sample.pixels if sample.ranged is None else sample.ranged.values
 
 
 def test_inpaint_keeps_known_pixels(run, files):

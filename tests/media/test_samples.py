@@ -60,9 +60,9 @@ def test_stills_are_of_one_size(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in BY_NAME if BY_NAME[name]["kind"] == "damaged"])
 def test_damage_is_where_the_mask_says_and_nowhere_else(name: str) -> None:
-    picture, _, damage = name.removesuffix(".png").partition("_")
+    image, _, damage = name.removesuffix(".png").partition("_")
     mask = pixels(f"mask_{damage}.png")
-    broken, whole = pixels(name), pixels(f"{picture}.png")
+    broken, whole = pixels(name), pixels(f"{image}.png")
     np.testing.assert_array_equal(broken[mask == 0], whole[mask == 0])
     assert len(np.unique(broken[mask == 255].reshape((mask == 255).sum(), -1), axis=0)) == 1
     assert 0.01 < (mask > 0).mean() < 0.6

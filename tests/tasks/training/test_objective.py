@@ -10,7 +10,7 @@ from edlrr_cli.tasks.training.objective import Objective, running_statistics
 
 
 class Constant(torch.nn.Module):
-    """Predicts the noise it is told, times a weight."""
+    """Predicts the noise it is reported, times a weight."""
 
     def __init__(self, noise):
         super().__init__()

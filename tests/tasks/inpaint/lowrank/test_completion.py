@@ -196,10 +196,12 @@ def test_stagnation_ends_early(restored):
 
 def test_callback_is_told_and_may_look(restored):
     _, known, damaged, _ = restored
-    told = []
-    inpaint(damaged, known, Config(steps=25), callback=lambda p: told.append((p.step, p.loss, p.current())))
-    assert [step for step, _, _ in told] == [10, 20, 25]
-    assert all(image.shape == damaged.shape for _, _, image in told)
+    reported = []
+    inpaint(
+        damaged, known, Config(steps=25), callback=lambda p: reported.append((p.step, p.loss, p.current()))
+    )
+    assert [step for step, _, _ in reported] == [10, 20, 25]
+    assert all(image.shape == damaged.shape for _, _, image in reported)
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (2, 40), (40, 2), (3, 3)])
