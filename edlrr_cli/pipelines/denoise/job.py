@@ -125,7 +125,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
                 inputs.noisy, self.config, denoiser, progress=advance, visible=inputs.image.visible
             )
 
-    def compute_each(self, jobs: Sequence[DenoiseJob], inputs: Sequence[Inputs]) -> Sequence[Result]:
+    def compute_each(self, inputs: Sequence[Inputs]) -> Sequence[Result]:
         """Denoise images of one shape."""
         from edlrr_cli.tasks.denoise.run import denoise_each
 
