@@ -113,7 +113,7 @@ class Job(ABC, Generic[InputsT, ResultT]):
         return None
 
     def compute_each(self, inputs: Sequence[InputsT]) -> Sequence[ResultT]:
-        """Compute several inputs of one group, of jobs that differ from this one in their files, as a batch."""
+        """Compute several inputs of one group, of jobs that differ in their files alone, as a batch."""
         raise NotImplementedError
 
     @classmethod
