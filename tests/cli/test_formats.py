@@ -95,8 +95,8 @@ def test_a_gif_goes_to_png(run, tmp_path):
     mask = ("--mask", tmp_path / "mask.png", "--mask-mode", "white")
     assert run("inpaint", tmp_path / "in.gif", *mask, *QUICK).exit_code == 0
     with Image.open(tmp_path / "in.gif") as before, Image.open(tmp_path / "in_restored.png") as after:
-        colours = np.asarray(before.convert("RGB"))
-        np.testing.assert_array_equal(np.asarray(after)[~HOLE], colours[~HOLE])
+        colors = np.asarray(before.convert("RGB"))
+        np.testing.assert_array_equal(np.asarray(after)[~HOLE], colors[~HOLE])
 
 
 def save_stack(path, values, **settings):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -78,13 +78,8 @@ class ClipJob(VideoJob[OpenedClip]):
 
     @property
     @abstractmethod
-    def read_too(self) -> Sequence[Path | None]:
-        """Return the files that are read beside clip and reference, which the output must not replace."""
-
-    @property
-    @abstractmethod
-    def own_identity(self) -> Record:
-        """Return what else must be the same when a run goes on; see `VideoJob.start_parts`."""
+    def own(self) -> dict[str, object]:
+        """Return what only this command is given, by name: files that it reads, or None, and values."""
 
     @abstractmethod
     def open_source(self, video: Video) -> tuple[Any, tuple[str, ...]]:
@@ -116,7 +111,8 @@ class ClipJob(VideoJob[OpenedClip]):
     def check_outputs(self) -> None:
         """See `VideoJob.check_outputs`."""
         self.settings.encoding.check(self.output)
-        read = filter(None, (self.input, self.reference, *self.read_too))
+        given = (self.input, self.reference, *self.own.values())
+        read = (path for path in given if isinstance(path, Path))
         check_target(self.output, *read, overwrite=self.overwrite)
 
     def parts(self, run: Mapping[str, object]) -> Parts:
@@ -135,8 +131,10 @@ class ClipJob(VideoJob[OpenedClip]):
             *copying_losses(self.input, suffix),
             *video_losses(suffix, self.settings.encoding.codec, bits=info.bits, look=info.look),
         )
-        identity = {**self.own_identity, "reference": self.reference and fingerprint(self.reference)}
-        parts = self.start_parts(identity)
+        given = {**self.own, "reference": self.reference}
+        parts = self.start_parts(
+            {name: fingerprint(each) if isinstance(each, Path) else each for name, each in given.items()}
+        )
         info = replace(info, notes=(*info.notes, *lost, *notes))
         return OpenedClip(started, source, info, *parts, reference)
 

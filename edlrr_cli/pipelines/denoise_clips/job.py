@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import numpy as np
 
 from edlrr_cli.media.still_image import Levels
 from edlrr_cli.media.video import Video
-from edlrr_cli.media.video_sources import fingerprint
 from edlrr_cli.pipelines.clips.job import ClipJob, OpenedClip
 from edlrr_cli.pipelines.clips.reference import SquaredErrors
 from edlrr_cli.pipelines.denoise_clips.record import clip_entries, clip_line, clip_lines
@@ -68,14 +66,9 @@ class DenoiseClipJob(ClipJob):
     statistics = staticmethod(_Statistics)
 
     @property
-    def read_too(self) -> Sequence[Path | None]:
-        """See `ClipJob.read_too`."""
-        return (self.model,)
-
-    @property
-    def own_identity(self) -> Record:
-        """See `ClipJob.own_identity`."""
-        return {"model": self.model and fingerprint(self.model)}
+    def own(self) -> dict[str, object]:
+        """See `ClipJob.own`."""
+        return {"model": self.model}
 
     def _denoiser(self) -> Denoiser | None:
         return load_denoiser(self.model) if self.settings.config.method == "network" else None
@@ -97,7 +90,7 @@ class DenoiseClipJob(ClipJob):
     def describe(self, finished: FinishedVideo) -> tuple[Record, list[str]]:
         """See `ClipJob.describe`."""
         entries, notes = clip_entries(finished, self.settings.config)
-        return {"reference": self.reference, "model": self.model, **entries}, notes
+        return {"reference": self.reference, **self.own, **entries}, notes
 
     @staticmethod
     def compare(shown: PreviewFrame, record: Record) -> Comparison:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from edlrr_cli.media.boxes import Box
 from edlrr_cli.media.preview import hole_preview
 from edlrr_cli.media.still_image import Levels
 from edlrr_cli.media.video import Video
-from edlrr_cli.media.video_sources import fingerprint
 from edlrr_cli.pipelines.clips.job import ClipJob, OpenedClip
 from edlrr_cli.pipelines.clips.reference import SquaredErrors
 from edlrr_cli.pipelines.failures import Record
@@ -72,18 +70,9 @@ class InpaintClipJob(ClipJob):
     statistics = staticmethod(_Statistics)
 
     @property
-    def read_too(self) -> Sequence[Path | None]:
-        """See `ClipJob.read_too`."""
-        return (self.mask,)
-
-    @property
-    def own_identity(self) -> Record:
-        """See `ClipJob.own_identity`."""
-        return {"boxes": self._box_texts, "mask": self.mask and fingerprint(self.mask)}
-
-    @property
-    def _box_texts(self) -> list[str]:
-        return [box.text for box in self.boxes]
+    def own(self) -> dict[str, object]:
+        """See `ClipJob.own`."""
+        return {"mask": self.mask, "boxes": [box.text for box in self.boxes]}
 
     def open_source(self, video: Video) -> tuple[DamagedClip, tuple[str, ...]]:
         """See `ClipJob.open_source`."""
@@ -102,9 +91,8 @@ class InpaintClipJob(ClipJob):
 
     def describe(self, finished: FinishedVideo) -> tuple[Record, list[str]]:
         """See `ClipJob.describe`."""
-        files = {"mask": self.mask, "boxes": self._box_texts, "reference": self.reference}
         entries = clip_entries(finished, self.settings.inpaint.config)
-        return {**files, **entries}, list(clip_notes(entries))
+        return {**self.own, "reference": self.reference, **entries}, list(clip_notes(entries))
 
     @staticmethod
     def compare(shown: PreviewFrame, record: Record) -> Comparison:

@@ -91,10 +91,10 @@ def test_cmyk_goes_through_the_network_ink_by_ink():
 
 def test_gray_images_with_three_channels_stay_gray():
     gray = pixels(16, 16, 1)
-    colour = denoise(gray.repeat(3, axis=2), Config(sigma=0.1, device="cpu"), denoiser()).pixels
+    color = denoise(gray.repeat(3, axis=2), Config(sigma=0.1, device="cpu"), denoiser()).pixels
     # No noise in the differences of colors, yet the network, untrained, adds some to all of them alike.
-    assert colour.shape == (16, 16, 3)
-    assert np.isfinite(colour).all()
+    assert color.shape == (16, 16, 3)
+    assert np.isfinite(color).all()
 
 
 def test_opponents_are_orthonormal_and_undone():
