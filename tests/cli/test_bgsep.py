@@ -126,11 +126,11 @@ def test_masks_as_images(run, clip, tmp_path, short_parts):
     images = sorted((out / "mask").iterdir())
     assert [path.name for path in images] == [f"{index:06d}.png" for index in range(NUM_FRAMES)]
     report = json.loads((out / "report.json").read_text())
-    for path, share in zip(images, report["foreground_fractions"], strict=True):
+    for path, fraction in zip(images, report["foreground_fractions"], strict=True):
         with Image.open(path) as image:
             mask = np.asarray(image)
         assert (mask.dtype, mask.shape) == (np.uint8, SIZE_PX)
-        assert (mask == 255).mean() == pytest.approx(share, abs=1e-6)
+        assert (mask == 255).mean() == pytest.approx(fraction, abs=1e-6)
     assert run("bgsep", clip, "-o", out, "--mask-format", "png").exit_code == EXIT_OUTPUT
     assert run("bgsep", clip, "-o", out, "--mask-format", "png", "--overwrite").exit_code == 0
 

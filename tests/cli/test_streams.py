@@ -87,12 +87,12 @@ def test_the_record_goes_to_stderr_beside_an_image_on_stdout(run, scene):
 
 
 @pytest.mark.parametrize(
-    ("share", "reported"),
+    ("fraction", "reported"),
     [(0, "standard input is empty (0 bytes)"), (2, "standard input is truncated or corrupt")],
 )
-def test_damaged_streams_are_refused_in_one_line(run, scene, share, reported):
+def test_damaged_streams_are_refused_in_one_line(run, scene, fraction, reported):
     whole = scene.clean.read_bytes()
-    piped = run("denoise", "-", piped=whole[: len(whole) * share // 4])
+    piped = run("denoise", "-", piped=whole[: len(whole) * fraction // 4])
     assert (piped.exit_code, piped.stdout_bytes) == (EXIT_INPUT, b"")
     assert piped.stderr.startswith(f"edlrr: error: {reported}")
     assert piped.stderr.count("\n") == 1

@@ -226,9 +226,9 @@ def test_faint_transparency_is_transparency(tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", [png, tiff, ppm])
 def test_truncated_files_are_refused(tmp_path: Path, make) -> None:
     content = make(levels(3, 40, 30))
-    for share in (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98):
+    for fraction in (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98):
         with pytest.raises(InputError, match=r"truncated or corrupt|known kind") as caught:
-            read(tmp_path, content[: int(share * len(content))])
+            read(tmp_path, content[: int(fraction * len(content))])
         assert "\n" not in str(caught.value)
 
 

@@ -39,8 +39,8 @@ def mask_file(folder: Path, values: np.ndarray, name: str = "mask.png") -> Path:
     return folder / name
 
 
-def drop(share: float) -> np.ndarray:
-    return np.random.default_rng(5).random((SIDE, SIDE)) < share
+def drop(fraction: float) -> np.ndarray:
+    return np.random.default_rng(5).random((SIDE, SIDE)) < fraction
 
 
 def bar() -> np.ndarray:
@@ -111,11 +111,11 @@ def test_threshold_counts_levels_from_the_known_color(
 
 @pytest.mark.parametrize("polarity", ["white", "black"])
 @pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (200, 30, 30)])
-@pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.7])
+@pytest.mark.parametrize("fraction", [0.02, 0.3, 0.5, 0.7])
 def test_auto_finds_random_drop_by_the_flat_holes(
-    tmp_path: Path, polarity: str, color: tuple[int, int, int], share: float
+    tmp_path: Path, polarity: str, color: tuple[int, int, int], fraction: float
 ) -> None:
-    hole = drop(share)
+    hole = drop(fraction)
     sample = image_of(tmp_path, damaged(photograph(), hole, color))
     reading = read_mask(mask_file(tmp_path, gray_levels(hole, polarity)), sample)
     assert_hole(reading, hole)

@@ -124,9 +124,9 @@ def test_static_is_background_shadow_is_darker_and_moving_is_neither(script, sce
         static, shadow = clear & (truth == script.STATIC), clear & (truth == script.SHADOW)
         same = np.isclose(frame[static], background[static], rtol=script.FAINTEST_SHADE)
         assert same.mean() > 0.9999  # the tips of ears are thinner than a pixel
-        share = frame[shadow] / background[shadow]
-        assert (share < 1 - script.FAINTEST_SHADE).all()
-        np.testing.assert_allclose(share, share[:, :1].repeat(3, axis=1))
+        fraction = frame[shadow] / background[shadow]
+        assert (fraction < 1 - script.FAINTEST_SHADE).all()
+        np.testing.assert_allclose(fraction, fraction[:, :1].repeat(3, axis=1))
         moving = truth == script.MOVING
         assert np.abs(frame - background)[moving].mean() > 30
 

@@ -39,7 +39,9 @@ def test_stronger_noise_is_scaled_to_the_level_trained_for_and_weaker_is_not():
     noisy, largest = image(), 25 / 255
     scaled = 0.5 + (noisy - 0.5) / 2
     expected = 0.5 + (denoiser.denoise(scaled, level(largest)) - 0.5) * 2
-    stronger, as_trained, weaker = (denoiser.denoise(noisy, level(share * largest)) for share in (2, 1, 0.5))
+    stronger, as_trained, weaker = (
+        denoiser.denoise(noisy, level(fraction * largest)) for fraction in (2, 1, 0.5)
+    )
     torch.testing.assert_close(stronger, expected)
     assert torch.equal(weaker, as_trained)
     together = denoiser.denoise(noisy.expand(3, -1, -1, -1), level(2 * largest, largest, largest / 2))

@@ -258,9 +258,9 @@ def test_a_draft_by_a_smaller_image_fills_wide_holes(monkeypatch):
     damaged = np.where(hole[..., None], 0.0, image)
     monkeypatch.setattr("edlrr_cli.tasks.inpaint.restore._DRAFT_PX", 1e5)
     result = restore(damaged, ~hole, Config(quality="draft"))
-    shares = result.mixture_weights
-    assert set(shares) == {"biharmonic", "smaller"}
-    assert shares["smaller"] > 0.2
+    weights = result.mixture_weights
+    assert set(weights) == {"biharmonic", "smaller"}
+    assert weights["smaller"] > 0.2
     assert (result.restored[~hole] == image[~hole]).all()
     filled = fill(damaged, ~hole, "biharmonic")
     gain = [psnr(of, image, data_range=1, where=hole) for of in (result.restored, filled)]

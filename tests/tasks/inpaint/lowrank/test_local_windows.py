@@ -119,7 +119,7 @@ def test_adding_is_the_adjoint_of_gathering():
 def test_a_batch_comes_to_what_each_comes_to_alone():
     """The images are filled in different smaller images first, or in none."""
     holes = [square(64, 30, 35), square(64, 20, 40), np.random.default_rng(0).random((64, 64)) < 0.3]
-    pairs = [damaged(waves() * share, hole) for share, hole in zip((1.0, 0.7, 0.4), holes, strict=True)]
+    pairs = [damaged(waves() * fraction, hole) for fraction, hole in zip((1.0, 0.7, 0.4), holes, strict=True)]
     starts, known = (torch.stack(parts) for parts in zip(*pairs, strict=True))
     assert len({tuple(_factors(of)) for of in known}) > 1
     limits = {"least_error": torch.tensor([0.0, 0.01, 0.0]), "most_error": torch.tensor([1.0, 1.0, 0.005])}

@@ -21,8 +21,8 @@ def rings(size=56, channels=3):
     return np.stack([wave * (1 - 0.2 * c) for c in range(channels)], axis=-1)
 
 
-def damaged(image, share=0.5, seed=0):
-    known = np.random.default_rng(seed).random(image.shape[:2]) >= share
+def damaged(image, fraction=0.5, seed=0):
+    known = np.random.default_rng(seed).random(image.shape[:2]) >= fraction
     return tensor(fill(np.where(known[..., None], image, 0.0), known, "biharmonic")), torch.from_numpy(known)
 
 
@@ -99,7 +99,7 @@ def test_no_round_begins_when_time_is_up():
 
 
 def test_a_batch_comes_to_what_each_comes_to_alone():
-    pairs = [damaged(rings(40) * share, share, seed) for seed, share in enumerate((0.3, 0.5, 0.7))]
+    pairs = [damaged(rings(40) * fraction, fraction, seed) for seed, fraction in enumerate((0.3, 0.5, 0.7))]
     starts, known = (torch.stack(parts) for parts in zip(*pairs, strict=True))
     least = torch.tensor([0.0, 0.02, 0.0])
     together = lower_group_ranks(starts, known, H, least_error=least)
