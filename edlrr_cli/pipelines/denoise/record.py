@@ -13,13 +13,18 @@ if TYPE_CHECKING:
     from edlrr_cli.tasks.denoise.noise_type import Noise
 
 
-def noise_entries(noise: Noise, config: Config) -> Record:
-    """Return the entries on the method and the noise, on 0..255; None for what does not apply."""
+def noise_entries(noise: Noise, config: Config, **spread: list[float]) -> Record:
+    """Return the entries on the method and the noise, on 0..255; None for what does not apply.
+
+    Args:
+        spread: The entry on how the level varies, if it does.
+    """
     is_estimated = config.sigma is None
     return {
         "method": config.method,
         "reg": config.penalty if config.method == "lrr" else None,
         "sigma": round(noise.sigma * NOISE_LEVELS, 3),
+        **spread,
         "sigma_estimated": is_estimated,
         "noise_type": noise.kind if is_estimated else None,
         "correlation_px": round(noise.correlation_px, 2) if is_estimated else None,

@@ -23,8 +23,7 @@ def clip_entries(finished: FinishedVideo, config: Config) -> tuple[Record, list[
     levels = [round(each.sigma * NOISE_LEVELS, 3) for each in noises]
     peak = finished.info.peak
     entries = {
-        **noise_entries(noise, config),
-        "sigma_range": [min(levels), max(levels)],
+        **noise_entries(noise, config, sigma_range=[min(levels), max(levels)]),
         "device": finished.device,
         **finished.size,
         "temporal_frames": sum(each["temporal"] for each in statistics),
