@@ -13,7 +13,7 @@ from edlrr_cli.media.video_sources import open_video
 from edlrr_cli.media.video_streams import copying_losses
 from edlrr_cli.media.video_writer import video_losses
 from edlrr_cli.pipelines.bgsep.outputs import Outputs
-from edlrr_cli.pipelines.bgsep.panel import bgsep_panel, comparison_of
+from edlrr_cli.pipelines.bgsep.panel import bgsep_panel
 from edlrr_cli.pipelines.bgsep.record import IN_FILE_ONLY, bgsep_line, bgsep_lines, bgsep_record
 from edlrr_cli.pipelines.bgsep.recorder import assemble, write_part
 from edlrr_cli.pipelines.bgsep.scene import Bools, Floats, SceneFiles
@@ -123,7 +123,9 @@ class BgsepJob(VideoJob[Inputs]):
     @staticmethod
     def compare(shown: PreviewFrame, record: Record) -> Comparison:
         """See `VideoJob.compare`."""
-        return comparison_of(shown, record["foreground_fractions"][shown.index])
+        frame, *layers = map(shown.layer, shown.layers)
+        fraction = record["foreground_fractions"][shown.index]
+        return Comparison([frame], layers, caption=f"{shown.caption}, {fraction:.2%} foreground")
 
     @classmethod
     def panel(cls, record: Record, side_px: int) -> Panel:
