@@ -25,8 +25,8 @@ def data(tmp_path):
         (folder / part).mkdir(parents=True)
     for number in range(NUM_FRAMES):
         frame, mask = np.full((SIDE_PX, SIDE_PX, 3), 90, np.uint8), np.zeros((SIDE_PX, SIDE_PX), np.uint8)
-        place = (slice(10, 20), slice(3 * number, 3 * number + 10))
-        frame[place], mask[place] = 220, 255
+        position = (slice(10, 20), slice(3 * number, 3 * number + 10))
+        frame[position], mask[position] = 220, 255
         Image.fromarray(frame).save(folder / "input" / f"in{number + 1:06d}.png")
         Image.fromarray(mask).save(folder / "groundtruth" / f"gt{number + 1:06d}.png")
     (folder / "temporalROI.txt").write_text(f"3 {NUM_FRAMES}")

@@ -154,7 +154,7 @@ def test_a_full_disk(small_disk, tmp_path, command):
 def test_a_place_that_cannot_be_written(run, mask, tmp_path, command):
     image().save(tmp_path / "a.png")
     how = ("--mask", mask, "--mask-mode", "white", *QUICK) if command == "inpaint" else ("--method", "tv")
-    for place in ("/proc/nowhere/a.png", mask / "a.png", tmp_path / ("long" * 100 + ".png")):
-        result = run(command, tmp_path / "a.png", "-o", place, *how)
+    for position in ("/proc/nowhere/a.png", mask / "a.png", tmp_path / ("long" * 100 + ".png")):
+        result = run(command, tmp_path / "a.png", "-o", position, *how)
         assert result.exit_code == 4
         assert result.stderr.count("\n") == 1

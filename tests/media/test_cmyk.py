@@ -89,25 +89,25 @@ def test_a_figure_shows_rgb(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".gif", ".png", ".tif", ".bmp"])
 def test_colors_of_a_palette_are_exact(tmp_path: Path, suffix: str) -> None:
     rng = np.random.default_rng(1)
-    palette, places = rng.integers(0, 256, (256, 3), np.uint8), rng.integers(0, 256, (9, 11), np.uint8)
-    image = Image.fromarray(places)
+    palette, positions = rng.integers(0, 256, (256, 3), np.uint8), rng.integers(0, 256, (9, 11), np.uint8)
+    image = Image.fromarray(positions)
     image.putpalette(palette.tobytes())
     image.save(tmp_path / f"in{suffix}")
     sample = read_image(tmp_path / f"in{suffix}")
     save_image(tmp_path / "out.png", sample.pixels, like=sample, overwrite=False)
     with Image.open(tmp_path / "out.png") as written:
-        np.testing.assert_array_equal(np.asarray(written), palette[places])
+        np.testing.assert_array_equal(np.asarray(written), palette[positions])
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".png"])
 def test_the_transparent_entry_of_a_palette_becomes_alpha(tmp_path: Path, suffix: str) -> None:
-    places = (np.arange(20, dtype=np.uint8) % 4).reshape(4, 5)
-    image = Image.fromarray(places)
+    positions = (np.arange(20, dtype=np.uint8) % 4).reshape(4, 5)
+    image = Image.fromarray(positions)
     image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 9, 8, 7])
     image.save(tmp_path / f"in{suffix}", transparency=3)
     sample = read_image(tmp_path / f"in{suffix}")
     save_image(tmp_path / "out.png", sample.pixels, like=sample, overwrite=False)
     with Image.open(tmp_path / "out.png") as written:
         values = np.asarray(written)
-    np.testing.assert_array_equal(values[..., 3], np.where(places == 3, 0, 255))
-    np.testing.assert_array_equal(values[places == 1], [[255, 0, 0, 255]] * 5)
+    np.testing.assert_array_equal(values[..., 3], np.where(positions == 3, 0, 255))
+    np.testing.assert_array_equal(values[positions == 1], [[255, 0, 0, 255]] * 5)

@@ -139,11 +139,11 @@ def test_transparent_color_becomes_alpha(tmp_path: Path, num_channels: int) -> N
     near = values[0, 0].copy()
     near[-1] ^= 1  # in 8 bits the same
     values[0, 1] = near
-    for key, places in ((values[4, 1], {(2, 3), (4, 1)}), (near, {(0, 1)})):
+    for key, positions in ((values[4, 1], {(2, 3), (4, 1)}), (near, {(0, 1)})):
         sample = read(tmp_path, png(values, extra=chunk(b"tRNS", key.astype(">u2").tobytes())))
         assert sample.alpha.dtype == np.uint16
         assert set(np.unique(sample.alpha)) == {0, 65535}
-        assert {tuple(place) for place in np.argwhere(sample.alpha == 0)} == places
+        assert {tuple(position) for position in np.argwhere(sample.alpha == 0)} == positions
         np.testing.assert_array_equal(whole(sample)[..., :-1], values)
 
 

@@ -19,8 +19,8 @@ def drawn(path: Path, panels: list[Panel]) -> np.ndarray:
         return np.asarray(image)
 
 
-def place_of(panel: np.ndarray, figure: np.ndarray) -> tuple[int, int]:
-    """Find the one place where the panel is shown bit by bit."""
+def position_of(panel: np.ndarray, figure: np.ndarray) -> tuple[int, int]:
+    """Find the one position at which the panel is shown bit by bit."""
     windows = np.lib.stride_tricks.sliding_window_view(figure[..., 0], (4, 4))
     rows, columns = np.nonzero((windows == panel[:4, :4, 0]).all(axis=(2, 3)))
     height, width = panel.shape[:2]
@@ -41,10 +41,10 @@ def test_panels_are_pixel_exact_in_order_and_aligned(tmp_path: Path) -> None:
     images = [noise((250, 260, 3), seed) for seed in range(3)]
     panels = [Panel(f"title {index}", values / 255, "12.3 dB") for index, values in enumerate(images)]
     figure = drawn(tmp_path / "f.png", panels)
-    places = [place_of(values, figure) for values in images]
-    assert len({row for row, _ in places}) == 1
-    assert np.diff([column for _, column in places]).min() > 260
-    first_row = places[0][0]
+    positions = [position_of(values, figure) for values in images]
+    assert len({row for row, _ in positions}) == 1
+    assert np.diff([column for _, column in positions]).min() > 260
+    first_row = positions[0][0]
     assert (figure[:first_row] < 100).any(), "titles above"
     assert (figure[first_row + 250 :] < 100).any(), "captions below"
 
@@ -55,16 +55,16 @@ def test_rows_are_below_each_other_and_aligned(tmp_path: Path) -> None:
     write_grid(tmp_path / "f.png", rows, overwrite=False)
     with Image.open(tmp_path / "f.png") as image:
         figure = np.asarray(image)
-    places = np.array([[place_of(each, figure) for each in row] for row in images])
-    assert (np.ptp(places[..., 0], axis=1) == 0).all()
-    assert (np.ptp(places[..., 1], axis=0) == 0).all()
-    assert np.diff(places[:, 0, 0]).min() > 250
+    positions = np.array([[position_of(each, figure) for each in row] for row in images])
+    assert (np.ptp(positions[..., 0], axis=1) == 0).all()
+    assert (np.ptp(positions[..., 1], axis=0) == 0).all()
+    assert np.diff(positions[:, 0, 0]).min() > 250
 
 
 def test_small_gray_image_is_enlarged_by_a_whole_factor(tmp_path: Path) -> None:
     values = noise((7, 10, 1), 0)
     figure = drawn(tmp_path / "f.png", [Panel("tiny", values / 255)])
-    place_of(np.kron(np.repeat(values, 3, axis=2), np.ones((24, 24, 1), np.uint8)), figure)
+    position_of(np.kron(np.repeat(values, 3, axis=2), np.ones((24, 24, 1), np.uint8)), figure)
 
 
 @pytest.mark.parametrize("num_panels", [1, 4])

@@ -293,8 +293,8 @@ def tiff(**settings: object) -> bytes:
 
 def with_tag(content: bytes, tag: int, value: int) -> bytes:
     """Exchange the value of a tag of one number."""
-    place = content.index(struct.pack("<H", tag), struct.unpack_from("<I", content, 4)[0])
-    return content[: place + 8] + struct.pack("<I", value) + content[place + 12 :]
+    position = content.index(struct.pack("<H", tag), struct.unpack_from("<I", content, 4)[0])
+    return content[: position + 8] + struct.pack("<I", value) + content[position + 12 :]
 
 
 def exr_of(width: int) -> bytes:
@@ -344,8 +344,8 @@ def many_channels() -> bytes:
 
 def exr_with(before: bytes, value: int) -> bytes:
     content = plain_exr({"Y": floats(1)[..., 0]})
-    place = content.index(before) + len(before)
-    return content[:place] + bytes([value]) + content[place + 1 :]
+    position = content.index(before) + len(before)
+    return content[:position] + bytes([value]) + content[position + 1 :]
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -389,8 +389,8 @@ def test_fuzzed_files_give_an_image_or_an_input_error(
         if number % 3 == 0:
             del content[int(chance.integers(4, len(content))) :]
         elif number % 3 == 1:  # mostly headers, which are at one end or the other
-            for place in chance.integers(4, min(len(content), 700), 3):
-                content[place if number % 2 else -place] = chance.integers(256)
+            for position in chance.integers(4, min(len(content), 700), 3):
+                content[position if number % 2 else -position] = chance.integers(256)
         else:
             content[4:] = chance.bytes(500)
         path.write_bytes(content)

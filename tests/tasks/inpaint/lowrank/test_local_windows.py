@@ -62,7 +62,7 @@ def test_a_wide_hole_is_filled_in_smaller_images_first():
         (square(120, 50, 57), [2]),
         (square(120, 50, 63), [4, 2]),
         (square(120, 40, 65), [8, 4, 2]),
-        # One wide place among many narrow ones.
+        # One wide position among many narrow ones.
         (square(120, 50, 57) | (np.arange(120) % 6 < 2)[:, None], []),
         # Nothing of the smaller image would be known.
         (np.random.default_rng(0).random((120, 120)) < 0.9, []),
