@@ -83,7 +83,7 @@ def test_scores_are_means_of_psnr_over_the_images():
         NamedDenoiser("mine", None, 0, lambda pixels, sigma: np.full_like(pixels, 0.6)), "s", shades, 25
     )
     assert row["psnr"] == pytest.approx((20 + 20 * np.log10(5)) / 2, abs=1e-3)
-    assert row["num_images"] == 2
+    assert row["num_pictures"] == 2
 
 
 def test_slow_and_further_networks_are_tested_where_it_matters():
@@ -102,7 +102,7 @@ def test_slow_and_further_networks_are_tested_where_it_matters():
 
 def score_row(method, trained_at, level, seed, psnr, test_set="Set12"):
     row = {"kind": "score", "set": test_set, "level": level, "method": method, "trained_at": trained_at}
-    return {**row, "seed": seed, "psnr": psnr, "num_images": 12}
+    return {**row, "seed": seed, "psnr": psnr, "num_pictures": 12}
 
 
 def made_up():
