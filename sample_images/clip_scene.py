@@ -9,7 +9,7 @@ from skimage import data
 
 WIDTH_PX, HEIGHT_PX = 320, 240
 Pixels = NDArray[np.uint8]
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 _WALL_PX, _LAWN_PX = 92, 20
 _GROUND_PX = HEIGHT_PX - _WALL_PX - _LAWN_PX
@@ -17,17 +17,17 @@ _GROUND_PX = HEIGHT_PX - _WALL_PX - _LAWN_PX
 
 def yard() -> Pixels:
     """Return the background, (240, 320, 3): a wall of bricks, a strip of grass, a gravel path."""
-    picture = Image.new("RGB", (WIDTH_PX, HEIGHT_PX))
+    image = Image.new("RGB", (WIDTH_PX, HEIGHT_PX))
     bricks = Image.fromarray(data.brick()).transpose(Image.Transpose.ROTATE_90).crop((0, 200, 500, 344))
-    picture.paste(_tinted(_sized(bricks, _WALL_PX), (92, 46, 36), (222, 190, 164)), (0, 0))
+    image.paste(_tinted(_sized(bricks, _WALL_PX), (92, 46, 36), (222, 190, 164)), (0, 0))
     # Towards the wall the path is seen from farther away: there a row shows more of it.
     path = Image.fromarray(data.gravel()).transform(
         (2 * WIDTH_PX, 2 * _GROUND_PX), Image.Transform.QUAD, (0, 0, 110, 400, 402, 400, 512, 0)
     )
-    picture.paste(_tinted(_sized(path, _GROUND_PX), (88, 78, 66), (180, 164, 142)), (0, _WALL_PX + _LAWN_PX))
+    image.paste(_tinted(_sized(path, _GROUND_PX), (88, 78, 66), (180, 164, 142)), (0, _WALL_PX + _LAWN_PX))
     grass = Image.fromarray(data.grass()).crop((0, 0, 512, 40))
-    picture.paste(_tinted(_sized(grass, _LAWN_PX), (26, 52, 20), (150, 190, 84)), (0, _WALL_PX))
-    return np.asarray(picture)
+    image.paste(_tinted(_sized(grass, _LAWN_PX), (26, 52, 20), (150, 190, 84)), (0, _WALL_PX))
+    return np.asarray(image)
 
 
 def horse(coat: Image.Image, height_px: int, *, looks_left: bool = False) -> Image.Image:
@@ -39,14 +39,14 @@ def horse(coat: Image.Image, height_px: int, *, looks_left: bool = False) -> Ima
     return _rounded(coat.resize(size, Image.Resampling.BOX), outline.resize(size, Image.Resampling.BOX))
 
 
-def ball(colours: tuple[Colour, ...], side_px: int) -> Image.Image:
+def ball(colors: tuple[Color, ...], side_px: int) -> Image.Image:
     """Draw a ball of as many sectors as colors."""
     zoom = 8
     disc, outline = (Image.new(mode, (side_px * zoom, side_px * zoom)) for mode in ("RGB", "L"))
-    sector = 360 / len(colours)
+    sector = 360 / len(colors)
     box = (0, 0, side_px * zoom - 1, side_px * zoom - 1)
-    for index, colour in enumerate(colours):
-        ImageDraw.Draw(disc).pieslice(box, index * sector, (index + 1) * sector, fill=colour)
+    for index, color in enumerate(colors):
+        ImageDraw.Draw(disc).pieslice(box, index * sector, (index + 1) * sector, fill=color)
     ImageDraw.Draw(outline).ellipse(box, fill=255)
     return _rounded(disc.reduce(zoom), outline.reduce(zoom))
 
@@ -59,22 +59,22 @@ def coats() -> dict[str, Image.Image]:
     return {"tabby": fur, "wooden": wood, "dapple": stone}
 
 
-def _sized(picture: Image.Image, height_px: int) -> Image.Image:
-    return picture.resize((WIDTH_PX, height_px), Image.Resampling.BOX)
+def _sized(image: Image.Image, height_px: int) -> Image.Image:
+    return image.resize((WIDTH_PX, height_px), Image.Resampling.BOX)
 
 
-def _tinted(gray: Image.Image, dark: Colour, light: Colour) -> Image.Image:
+def _tinted(gray: Image.Image, dark: Color, light: Color) -> Image.Image:
     """Color a gray image: its darkest and lightest percent become the two colors."""
     levels = np.asarray(gray, np.float64)
-    share = np.interp(levels, np.percentile(levels, (1, 99)), (0, 1))[..., None]
-    return Image.fromarray(np.rint((1 - share) * dark + share * np.asarray(light)).astype(np.uint8))
+    weight = np.interp(levels, np.percentile(levels, (1, 99)), (0, 1))[..., None]
+    return Image.fromarray(np.rint((1 - weight) * dark + weight * np.asarray(light)).astype(np.uint8))
 
 
-def _rounded(colours: Image.Image, outline: Image.Image) -> Image.Image:
+def _rounded(colors: Image.Image, outline: Image.Image) -> Image.Image:
     """Cut along the outline, darken towards it and leave a transparent margin for smooth edges."""
     blurred = outline.filter(ImageFilter.GaussianBlur(outline.height / 14))
     relief = blurred.point(lambda level: 115 + 0.55 * level)
-    shaded = ImageChops.multiply(colours, Image.merge("RGB", [relief] * 3))
+    shaded = ImageChops.multiply(colors, Image.merge("RGB", [relief] * 3))
     shaded.putalpha(outline)
     sprite = Image.new("RGBA", (outline.width + 2, outline.height + 2))
     sprite.paste(shaded, (1, 1))

@@ -4,7 +4,7 @@
 
 Toy horses and a ball cross a yard: one horse pauses, one comes late from the other side and passes in
 front of the rest. The light changes slowly and flickers, the sensor is noisy, everything casts a soft
-shadow. The scene is put together from the freely licensed pictures that scikit-image ships.
+shadow. The scene is made from the freely licensed images that scikit-image ships.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def exposed(index: int, frame: Levels) -> Pixels:
 
 
 def _shade(actor: Actor, index: int) -> Levels:
-    """Return which share of the light the actor takes from the ground."""
+    """Return which fraction of the light the actor takes from the ground."""
     cover = Image.fromarray(_painted(actor.sprite, actor.lying(index))[..., 3])
     return SHADE * np.asarray(cover.filter(ImageFilter.GaussianBlur(SHADOW_BLUR_PX))) / 255
 

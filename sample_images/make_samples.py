@@ -1,4 +1,4 @@
-"""Make every sample picture, mask and damaged copy, and record them in REGISTRY.toml.
+"""Make every sample image, mask and damaged copy, and record them in REGISTRY.toml.
 
     python sample_images/make_samples.py
 
@@ -120,18 +120,18 @@ def block_mask(rng: np.random.Generator) -> Pixels:
     return mask
 
 
-def damage(picture: Pixels, mask: Pixels, level: int) -> Pixels:
+def damage(image: Pixels, mask: Pixels, level: int) -> Pixels:
     """Blend one gray level into the image where the mask is white."""
-    share = mask / 255.0
-    if picture.ndim == 3:
-        share = share[..., None]
-    return np.rint((1 - share) * picture + share * level).astype(np.uint8)
+    weight = mask / 255.0
+    if image.ndim == 3:
+        weight = weight[..., None]
+    return np.rint((1 - weight) * image + weight * level).astype(np.uint8)
 
 
-def add_noise(picture: Pixels, level: int) -> Pixels:
+def add_noise(image: Pixels, level: int) -> Pixels:
     """Add noise to every channel; what leaves 0..255 is cut off, as in any 8-bit file."""
-    noise = level * np.random.default_rng(SEED).standard_normal(picture.shape)
-    return np.rint(picture + noise).clip(0, 255).astype(np.uint8)
+    noise = level * np.random.default_rng(SEED).standard_normal(image.shape)
+    return np.rint(image + noise).clip(0, 255).astype(np.uint8)
 
 
 def save(name: str, pixels: Pixels) -> str:
@@ -150,14 +150,14 @@ def main() -> None:
         entries.append(Entry(save(name, pixels), "picture", *PHOTOGRAPHS[name], made))
     for name, (pixels, made) in masks.items():
         entries.append(Entry(save(f"mask_{name}", pixels), "mask", *own, made))
-    for picture, mask, level in DAMAGES:
-        pixels = damage(photographs[picture][0], masks[mask][0], level)
-        made = f"{picture}.png with gray level {level} blended in where mask_{mask}.png is white"
-        entries.append(Entry(save(f"{picture}_{mask}", pixels), "damaged", *PHOTOGRAPHS[picture], made))
-    picture, level = NOISE
-    pixels = add_noise(photographs[picture][0], level)
-    made = f"{picture}.png with white Gaussian noise of standard deviation {level}, seed {SEED}"
-    entries.append(Entry(save(f"{picture}_noise{level}", pixels), "noisy", *PHOTOGRAPHS[picture], made))
+    for image, mask, level in DAMAGES:
+        pixels = damage(photographs[image][0], masks[mask][0], level)
+        made = f"{image}.png with gray level {level} blended in where mask_{mask}.png is white"
+        entries.append(Entry(save(f"{image}_{mask}", pixels), "damaged", *PHOTOGRAPHS[image], made))
+    image, level = NOISE
+    pixels = add_noise(photographs[image][0], level)
+    made = f"{image}.png with white Gaussian noise of standard deviation {level}, seed {SEED}"
+    entries.append(Entry(save(f"{image}_noise{level}", pixels), "noisy", *PHOTOGRAPHS[image], made))
     record(entries)
 
 

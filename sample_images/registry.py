@@ -33,7 +33,7 @@ class Entry:
 
 
 def record(entries: Iterable[Entry]) -> None:
-    """Put files into the registry with their checksums, in the place of files of the same name."""
+    """Put files into the registry with their checksums, instead of files of the same name."""
     known = tomllib.loads(REGISTRY.read_text(encoding="utf-8"))["files"] if REGISTRY.exists() else []
     files = {fields["file"]: fields for fields in known}
     files.update({entry.file: {**asdict(entry), "sha256": _checksum(entry.file)} for entry in entries})

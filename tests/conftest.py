@@ -138,6 +138,15 @@ def op_census() -> Callable[..., contextlib.AbstractContextManager[set[str]]]:
 
 
 @pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Allow torch two threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def batches_on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this CPU compute several images as a batch, as a GPU does."""
     monkeypatch.setattr("edlrr_cli.pipelines.batch.takes_several", lambda device: True)

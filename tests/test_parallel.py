@@ -50,11 +50,9 @@ def test_cores_are_those_of_the_affinity_and_the_quota(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def three_threads():
-    before = torch.get_num_threads()
+def three_threads(two_threads):
+    """Allow torch one more; the fixture restores the number before."""
     torch.set_num_threads(3)
-    yield
-    torch.set_num_threads(before)
 
 
 def threads_of_new_thread():

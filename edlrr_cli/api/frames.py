@@ -52,7 +52,7 @@ class _Frame:
 
 
 class _Sequence:
-    """Frames that can be read repeatedly; see `edlrr_cli.tasks.bgsep.stream.Source`."""
+    """Frames that can be read repeatedly; see `edlrr_cli.tasks.frames.Source`."""
 
     def __init__(self, frames: Any, first: NDArray[Any]) -> None:
         self._frames, self._first = frames, first

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, TypedDict, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,65 +19,59 @@ from edlrr_cli.pipelines.bgsep.settings import Encoding, Settings, Tables
 from edlrr_cli.tasks.bgsep.config import Config
 from edlrr_cli.tasks.checks import settings_of
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+class _Separation(TypedDict, total=False):
+    """The settings of any source, for type checkers; their defaults are those of `separate`."""
+
+    method: str
+    reg: str
+    gamma: float | None
+    solver: str
+    fit: str
+    lam: float | None
+    steps: int
+    window: int | None
+    overlap: int | None
+    threshold: float | None
+    min_blob_px: int
+    shadows: bool
+    stabilize: str
+    device: str
+    seed: int
+
+
+class _OfFile(_Separation, total=False):
+    ignore: str | PathLike[str] | None
+    background: str | PathLike[str] | None
+    codec: str | None
+    quality: int
+    format: str | None
+    mask_format: str
+    objects: bool
+    events: bool
+    event_clips: bool
+    event_gap: float
+    event_min: float
+    resume: bool
+    overwrite: bool
+
+
+class _OfFrames(_Separation, total=False):
+    ignore: NDArray[np.bool_] | None
+    background: NDArray[Any] | None
+
 
 @overload
 def separate(
-    source: str | PathLike[str],
-    folder: str | PathLike[str],
-    *,
-    method: str = "lrr",
-    reg: str = "nuclear",
-    gamma: float | None = None,
-    solver: str = "adam",
-    fit: str = "subspace",
-    lam: float | None = None,
-    steps: int = 100,
-    window: int | None = None,
-    overlap: int | None = None,
-    threshold: float | None = None,
-    min_blob_px: int = 30,
-    shadows: bool = True,
-    stabilize: str = "auto",
-    device: str = "auto",
-    seed: int = 0,
-    ignore: str | PathLike[str] | None = None,
-    background: str | PathLike[str] | None = None,
-    codec: str | None = None,
-    quality: int = 18,
-    format: str | None = None,
-    mask_format: str = "mp4",
-    objects: bool = False,
-    events: bool = False,
-    event_clips: bool = False,
-    event_gap: float = 2.0,
-    event_min: float = 0.2,
-    resume: bool = False,
-    overwrite: bool = False,
+    source: str | PathLike[str], folder: str | PathLike[str], **settings: Unpack[_OfFile]
 ) -> dict[str, Any]: ...
 
 
 @overload
-def separate(
-    source: Iterable[NDArray[Any]],
-    *,
-    method: str = "lrr",
-    reg: str = "nuclear",
-    gamma: float | None = None,
-    solver: str = "adam",
-    fit: str = "subspace",
-    lam: float | None = None,
-    steps: int = 100,
-    window: int | None = None,
-    overlap: int | None = None,
-    threshold: float | None = None,
-    min_blob_px: int = 30,
-    shadows: bool = True,
-    stabilize: str = "auto",
-    device: str = "auto",
-    seed: int = 0,
-    ignore: NDArray[np.bool_] | None = None,
-    background: NDArray[Any] | None = None,
-) -> Iterator[SeparatedFrame]: ...
+def separate(source: Iterable[NDArray[Any]], **settings: Unpack[_OfFrames]) -> Iterator[SeparatedFrame]: ...
 
 
 @isolated

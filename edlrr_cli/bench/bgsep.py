@@ -214,7 +214,7 @@ def _measure(scene: Scene, separation: Separation, indices: Mapping[int, int]) -
         return num_frames, time.perf_counter() - started - scoring_s
 
     (num_frames, seconds), peak = measure_peak(split, separation.device)
-    notes = separation.notes
+    windows = separation.windows
     return {
         **scorer.scores(),
         "num_scored": len(indices),
@@ -222,9 +222,9 @@ def _measure(scene: Scene, separation: Separation, indices: Mapping[int, int]) -
         "seconds": seconds,
         "frames_per_second": num_frames / seconds,
         "peak_bytes": peak,
-        "rank": max((note.rank for note in notes if note.rank is not None), default=None),
-        "sparsity": average(note.sparsity for note in notes),
-        "windows": [asdict(note) for note in notes],
+        "rank": max((window.rank for window in windows if window.rank is not None), default=None),
+        "sparsity": average(window.sparsity for window in windows),
+        "windows": [asdict(window) for window in windows],
     }
 
 

@@ -13,8 +13,8 @@ from edlrr_cli.bench.sequences import Bytes, Scene
 from edlrr_cli.metrics.background import background_scores
 from edlrr_cli.metrics.detection import Counts, count
 from edlrr_cli.metrics.thresholds import Best, Sweep
-from edlrr_cli.tasks.bgsep.region import Pixels
 from edlrr_cli.tasks.bgsep.stream import Split
+from edlrr_cli.tasks.frames import Levels
 
 #: Candidates for the best threshold on the plain difference, in gray levels.
 PLAIN_THRESHOLDS = (10, 15, 20, 25, 30, 40, 50)
@@ -73,7 +73,7 @@ def _named(name: str, best: Best | None) -> dict[str, float | None]:
     return {name: f_measure, f"{name}_threshold": threshold}
 
 
-def _gray(pixels: Pixels, peak: int) -> NDArray[np.floating[Any]]:
+def _gray(pixels: Levels, peak: int) -> NDArray[np.floating[Any]]:
     """Return the luma of a frame, shape (h, w), in gray levels of 255."""
     levels = pixels.astype(np.float32) * (255 / peak)
     gray: NDArray[np.floating[Any]] = levels[..., 0] if levels.shape[2] == 1 else levels @ _GRAY

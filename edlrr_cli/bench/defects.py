@@ -67,8 +67,8 @@ def logo_cover(size_px: tuple[int, int]) -> Pixels:
     inner = (left + side / 4, top + side / 4, left + 3 * side / 4, top + 3 * side / 4)
     canvas.draw.rectangle([_ZOOM * each for each in inner], fill=0)
     for line, text in enumerate(("EDLRR", "photo")):
-        place = (_ZOOM * (left + 1.1 * side), _ZOOM * (top + line * side / 2))
-        canvas.draw.text(place, text, fill=255, font=font)
+        position = (_ZOOM * (left + 1.1 * side), _ZOOM * (top + line * side / 2))
+        canvas.draw.text(position, text, fill=255, font=font)
     return canvas.coverage()
 
 

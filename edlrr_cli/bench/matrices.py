@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from edlrr_cli.lrr.series import Function
-from edlrr_cli.lrr.spectral import Scale, resolve_scale
+from edlrr_cli.lrr.spectral import resolve_scale
 
 SPECTRUM = "sigma_i = 20 / i^1.2"
 _SIGMA_1 = 20.0
@@ -58,14 +58,14 @@ def definition(S: Tensor, h: Function) -> tuple[Tensor, Tensor]:
     return h.value(sigma / scale).sum(-1), (U * slope.unsqueeze(-2)) @ Vh
 
 
-def svdvals_penalty(S: Tensor, h: Function, scale: Scale = None) -> Tensor:
+def svdvals_penalty(S: Tensor, h: Function) -> Tensor:
     """Return R(S) in plain torch: h of `torch.linalg.svdvals`, differentiated by autograd.
 
     Args:
         S: Shape (..., m, n).
     """
     sigma = torch.linalg.svdvals(S)
-    resolved = resolve_scale(h, sigma[..., 0].detach(), scale)
+    resolved = resolve_scale(h, sigma[..., 0].detach(), None)
     return h.value(sigma / resolved.unsqueeze(-1)).sum(-1)
 
 

@@ -22,9 +22,9 @@ from edlrr_cli.media.formats import require_images
 from edlrr_cli.media.gray import read_levels
 from edlrr_cli.metrics import psnr, ssim
 from edlrr_cli.pipelines.denoisers import load_denoiser
-from edlrr_cli.tasks.camera import Camera, photograph
 from edlrr_cli.tasks.denoise.config import Config
 from edlrr_cli.tasks.denoise.run import denoise
+from edlrr_cli.tasks.simulated_camera import Camera, photograph
 
 NAME, WHITE_NAME = "photo", "photo_white"
 
@@ -43,7 +43,7 @@ PARAMETERS = {
 
 @dataclass(frozen=True)
 class Setting:
-    """A camera, and what happens to its image; see `edlrr_cli.tasks.camera.Camera`.
+    """A camera, and what happens to its image; see `edlrr_cli.tasks.simulated_camera.Camera`.
 
     Attributes:
         quality: JPEG quality of the file.
@@ -175,7 +175,7 @@ _CROSS = ((0, 0, -1.5, 0, 0), (0, 2, 0, 2, 0), (-1.5, 0, 6, 0, -1.5), (0, 2, 0, 
 def interpolate_malvar(sampled: Tensor) -> Tensor:
     """Interpolate the samples of a Bayer sensor with the gradients of the other colors.
 
-    Args and returns: as in `edlrr_cli.tasks.camera.interpolate_bilinear`.
+    Args and returns: as in `edlrr_cli.tasks.simulated_camera.interpolate_bilinear`.
 
     Source: Malvar, He, Cutler, "High-quality linear interpolation for demosaicing of Bayer-patterned color
         images", 2004.

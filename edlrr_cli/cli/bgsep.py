@@ -119,7 +119,7 @@ def bgsep(
     from edlrr_cli.pipelines.bgsep.scene import SceneFiles
     from edlrr_cli.pipelines.bgsep.sources import FolderDestination, VideoSelection, require_one_kind
 
-    scene = SceneFiles(ignore, background)
+    selection = VideoSelection(sources, recursive=options.batch.recursive)
 
     def make_job(source: Input, folder: Path) -> BgsepJob:
         require_one_kind(source.path)
@@ -128,7 +128,10 @@ def bgsep(
             output=folder,
             overwrite=options.overwrite,
             settings=settings,
-            scene=scene.of(source),
+            scene=SceneFiles(
+                selection.companion(ignore, source, what="region to ignore"),
+                selection.companion(background, source, what="background"),
+            ),
             resume=resume,
             with_previews=options.report is not None,
         )
@@ -136,7 +139,7 @@ def bgsep(
     return run_jobs(
         BgsepJob,
         make_job,
-        VideoSelection(sources, recursive=options.batch.recursive),
+        selection,
         FolderDestination(output, options.suffix, "bgsep"),
         options,
         device=settings.config.device,

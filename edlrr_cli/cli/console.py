@@ -39,7 +39,7 @@ def _channel() -> Channel:
 
 
 def print_record(
-    record: dict[str, Any], lines: Iterable[tuple[str, str]], *, as_json: bool, quiet: bool = False
+    record: dict[str, Any], lines: Iterable[tuple[str, str]], *, as_json: bool, quiet: bool
 ) -> None:
     """Print the record of a run, on stdout unless an image is written there."""
     err = _channel().err

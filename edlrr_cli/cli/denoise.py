@@ -7,23 +7,21 @@ from typing import Any
 
 import click
 
-from edlrr_cli.cli.clip_options import (
-    CLIPS,
-    clip_options,
-    encoding_of_clips,
-    refuse_for_clips,
-    refuse_for_images,
-)
-from edlrr_cli.cli.job_options import BATCH, OUTPUT, JobCommand, encoding_options, job_options, page_option
+from edlrr_cli.cli.job_options import BATCH, OUTPUT, job_options
 from edlrr_cli.cli.options import FILE, REG, Name, NoiseLevel, common_options, options_of
-from edlrr_cli.cli.run import RunOptions, run_jobs
-from edlrr_cli.cli.streams import STREAM_IN, STREAM_OUT, refuse_streams
+from edlrr_cli.cli.restore_options import (
+    CLIPS,
+    RestoreCommand,
+    RestoreOptions,
+    encoding_options,
+    figure_option,
+    file_options,
+)
+from edlrr_cli.cli.run import run_jobs
 from edlrr_cli.errors import UsageError
-from edlrr_cli.media.codecs import CONTAINERS
-from edlrr_cli.media.encoding import Encoding
 from edlrr_cli.pipelines.denoise_clips.settings import Settings as ClipSettings
 from edlrr_cli.pipelines.destination import Destination
-from edlrr_cli.pipelines.inputs import Input, Selection, companion
+from edlrr_cli.pipelines.inputs import Input, Selection
 from edlrr_cli.pipelines.noise_levels import AUTO, NOISE_LEVELS
 from edlrr_cli.tasks.checks import require
 from edlrr_cli.tasks.denoise.config import METHODS, NOISE_TYPES, QUALITIES, Config
@@ -53,21 +51,17 @@ _KINDS = {
 _SECTIONS = {"Options": (), "Output": OUTPUT, "Clips": CLIPS, "Batch": BATCH}
 
 
-@click.command(cls=JobCommand, sections=_SECTIONS, short_help="Remove noise from images and clips.")
-@click.argument("images", metavar="IMAGE...", type=STREAM_IN, nargs=-1, required=True)
+@click.command(cls=RestoreCommand, sections=_SECTIONS, short_help="Remove noise from images and clips.")
+@file_options("denoised")
 @click.option(
-    "-o", "--output", type=STREAM_OUT, help="Result, or a folder. [default: IMAGE_denoised beside IMAGE]"
+    "--page",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Page of a TIFF to restore; the others are kept as they are. [default: 1]",
 )
-@click.option(
-    "--reference",
-    type=STREAM_IN,
-    help="Clean image or clip, or a folder, to measure the PSNR, and of images the SSIM.",
-)
-@page_option
-@click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
+@figure_option
 @click.option("--model", type=FILE, help="Weights made by edlrr train. [default: the shipped ones]")
-@encoding_options(*CONTAINERS)
-@clip_options
+@encoding_options
 @job_options
 @options_of((Config,), _HELP, _KINDS)
 @click.option(
@@ -79,21 +73,7 @@ _SECTIONS = {"Options": (), "Output": OUTPUT, "Clips": CLIPS, "Batch": BATCH}
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of --add-noise. [default: 0]")
 @common_options
 def denoise(
-    *,
-    images: tuple[Path, ...],
-    output: Path | None,
-    reference: Path | None,
-    page: int,
-    figure: Path | None,
-    model: Path | None,
-    encoding: Encoding,
-    codec: str | None,
-    crf: int | None,
-    resume: bool,
-    options: RunOptions,
-    add_noise: float,
-    seed: int,
-    **flags: Any,
+    *, given: RestoreOptions, page: int, model: Path | None, add_noise: float, seed: int, **flags: Any
 ) -> int:
     """Remove noise from each IMAGE or clip, of a level that is estimated or given.
 
@@ -123,17 +103,23 @@ def denoise(
         raise UsageError(
             f"--model is an option of the method network, not of {config.method}", "leave it out"
         )
-    from edlrr_cli.pipelines.clips.sources import are_clips
+    if given.of_clips():
+        given.refuse_for_clips({"--page": page > 1, "--add-noise": add_noise > 0, "--seed": seed > 0})
+        from edlrr_cli.pipelines.denoise_clips.job import DenoiseClipJob
 
-    if are_clips(images, recursive=options.batch.recursive):
-        experiment = {"--add-noise": add_noise > 0, "--seed": seed > 0}
-        refuse_for_clips(encoding, {"--figure": figure, "--page": page > 1, **experiment})
-        settings = ClipSettings(config, encoding_of_clips(codec, crf))
-        return _denoise_clips(images, output, reference, model, settings, encoding.format, resume, options)
-    refuse_for_images(encoding, codec, crf, resume=resume)
-    from edlrr_cli.pipelines.denoise import DenoiseJob, Experiment
+        return given.run_clips(
+            DenoiseClipJob,
+            "denoised",
+            ClipSettings(config, given.clip.encoding),
+            device=config.device,
+            also_read=(model,),
+            own=lambda clips, source: {"model": model},
+        )
+    given.refuse_for_images()
+    from edlrr_cli.pipelines.denoise.job import DenoiseJob, Experiment
 
-    selection = Selection(images, recursive=options.batch.recursive)
+    options, encoding = given.options, given.encoding
+    selection = Selection(given.images, recursive=given.recursive)
     many = options.batch.is_batch(selection)
 
     def make_job(source: Input, target: Path) -> DenoiseJob:
@@ -142,10 +128,10 @@ def denoise(
             output=target,
             overwrite=options.overwrite,
             config=config,
-            reference=reference and companion(reference, source, suffix="", what="reference"),
+            reference=selection.companion(given.reference, source, what="reference"),
             model=model,
             page=page,
-            figure=figure,
+            figure=given.figure,
             encoding=encoding.for_batch(target) if many else encoding,
             experiment=Experiment(add_noise, seed),
         )
@@ -154,51 +140,11 @@ def denoise(
         DenoiseJob,
         make_job,
         selection,
-        Destination(output, options.suffix, "denoised", encoding.format),
+        Destination(given.output, options.suffix, "denoised", encoding.format),
         options,
         device=config.device,
-        also_read=(reference, model),
-        single_only={"--figure": figure},
-    )
-
-
-def _denoise_clips(
-    clips: tuple[Path, ...],
-    output: Path | None,
-    reference: Path | None,
-    model: Path | None,
-    settings: ClipSettings,
-    container: str | None,
-    resume: bool,
-    options: RunOptions,
-) -> int:
-    refuse_streams((output, reference))
-    from edlrr_cli.pipelines.clips.sources import ClipDestination, ClipSelection, companion_of
-    from edlrr_cli.pipelines.denoise_clips.job import DenoiseClipJob
-
-    selection = ClipSelection(clips, recursive=options.batch.recursive)
-    many = selection.is_batch
-
-    def make_job(source: Input, target: Path) -> DenoiseClipJob:
-        return DenoiseClipJob(
-            input=source.path,
-            output=target,
-            overwrite=options.overwrite,
-            reference=reference and companion_of(reference, source, what="reference", suffix="", many=many),
-            settings=settings,
-            model=model,
-            resume=resume,
-            with_previews=options.report is not None,
-        )
-
-    return run_jobs(
-        DenoiseClipJob,
-        make_job,
-        selection,
-        ClipDestination(output, options.suffix, "denoised", container, settings.encoding),
-        options,
-        device=settings.config.device,
-        also_read=(reference, model),
+        also_read=(given.reference, model),
+        single_only={"--figure": given.figure},
     )
 
 

@@ -7,41 +7,30 @@ from typing import Any
 
 import click
 
-from edlrr_cli.cli.clip_options import (
-    CLIPS,
-    clip_options,
-    encoding_of_clips,
-    refuse_for_clips,
-    refuse_for_images,
-)
-from edlrr_cli.cli.job_options import BATCH, OUTPUT, JobCommand, encoding_options, job_options
+from edlrr_cli.cli.job_options import BATCH, OUTPUT, job_options
 from edlrr_cli.cli.options import FILE, PRESET, Parsed, common_options, setting_options
-from edlrr_cli.cli.run import RunOptions, run_jobs
-from edlrr_cli.cli.streams import STREAM_IN, STREAM_OUT, refuse_streams
+from edlrr_cli.cli.restore_options import (
+    CLIPS,
+    RestoreCommand,
+    RestoreOptions,
+    encoding_options,
+    figure_option,
+    file_options,
+)
+from edlrr_cli.cli.run import run_jobs
+from edlrr_cli.cli.streams import STREAM_IN
 from edlrr_cli.errors import UsageError
 from edlrr_cli.media.boxes import Box, parse_box
-from edlrr_cli.media.codecs import CONTAINERS
-from edlrr_cli.media.encoding import Encoding
 from edlrr_cli.media.formats import INFRARED, is_own_mask
-from edlrr_cli.pipelines.clips.settings import Settings as ClipSettings
 from edlrr_cli.pipelines.destination import Destination
 from edlrr_cli.pipelines.inpaint.settings import Settings, preset_names, resolve_settings
-from edlrr_cli.pipelines.inputs import Input, Selection, companion, scans
+from edlrr_cli.pipelines.inpaint_clips.settings import Settings as ClipSettings
+from edlrr_cli.pipelines.inputs import Input, Selection, scans
 
 _SECTIONS = {
     "Input and mask": (
-        *(
-            "mask",
-            "boxes",
-            "mask_suffix",
-            "mask_mode",
-            "mask_threshold",
-            "mask_color",
-            "sensitivity",
-            "dilate",
-            "page",
-            "reference",
-        ),
+        *("mask", "boxes", "mask_suffix", "mask_mode", "mask_threshold", "mask_color", "sensitivity"),
+        *("dilate", "page", "reference"),
     ),
     "Output": OUTPUT,
     "Clips": CLIPS,
@@ -54,8 +43,9 @@ _SECTIONS = {
 }
 
 
-@click.command(cls=JobCommand, sections=_SECTIONS, short_help="Fill the missing pixels of images and clips.")
-@click.argument("images", metavar="IMAGE...", type=STREAM_IN, nargs=-1, required=True)
+@click.command(
+    cls=RestoreCommand, sections=_SECTIONS, short_help="Fill the missing pixels of images and clips."
+)
 @click.option(
     "--mask",
     type=STREAM_IN,
@@ -72,24 +62,16 @@ _SECTIONS = {
 @click.option(
     "--mask-suffix", default="", help="Suffix of the masks' names in a folder, after the image's stem."
 )
-@click.option(
-    "-o", "--output", type=STREAM_OUT, help="Result, or a folder. [default: IMAGE_restored beside IMAGE]"
-)
-@click.option(
-    "--reference",
-    type=STREAM_IN,
-    help="Clean image or clip, or a folder, to measure the PSNR, and of images the SSIM.",
-)
+@file_options("restored")
 @click.option(
     "--page",
     type=click.IntRange(min=1),
     help="Page of a TIFF to restore; the others are kept. [default: all of one size and kind]",
 )
-@click.option("--figure", type=FILE, help="Also write a comparison, a .png.")
+@figure_option
 @click.option("--error-map", type=FILE, help="Also write the expected error of each pixel, a .png.")
 @click.option("--save-mask", type=FILE, help="Also write the hole, white on black, a .png.")
-@encoding_options(*CONTAINERS)
-@clip_options
+@encoding_options
 @click.option(
     "--skip-clean", is_flag=True, help="Write nothing for images of which nothing is missing; else a copy."
 )
@@ -100,22 +82,14 @@ _SECTIONS = {
 @common_options
 def inpaint(
     *,
-    images: tuple[Path, ...],
+    given: RestoreOptions,
     mask: Path | None,
     boxes: tuple[Box, ...],
     mask_suffix: str,
-    output: Path | None,
-    reference: Path | None,
     page: int | None,
-    figure: Path | None,
     error_map: Path | None,
     save_mask: Path | None,
     skip_clean: bool,
-    encoding: Encoding,
-    codec: str | None,
-    crf: int | None,
-    resume: bool,
-    options: RunOptions,
     config_file: Path | None,
     preset: str | None,
     **flags: Any,
@@ -165,36 +139,40 @@ def inpaint(
     of_infrared = mask is not None and str(mask) == INFRARED and is_own_mask(mask)
     if flags["sensitivity"] is not None and not of_infrared:
         raise UsageError("--sensitivity is for --mask ir", "leave it out")
-    from edlrr_cli.pipelines.clips.sources import are_clips
-
-    if are_clips(images, recursive=options.batch.recursive):
-        marks = {
-            f"--mask {mask}": mask is not None and is_own_mask(mask),
-            "--mask-color": settings.mask.mask_color,
-            "--save-mask": save_mask,
-            "--skip-clean": skip_clean,
-        }
-        files = {"--figure": figure, "--error-map": error_map, "--page": page}
-        refuse_for_clips(encoding, {**files, **marks})
-        return _fill_clips(
-            images,
-            mask,
-            boxes,
-            mask_suffix,
-            output,
-            reference,
-            ClipSettings(settings, encoding_of_clips(codec, crf)),
-            encoding.format,
-            resume,
-            options,
+    if given.of_clips():
+        given.refuse_for_clips(
+            {
+                "--error-map": error_map,
+                "--page": page,
+                f"--mask {mask}": mask is not None and is_own_mask(mask),
+                "--mask-color": settings.mask.mask_color,
+                "--save-mask": save_mask,
+                "--skip-clean": skip_clean,
+            }
         )
-    refuse_for_images(encoding, codec, crf, resume=resume)
+        clip_settings = ClipSettings(settings, given.clip.encoding)
+        from edlrr_cli.pipelines.inpaint_clips.job import InpaintClipJob
+
+        return given.run_clips(
+            InpaintClipJob,
+            "restored",
+            clip_settings,
+            device=settings.config.device,
+            also_read=(mask,),
+            leave_out=(mask_suffix,),
+            own=lambda clips, source: {
+                "mask": clips.companion(mask, source, what="mask", suffix=mask_suffix),
+                "boxes": boxes,
+            },
+        )
+    given.refuse_for_images()
     if error_map is not None:
         _check_error_map(settings)
     from edlrr_cli.pipelines.inpaint.job import InpaintJob
 
+    options, encoding = given.options, given.encoding
     select = scans if of_infrared else Selection
-    selection = select(images, recursive=options.batch.recursive, leave_out=(mask_suffix,))
+    selection = select(given.images, recursive=given.recursive, leave_out=(mask_suffix,))
     many = options.batch.is_batch(selection)
 
     def make_job(source: Input, target: Path) -> InpaintJob:
@@ -202,12 +180,12 @@ def inpaint(
             input=source.path,
             output=target,
             overwrite=options.overwrite,
-            mask=mask and companion(mask, source, suffix=mask_suffix, what="mask"),
+            mask=selection.companion(mask, source, what="mask", suffix=mask_suffix),
             boxes=boxes,
             settings=settings,
-            reference=reference and companion(reference, source, suffix="", what="reference"),
+            reference=selection.companion(given.reference, source, what="reference"),
             page=page,
-            figure=figure,
+            figure=given.figure,
             error_map=error_map,
             save_mask=save_mask,
             skip_clean=skip_clean,
@@ -218,54 +196,11 @@ def inpaint(
         InpaintJob,
         make_job,
         selection,
-        Destination(output, options.suffix, "restored", encoding.format),
+        Destination(given.output, options.suffix, "restored", encoding.format),
         options,
         device=settings.config.device,
-        also_read=(mask, reference),
-        single_only={"--figure": figure, "--error-map": error_map, "--save-mask": save_mask},
-    )
-
-
-def _fill_clips(
-    clips: tuple[Path, ...],
-    mask: Path | None,
-    boxes: tuple[Box, ...],
-    mask_suffix: str,
-    output: Path | None,
-    reference: Path | None,
-    settings: ClipSettings,
-    container: str | None,
-    resume: bool,
-    options: RunOptions,
-) -> int:
-    refuse_streams((mask, output, reference))
-    from edlrr_cli.pipelines.clips.job import ClipJob
-    from edlrr_cli.pipelines.clips.sources import ClipDestination, ClipSelection, companion_of
-
-    selection = ClipSelection(clips, recursive=options.batch.recursive, leave_out=(mask_suffix,))
-    many = selection.is_batch
-
-    def make_job(source: Input, target: Path) -> ClipJob:
-        return ClipJob(
-            input=source.path,
-            output=target,
-            overwrite=options.overwrite,
-            mask=mask and companion_of(mask, source, what="mask", suffix=mask_suffix, many=many),
-            reference=reference and companion_of(reference, source, what="reference", suffix="", many=many),
-            boxes=boxes,
-            settings=settings,
-            resume=resume,
-            with_previews=options.report is not None,
-        )
-
-    return run_jobs(
-        ClipJob,
-        make_job,
-        selection,
-        ClipDestination(output, options.suffix, "restored", container, settings.encoding),
-        options,
-        device=settings.inpaint.config.device,
-        also_read=(mask, reference),
+        also_read=(mask, given.reference),
+        single_only={"--figure": given.figure, "--error-map": error_map, "--save-mask": save_mask},
     )
 
 

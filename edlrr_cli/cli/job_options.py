@@ -10,10 +10,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from edlrr_cli.cli.options import FILE, Name, Parsed, report_options
+from edlrr_cli.cli.options import FILE, Parsed, report_options
 from edlrr_cli.cli.run import RunOptions
-from edlrr_cli.media.encoding import Encoding
-from edlrr_cli.media.formats import WRITE_FORMATS
 from edlrr_cli.media.streams import is_stream
 from edlrr_cli.pipelines.batch import BatchOptions
 
@@ -26,7 +24,7 @@ _SECTIONS: Mapping[str, Sequence[str]] = {"Options": (), "Output": OUTPUT, "Batc
 
 
 class JobCommand(click.Command):
-    """A command whose shared options arrive packed: ``options`` (`RunOptions`), ``encoding`` (`Encoding`).
+    """A command whose shared options arrive packed: ``options`` (`RunOptions`).
 
     Its help lists the options in sections.
 
@@ -45,10 +43,8 @@ class JobCommand(click.Command):
             params = ctx.params
             if params["cluster"] is not None:
                 params.update({name: _absolute(value) for name, value in params.items()})
-            params["batch"] = _packed(BatchOptions, params)
-            params["options"] = _packed(RunOptions, params)
-            if any(param.name == "jpeg_quality" for param in self.params):
-                params["encoding"] = _packed(Encoding, params)
+            params["batch"] = packed(BatchOptions, params)
+            params["options"] = packed(RunOptions, params)
         return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -65,7 +61,7 @@ class JobCommand(click.Command):
                 formatter.write_dl(listed)
 
 
-def _packed(owner: type[Any], params: dict[str, Any]) -> Any:
+def packed(owner: type[Any], params: dict[str, Any]) -> Any:
     """Return an object made of the parameters that are its fields; they are removed from the parameters."""
     return owner(**{field.name: params.pop(field.name) for field in fields(owner)})
 
@@ -125,49 +121,3 @@ def job_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
-
-
-def encoding_options(*more: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give a command of the class `JobCommand` the options of image files, as an `Encoding`.
-
-    Args:
-        more: Further extensions that ``--format`` knows.
-    """
-    formats = tuple(extension[1:] for extension in (*WRITE_FORMATS, *more))
-    listed = "png, jpg, tif, webp, bmp, jp2 or exr"
-    if more:
-        listed += f"; of clips {', '.join(extension[1:] for extension in more)}"
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in (
-            click.option(
-                "--strip-metadata",
-                is_flag=True,
-                help="Write no metadata and no resolution; color information such as the profile stays.",
-            ),
-            click.option(
-                "--jpeg-quality",
-                type=click.IntRange(1, 100),
-                help="Quality of JPEG results. [default: inpaint as a JPEG IMAGE, else 95]",
-            ),
-            click.option(
-                "--format",
-                type=Name("format", lambda: formats),
-                help=f"Format of the results: {listed}. [default: that of IMAGE]",
-            ),
-        ):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-def page_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the option that selects the page."""
-    option = click.option(
-        "--page",
-        type=click.IntRange(min=1),
-        default=1,
-        help="Page of a TIFF to restore; the others are kept as they are. [default: 1]",
-    )
-    return option(command)

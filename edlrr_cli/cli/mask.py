@@ -20,7 +20,7 @@ _SECTIONS = {"Detection": (), "Output": OUTPUT, "Batch": BATCH}
 
 @dataclass(frozen=True)
 class _MaskDestination(Destination):
-    """The place of the masks: a folder, unless the name is that of a file. Several pages make a TIFF."""
+    """Where masks are written: a folder, unless the name is that of a file. Several pages make a TIFF."""
 
     def single(self, source: Input) -> Path:
         """See `Destination.single`."""

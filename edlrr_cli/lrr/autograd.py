@@ -103,6 +103,12 @@ def _gradient(ctx: Any) -> Tensor:
     return differentiable
 
 
+def _save(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    S, _, scale, ctx.reg, ctx.gamma = inputs
+    ctx.save_for_backward(S, scale)
+    ctx.save_for_forward(S, scale)
+
+
 class _Gradient(torch.autograd.Function):
     """The already computed dR/dS as a function of S."""
 
@@ -110,11 +116,7 @@ class _Gradient(torch.autograd.Function):
     def forward(S: Tensor, gradient: Tensor, scale: Tensor, reg: str, gamma: float | None) -> Tensor:
         return gradient.clone()
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        S, _, scale, ctx.reg, ctx.gamma = inputs
-        ctx.save_for_backward(S, scale)
-        ctx.save_for_forward(S, scale)
+    setup_context = staticmethod(_save)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None, None, None]:
@@ -139,11 +141,7 @@ class _Curvature(torch.autograd.Function):
     def forward(S: Tensor, direction: Tensor, scale: Tensor, reg: str, gamma: float | None) -> Tensor:
         return operators.curvature(S, direction, scale, reg, gamma)
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        S, _, scale, ctx.reg, ctx.gamma = inputs
-        ctx.save_for_backward(S, scale)
-        ctx.save_for_forward(S, scale)
+    setup_context = staticmethod(_save)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Any, Any, None, None, None]:

@@ -18,7 +18,6 @@ def gaussian_probes(
     *,
     generator: torch.Generator,
     dtype: torch.dtype | None = None,
-    device: torch.device | str | None = None,
 ) -> Tensor:
     """Draw standard Gaussian probes for the rows of S: E[g g^T] = I, so E[g^T A g] = tr A.
 
@@ -27,9 +26,8 @@ def gaussian_probes(
     Args:
         S_or_shape: A tensor of shape (..., m, n), or that shape.
         num_probes: N >= 1.
-        generator: Source of randomness; probes are drawn on its device, then moved.
+        generator: Source of randomness; probes are drawn on its device, then moved to that of S.
         dtype: Dtype of the probes; None: that of S, float32 for a shape.
-        device: Device of the probes; None: that of S, that of the generator for a shape.
 
     Returns:
         Shape (..., m, N), independent for each matrix of the batch.
@@ -44,9 +42,9 @@ def gaussian_probes(
         >>> gaussian_probes((5, 3, 4), 7, generator=torch.Generator().manual_seed(0)).shape
         torch.Size([5, 3, 7])
     """
+    device = generator.device
     if isinstance(S_or_shape, Tensor):
-        dtype = S_or_shape.dtype if dtype is None else dtype
-        device = S_or_shape.device if device is None else device
+        dtype, device = dtype or S_or_shape.dtype, S_or_shape.device
     shape = tuple(S_or_shape.shape) if isinstance(S_or_shape, Tensor) else tuple(S_or_shape)
     if len(shape) < 2:
         raise UsageError(f"S_or_shape: expected (..., m, n), got {shape}")
@@ -55,15 +53,13 @@ def gaussian_probes(
     probes = torch.randn(
         (*shape[:-1], num_probes),
         generator=generator,
-        dtype=torch.float32 if dtype is None else dtype,
+        dtype=dtype or torch.float32,
         device=generator.device,
     )
-    return probes if device is None else probes.to(device)
+    return probes.to(device)
 
 
-def sign_probes_all(
-    length: int, *, dtype: torch.dtype = torch.float64, device: torch.device | str | None = None
-) -> Tensor:
+def sign_probes_all(length: int, *, dtype: torch.dtype = torch.float64) -> Tensor:
     """Return all 2^n sign vectors of length n: the average of g^T A g over them is exactly tr A.
 
     The average of g_i g_j over all sign vectors is 1 if i = j and 0 otherwise.
@@ -71,7 +67,6 @@ def sign_probes_all(
     Args:
         length: n, from 1 to 20.
         dtype: Dtype of the result.
-        device: Device of the result.
 
     Returns:
         Shape (n, 2^n), entries +1 and -1.
@@ -89,6 +84,6 @@ def sign_probes_all(
     """
     if not 1 <= length <= _MAX_SIGN_LENGTH:
         raise UsageError(f"length: expected 1..{_MAX_SIGN_LENGTH}, got {length}")
-    counter = torch.arange(2**length, device=device)
-    bits = (counter[None, :] >> torch.arange(length, device=device)[:, None]) & 1
+    counter = torch.arange(2**length)
+    bits = (counter[None, :] >> torch.arange(length)[:, None]) & 1
     return 1 - 2 * bits.to(dtype)

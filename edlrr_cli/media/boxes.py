@@ -91,8 +91,8 @@ def parse_box(text: str) -> Box:
         >>> box.start, box.stop, box.left.pixels(200)
         (Fraction(5, 1), Fraction(141, 2), 140)
     """
-    place, at, times = text.replace(" ", "").partition("@")
-    found = _BOX.fullmatch(place)
+    rectangle, at, times = text.replace(" ", "").partition("@")
+    found = _BOX.fullmatch(rectangle)
     if found is None:
         raise ValueError(f"{text!r} is not X,Y,WIDTH,HEIGHT in pixels or percent")
     numbers = found.groups()

@@ -27,7 +27,7 @@ AT_ONCE = 32
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """Selection of the inputs of a batch, and the place of their computation.
+    """Selection of the inputs of a batch, and what computes them.
 
     Attributes:
         jobs: Number of processes; None for the number that suits the device.

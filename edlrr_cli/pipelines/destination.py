@@ -15,7 +15,7 @@ from edlrr_cli.pipelines.inputs import Input
 
 @dataclass(frozen=True)
 class Destination:
-    """The place and the names of the results.
+    """The folder and the names of the results.
 
     Attributes:
         output: The given file or folder; None for the folder of each input.

@@ -16,6 +16,9 @@ from edlrr_cli.media.formats import (
     matching,
 )
 
+ADD_COMPANION = "add it, or name a file for all"
+"""The remedy where a folder lacks the file of an input."""
+
 
 @dataclass(frozen=True)
 class Input:
@@ -71,6 +74,36 @@ class Selection:
         else:
             yield Input(name)
 
+    def companion(self, named: Path | None, source: Input, *, what: str, suffix: str = "") -> Path | None:
+        """Return the file that belongs to an input: the given one, or that with its stem in the given folder.
+
+        Args:
+            named: A file for all, or a folder, in which the input's own subfolder is searched first; None if
+                nothing is given.
+            what: What it is, such as "mask", for messages.
+            suffix: Suffix between the stem and the extension of the file.
+
+        Raises:
+            InputError: There is none, or more than one.
+        """
+        if named is None or not named.is_dir():
+            return named
+        stem = self._stem(source.path) + suffix
+        found = _find_companion(
+            named, source, what=what, matches_in=lambda folder: self._companions(folder, stem)
+        )
+        return found or self._without_companion(named, source, what, stem)
+
+    def _stem(self, path: Path) -> str:
+        return path.stem
+
+    def _companions(self, folder: Path, stem: str) -> Sequence[Path]:
+        """Return the entries of a folder, which may not exist, that can belong to an input of this stem."""
+        return images_with_stem(folder, stem)
+
+    def _without_companion(self, named: Path, source: Input, what: str, stem: str) -> Path:
+        raise InputError(f"{source.path}: {named} has no {what} {stem}.*", ADD_COMPANION)
+
     def _includes(self, path: Path) -> bool:
         return not any(ending and path.stem.endswith(ending) for ending in self.leave_out)
 
@@ -89,26 +122,7 @@ def once(inputs: Iterable[Input]) -> list[Input]:
     return list(found.values())
 
 
-def companion(named: Path, source: Input, *, suffix: str, what: str) -> Path:
-    """Return the file that belongs to an image: the given one, or the one with its stem in the given folder.
-
-    Args:
-        named: A file for all, or a folder, in which the image's own subfolder is searched first.
-        suffix: Suffix between the stem and the extension of the file.
-
-    Raises:
-        InputError: There is none, or more than one.
-    """
-    if not named.is_dir():
-        return named
-    stem = source.path.stem + suffix
-    found = find_companion(named, source, what=what, matches_in=lambda folder: images_with_stem(folder, stem))
-    if found is None:
-        raise InputError(f"{source.path}: {named} has no {what} {stem}.*", "add it, or name a file for all")
-    return found
-
-
-def find_companion(
+def _find_companion(
     named: Path, source: Input, *, what: str, matches_in: Callable[[Path], Sequence[Path]]
 ) -> Path | None:
     """Return the entry of a folder that belongs to an input; None if there is none.

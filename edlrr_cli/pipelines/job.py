@@ -112,12 +112,8 @@ class Job(ABC, Generic[InputsT, ResultT]):
         """Return a key, equal for inputs that can be computed as a batch; None for single computation."""
         return None
 
-    def compute_each(self, jobs: Sequence[Self], inputs: Sequence[InputsT]) -> Sequence[ResultT]:
-        """Compute several inputs of one group as a batch.
-
-        Args:
-            jobs: This one and others that differ from it in their files only.
-        """
+    def compute_each(self, inputs: Sequence[InputsT]) -> Sequence[ResultT]:
+        """Compute several inputs of one group, of jobs that differ in their files alone, as a batch."""
         raise NotImplementedError
 
     @classmethod
@@ -242,10 +238,9 @@ def attempt_group(jobs: Sequence[AnyJob]) -> list[Record]:
     for members in groups.values():
         results: Sequence[object] = [None] * len(members)
         if len(members) > 1:
-            group = [jobs[index] for index in members]
             try:
                 with log_subject(f"{len(members)} images"):
-                    results = group[0].compute_each(group, [inputs[index] for index in members])
+                    results = jobs[members[0]].compute_each([inputs[index] for index in members])
             except Exception as error:  # one of them failed, and it is not known which
                 _log.info("one of %d images failed, each is computed by itself: %s", len(members), error)
         for index, result in zip(members, results, strict=True):

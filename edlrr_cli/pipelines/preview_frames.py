@@ -8,7 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from edlrr_cli.media.files import writing
+from edlrr_cli.media.preview import preview
 from edlrr_cli.media.still_image import Levels
+from edlrr_cli.pipelines.panel import Layer
+
+SIDE_PX = 800
+"""Largest side of the preview frames on a page."""
 
 _NUM_ROWS = 4
 
@@ -35,6 +40,16 @@ class PreviewFrame:
     index: int
     time_s: float
     layers: dict[str, Levels]
+
+    @property
+    def caption(self) -> str:
+        """Return the index and the time as a text."""
+        return f"frame {self.index}, {self.time_s:.2f} s"
+
+    def layer(self, name: str) -> Layer:
+        """Return a layer for the page."""
+        pixels = self.layers[name]
+        return Layer(name, preview(pixels / np.iinfo(pixels.dtype).max, SIDE_PX))
 
 
 def save_preview_frame(folder: Path, frame: PreviewFrame) -> None:

@@ -1,23 +1,19 @@
-"""What the tests of the methods share: small pictures of low rank with holes, and how to run a method."""
+"""What the tests of the methods share: small images of low rank with holes, and how to run a method."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from edlrr_cli.baselines.registry import run
 from edlrr_cli.baselines.result import Bools, Pixels, Result
 
-TABLE1 = Path(__file__).parents[2].parent / "shared" / "data" / "table1"
 
-
-def low_rank_picture(height: int = 30, width: int = 36, channels: int = 3, rank: int = 2) -> Pixels:
+def low_rank_image(height: int = 30, width: int = 36, channels: int = 3, rank: int = 2) -> Pixels:
     """A smooth image in [0, 1] whose channels have a known rank."""
     y, x = np.linspace(0, 3, height), np.linspace(0, 4, width)
     terms = [np.outer(np.cos(k * y + 0.3), np.sin(k * x + 0.7)) for k in range(1, rank)]
@@ -26,13 +22,13 @@ def low_rank_picture(height: int = 30, width: int = 36, channels: int = 3, rank:
 
 
 def random_hole(height: int, width: int, rate: float = 0.3, seed: int = 0) -> Bools:
-    """Known pixels, True, where a share ``rate`` is missing at random."""
+    """Known pixels, True, where a fraction ``rate`` is missing at random."""
     return np.random.default_rng(seed).random((height, width)) >= rate
 
 
 @pytest.fixture(scope="session")
-def picture() -> Callable[..., Pixels]:
-    return low_rank_picture
+def sample() -> Callable[..., Pixels]:
+    return low_rank_image
 
 
 @pytest.fixture(scope="session")
@@ -49,16 +45,3 @@ def complete() -> Callable[..., Result]:
         return run(name, image, known, **settings)
 
     return start
-
-
-@pytest.fixture(scope="session")
-def table1_picture() -> Callable[[int], Pixels]:
-    """An image of Table 1, (h, w, 3) in [0, 1]; the test is skipped where they are absent."""
-
-    def read(number: int) -> Pixels:
-        path = TABLE1 / "images" / f"{number}.jpg"
-        if not path.is_file():
-            pytest.skip("needs the development data sets")
-        return np.asarray(Image.open(path).convert("RGB"), dtype=np.float64) / 255
-
-    return read

@@ -10,7 +10,7 @@ HERE = [name for name in DENOISERS if name != "bm3d"]
 SIGMA = 0.1
 
 
-def picture(num_channels, side=48):
+def sample(num_channels, side=48):
     x, y = np.meshgrid(*[np.linspace(0, 6, side)] * 2)
     waves = [np.sin(x + shift) * np.cos(y) for shift in range(num_channels)]
     return 0.5 + 0.3 * np.stack(waves, axis=2)
@@ -27,7 +27,7 @@ def error_of(pixels, clean):
 @pytest.mark.parametrize("name", HERE)
 @pytest.mark.parametrize("num_channels", [1, 3])
 def test_the_error_is_lowered_and_the_input_left_alone(name, num_channels):
-    clean = picture(num_channels)
+    clean = sample(num_channels)
     given = noisy(clean)
     before = given.copy()
     denoised = DENOISERS[name](given, SIGMA)
@@ -39,7 +39,7 @@ def test_the_error_is_lowered_and_the_input_left_alone(name, num_channels):
 @pytest.mark.parametrize("num_channels", [1, 3])
 def test_bm3d_lowers_the_error(num_channels):
     pytest.importorskip("bm3d")
-    clean = picture(num_channels, side=16)
+    clean = sample(num_channels, side=16)
     assert error_of(DENOISERS["bm3d"](noisy(clean), SIGMA), clean) < 0.5 * SIGMA
 
 
@@ -57,4 +57,4 @@ def test_small_images_keep_their_shape(name, shape):
 def test_a_missing_library_is_named_with_the_way_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "bm3d", None)
     with pytest.raises(UsageError, match=r"pip install 'edlrr\[bm3d\]'"):
-        DENOISERS["bm3d"](picture(1), SIGMA)
+        DENOISERS["bm3d"](sample(1), SIGMA)

@@ -83,8 +83,8 @@ def transcription(
 
 @pytest.mark.parametrize("name", ["dlrl", "dlrl-principled"])
 @pytest.mark.parametrize("change", [{}, {"num_factors": 2}, {"scale": 2.0}, {"rank": 9}])
-def test_is_its_formulas(name, change, picture, hole, complete):
-    image, known = picture(14, 17, 2, rank=3), hole(14, 17)
+def test_is_its_formulas(name, change, sample, hole, complete):
+    image, known = sample(14, 17, 2, rank=3), hole(14, 17)
     settings = {**SMALL, **change}
     result = complete(name, image, known, **settings)
     total = 0
@@ -104,8 +104,8 @@ def test_is_its_formulas(name, change, picture, hole, complete):
     np.testing.assert_allclose([loss for _, loss in result.history], total, rtol=1e-6)
 
 
-def test_ends_where_the_scheduler_of_torch_ends(picture, hole, complete):
-    image, known = picture(14, 17, 1, rank=3), hole(14, 17)
+def test_ends_where_the_scheduler_of_torch_ends(sample, hole, complete):
+    image, known = sample(14, 17, 1, rank=3), hole(14, 17)
     settings = {"rank": 3, "num_factors": 2, "lr": 0.2}
     result = complete("dlrl-principled", image, known, **settings, max_iterations=2000)
     _, losses = transcription(
@@ -124,18 +124,18 @@ def test_ends_where_the_scheduler_of_torch_ends(picture, hole, complete):
     assert result.iterations == len(losses)
 
 
-def test_p_2_is_a_product_of_rectified_weights(picture, hole, complete):
+def test_p_2_is_a_product_of_rectified_weights(sample, hole, complete):
     """Then the gain is I: after no step but the first, X is relu(W_1) relu(W_I), whatever eta is."""
     settings = {"num_factors": 2, "rank": 4, "lr": 0.0, "max_iterations": 1}
-    image, known = picture(14, 17, 1), hole(14, 17)
+    image, known = sample(14, 17, 1), hole(14, 17)
     raw = complete("dlrl-principled", image, known, **settings).raw
     _, _, left, right = draws(14, 17, 1, 4, 1.0)[0]
     np.testing.assert_allclose(raw[..., 0], left @ right, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["dlrl", "dlrl-principled"])
-def test_no_factor_is_negative_and_no_rank_too_large(name, picture, hole, complete):
-    image, known = picture(24, 26, 1, rank=9), hole(24, 26)
+def test_no_factor_is_negative_and_no_rank_too_large(name, sample, hole, complete):
+    image, known = sample(24, 26, 1, rank=9), hole(24, 26)
     raw = complete(name, image, known, rank=3, max_iterations=30).raw[..., 0]
     assert raw.min() >= 0
     assert np.linalg.matrix_rank(raw, tol=1e-9 * np.linalg.norm(raw)) <= 3
@@ -152,13 +152,13 @@ def test_the_matrix_power_has_the_gradient_of_its_eigenvalues():
     torch.testing.assert_close(gradient, torch.full((4, 4), 0.3, dtype=torch.float64))
 
 
-def test_says_that_the_entrywise_power_is_not_a_number(picture, hole, complete):
+def test_says_that_the_entrywise_power_is_not_a_number(sample, hole, complete):
     """The first product falls short of some pixels only: Y^T Y has negative entries."""
     with pytest.raises(NumericsError, match="nan"):
-        complete("dlrl", picture(), hole(30, 36), scale=0.3)
+        complete("dlrl", sample(), hole(30, 36), scale=0.3)
 
 
-def test_the_defaults_recover_an_image(picture, hole, complete):
-    image, known = picture(40, 40, 1), hole(40, 40)
+def test_the_defaults_recover_an_image(sample, hole, complete):
+    image, known = sample(40, 40, 1), hole(40, 40)
     result = complete("dlrl-principled", image, known, rank=4, lr=0.01, max_iterations=400)
     assert np.sqrt(np.mean((result.raw - image) ** 2)) < 0.02

@@ -54,13 +54,13 @@ def test_small_singular_values_are_hardly_penalised():
     assert many == pytest.approx(1.02, abs=0.01)
 
 
-def test_keeps_known_pixels_and_moves_the_others(picture, hole, complete):
-    image, known = picture(20, 26), hole(20, 26)
+def test_keeps_known_pixels_and_moves_the_others(sample, hole, complete):
+    image, known = sample(20, 26), hole(20, 26)
     raw = complete("edlrr-released", image, known, max_iterations=30, terms=500).raw
     assert (raw[known] == image[known]).all()
     assert np.abs(raw - image)[~known].mean() < np.abs(image)[~known].mean()
 
 
-def test_refuses_an_unknown_penalty(picture, hole, complete):
+def test_refuses_an_unknown_penalty(sample, hole, complete):
     with pytest.raises(UsageError, match="unknown penalty 'lnn'"):
-        complete("edlrr-released", picture(8, 8), hole(8, 8), penalty="lnn")
+        complete("edlrr-released", sample(8, 8), hole(8, 8), penalty="lnn")

@@ -40,8 +40,8 @@ def few(name, count=5):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_returns_a_finite_image_and_leaves_the_input_alone(name, channels, picture, hole, complete):
-    image, known = picture(20, 26, channels), hole(20, 26)
+def test_returns_a_finite_image_and_leaves_the_input_alone(name, channels, sample, hole, complete):
+    image, known = sample(20, 26, channels), hole(20, 26)
     given = image.copy(), known.copy()
     result = complete(name, image, known, **few(name))
     assert result.raw.shape == image.shape
@@ -55,32 +55,32 @@ def test_returns_a_finite_image_and_leaves_the_input_alone(name, channels, pictu
     assert restored.max() <= 1
 
 
-def test_does_not_look_into_the_holes(name, picture, hole, complete):
-    image, known = picture(20, 26), hole(20, 26)
+def test_does_not_look_into_the_holes(name, sample, hole, complete):
+    image, known = sample(20, 26), hole(20, 26)
     poisoned = np.where(known[..., None], image, np.nan)
     ours, theirs = (complete(name, pixels, known, **few(name)).raw for pixels in (image, poisoned))
     assert (ours == theirs).all()
 
 
-def test_known_pixels_are_kept_where_it_is_said(name, picture, hole, complete):
-    image, known = np.rint(picture(20, 26) * 255) / 255, hole(20, 26)
+def test_known_pixels_are_kept_where_it_is_said(name, sample, hole, complete):
+    image, known = np.rint(sample(20, 26) * 255) / 255, hole(20, 26)
     raw = complete(name, image, known, **few(name)).raw
     kept = np.abs(raw - image)[known].max() < 1e-12
     assert kept == (name in KEEPS_KNOWN)
 
 
-def test_history_and_callback_tell_every_step(name, picture, hole, complete):
-    told = []
-    image, known = picture(20, 26), hole(20, 26)
-    result = complete(name, image, known, callback=told.append, **few(name))
-    assert len(result.history) == len(told) == result.iterations
+def test_history_and_callback_tell_every_step(name, sample, hole, complete):
+    reported = []
+    image, known = sample(20, 26), hole(20, 26)
+    result = complete(name, image, known, callback=reported.append, **few(name))
+    assert len(result.history) == len(reported) == result.iterations
     assert [step for step, _ in result.history] == list(range(1, result.iterations + 1))
     assert (result.stop == "direct") == (result.iterations == 0)
     assert result.stop in ("tolerance", "iterations", "direct")
 
 
-def test_float32_is_close_to_float64(name, picture, hole, complete):
-    image, known = picture(20, 26), hole(20, 26)
+def test_float32_is_close_to_float64(name, sample, hole, complete):
+    image, known = sample(20, 26), hole(20, 26)
     wide, narrow = (
         complete(name, image, known, dtype=dtype, **few(name)).raw for dtype in (torch.float64, torch.float32)
     )
@@ -88,10 +88,10 @@ def test_float32_is_close_to_float64(name, picture, hole, complete):
 
 
 @pytest.mark.cuda
-def test_cuda_agrees_with_the_cpu(name, picture, hole, complete):
+def test_cuda_agrees_with_the_cpu(name, sample, hole, complete):
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
-    image, known = picture(20, 26), hole(20, 26)
+    image, known = sample(20, 26), hole(20, 26)
     here, there = (
         complete(name, image, known, device=torch.device(device), **few(name)).raw
         for device in ("cpu", "cuda")
@@ -109,8 +109,8 @@ def test_parameters_are_keyword_only_typed_and_grids_name_them(name):
     assert "Source: " in source or name == "untouched"
 
 
-def test_refuses_unknown_names(picture, hole):
-    image, known = picture(8, 8), hole(8, 8)
+def test_refuses_unknown_names(sample, hole):
+    image, known = sample(8, 8), hole(8, 8)
     settings = {"device": torch.device("cpu"), "dtype": torch.float64}
     with pytest.raises(UsageError, match="unknown method 'irn'; did you mean 'irnn'"):
         run("irn", image, known, **settings)
@@ -119,7 +119,7 @@ def test_refuses_unknown_names(picture, hole):
 
 
 @pytest.fixture
-def failing(picture, hole, complete, monkeypatch):
+def failing(sample, hole, complete, monkeypatch):
     """Run a method that raises what it is given."""
 
     def start(error):
@@ -127,25 +127,25 @@ def failing(picture, hole, complete, monkeypatch):
             raise error
 
         monkeypatch.setattr(untouched, "untouched", fail)
-        complete("untouched", picture(8, 8), hole(8, 8))
+        complete("untouched", sample(8, 8), hole(8, 8))
 
     return start
 
 
 @pytest.mark.parametrize("kind", [torch.linalg.LinAlgError, np.linalg.LinAlgError, ZeroDivisionError])
 def test_a_breakdown_is_reported_in_one_line(failing, kind):
-    with pytest.raises(NumericsError) as told:
+    with pytest.raises(NumericsError) as caught:
         failing(kind("singular"))
-    assert str(told.value) == "method untouched failed (singular); change its parameters"
+    assert str(caught.value) == "method untouched failed (singular); change its parameters"
 
 
 @pytest.mark.parametrize(
     "error", [NumericsError("X became NaN", "lower the rate"), RuntimeError("no memory")]
 )
 def test_what_speaks_for_itself_or_is_no_breakdown_is_left_alone(failing, error):
-    with pytest.raises(type(error)) as told:
+    with pytest.raises(type(error)) as caught:
         failing(error)
-    assert told.value is error
+    assert caught.value is error
 
 
 def test_tells_what_is_installed():

@@ -72,9 +72,9 @@ def naive_completion(name, P, known, penalty, steps):
 
 
 @pytest.fixture
-def uneven(picture):
+def uneven(sample):
     """An image whose channels lose different numbers of columns: ranks 2, 3 and 5."""
-    return np.stack([picture(40, 46, 1, rank)[..., 0] for rank in (2, 3, 5)], axis=2)
+    return np.stack([sample(40, 46, 1, rank)[..., 0] for rank in (2, 3, 5)], axis=2)
 
 
 @pytest.mark.parametrize(("fgsr", "power", "factor"), REGULARISERS)
@@ -145,16 +145,16 @@ def test_completion_is_each_channel_alone_with_columns_removed(name, uneven, hol
 
 
 @pytest.mark.parametrize("name", ["fgsr-two-thirds", "fgsr-half"])
-def test_completion_recovers_a_matrix_of_low_rank(name, picture, hole, complete):
-    image, known = picture(60, 66, 2, rank=3), hole(60, 66)
+def test_completion_recovers_a_matrix_of_low_rank(name, sample, hole, complete):
+    image, known = sample(60, 66, 2, rank=3), hole(60, 66)
     result = complete(name, image, known, rtol=1e-6)
     assert result.stop == "tolerance"
     assert np.abs(result.raw - image).max() < 1e-4
 
 
 @pytest.mark.parametrize(("name", "power"), [("fgsr-two-thirds", 2 / 3), ("fgsr-half", 1 / 2)])
-def test_the_penalty_follows_the_data_scale(name, power, picture, hole, complete):
-    image, known = picture(40, 46, 2, rank=3), hole(40, 46)
+def test_the_penalty_follows_the_data_scale(name, power, sample, hole, complete):
+    image, known = sample(40, 46, 2, rank=3), hole(40, 46)
     settings = {"rtol": 0.0, "max_iterations": 30}
     full = complete(name, image, known, penalty=0.3, **settings).raw
     penalties = (0.3 * 0.25 ** (power - 2), 0.3)
@@ -167,8 +167,8 @@ def test_the_penalty_follows_the_data_scale(name, power, picture, hole, complete
 
 
 @pytest.mark.parametrize("name", ["fgsr-two-thirds", "fgsr-half"])
-def test_a_penalty_for_larger_entries_drops_columns_that_are_needed(name, picture, hole, complete):
-    image, known = picture(60, 66, 2, rank=3), hole(60, 66)
+def test_a_penalty_for_larger_entries_drops_columns_that_are_needed(name, sample, hole, complete):
+    image, known = sample(60, 66, 2, rank=3), hole(60, 66)
     published = {"fgsr-two-thirds": 1e-3, "fgsr-half": 1e-4}[name]
     raw = complete(name, image, known, penalty=published, max_iterations=200).raw
     assert np.abs(raw - image).max() > 0.2
@@ -178,8 +178,8 @@ def mean_error(raw, image, known):
     return np.abs(raw - image)[~known].mean()
 
 
-def test_rpca_breaks_down_where_black_pixels_are_the_majority(picture, hole, complete):
-    image = picture(60, 66, 2, rank=3)
+def test_rpca_breaks_down_where_black_pixels_are_the_majority(sample, hole, complete):
+    image = sample(60, 66, 2, rank=3)
     errors = []
     for rate in (0.1, 0.6):
         known = hole(60, 66, rate=rate)
@@ -189,8 +189,8 @@ def test_rpca_breaks_down_where_black_pixels_are_the_majority(picture, hole, com
     assert errors[1] > 0.9 * image.mean()
 
 
-def test_rpca_takes_a_block_for_a_part_of_the_image(picture, hole, complete):
-    image, known = picture(60, 66, 2, rank=3), np.ones((60, 66), dtype=bool)
+def test_rpca_takes_a_block_for_a_part_of_the_image(sample, hole, complete):
+    image, known = sample(60, 66, 2, rank=3), np.ones((60, 66), dtype=bool)
     known[20:40, 20:40] = False
     raw = complete("fgsr-rpca", image, known, weight=0.05, max_iterations=100).raw
     assert mean_error(raw, image, known) > 0.9 * image[~known].mean()
@@ -230,6 +230,6 @@ def test_plain_images_and_the_loss_of_every_column_are_no_error(name, shade, com
     assert np.isfinite(complete(name, image, ~known, max_iterations=20).raw).all()
 
 
-def test_refuses_an_unknown_regulariser(picture, hole, complete):
+def test_refuses_an_unknown_regulariser(sample, hole, complete):
     with pytest.raises(UsageError, match="unknown regulariser 'third'"):
-        complete("fgsr-rpca", picture(8, 8), hole(8, 8), regulariser="third")
+        complete("fgsr-rpca", sample(8, 8), hole(8, 8), regulariser="third")

@@ -43,9 +43,9 @@ def transcription(M, known, gain):
 
 
 @pytest.mark.parametrize("penalty", GAINS)
-def test_agrees_with_the_transcription_on_bytes(penalty, picture, hole, complete):
+def test_agrees_with_the_transcription_on_bytes(penalty, sample, hole, complete):
     noise = 0.03 * np.random.default_rng(1).standard_normal((14, 18, 2))
-    image, known = picture(14, 18, 2) + noise, hole(14, 18)
+    image, known = sample(14, 18, 2) + noise, hole(14, 18)
     image[..., 1] *= 0.3  # so that the channels have other weights and stop at other steps
     ours = complete("irnn", image, known, penalty=penalty).raw
     for channel in range(2):
@@ -53,8 +53,8 @@ def test_agrees_with_the_transcription_on_bytes(penalty, picture, hole, complete
         np.testing.assert_allclose(ours[..., channel], theirs, rtol=0, atol=1e-7)
 
 
-def test_the_scale_matters(picture, hole, complete):
-    image, known = picture(14, 18) ** 2, hole(14, 18)
+def test_the_scale_matters(sample, hole, complete):
+    image, known = sample(14, 18) ** 2, hole(14, 18)
     bytes_, units = (complete("irnn", image, known, scale=scale).raw for scale in (255.0, 1.0))
     assert np.abs(bytes_ - units).max() > 1e-4
 
@@ -65,36 +65,36 @@ def objectives(complete, image, known, **params):
     return np.array([loss for _, loss in complete("irnn", image, known, **one_weight, **params).history])
 
 
-def test_descends_where_the_gains_are_those_of_the_proof(picture, hole, complete):
+def test_descends_where_the_gains_are_those_of_the_proof(sample, hole, complete):
     image, known = np.random.default_rng(0).random((14, 18, 2)), hole(14, 18)
     losses = objectives(complete, image, known, shape=1.0, first_weight=0.5)
     assert (np.diff(losses) <= 1e-9 * losses[:-1]).all()
     assert losses[-1] < 0.9 * losses[0]
 
 
-def test_may_rise_with_the_gains_of_the_program(picture, hole, complete):
+def test_may_rise_with_the_gains_of_the_program(sample, hole, complete):
     noise = 0.05 * np.random.default_rng(1).standard_normal((30, 36, 2))
-    losses = objectives(complete, picture(30, 36, 2, rank=4) + noise, hole(30, 36), first_weight=20.0)
+    losses = objectives(complete, sample(30, 36, 2, rank=4) + noise, hole(30, 36), first_weight=20.0)
     assert (np.diff(losses) > 1e-6 * losses[:-1]).any()
 
 
-def test_a_black_channel_stays_black(picture, hole, complete):
-    image = picture(14, 18, 2)
+def test_a_black_channel_stays_black(sample, hole, complete):
+    image = sample(14, 18, 2)
     image[..., 1] = 0.0
     result = complete("irnn", image, hole(14, 18))
     assert not result.raw[..., 1].any()
     assert result.raw[..., 0].any()
 
 
-def test_recovers_a_matrix_of_low_rank(picture, hole, complete):
-    image = picture(60, 60, 1)
+def test_recovers_a_matrix_of_low_rank(sample, hole, complete):
+    image = sample(60, 60, 1)
     result = complete("irnn", image, hole(60, 60))
     assert (result.stop, result.iterations) == ("tolerance", 17)
     assert np.abs(result.raw - image).max() < 2e-3
 
 
-def test_refuses_what_is_no_penalty(picture, hole, complete):
-    image, known = picture(8, 8), hole(8, 8)
+def test_refuses_what_is_no_penalty(sample, hole, complete):
+    image, known = sample(8, 8), hole(8, 8)
     with pytest.raises(UsageError, match="unknown penalty 'scda'; did you mean 'scad'"):
         complete("irnn", image, known, penalty="scda")
     with pytest.raises(UsageError, match="0 < shape <= 1, got 2"):

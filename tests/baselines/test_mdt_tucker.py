@@ -49,7 +49,7 @@ def transcription(image, known, windows, atol, steps, seed=0):
     """X, ranks and cost after each of the steps."""
     W = known[..., None]
     X, F = start(image.shape, windows, seed)
-    ranks, costs, told = [1, 1], [], []
+    ranks, costs, reported = [1, 1], [], []
     for step in range(1, steps + 1):
         Z = np.where(W, image, X)
         for n in (0, 1):
@@ -61,18 +61,18 @@ def transcription(image, known, windows, atol, steps, seed=0):
         X = averaged(H)
         E = W * (image - X)
         costs.append((E**2).sum() / (known.sum() * image.shape[2]))
-        told.append((X, tuple(ranks), costs[-1]))
+        reported.append((X, tuple(ranks), costs[-1]))
         if step > 3 and abs(costs[-1] - costs[-2]) < atol:
             residuals = [
                 np.trace(gram(E, F, n, windows)) if ranks[n] < windows[n] else -np.inf for n in (0, 1)
             ]
             ranks[int(np.argmax(residuals))] += 1
-    return told
+    return reported
 
 
 @pytest.mark.parametrize("steps", [1, 4, 7, 10])
-def test_every_step_is_that_of_the_explicit_windows(steps, picture, hole, complete):
-    image, known = picture(7, 9, 2, rank=4), hole(7, 9)
+def test_every_step_is_that_of_the_explicit_windows(steps, sample, hole, complete):
+    image, known = sample(7, 9, 2, rank=4), hole(7, 9)
     *_, (X, ranks, cost) = transcription(image, known, (4, 4), atol=1e-2, steps=steps)
     result = complete("mdt-tucker", image, known, window_px=4, atol=1e-2, max_iterations=steps)
     assert np.abs(result.raw - X).max() < 1e-10
@@ -80,8 +80,8 @@ def test_every_step_is_that_of_the_explicit_windows(steps, picture, hole, comple
     assert ranks != (1, 1) or steps < 5
 
 
-def test_windows_are_no_larger_than_the_image(picture, hole, complete):
-    image, known = picture(3, 6, 1), hole(3, 6)
+def test_windows_are_no_larger_than_the_image(sample, hole, complete):
+    image, known = sample(3, 6, 1), hole(3, 6)
     *_, (X, _, _) = transcription(image, known, (3, 6), atol=1e-2, steps=7)
     result = complete("mdt-tucker", image, known, window_px=32, atol=1e-2, max_iterations=7)
     assert np.abs(result.raw - X).max() < 1e-10
@@ -109,8 +109,8 @@ def test_recovers_an_image_whose_windows_are_of_low_rank(hole, complete):
     assert np.abs(result.raw - image).max() < 1e-4
 
 
-def test_full_ranks_keep_the_known_pixels_and_say_so(picture, hole, complete, caplog):
-    image, known = picture(20, 26), hole(20, 26)
+def test_full_ranks_keep_the_known_pixels_and_say_so(sample, hole, complete, caplog):
+    image, known = sample(20, 26), hole(20, 26)
     with caplog.at_level(logging.INFO, logger="edlrr_cli.baselines.mdt_tucker"):
         result = complete("mdt-tucker", image, known, window_px=6, target=1e-20)
     assert result.stop == "tolerance"
@@ -128,8 +128,8 @@ def test_no_rank_grows_beyond_its_cap(hole, complete, caplog):
     assert "stopped at ranks 3 x 3" in caplog.text
 
 
-def test_the_tolerance_is_absolute_so_that_it_means_pixels_on_0_to_1(picture, hole, complete):
-    image, known = picture(20, 26), hole(20, 26)
+def test_the_tolerance_is_absolute_so_that_it_means_pixels_on_0_to_1(sample, hole, complete):
+    image, known = sample(20, 26), hole(20, 26)
     settings = {"window_px": 8, "max_rank": 2}
     as_given = complete("mdt-tucker", image, known, **settings)
     bytes_unscaled = complete("mdt-tucker", 255 * image, known, **settings)

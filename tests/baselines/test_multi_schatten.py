@@ -61,21 +61,21 @@ def start(height, width, channels, rank, num_factors, seed=0):
 
 
 @pytest.mark.parametrize(("num_factors", "p"), [(2, 2.0), (2, 1.0), (4, 1.0)])
-def test_is_its_formulas(num_factors, p, picture, hole, complete):
-    image, known = picture(14, 17, 2, rank=3), hole(14, 17)
+def test_is_its_formulas(num_factors, p, sample, hole, complete):
+    image, known = sample(14, 17, 2, rank=3), hole(14, 17)
     settings = {"lam": 0.05, "rank": 5, "num_factors": num_factors, "factor_p": p}
     result = complete("multi-schatten", image, known, **settings, rtol=0.0, max_iterations=40)
     values = 0
     for channel, factors in enumerate(start(14, 17, 2, 5, num_factors)):
-        X, told = transcription(image[..., channel], known, factors, 0.05, p, 40)
-        values = values + np.array(told)
+        X, reported = transcription(image[..., channel], known, factors, 0.05, p, 40)
+        values = values + np.array(reported)
         np.testing.assert_allclose(result.raw[..., channel], X, rtol=0, atol=1e-7)
     np.testing.assert_allclose([loss for _, loss in result.history], values, rtol=1e-8)
 
 
 @pytest.mark.parametrize("p", [1.0, 2.0])
-def test_the_objective_never_rises(p, picture, hole, complete):
-    image, known = picture(rank=4), hole(30, 36, rate=0.5)
+def test_the_objective_never_rises(p, sample, hole, complete):
+    image, known = sample(rank=4), hole(30, 36, rate=0.5)
     result = complete(
         "multi-schatten", image, known, lam=0.3, rank=6, factor_p=p, rtol=0.0, max_iterations=100
     )
@@ -116,17 +116,17 @@ def test_the_norms_of_the_factors_add_up_to_that_of_the_product(num_factors, p, 
         assert sum(schatten(F, p) / p for F in other) > wanted * (1 - 1e-9)
 
 
-def test_the_published_weight_blackens_an_image(picture, hole, complete):
-    raw = complete("multi-schatten", picture(), hole(30, 36), lam=200.0).raw
+def test_the_published_weight_blackens_an_image(sample, hole, complete):
+    raw = complete("multi-schatten", sample(), hole(30, 36), lam=200.0).raw
     assert np.abs(raw).max() < 1e-6
 
 
-def test_recovers_an_image_of_low_rank(picture, hole, complete):
-    image, known = picture(40, 40, 1), hole(40, 40)
+def test_recovers_an_image_of_low_rank(sample, hole, complete):
+    image, known = sample(40, 40, 1), hole(40, 40)
     result = complete("multi-schatten", image, known, lam=1e-3, rank=4, max_iterations=300)
     assert np.abs(result.raw - image).max() < 0.01
 
 
-def test_refuses_other_powers(picture, hole, complete):
+def test_refuses_other_powers(sample, hole, complete):
     with pytest.raises(UsageError, match="expected 1 or 2"):
-        complete("multi-schatten", picture(8, 8), hole(8, 8), factor_p=0.5)
+        complete("multi-schatten", sample(8, 8), hole(8, 8), factor_p=0.5)

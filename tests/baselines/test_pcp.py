@@ -8,14 +8,14 @@ import torch
 from edlrr_cli.baselines.pcp import pcp
 
 
-def low_rank_and_sparse(m=60, n=40, rank=2, share=0.05, seed=0):
+def low_rank_and_sparse(m=60, n=40, rank=2, fraction=0.05, seed=0):
     generator = torch.Generator().manual_seed(seed)
 
     def normal(*shape):
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
     L = normal(m, rank) @ normal(rank, n)
-    hit = torch.rand(m, n, generator=generator) < share
+    hit = torch.rand(m, n, generator=generator) < fraction
     return L, torch.where(hit, 5 * normal(m, n), 0.0)
 
 

@@ -61,10 +61,10 @@ def naive_rpca(D, rank, steps):
 
 
 @pytest.mark.parametrize("steps", [3, 40])
-def test_both_agree_with_transcriptions(steps, picture, hole, complete):
+def test_both_agree_with_transcriptions(steps, sample, hole, complete):
     # Free singular values amplify rounding where the next ones are as large: hence an image, not noise.
     noise = 0.02 * np.random.default_rng(1).standard_normal((12, 17, 2))
-    image, known = picture(12, 17, 2, rank=4) + noise, hole(12, 17)
+    image, known = sample(12, 17, 2, rank=4) + noise, hole(12, 17)
     masked = complete("pssv", image, known, rank=2, rtol=0.0, max_iterations=steps).raw
     robust = complete("pssv-rpca", image, known, rank=2, rtol=0.0, max_iterations=steps).raw
     for channel in range(2):
@@ -73,15 +73,15 @@ def test_both_agree_with_transcriptions(steps, picture, hole, complete):
         np.testing.assert_allclose(robust[..., channel], naive_rpca(M * known, 2, steps), atol=1e-7)
 
 
-def test_rank_0_is_the_nuclear_norm(picture, hole, complete):
-    image, known = picture(12, 17), hole(12, 17)
+def test_rank_0_is_the_nuclear_norm(sample, hole, complete):
+    image, known = sample(12, 17), hole(12, 17)
     ours, theirs = complete("pssv", image, known, rank=0), complete("nuclear-admm", image, known)
     assert ours.history == theirs.history
     assert (ours.raw == theirs.raw).all()
 
 
-def test_recover_a_matrix_of_low_rank(picture, hole, complete):
-    image = picture(60, 60, 2)
+def test_recover_a_matrix_of_low_rank(sample, hole, complete):
+    image = sample(60, 60, 2)
     masked = complete("pssv", image, hole(60, 60), rank=2)
     robust = complete("pssv-rpca", image, hole(60, 60, rate=0.1), rank=2)
     assert (masked.stop, robust.stop) == ("tolerance", "tolerance")

@@ -87,9 +87,9 @@ def test_the_proximal_map_minimises_what_it_should():
 
 @pytest.mark.parametrize("steps", [1, 2, 6])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_every_step_is_that_of_the_dense_matrices(steps, channels, picture, hole, complete):
+def test_every_step_is_that_of_the_dense_matrices(steps, channels, sample, hole, complete):
     # Large penalties, so that nothing is thresholded away: the formulas are the same for all.
-    image, known = picture(6, 5, channels, rank=4), hole(6, 5)
+    image, known = sample(6, 5, channels, rank=4), hole(6, 5)
     given = {"penalty": 3.0, "smooth_penalty": 0.5, "growth": 1.2}
     X, value = transcription(image, known, (0.2, 0.2, 0.05), steps, **given)
     result = complete(
@@ -99,8 +99,8 @@ def test_every_step_is_that_of_the_dense_matrices(steps, channels, picture, hole
     assert result.history[-1][1] == pytest.approx(value, rel=1e-9)
 
 
-def test_published_settings_are_the_defaults(picture, hole, complete):
-    image, known = picture(6, 5), hole(6, 5)
+def test_published_settings_are_the_defaults(sample, hole, complete):
+    image, known = sample(6, 5), hole(6, 5)
     X, _ = transcription(image, known, (0.01, 0.01, 0.0), 100)
     result = complete("tnn-3dtv", image, known, rtol=0.0)
     assert result.iterations == 100
@@ -135,8 +135,8 @@ def test_recovers_low_tubal_rank_without_total_variation(hole, complete):
     assert np.abs(result.raw - image).max() < 1e-4
 
 
-def test_x_meets_the_known_pixels_only_in_the_end(picture, hole, complete):
-    image, known = picture(16, 14), hole(16, 14)
+def test_x_meets_the_known_pixels_only_in_the_end(sample, hole, complete):
+    image, known = sample(16, 14), hole(16, 14)
     gaps = [
         np.abs(complete("tnn-3dtv", image, known, max_iterations=steps).raw - image)[known].max()
         for steps in (20, 50, 100)

@@ -27,9 +27,9 @@ def transcription(M, known, rank, outer):
     return X
 
 
-def test_agrees_with_the_transcription_on_bytes(picture, hole, complete):
+def test_agrees_with_the_transcription_on_bytes(sample, hole, complete):
     noise = 0.03 * np.random.default_rng(1).standard_normal((14, 18, 2))
-    image, known = picture(14, 18, 2) + noise, hole(14, 18)
+    image, known = sample(14, 18, 2) + noise, hole(14, 18)
     image[..., 1] *= 0.3  # so that the channels stop at other steps
     ours = complete("tnnr", image, known, rank=3, max_iterations=8).raw
     for channel in range(2):
@@ -37,8 +37,8 @@ def test_agrees_with_the_transcription_on_bytes(picture, hole, complete):
         np.testing.assert_allclose(ours[..., channel], theirs, rtol=0, atol=1e-7)
 
 
-def test_the_scale_matters(picture, hole, complete):
-    image, known = picture(14, 18), hole(14, 18)
+def test_the_scale_matters(sample, hole, complete):
+    image, known = sample(14, 18), hole(14, 18)
     bytes_, units = (complete("tnnr", image, known, scale=scale).raw for scale in (255.0, 1.0))
     assert np.abs(bytes_ - units).max() > 1e-3
 
@@ -55,8 +55,8 @@ def test_the_partial_sum_descends_from_one_outer_step_to_the_next(hole, complete
     assert sums[-1] < sums[0] - 1e-3
 
 
-def test_recovers_a_matrix_of_low_rank(picture, hole, complete):
-    image = picture(60, 60, 2)
+def test_recovers_a_matrix_of_low_rank(sample, hole, complete):
+    image = sample(60, 60, 2)
     result = complete("tnnr", image, hole(60, 60), rank=2)
     assert result.stop == "tolerance"
     assert np.abs(result.raw - image).max() < 3e-3

@@ -36,8 +36,8 @@ def folder(tmp_path) -> Path:
     write(where / "background.png", background)
     for number in range(NUM_FRAMES):
         frame, mask = background.copy(), np.zeros((HEIGHT_PX, WIDTH_PX), np.uint8)
-        place = (slice(6, 16), slice(2 * number, 2 * number + 10))
-        frame[place], mask[place] = 250, 255
+        position = (slice(6, 16), slice(2 * number, 2 * number + 10))
+        frame[position], mask[position] = 250, 255
         write(where / "input" / f"in{number:06d}.png", frame)
         write(where / "groundtruth" / f"gt{number:06d}.png", mask)
     return where

@@ -1,4 +1,4 @@
-"""Pictures and damage: the layouts that are understood, and the protocol of Table 1."""
+"""Images and damage: the layouts that are understood, and the protocol of Table 1."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write(path, side_px=20):
 def test_a_plain_folder_in_the_order_of_numbers(tmp_path):
     for name in ("10.png", "2.png", "b.png", "a2.png", "a10.png"):
         write(tmp_path / name)
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no image")
     assert Data(tmp_path).images == ["2", "10", "a2", "a10", "b"]
 
 

@@ -37,7 +37,7 @@ def test_what_is_not_finite_becomes_null_at_any_depth(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"{", "is not strict JSON"),
         (b"\xff\xfe", "is not strict JSON"),
@@ -46,9 +46,9 @@ def test_what_is_not_finite_becomes_null_at_any_depth(tmp_path):
         (json.dumps({key: 1 for key in KEYS if key != "rows"}).encode(), "no 'rows'"),
     ],
 )
-def test_refuses_other_files(tmp_path, content, said):
+def test_refuses_other_files(tmp_path, content, message):
     (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         read_record(tmp_path / "a.json")
 
 

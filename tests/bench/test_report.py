@@ -138,12 +138,12 @@ def test_insert_replaces_only_what_is_between_the_markers():
 
 
 def test_each_document_gets_the_parts_it_has_a_place_for():
-    place = "<!-- bench:x{0} -->old<!-- /bench:x{0} -->".format
+    position = "<!-- bench:x{0} -->old<!-- /bench:x{0} -->".format
     parts = {"": "short", ":details": "long"}
     for document, expected in [
-        (place(""), ["short"]),
-        (place(":details"), ["long"]),
-        (place("") + place(":details"), ["short", "long"]),
+        (position(""), ["short"]),
+        (position(":details"), ["long"]),
+        (position("") + position(":details"), ["short", "long"]),
     ]:
         filled = insert_all(document, "x", parts)
         assert [text for text in filled.splitlines() if "bench:" not in text] == expected

@@ -48,7 +48,7 @@ def test_frames_and_masks_meet_by_their_numbers_within_the_range(tmp_path):
     folder = sequence(tmp_path, range(95, 106), masks=[90, 96, 98, 99, 103, 105])
     (folder / "temporalROI.txt").write_text("97 104\n")
     scene = read_scene(folder)
-    assert {place: path.name for place, path in scene.masks.items()} == {
+    assert {position: path.name for position, path in scene.masks.items()} == {
         3: "gt000098.png",
         4: "gt000099.png",
         8: "gt000103.png",

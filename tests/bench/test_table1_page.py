@@ -184,12 +184,12 @@ def test_images_are_embedded_and_missing_ones_left_out(html_document, tmp_path, 
     for name in ("drop50-0-2-_clean", "drop50-0-2-irnn_tuned", "drop50-0-1-irnn", "drop50-1-2-irnn"):
         (tmp_path / f"{name}.jpg").write_bytes(b"\xff\xd8" + name.encode())
     document = html_document(page(a_record(), tmp_path))
-    pictures = [attrs for attrs, _ in document.all("img")]
-    assert [attrs["alt"] for attrs in pictures] == [
+    samples = [attrs for attrs, _ in document.all("img")]
+    assert [attrs["alt"] for attrs in samples] == [
         "image 2, drop50: clean",
         "image 2, drop50: IRNN, tuned, PSNR 33.00 dB",
     ]
-    assert all(attrs["src"].startswith("data:image/jpeg;base64,/9h") for attrs in pictures)
+    assert all(attrs["src"].startswith("data:image/jpeg;base64,/9h") for attrs in samples)
     captions = [text for _, text in document.all("figcaption")]
     assert captions[-2:] == ["clean", "IRNN, tuned33.00 dB"]
     assert "Thumbnails" not in text
@@ -240,11 +240,11 @@ def test_the_page_works_in_a_browser(browse, scheme, tmp_path):
         methods[f"m{number:02}"] = (title, "control", None, 20 + number / 2, 1 + number)
     images = tuple(str(number) for number in range(1, 12))
     record = a_record(methods, images=images, failed=[("m03", "drop50", image) for image in images])
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
+    samples = tmp_path / "images"
+    samples.mkdir()
     for method in methods:
-        (pictures / f"text-0-2-{method.replace(':', '_')}.jpg").write_bytes(b"")
-    seen, messages = browse(page(record, pictures), CHECK, scheme)
+        (samples / f"text-0-2-{method.replace(':', '_')}.jpg").write_bytes(b"")
+    seen, messages = browse(page(record, samples), CHECK, scheme)
     assert messages == []
     assert set(seen) == {"390", "1280"}
     for width, view in seen.items():

@@ -1,4 +1,4 @@
-"""The plot of Table 1: every method at its place, every name legible."""
+"""The plot of Table 1: every method at its position, every name legible."""
 
 from __future__ import annotations
 

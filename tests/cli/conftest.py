@@ -1,13 +1,16 @@
-"""What the tests of the command line share: a runner and a small damaged picture on disk."""
+"""What the tests of the command line share: a runner, a small damaged image on disk, and clips."""
 
 from __future__ import annotations
 
 import inspect
+import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +18,10 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from edlrr_cli.cli.app import edlrr
+from edlrr_cli.media.still_image import Levels
+from edlrr_cli.media.video import Frame
+from edlrr_cli.media.video_sources import open_video
+from edlrr_cli.media.video_writer import write_video
 from edlrr_cli.pipelines.logs import configure_logging
 
 SIDE_PX = 32
@@ -64,6 +71,31 @@ def write_scene(folder: Path) -> Scene:
     Image.fromarray(np.where(hole[..., None] > 0, 0, clean).astype(np.uint8)).save(made.damaged)
     Image.fromarray(hole).save(made.mask)
     return made
+
+
+def write_frames(path: Path, frames: Iterable[Levels], times: Iterable[Fraction], **settings: Any) -> Path:
+    """Write a clip; the settings are those of `write_video`, apart from the size."""
+    first, *others = frames
+    with write_video(path, size_px=first.shape[:2], **settings) as writer:
+        for pixels, time in zip([first, *others], times, strict=False):
+            writer.write(pixels, time)
+    return path
+
+
+def frames_of(path: Path) -> list[Frame]:
+    return list(open_video(path).frames())
+
+
+def pixels_of(path: Path) -> Levels:
+    """The pixels of all frames of a clip, shape (n, h, w, c)."""
+    return np.stack([frame.pixels for frame in frames_of(path)])
+
+
+def record_of(result: Result) -> dict[str, Any]:
+    """The one line of JSON of a command that succeeded."""
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.count("\n") == 1
+    return json.loads(result.stdout, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
 
 
 @pytest.fixture(scope="session")

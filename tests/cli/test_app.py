@@ -60,7 +60,7 @@ def test_help_documents_every_exit_code(run):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["inpant"], "unknown command 'inpant'; did you mean 'inpaint'?"),
         (["show", "rge"], "unknown command 'rge'; did you mean 'reg'?"),
@@ -81,12 +81,12 @@ def test_help_documents_every_exit_code(run):
         ),
     ],
 )
-def test_usage_errors_are_one_line_with_a_hint(refused, arguments, said):
-    assert said in refused(errors.EXIT_USAGE, *arguments)
+def test_usage_errors_are_one_line_with_a_hint(refused, arguments, message):
+    assert message in refused(errors.EXIT_USAGE, *arguments)
 
 
 @pytest.mark.parametrize(
-    ("error", "exit_code", "said"),
+    ("error", "exit_code", "message"),
     [
         (errors.DeviceError("no cuda", "take cpu"), 5, "edlrr: error: no cuda; take cpu"),
         (errors.NumericsError("NaN at step 3"), 6, "edlrr: error: NaN at step 3"),
@@ -97,10 +97,10 @@ def test_usage_errors_are_one_line_with_a_hint(refused, arguments, said):
         (KeyError("a\nb"), 1, "edlrr: internal error: KeyError: "),
     ],
 )
-def test_every_exception_has_a_line_and_a_code(error, exit_code, said):
+def test_every_exception_has_a_line_and_a_code(error, exit_code, message):
     fault = reported(error)
     assert fault.exit_code == exit_code
-    assert fault.line().startswith(said)
+    assert fault.line().startswith(message)
     assert "\n" not in fault.line()
 
 
@@ -143,11 +143,11 @@ def test_ctrl_c_leaves_nothing_behind(scene):
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
-        said = process.stderr.readline()  # the evidence about the mask: computing comes next
+        message = process.stderr.readline()  # the evidence about the mask: computing comes next
         time.sleep(4)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=300)
-    assert "marks the hole" in said
+    assert "marks the hole" in message
     # Python may end itself by the signal after the line is out; a shell reads 130 from both.
     assert process.returncode in (errors.EXIT_INTERRUPTED, -signal.SIGINT)
     assert stderr.strip() == "edlrr: interrupted: nothing is left half-written"
@@ -205,11 +205,11 @@ from edlrr_cli.parallel import NAME
 
 def interrupted():
     threading.Thread(target=threading.Event().wait, name=NAME + "_0").start()
-    sys.stdout.write("told")
+    sys.stdout.write("written")
     sys.exit(130)
 
 edlrr_cli.cli.app.edlrr = interrupted
 edlrr_cli.__main__.main()
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "told", "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "written", "")

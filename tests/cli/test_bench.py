@@ -156,7 +156,7 @@ def test_psnr_against_seconds_is_drawn_from_records(run, refused, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["regularizer", "--shapes", "12", "-o", "a.json"], 2, "shapes: '12' is no shape"),
         (["regularizer", "--regs", "nuclaer", "-o", "a.json"], 2, "did you mean 'nuclear'?"),
@@ -167,9 +167,9 @@ def test_psnr_against_seconds_is_drawn_from_records(run, refused, tmp_path):
         (["rpeort"], 2, "did you mean 'report'?"),
     ],
 )
-def test_refusals(refused, tmp_path, monkeypatch, arguments, code, said):
+def test_refusals(refused, tmp_path, monkeypatch, arguments, code, message):
     monkeypatch.chdir(tmp_path)
-    assert said in refused(code, "bench", *arguments)
+    assert message in refused(code, "bench", *arguments)
     assert not list(tmp_path.iterdir())
 
 

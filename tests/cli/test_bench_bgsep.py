@@ -25,8 +25,8 @@ def data(tmp_path):
         (folder / part).mkdir(parents=True)
     for number in range(NUM_FRAMES):
         frame, mask = np.full((SIDE_PX, SIDE_PX, 3), 90, np.uint8), np.zeros((SIDE_PX, SIDE_PX), np.uint8)
-        place = (slice(10, 20), slice(3 * number, 3 * number + 10))
-        frame[place], mask[place] = 220, 255
+        position = (slice(10, 20), slice(3 * number, 3 * number + 10))
+        frame[position], mask[position] = 220, 255
         Image.fromarray(frame).save(folder / "input" / f"in{number + 1:06d}.png")
         Image.fromarray(mask).save(folder / "groundtruth" / f"gt{number + 1:06d}.png")
     (folder / "temporalROI.txt").write_text(f"3 {NUM_FRAMES}")
@@ -65,7 +65,7 @@ def test_a_failure_is_reported_by_the_exit_code(run, data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["--methods", "medain"], 2, "did you mean 'median'?"),
         (["--sequences", "sqare"], 2, "did you mean 'square'?"),
@@ -73,9 +73,9 @@ def test_a_failure_is_reported_by_the_exit_code(run, data, tmp_path):
         (["--frames", "1"], 2, "1 is not in the range"),
     ],
 )
-def test_refusals(refused, data, tmp_path, arguments, code, said):
+def test_refusals(refused, data, tmp_path, arguments, code, message):
     target = tmp_path / "a.json"
-    assert said in refused(code, "bench", "bgsep", "--data", data, *arguments, "-o", target)
+    assert message in refused(code, "bench", "bgsep", "--data", data, *arguments, "-o", target)
     assert not target.exists()
 
 

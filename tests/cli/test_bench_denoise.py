@@ -77,12 +77,12 @@ def test_networks_of_another_recipe_are_not_taken_for_these(run, refused, data, 
     assert run(*arguments, "-o", tmp_path / "a.json").exit_code == 0
     longer = dataclasses.replace(denoise_networks.RECIPES["cpu"], steps=3)
     monkeypatch.setitem(denoise_networks.RECIPES, "cpu", longer)
-    told = refused(EXIT_INPUT, *arguments, "-o", tmp_path / "b.json")
-    assert "was trained for 2 steps, not 3" in told
+    reported = refused(EXIT_INPUT, *arguments, "-o", tmp_path / "b.json")
+    assert "was trained for 2 steps, not 3" in reported
 
 
 def test_missing_data_and_unknown_recipes_are_refused(refused, data, tmp_path):
     arguments = ["bench", "denoise", "--models", tmp_path / "nets", "-o", tmp_path / "a.json"]
     assert "Set12 is not a folder" in refused(EXIT_INPUT, *arguments, "--data", tmp_path)
-    told = refused(EXIT_USAGE, *arguments, "--data", data, "--recipe", "papr")
-    assert "did you mean 'paper'" in told
+    reported = refused(EXIT_USAGE, *arguments, "--data", data, "--recipe", "papr")
+    assert "did you mean 'paper'" in reported

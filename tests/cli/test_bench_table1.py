@@ -138,9 +138,9 @@ def test_rows_of_other_settings_are_not_taken_over(table1, refused, data, tmp_pa
 
 
 def test_goes_on_after_a_failed_case_and_tries_it_again(table1, data):
-    picture = data / "images" / "10.jpg"
-    whole = picture.read_bytes()
-    picture.write_bytes(whole[:100])
+    image = data / "images" / "10.jpg"
+    whole = image.read_bytes()
+    image.write_bytes(whole[:100])
     arguments = ("--methods", "untouched", "--corruptions", "block")
     record = table1(*arguments, exit_code=1)
     failed = [row for row in record["rows"] if "error" in row]
@@ -168,16 +168,16 @@ def test_ctrl_c_keeps_what_is_done(data, tmp_path):
     while not target.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=300)
+    _, reported = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert told.splitlines()[-1].startswith("edlrr: interrupted")
-    assert "Traceback" not in told
+    assert reported.splitlines()[-1].startswith("edlrr: interrupted")
+    assert "Traceback" not in reported
     record = json.loads(target.read_text())
     assert any(row["kind"] == "case" for row in record["rows"])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         ([], 2, "no images to restore; give --data DIR"),
         (["--data", "absent"], 3, "absent is not a folder"),
@@ -195,9 +195,9 @@ def test_ctrl_c_keeps_what_is_done(data, tmp_path):
         (["--data", "data", "--html", "absent/a.html"], 4, "does not exist"),
     ],
 )
-def test_refusals(refused, data, tmp_path, monkeypatch, arguments, code, said):
+def test_refusals(refused, data, tmp_path, monkeypatch, arguments, code, message):
     monkeypatch.chdir(tmp_path)
-    assert said in refused(code, "bench", "table1", *arguments, "-o", "a.json")
+    assert message in refused(code, "bench", "table1", *arguments, "-o", "a.json")
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 

@@ -23,11 +23,12 @@ from scipy import ndimage
 
 from edlrr_cli.errors import EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_USAGE
 from edlrr_cli.media.video_sources import open_video
-from edlrr_cli.media.video_writer import write_video
 from edlrr_cli.pipelines import parts
 from edlrr_cli.pipelines.bgsep import job as runner
 from edlrr_cli.pipelines.bgsep import layers
 from edlrr_cli.tasks.bgsep.config import Config
+
+from .conftest import frames_of, record_of, write_frames
 
 SIZE_PX = (36, 48)
 NUM_FRAMES = 24
@@ -46,10 +47,10 @@ def frame(index, size_px=SIZE_PX):
 
 
 def write_clip(path, num_frames=NUM_FRAMES, size_px=SIZE_PX, times=None, **settings):
-    with write_video(path, size_px=size_px, frame_rate=RATE, **settings) as writer:
-        for index in range(num_frames):
-            writer.write(frame(index, size_px), index / RATE if times is None else times[index])
-    return path
+    indices = range(num_frames)
+    frames = (frame(index, size_px) for index in indices)
+    times = times or [index / RATE for index in indices]
+    return write_frames(path, frames, times, frame_rate=RATE, **settings)
 
 
 @pytest.fixture
@@ -77,16 +78,6 @@ def interrupt(monkeypatch):
         monkeypatch.setattr(layers, "layers_of", layers_of)
 
     return at
-
-
-def frames_of(path):
-    return list(open_video(path).frames())
-
-
-def record_of(result):
-    assert result.exit_code == 0, result.stderr
-    assert result.stdout.count("\n") == 1
-    return json.loads(result.stdout, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
 
 
 def test_makes_all_outputs_beside_the_source_and_reports(run, clip):
@@ -135,11 +126,11 @@ def test_masks_as_images(run, clip, tmp_path, short_parts):
     images = sorted((out / "mask").iterdir())
     assert [path.name for path in images] == [f"{index:06d}.png" for index in range(NUM_FRAMES)]
     report = json.loads((out / "report.json").read_text())
-    for path, share in zip(images, report["foreground_fractions"], strict=True):
+    for path, fraction in zip(images, report["foreground_fractions"], strict=True):
         with Image.open(path) as image:
             mask = np.asarray(image)
         assert (mask.dtype, mask.shape) == (np.uint8, SIZE_PX)
-        assert (mask == 255).mean() == pytest.approx(share, abs=1e-6)
+        assert (mask == 255).mean() == pytest.approx(fraction, abs=1e-6)
     assert run("bgsep", clip, "-o", out, "--mask-format", "png").exit_code == EXIT_OUTPUT
     assert run("bgsep", clip, "-o", out, "--mask-format", "png", "--overwrite").exit_code == 0
 
@@ -423,10 +414,10 @@ def test_json_and_quiet(run, clip, tmp_path):
 
 
 def test_settings_reach_the_task(run, clip, monkeypatch):
-    told = []
+    reported = []
 
     def spy(source, config, **rest):
-        told.append(config)
+        reported.append(config)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runner, "Separation", spy)
@@ -435,7 +426,7 @@ def test_settings_reach_the_task(run, clip, monkeypatch):
         "--window", "30", "--overlap", "3", "--threshold", "9", "--min-blob-px", "5", "--no-shadows",
         "--device", "cpu", "--seed", "4",
     )  # fmt: skip
-    assert told == [
+    assert reported == [
         Config(
             reg="exact-lnn", gamma=2.0, fit="full", lam=1.5, steps=7, window=30, overlap=3, threshold=9.0,
             min_blob_px=5, shadows=False, device="cpu", seed=4,

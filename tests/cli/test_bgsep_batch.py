@@ -1,4 +1,4 @@
-"""``edlrr bgsep`` of many videos: which they are, where results go, what is told, and hostile files."""
+"""``edlrr bgsep`` of many videos: which they are, where results go, what is reported, and hostile files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ import pytest
 from PIL import Image
 
 from edlrr_cli.errors import EXIT_INPUT, EXIT_OUTPUT, EXIT_USAGE
-from edlrr_cli.media.video_writer import write_video
+
+from .conftest import write_frames
 
 SIZE_PX = (16, 24)
 OUTPUTS = {"background.mp4", "foreground.mp4", "mask.mp4", "background.png", "overview.png", "report.json"}
@@ -34,10 +35,8 @@ def frame(index):
 
 def clip(path, num_frames=6):
     path.parent.mkdir(parents=True, exist_ok=True)
-    with write_video(path, size_px=SIZE_PX, frame_rate=Fraction(25)) as writer:
-        for index in range(num_frames):
-            writer.write(frame(index), index / Fraction(25))
-    return path
+    times = (Fraction(index, 25) for index in range(num_frames))
+    return write_frames(path, map(frame, range(num_frames)), times, frame_rate=Fraction(25))
 
 
 def images(folder, num_frames=6):
@@ -76,10 +75,10 @@ def test_the_bad_are_reported_and_the_rest_goes_on(run, many):
     assert result.exit_code == 1
     assert results(out) == ["a", "sub/b", "sub/walk"]
     assert not (out / "sub/bad").exists()
-    *told, summary = result.stderr.splitlines()
-    (error,) = (line for line in told if "error" in line)
+    *reported, summary = result.stderr.splitlines()
+    (error,) = (line for line in reported if "error" in line)
     assert "bad.avi is not a video that FFmpeg can read" in error
-    (note,) = set(told) - {error}
+    (note,) = set(reported) - {error}
     assert note == f"{many / 'in/sub/walk'}: images have no frame rate: 25 per second are taken"
     assert summary.startswith("3 done, 1 failed, ")
     lines = result.stdout.splitlines()
@@ -130,8 +129,8 @@ def test_mixed_folders_are_refused(many, run, refused):
     line = refused(EXIT_INPUT, "bgsep", frames)
     assert f"folder {frames} holds images and videos; name either by a pattern, such as '*.mp4'" in line
     assert "matches images and videos" in refused(EXIT_INPUT, "bgsep", frames / "*")
-    told = run("bgsep", many / "in", "--recursive", "--dry-run")
-    assert (told.exit_code, told.stdout.count("planned")) == (1, 3)
+    reported = run("bgsep", many / "in", "--recursive", "--dry-run")
+    assert (reported.exit_code, reported.stdout.count("planned")) == (1, 3)
     a = many / "in/a.mp4"
     line = refused(EXIT_OUTPUT, "bgsep", a, many / "in/sub/b.mkv", "-o", a)
     assert "is a file, and the results are many; name a folder" in line
@@ -248,17 +247,17 @@ def test_no_file_ends_the_batch(run, tmp_path):
     images(folder / "single", num_frames=1)
     out = tmp_path / "out"
     result = run("bgsep", folder, "-o", out, "--recursive", "--json", *QUICK)
-    told = records(result)
-    assert len(told) >= 510
+    reported = records(result)
+    assert len(reported) >= 510
     assert result.exit_code == 1
     assert "internal error" not in result.stderr
-    failed = [record for record in told if record["status"] == "error"]
+    failed = [record for record in reported if record["status"] == "error"]
     # A side that a damaged header claims may be more than the codec takes.
     assert {record["exit_code"] for record in failed} <= {EXIT_INPUT, EXIT_USAGE}
     assert len(failed) > 200
     assert all("\n" not in record["error"] for record in failed)
     assert sorted(results(out)) == sorted(
-        str(Path(record["output"]).relative_to(out)) for record in told if record["status"] == "ok"
+        str(Path(record["output"]).relative_to(out)) for record in reported if record["status"] == "ok"
     )
     assert not [path for path in out.rglob("*") if path.name.startswith(".")]
 
@@ -305,8 +304,8 @@ def test_a_name_that_no_file_can_have(refused):
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_page_of_many(run, many, jobs):
     asked = ("bgsep", many / "in", "--recursive", "-o", many / "out", "--method", "median", "--jobs", jobs)
-    told = records(run(*asked, "--report", many / "page.html", "--json"))
-    assert not any({"stills", "windows"} & set(record) for record in told)
+    reported = records(run(*asked, "--report", many / "page.html", "--json"))
+    assert not any({"stills", "windows"} & set(record) for record in reported)
     page = (many / "page.html").read_text()
     assert "3 done, 1 failed" in page
     assert page.count("data:image/") >= 3 * 4

@@ -16,9 +16,10 @@ from PIL import Image
 
 from edlrr_cli.errors import EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_USAGE
 from edlrr_cli.media.video_sources import open_video
-from edlrr_cli.media.video_writer import write_video
 from edlrr_cli.pipelines import parts
 from edlrr_cli.pipelines.bgsep import tables
+
+from .conftest import write_frames
 
 HEIGHT, WIDTH, NUM_FRAMES = 36, 48, 24
 SIDE = 8
@@ -48,10 +49,10 @@ def frame(index, *, lamp=False, still=False):
 
 
 def write_clip(path, num_frames=NUM_FRAMES, **scene):
-    with write_video(path, size_px=(HEIGHT, WIDTH), frame_rate=Fraction(10), codec="ffv1") as writer:
-        for index in range(num_frames):
-            writer.write(frame(index, **scene), Fraction(index, 10))
-    return path
+    indices = range(num_frames)
+    frames = (frame(index, **scene) for index in indices)
+    times = (Fraction(index, 10) for index in indices)
+    return write_frames(path, frames, times, frame_rate=Fraction(10), codec="ffv1")
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from edlrr_cli.media.video_writer import write_video
 from edlrr_cli.pipelines import parts
 from edlrr_cli.tasks.clips import stream
 
+from .conftest import frames_of, pixels_of, record_of, write_frames
+
 SIZE_PX = (36, 48)
 NUM_FRAMES = 24
 RATE = Fraction(30000, 1001)
@@ -51,10 +53,9 @@ def damaged(index):
 
 
 def write_clip(path, frames=None, *, num_frames=NUM_FRAMES, **settings):
-    with write_video(path, size_px=SIZE_PX, frame_rate=RATE, **settings) as writer:
-        for index in range(num_frames):
-            writer.write((frames or damaged)(index), index / RATE)
-    return path
+    indices = range(num_frames)
+    times = (index / RATE for index in indices)
+    return write_frames(path, map(frames or damaged, indices), times, frame_rate=RATE, **settings)
 
 
 @pytest.fixture
@@ -75,19 +76,6 @@ def short_parts(monkeypatch):
     """Parts of 10 frames, made of chunks of 5."""
     monkeypatch.setattr(parts, "NUM_FRAMES", 10)
     monkeypatch.setattr(stream, "CHUNK", 5)
-
-
-def frames_of(path):
-    return list(open_video(path).frames())
-
-
-def pixels_of(path):
-    return np.stack([frame.pixels for frame in frames_of(path)])
-
-
-def record_of(result):
-    assert result.exit_code == 0, result.stderr
-    return json.loads(result.stdout, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
 
 
 def test_a_fixed_mask(run, clip, mask):

@@ -11,12 +11,12 @@ def test_each_setting_is_reported_with_its_source(run, tmp_path, monkeypatch):
     config = tmp_path / "mine.toml"
     config.write_text('preset = "text"\nlr = 0.02\nsteps = 7\n')
     monkeypatch.setenv("EDLRR_INPAINT_QUALITY", "fast")
-    told = sources(run("config", "show", "--config", config, "--lr", "0.03").stdout)
-    assert told["lr"] == ["0.03", "flag"]
-    assert told["quality"] == ["fast", "environment"]
-    assert told["steps"] == ["7", f"config {config}"]
-    assert told["prior"] == ["auto", "default"]
-    assert "preset text" in {source for _, source in told.values()}
+    reported = sources(run("config", "show", "--config", config, "--lr", "0.03").stdout)
+    assert reported["lr"] == ["0.03", "flag"]
+    assert reported["quality"] == ["fast", "environment"]
+    assert reported["steps"] == ["7", f"config {config}"]
+    assert reported["prior"] == ["auto", "default"]
+    assert "preset text" in {source for _, source in reported.values()}
     record = json.loads(run("config", "show", "--json").stdout)
     assert record["prior"] == {"value": "auto", "source": "default"}
     assert record["gamma"] == {"value": None, "source": "default"}

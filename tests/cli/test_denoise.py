@@ -121,10 +121,10 @@ def test_json_tells_all_settings(run, noisy, tmp_path):
 
 
 def test_lines_for_people_say_what_was_done(run, clean, noisy):
-    told = run("denoise", noisy, "--method", "lrr", "--reference", clean).stdout
-    assert "(estimated, white)" in told
-    assert "lrr (" in told
-    assert " dB" in told
+    reported = run("denoise", noisy, "--method", "lrr", "--reference", clean).stdout
+    assert "(estimated, white)" in reported
+    assert "lrr (" in reported
+    assert " dB" in reported
 
 
 def test_a_model_is_used(run, noisy, model, tmp_path):
@@ -145,8 +145,8 @@ def test_16_bits_of_color_and_transparency_are_kept(run, clean, model, tmp_path,
     rng, peak = np.random.default_rng(0), 65535
     pixels = np.rint(waves(20, 30, num_channels) / 255 * peak) / peak
     alpha = rng.integers(0, peak + 1, (20, 30), dtype=np.uint16) if "A" in mode else None
-    picture = replace(read_image(clean), pixels=pixels, alpha=alpha, mode=mode)
-    save_image(tmp_path / "p.png", pixels, like=picture, overwrite=False)
+    image = replace(read_image(clean), pixels=pixels, alpha=alpha, mode=mode)
+    save_image(tmp_path / "p.png", pixels, like=image, overwrite=False)
     result = run("denoise", tmp_path / "p.png", "--model", model, "-o", tmp_path / "out.png")
     assert result.exit_code == 0, result.stderr
     written = read_image(tmp_path / "out.png")
@@ -200,7 +200,7 @@ def test_a_figure_is_drawn(run, clean, noisy, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("more", "code", "told"),
+    ("more", "code", "reported"),
     [
         (["--sigma", "much"], EXIT_USAGE, "use auto, or a level within 0..255"),
         (["--sigma", "256"], EXIT_USAGE, "sigma must be auto, or within 0..255"),
@@ -219,8 +219,8 @@ def test_a_figure_is_drawn(run, clean, noisy, tmp_path):
         (["-o", "noisy.xyz"], EXIT_OUTPUT, "unknown extension"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_one_line(refused, noisy, more, code, told):
-    assert told in refused(code, "denoise", noisy, *more)
+def test_what_makes_no_sense_is_refused_in_one_line(refused, noisy, more, code, reported):
+    assert reported in refused(code, "denoise", noisy, *more)
 
 
 def test_damaged_and_alien_models_are_refused(refused, noisy, model, tmp_path):
@@ -244,12 +244,12 @@ def test_existing_outputs_and_inputs_are_not_replaced(refused, run, noisy, tmp_p
 
 def test_a_reference_of_another_size_is_refused(refused, noisy, tmp_path):
     Image.new("L", (5, 5)).save(tmp_path / "r.png")
-    told = refused(EXIT_INPUT, "denoise", noisy, "--method", "tv", "--reference", tmp_path / "r.png")
-    assert "5 x 5 pixels gray" in told
+    reported = refused(EXIT_INPUT, "denoise", noisy, "--method", "tv", "--reference", tmp_path / "r.png")
+    assert "5 x 5 pixels gray" in reported
 
 
 def test_an_unreadable_image_is_refused(refused, tmp_path):
-    (tmp_path / "p.png").write_bytes(b"no picture")
+    (tmp_path / "p.png").write_bytes(b"no image")
     assert "p.png" in refused(EXIT_INPUT, "denoise", tmp_path / "p.png", "--method", "tv")
 
 
@@ -271,7 +271,7 @@ def test_what_is_refused_costs_no_import_of_torch(noisy, tmp_path):
 @pytest.mark.parametrize(("patience_s", "drawn"), [(0, True), (60, False)])
 def test_a_terminal_sees_the_progress_of_what_takes_long(run, noisy, monkeypatch, patience_s, drawn):
     monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda self: True, raising=False)
-    monkeypatch.setattr("edlrr_cli.pipelines.denoise._SILENT_S", patience_s)
+    monkeypatch.setattr("edlrr_cli.pipelines.denoise.job._SILENT_S", patience_s)
     result = run("denoise", noisy, "--method", "lrr")
     assert result.exit_code == 0
     assert ("part" in result.stderr) == drawn
@@ -294,7 +294,7 @@ def test_many_images_in_one_command(run, noisy, tmp_path):
     (folder / "sub").mkdir(parents=True)
     for name in ("a.png", "sub/b.png"):
         shutil.copy(noisy, folder / name)
-    (folder / "bad.png").write_bytes(b"no picture")
+    (folder / "bad.png").write_bytes(b"no image")
     result = run("denoise", folder, "--recursive", "-o", out, "--jobs", "1")
     assert result.exit_code == 1
     assert sorted(str(path.relative_to(out)) for path in out.rglob("*.png")) == ["a.png", "sub/b.png"]
@@ -305,5 +305,5 @@ def test_many_images_in_one_command(run, noisy, tmp_path):
     assert (out / "sub/b.png").read_bytes() == (tmp_path / "alone.png").read_bytes()
     records = run("denoise", folder, "--recursive", "-o", out, "--skip-existing", "--json").stdout
     assert [json.loads(line)["status"] for line in records.splitlines()] == ["skipped", "skipped", "error"]
-    pictures = sorted(folder.rglob("?.png"))
-    assert "--figure is for one image" in run("denoise", *pictures, "--figure", tmp_path / "f.png").stderr
+    samples = sorted(folder.rglob("?.png"))
+    assert "--figure is for one image" in run("denoise", *samples, "--figure", tmp_path / "f.png").stderr

@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 
 from edlrr_cli.errors import EXIT_INPUT, EXIT_INTERRUPTED, EXIT_OUTPUT, EXIT_USAGE
-from edlrr_cli.media.video_sources import open_video
-from edlrr_cli.media.video_writer import VideoWriter, write_video
+from edlrr_cli.media.video_writer import VideoWriter
 from edlrr_cli.pipelines import parts
+
+from .conftest import frames_of, pixels_of, record_of, write_frames
 
 SIZE_PX = (40, 48)
 NUM_FRAMES = 8
@@ -41,28 +42,12 @@ def noisy(index):
 
 
 def write_clip(path, frame=noisy, *, num_frames=NUM_FRAMES):
-    with write_video(path, size_px=SIZE_PX, frame_rate=Fraction(20), codec="ffv1") as writer:
-        for index in range(num_frames):
-            writer.write(frame(index), TIMES[index])
-    return path
+    return write_frames(path, map(frame, range(num_frames)), TIMES, frame_rate=Fraction(20), codec="ffv1")
 
 
 @pytest.fixture
 def clip(tmp_path):
     return write_clip(tmp_path / "clip.mkv")
-
-
-def frames_of(path):
-    return list(open_video(path).frames())
-
-
-def pixels_of(path):
-    return np.stack([frame.pixels for frame in frames_of(path)])
-
-
-def record_of(result):
-    assert result.exit_code == 0, result.stderr
-    return json.loads(result.stdout, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
 
 
 @pytest.mark.parametrize(
@@ -118,9 +103,8 @@ def test_the_noise_of_a_clip_with_colors_at_half_the_size_is_found(run, tmp_path
         return np.rint(clean(index) * tint + noise).clip(0, 255).astype(np.uint8)
 
     for path, level, codec in ((source, SIGMA, "h264"), (reference, 0, "ffv1")):
-        with write_video(path, size_px=SIZE_PX, frame_rate=Fraction(20), codec=codec, quality=8) as writer:
-            for index in range(4):
-                writer.write(frame(index, level), TIMES[index])
+        frames = (frame(index, level) for index in range(4))
+        write_frames(path, frames, TIMES, frame_rate=Fraction(20), codec=codec, quality=8)
     record = record_of(run("denoise", source, "--reference", reference, "--json"))
     assert record["sigma"] > 8
     assert record["psnr"] > record["psnr_input"] + 1

@@ -1,4 +1,4 @@
-"""How pictures are written: format, quality and metadata, of one picture and of many."""
+"""How images are written: format, quality and metadata, of one image and of many."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_quality_of_jpeg(run, photo):
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "reported"),
     [
         (("--jpeg-quality", "30"), "damaged_denoised.png: PNG has no JPEG quality; leave --jpeg-quality out"),
         (("--jpeg-quality", "101"), "--jpeg-quality"),
@@ -57,8 +57,8 @@ def test_the_quality_of_jpeg(run, photo):
         (("--format", "jpg", "-o", "x.png"), "output x.png is not a .jpg file"),
     ],
 )
-def test_what_does_not_fit_is_refused(refused, scene, more, told):
-    assert told in refused(EXIT_USAGE, "denoise", scene.damaged, *more)
+def test_what_does_not_fit_is_refused(refused, scene, more, reported):
+    assert reported in refused(EXIT_USAGE, "denoise", scene.damaged, *more)
 
 
 def test_the_format_names_the_file(run, scene):

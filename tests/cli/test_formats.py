@@ -1,4 +1,4 @@
-"""Pictures of floats and of CMYK through the commands: known pixels bit by bit, and what is refused."""
+"""Images of floats and of CMYK through the commands: known pixels bit by bit, and what is refused."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def files(request, tmp_path):
 
 
 def stored(path) -> np.ndarray:
-    picture = read_image(path)
-    return picture.pixels if picture.ranged is None else picture.ranged.values
+    sample = read_image(path)
+    return sample.pixels if sample.ranged is None else sample.ranged.values
 
 
 def test_inpaint_keeps_known_pixels(run, files):
@@ -95,8 +95,8 @@ def test_a_gif_goes_to_png(run, tmp_path):
     mask = ("--mask", tmp_path / "mask.png", "--mask-mode", "white")
     assert run("inpaint", tmp_path / "in.gif", *mask, *QUICK).exit_code == 0
     with Image.open(tmp_path / "in.gif") as before, Image.open(tmp_path / "in_restored.png") as after:
-        colours = np.asarray(before.convert("RGB"))
-        np.testing.assert_array_equal(np.asarray(after)[~HOLE], colours[~HOLE])
+        colors = np.asarray(before.convert("RGB"))
+        np.testing.assert_array_equal(np.asarray(after)[~HOLE], colors[~HOLE])
 
 
 def save_stack(path, values, **settings):

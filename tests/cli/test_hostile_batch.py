@@ -1,4 +1,4 @@
-"""Hundreds of pictures, many of them damaged: none may end a batch, leave a trace, or show a traceback."""
+"""Hundreds of images, many of them damaged: none may end a batch, leave a trace, or show a traceback."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHAPE = (40, 48)
 QUICK = ("--prior", "global", "--steps", "2", "--held-out", "0")
 
 
-def picture():
+def image():
     return Image.fromarray(np.random.default_rng(0).integers(256, size=(*SHAPE, 3), dtype=np.uint8))
 
 
@@ -57,7 +57,7 @@ def hostile(tmp_path):
     folder.mkdir()
     for kind, extension in KINDS.items():
         with io.BytesIO() as stream:
-            picture().save(stream, kind)
+            image().save(stream, kind)
             data = stream.getvalue()
         for number in range(EACH):
             (folder / f"{extension}{number:02}.{extension}").write_bytes(damage(data, chance, number))
@@ -73,7 +73,7 @@ def hostile(tmp_path):
 def claiming_to_be(width, height):
     """A small PNG whose header speaks of other sides."""
     with io.BytesIO() as stream:
-        picture().save(stream, "PNG")
+        image().save(stream, "PNG")
         data = bytearray(stream.getvalue())
     data[16:24] = struct.pack(">II", width, height)
     data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
@@ -94,7 +94,7 @@ def test_no_file_ends_the_batch(run, hostile, mask, tmp_path, command):
     codes = Counter(record.get("exit_code") for record in records)
     assert set(codes) == {None, 3}
     assert codes[3] > 300
-    # What is said to be done is there and can be read, and nothing else is.
+    # What is reported as done is there and can be read, and nothing else is.
     done = {record["output"] for record in records if record["status"] == "ok"}
     assert {str(path) for path in out.iterdir()} == done
     for name in done:
@@ -107,7 +107,7 @@ def test_two_hundred_images_and_ten_bad_ones(run, mask, tmp_path):
     folder.mkdir()
     for number in range(200):
         path = folder / f"{number:03}.bmp"
-        picture().save(path)
+        image().save(path)
         if number % 20 == 7:
             path.write_bytes(path.read_bytes()[:99])
     result = run("inpaint", folder, "--mask", mask, "--mask-mode", "white", "-o", out, *QUICK)
@@ -120,8 +120,8 @@ def test_two_hundred_images_and_ten_bad_ones(run, mask, tmp_path):
 def small_disk(tmp_path, mask):
     """Run a command that may write no file of more than two kilobytes."""
     resource = pytest.importorskip("resource")
-    picture().save(tmp_path / "a.png")
-    picture().save(tmp_path / "b.png")
+    image().save(tmp_path / "a.png")
+    image().save(tmp_path / "b.png")
 
     def run(command, *arguments):
         how = ["--mask", mask, "--mask-mode", "white", *QUICK] if command == "inpaint" else ["--method", "tv"]
@@ -152,9 +152,9 @@ def test_a_full_disk(small_disk, tmp_path, command):
 
 @pytest.mark.parametrize("command", ["inpaint", "denoise"])
 def test_a_place_that_cannot_be_written(run, mask, tmp_path, command):
-    picture().save(tmp_path / "a.png")
+    image().save(tmp_path / "a.png")
     how = ("--mask", mask, "--mask-mode", "white", *QUICK) if command == "inpaint" else ("--method", "tv")
-    for place in ("/proc/nowhere/a.png", mask / "a.png", tmp_path / ("long" * 100 + ".png")):
-        result = run(command, tmp_path / "a.png", "-o", place, *how)
+    for position in ("/proc/nowhere/a.png", mask / "a.png", tmp_path / ("long" * 100 + ".png")):
+        result = run(command, tmp_path / "a.png", "-o", position, *how)
         assert result.exit_code == 4
         assert result.stderr.count("\n") == 1

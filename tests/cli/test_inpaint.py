@@ -18,7 +18,7 @@ from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint import restore as task
 from edlrr_cli.tasks.inpaint.config import Config
 
-from .conftest import SIDE_PX, write_scene
+from .conftest import SIDE_PX, record_of, write_scene
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
 
@@ -30,12 +30,6 @@ def levels(path: Path) -> np.ndarray:
 
 def pixels(path: Path) -> np.ndarray:
     return levels(path) / 255
-
-
-def record_of(result) -> dict:
-    assert result.exit_code == 0, result.stderr
-    assert result.stdout.count("\n") == 1
-    return json.loads(result.stdout, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
 
 
 def test_restores_beside_the_input_and_reports(run, scene):
@@ -200,10 +194,10 @@ def test_quiet_says_nothing_but_json_and_errors(run, scene):
 
 
 def test_settings_reach_the_task(run, scene, monkeypatch):
-    told = {}
+    reported = {}
 
     def spy(image, known, config, **others):
-        told.update(config=config, known=known, callback=others["callback"])
+        reported.update(config=config, known=known, callback=others["callback"])
         return original(image, known, config, **others)
 
     original = task.restore
@@ -215,7 +209,7 @@ def test_settings_reach_the_task(run, scene, monkeypatch):
         "--gamma", "2", "--time-budget", "60", "--dilate", "1",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
-    assert told["config"] == Config(
+    assert reported["config"] == Config(
         prior="global",
         whiten=0,
         fill="zero",
@@ -226,7 +220,7 @@ def test_settings_reach_the_task(run, scene, monkeypatch):
         gamma=2,
         time_budget=60,
     )
-    assert (~told["known"]).sum() == 45  # the disk of radius 1 leaves the corners of 7 x 7 out
+    assert (~reported["known"]).sum() == 45  # the disk of radius 1 leaves the corners of 7 x 7 out
     assert "loss=" not in result.stderr  # it is no terminal
 
 

@@ -1,4 +1,4 @@
-"""``edlrr inpaint`` of many pictures."""
+"""``edlrr inpaint`` of many images."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def many(scene):
             mask = scene.folder / "masks" / path.relative_to(scene.folder / "in")
             mask.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(scene.mask, mask)
-    (scene.folder / "in/sub/bad.png").write_bytes(b"no picture")
+    (scene.folder / "in/sub/bad.png").write_bytes(b"no image")
     return scene
 
 
@@ -115,15 +115,15 @@ def test_shards_are_all_together(run, refused, many):
 
 
 def test_names_of_results(run, many):
-    pictures = [many.folder / "in/a.png", many.folder / "in/b.png"]
-    assert run("inpaint", *pictures, "--mask", many.mask, "--jobs", "1", *QUICK).exit_code == 0
+    images = [many.folder / "in/a.png", many.folder / "in/b.png"]
+    assert run("inpaint", *images, "--mask", many.mask, "--jobs", "1", *QUICK).exit_code == 0
     assert (many.folder / "in/a_restored.png").exists()
     assert (
-        run("inpaint", *pictures, "--mask", many.mask, "--suffix", "_x", "--jobs", "1", *QUICK).exit_code == 0
+        run("inpaint", *images, "--mask", many.mask, "--suffix", "_x", "--jobs", "1", *QUICK).exit_code == 0
     )
     assert (many.folder / "in/b_x.png").exists()
     (many.folder / "folder").mkdir()
-    run("inpaint", pictures[0], "--mask", many.mask, "-o", many.folder / "folder", *QUICK)
+    run("inpaint", images[0], "--mask", many.mask, "-o", many.folder / "folder", *QUICK)
     assert written(many, "folder") == ["a.png"]
 
 
@@ -150,21 +150,22 @@ def test_masks_beside_the_images(run, scene):
 
 def test_two_images_are_never_written_to_one_file(run, many):
     """The second of them fails, so that neither is lost."""
-    pictures = (many.folder / "in/a.png", many.folder / "in/sub/a.png")
-    result = run("inpaint", *pictures, "--mask", many.mask, "-o", many.folder / "out", "--jobs", "1", *QUICK)
+    images = (many.folder / "in/a.png", many.folder / "in/sub/a.png")
+    result = run("inpaint", *images, "--mask", many.mask, "-o", many.folder / "out", "--jobs", "1", *QUICK)
     assert (result.exit_code, written(many)) == (1, ["a.png"])
     assert (
-        f"{pictures[1]} and {pictures[0]} would both be {many.folder / 'out/a.png'}; rename one"
-        in result.stderr
+        f"{images[1]} and {images[0]} would both be {many.folder / 'out/a.png'}; rename one" in result.stderr
     )
 
 
 def test_refusals(refused, many):
     a, b = many.folder / "in/a.png", many.folder / "in/b.png"
-    said = ("--mask", many.mask, *QUICK)
-    assert "figure is for one image" in refused(2, "inpaint", a, b, *said, "--figure", many.folder / "f.png")
-    assert "is a file, and the results are many" in refused(4, "inpaint", a, b, *said, "-o", many.damaged)
-    assert "nothing matches" in refused(3, "inpaint", many.folder / "*.bmp", *said)
+    options = ("--mask", many.mask, *QUICK)
+    assert "figure is for one image" in refused(
+        2, "inpaint", a, b, *options, "--figure", many.folder / "f.png"
+    )
+    assert "is a file, and the results are many" in refused(4, "inpaint", a, b, *options, "-o", many.damaged)
+    assert "nothing matches" in refused(3, "inpaint", many.folder / "*.bmp", *options)
 
 
 def twelve(scene, *more):
@@ -196,8 +197,8 @@ def test_killed_half_way_and_started_again(scene):
     assert sum(record["status"] == "skipped" for record in records) == len(done)
     assert len(list(out.glob("*.png"))) == 12
     assert {name: (out / name).stat().st_mtime_ns for name in done} == done
-    pictures = [np.asarray(Image.open(path)) for path in sorted(out.glob("*.png"))]
-    assert all((picture == pictures[0]).all() for picture in pictures)
+    images = [np.asarray(Image.open(path)) for path in sorted(out.glob("*.png"))]
+    assert all((image == images[0]).all() for image in images)
 
 
 def test_ctrl_c_keeps_what_is_done(scene):

@@ -1,4 +1,4 @@
-"""What is told on stderr while the program works, and what a terminal sees."""
+"""What is reported on stderr while the program works, and what a terminal sees."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ def levels(text):
 
 
 def test_a_log_tells_what_is_done(run, scene):
-    told = run(*scene.arguments("--log-level", "info")).stderr
-    assert levels(told) == {"info"}
+    reported = run(*scene.arguments("--log-level", "info")).stderr
+    assert levels(reported) == {"info"}
     for word in ("prior global: ", "prior local: ", "global: weight ", "mixed: RMSE "):
-        assert word in told
-    told = run("denoise", scene.damaged, "--log-level", "debug", "-o", scene.folder / "d.png").stderr
-    assert levels(told) == {"info", "debug"}
-    assert "noise: " in told
+        assert word in reported
+    reported = run("denoise", scene.damaged, "--log-level", "debug", "-o", scene.folder / "d.png").stderr
+    assert levels(reported) == {"info", "debug"}
+    assert "noise: " in reported
 
 
-@pytest.mark.parametrize("said", [(), ("-q",), ("--log-level", "info", "-q")])
-def test_without_it_nothing_is_logged(run, scene, said):
+@pytest.mark.parametrize("options", [(), ("-q",), ("--log-level", "info", "-q")])
+def test_without_it_nothing_is_logged(run, scene, options):
     run(*scene.arguments("--log-level", "debug"))
-    assert levels(run(*scene.arguments("--overwrite", *said)).stderr) == set()
+    assert levels(run(*scene.arguments("--overwrite", *options)).stderr) == set()
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_the_lines_of_a_batch_name_their_image(scene, jobs):
     command = [sys.executable, "-m", "edlrr_cli", "denoise", scene.clean, scene.damaged, "--method", "tv"]
     command += ["--jobs", jobs, "--log-level", "info"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    reported = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     for path in (scene.clean, scene.damaged):
-        assert f"edlrr: info: {path}: white noise: " in told
+        assert f"edlrr: info: {path}: white noise: " in reported
 
 
 def test_what_libraries_log_is_not_reported(spawn, tmp_path):

@@ -86,9 +86,9 @@ def test_a_batch_tells_the_notes_with_the_names(run, titled, jobs, as_json):
     )
     result = run("denoise", titled.damaged, titled.clean, *asked, *as_json)
     assert result.exit_code == 0, result.stderr
-    *told, summary = result.stderr.splitlines()
+    *reported, summary = result.stderr.splitlines()
     expected = [(titled.damaged, LOSSY), (titled.damaged, NO_TEXTS), (titled.clean, LOSSY)]
-    assert sorted(told) == sorted(f"{path}: {note}" for path, note in expected)
+    assert sorted(reported) == sorted(f"{path}: {note}" for path, note in expected)
     assert summary.startswith("2 done")
     if as_json:
         notes = {record["input"]: record["notes"] for record in map(json.loads, result.stdout.splitlines())}
@@ -113,8 +113,8 @@ def test_denoise_records_that_it_found_next_to_no_noise(run, tmp_path):
         "the estimated noise is 0 of 255, next to nothing; if the image is noisy, set its level with --sigma"
     )
     assert note in result.stderr
-    said = run("denoise", tmp_path / "flat.png", "--method", "tv", "--sigma", "0", "--json", "--overwrite")
-    assert json.loads(said.stdout)["notes"] == []
+    result = run("denoise", tmp_path / "flat.png", "--method", "tv", "--sigma", "0", "--json", "--overwrite")
+    assert json.loads(result.stdout)["notes"] == []
 
 
 def test_inpaint_records_that_it_found_next_to_no_noise(run, scene):

@@ -21,7 +21,7 @@ QUICK = ("--prior", "global", "--steps", "40")
 HOSTILE = "<script>alert('x')<&quot;>\"&.png"
 
 
-def pictures_of(document):
+def images_of(document):
     """The embedded images by their names."""
     return [(attrs["alt"], decoded(attrs["src"])) for attrs, _ in document.all("img")]
 
@@ -48,7 +48,7 @@ def many(scene):
     folder.mkdir()
     for name in ("a.png", HOSTILE):
         shutil.copy(scene.damaged, folder / name)
-    (folder / "bad.png").write_bytes(b"no picture")
+    (folder / "bad.png").write_bytes(b"no image")
     return scene
 
 
@@ -78,7 +78,7 @@ def test_a_batch_is_one_page_with_all_that_json_tells(run, html_document, many):
     assert len(identifiers) == len(set(identifiers))
     assert {attrs["href"][1:] for attrs, _ in document.all("a")} <= set(identifiers)
     assert len(document.all("polyline")) == 2
-    names = [name for name, _ in pictures_of(document)]
+    names = [name for name, _ in images_of(document)]
     assert names == ["restored", "damaged", "reference", "show the mask"] * 2
     assert [path.name for path in (many.folder / "out").iterdir() if path.name.startswith(".")] == []
 
@@ -191,24 +191,24 @@ def test_refused_before_the_work(refused, run, scene):
     assert page.read_text().startswith("<!DOCTYPE html>")
     scene.restored.unlink()
     nowhere = scene.folder / "no/page.html"
-    for path, said in (
+    for path, message in (
         (Path("/proc/page.html"), "cannot be written"),
         (nowhere, "does not exist; create it"),
         (scene.folder / "page.png", "expected the extension .html, got '.png'; name it .html"),
         (scene.folder, "expected the extension .html"),
     ):
-        assert said in refused(EXIT_OUTPUT, *scene.arguments("--report", path))
+        assert message in refused(EXIT_OUTPUT, *scene.arguments("--report", path))
     named = scene.folder / "mask.html"
     shutil.copy(scene.mask, named)
-    said = ("--mask", named, "--report", named, "--overwrite")
-    assert "is one of the input files" in refused(EXIT_OUTPUT, "inpaint", scene.damaged, *said)
-    said = ("--mask", scene.mask, "--report", nowhere.parent / "x.html", "-o", nowhere.parent / "x.html")
-    assert "is the output too" in refused(EXIT_OUTPUT, "inpaint", scene.damaged, *said)
+    options = ("--mask", named, "--report", named, "--overwrite")
+    assert "is one of the input files" in refused(EXIT_OUTPUT, "inpaint", scene.damaged, *options)
+    options = ("--mask", scene.mask, "--report", nowhere.parent / "x.html", "-o", nowhere.parent / "x.html")
+    assert "is the output too" in refused(EXIT_OUTPUT, "inpaint", scene.damaged, *options)
     assert not scene.restored.exists()
 
 
 def test_no_page_of_an_image_that_fails(refused, scene):
-    scene.mask.write_bytes(b"no picture")
+    scene.mask.write_bytes(b"no image")
     refused(3, *scene.arguments("--report", scene.folder / "page.html"))
     assert not (scene.folder / "page.html").exists()
 
@@ -256,7 +256,7 @@ def test_images_of_every_kind_are_shown_as_they_look(run, html_document, tmp_pat
     page, output = tmp_path / "page.html", tmp_path / "out.tif"
     arguments = ["--sigma", "0", "-o", output, "--report", page]
     assert run("denoise", source, *arguments).exit_code == 0
-    shown = dict(pictures_of(html_document(page.read_text(encoding="utf-8"))))
+    shown = dict(images_of(html_document(page.read_text(encoding="utf-8"))))
     expected = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
     for name in ("noisy", "denoised"):
         assert np.abs(np.asarray(shown[name].convert("RGB")) / 255 - expected).mean() < 0.02
@@ -268,9 +268,9 @@ def test_floats_are_shown_on_the_range_of_the_known_ones(run, html_document, sce
     damaged, page = scene.folder / "floats.tif", scene.folder / "page.html"
     hole = np.asarray(Image.open(scene.mask)) > 0
     Image.fromarray(np.where(hole, np.float32(-1e6), values)).save(damaged)
-    said = ("--mask", scene.mask, "-o", scene.folder / "out.tif", "--report", page, *QUICK)
-    assert run("inpaint", damaged, *said).exit_code == 0
-    shown = dict(pictures_of(html_document(page.read_text(encoding="utf-8"))))
+    options = ("--mask", scene.mask, "-o", scene.folder / "out.tif", "--report", page, *QUICK)
+    assert run("inpaint", damaged, *options).exit_code == 0
+    shown = dict(images_of(html_document(page.read_text(encoding="utf-8"))))
     for name in ("damaged", "restored"):
         levels = np.asarray(shown[name].convert("L")) / 255
         assert np.abs(levels - values / 10)[~hole].mean() < 0.02
@@ -280,7 +280,7 @@ def test_the_noise_of_an_experiment_is_shown(run, html_document, scene):
     page = scene.folder / "page.html"
     run("denoise", scene.clean, "--add-noise", "40", "--report", page)
     document = html_document(page.read_text(encoding="utf-8"))
-    shown = {name: np.asarray(image, dtype=float) for name, image in pictures_of(document)}
+    shown = {name: np.asarray(image, dtype=float) for name, image in images_of(document)}
     assert set(shown) == {"noisy", "clean", "denoised"}
     errors = [np.abs(shown[name] - shown["clean"]).mean() for name in ("noisy", "denoised")]
     assert errors[0] > 20 > errors[1]
@@ -312,9 +312,9 @@ def test_bgsep_shows_frames_against_their_layers(run, html_document, browse, tmp
     assert "stills" not in json.loads((out / "report.json").read_text())
     text = (out / "page.html").read_text(encoding="utf-8")
     document = html_document(text)
-    names = [name for name, _ in pictures_of(document)]
+    names = [name for name, _ in images_of(document)]
     assert names == ["background", "foreground", "mask", "frame"] * 4
-    shown = [image for name, image in pictures_of(document) if name == "background"]
+    shown = [image for name, image in images_of(document) if name == "background"]
     assert np.abs(np.asarray(shown[0].convert("L"), dtype=float) - shade).mean() < 3
     (section,) = [text for attrs, text in document.all("section") if attrs.get("class") == "of"]
     assert all(" ".join(number.split()) in section for number in numbers_of(record))
@@ -347,7 +347,7 @@ def test_a_page_shows_what_came_and_went_by_standard_streams(
     result = run(*piped, "-o", output, "--report", "by_pipe.html", piped=content)
     assert result.exit_code == 0, result.stderr
     by_file, by_pipe = (
-        pictures_of(html_document(Path(name).read_text(encoding="utf-8")))
+        images_of(html_document(Path(name).read_text(encoding="utf-8")))
         for name in ("by_file.html", "by_pipe.html")
     )
     assert [name for name, _ in by_pipe] == [name for name, _ in by_file]

@@ -46,7 +46,7 @@ def size_px(path: Path) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("laguerre-gamma", "laguerre-gamma: order 20, within 0.0183 of h up to x_max = 11.87"),
         ("taylor-lnn", "up to x_max = 0.936"),
@@ -55,11 +55,11 @@ def size_px(path: Path) -> tuple[int, int]:
         ("schatten-0.5", "schatten-0.5: exact; "),
     ],
 )
-def test_draws_a_penalty_over_the_spectrum_of_an_image(run, scene, name, said):
+def test_draws_a_penalty_over_the_spectrum_of_an_image(run, scene, name, message):
     target = scene.folder / "reg.png"
     result = run("show", "reg", name, "--image", scene.clean, "-o", target)
     assert result.exit_code == 0, result.stderr
-    assert said in result.stdout
+    assert message in result.stdout
     assert f"sigma_1 = {centered_spectrum(scene.clean).max():.4g}" in result.stdout
     assert result.stdout.count("\n") == 1
     assert size_px(target) == DRAWING_PX
@@ -95,7 +95,7 @@ def test_auto_is_explained_by_prior(run, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["laguerre-gama"], 2, "did you mean 'laguerre-gamma'?"),
         (["nuclear", "--gamma", "2"], 2, "no shape parameter"),
@@ -107,7 +107,7 @@ def test_auto_is_explained_by_prior(run, tmp_path, monkeypatch):
         (["laguerre-gamma", "--gamma", "1e-6"], 6, "nowhere accurate"),
     ],
 )
-def test_refusals(refused, tmp_path, monkeypatch, arguments, code, said):
+def test_refusals(refused, tmp_path, monkeypatch, arguments, code, message):
     monkeypatch.chdir(tmp_path)
-    assert said in refused(code, "show", "reg", *arguments)
+    assert message in refused(code, "show", "reg", *arguments)
     assert not list(tmp_path.iterdir())

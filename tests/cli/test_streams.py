@@ -1,4 +1,4 @@
-"""Pictures from standard input and to standard output."""
+"""Images from standard input and to standard output."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_record_goes_to_stderr_beside_an_image_on_stdout(run, scene):
     piped = run("denoise", "-", "--method", "tv", "--json", "-q", piped=scene.damaged.read_bytes())
     assert json.loads(piped.stderr)["output"] == "standard output"
     assert opened(piped.stdout_bytes).format == "PNG"
-    piped = run("denoise", "-", "--json", piped=b"no picture")
+    piped = run("denoise", "-", "--json", piped=b"no image")
     assert piped.stdout_bytes == b""
     line, record = piped.stderr.splitlines()
     assert line == "edlrr: error: standard input is not an image of a known kind; convert it to PNG"
@@ -87,14 +87,14 @@ def test_the_record_goes_to_stderr_beside_an_image_on_stdout(run, scene):
 
 
 @pytest.mark.parametrize(
-    ("share", "told"),
+    ("fraction", "reported"),
     [(0, "standard input is empty (0 bytes)"), (2, "standard input is truncated or corrupt")],
 )
-def test_damaged_streams_are_refused_in_one_line(run, scene, share, told):
+def test_damaged_streams_are_refused_in_one_line(run, scene, fraction, reported):
     whole = scene.clean.read_bytes()
-    piped = run("denoise", "-", piped=whole[: len(whole) * share // 4])
+    piped = run("denoise", "-", piped=whole[: len(whole) * fraction // 4])
     assert (piped.exit_code, piped.stdout_bytes) == (EXIT_INPUT, b"")
-    assert piped.stderr.startswith(f"edlrr: error: {told}")
+    assert piped.stderr.startswith(f"edlrr: error: {reported}")
     assert piped.stderr.count("\n") == 1
 
 
@@ -105,7 +105,7 @@ def test_an_endless_stream_is_refused(run, scene, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "reported"),
     [
         ("inpaint - --mask -", EXIT_USAGE, "- stands for two inputs"),
         ("denoise - --reference -", EXIT_USAGE, "- stands for two inputs"),
@@ -117,16 +117,16 @@ def test_an_endless_stream_is_refused(run, scene, monkeypatch):
         ("denoise clean.png -o out.png --figure -", EXIT_OUTPUT, "figure -: expected the extension .png"),
     ],
 )
-def test_what_streams_cannot_do_is_refused(refused, scene, monkeypatch, arguments, code, told):
+def test_what_streams_cannot_do_is_refused(refused, scene, monkeypatch, arguments, code, reported):
     monkeypatch.chdir(scene.folder)
-    assert told in refused(code, *arguments.split())
+    assert reported in refused(code, *arguments.split())
 
 
 def test_a_terminal_gets_no_image_and_gives_none(refused, scene, monkeypatch):
     for stream in ("click.testing._NamedTextIOWrapper", "click.testing.EchoingStdin"):
         monkeypatch.setattr(f"{stream}.isatty", lambda self: True, raising=False)
-    told = refused(EXIT_OUTPUT, "denoise", scene.clean, "-o", "-")
-    assert "an image is not for a terminal; redirect it" in told
+    reported = refused(EXIT_OUTPUT, "denoise", scene.clean, "-o", "-")
+    assert "an image is not for a terminal; redirect it" in reported
     assert "nothing is piped into standard input" in refused(EXIT_INPUT, "denoise", "-")
 
 

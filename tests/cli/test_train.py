@@ -27,7 +27,7 @@ SMALL += ["--patch-px", "16", "--batch", "2", "--held-out", "2"]
 def folder(tmp_path):
     """Eight small images, one of them colored."""
     generator = np.random.default_rng(0)
-    home = tmp_path / "pictures"
+    home = tmp_path / "images"
     home.mkdir()
     for index in range(8):
         coarse = generator.integers(0, 256, (3, 4, 3 if index == 7 else 1), dtype=np.uint8)
@@ -113,9 +113,9 @@ def test_ctrl_c_and_the_system_leave_a_checkpoint(run, folder, tmp_path, number)
     while not (tmp_path / "m.checkpoint").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(number)
-    _, told = process.communicate(timeout=300)
-    assert process.returncode == EXIT_INTERRUPTED, told
-    assert "--resume goes on" in told
+    _, reported = process.communicate(timeout=300)
+    assert process.returncode == EXIT_INTERRUPTED, reported
+    assert "--resume goes on" in reported
     assert (tmp_path / "m.checkpoint").exists()
     refused = run(*command(folder, output, steps=100_000))
     assert refused.exit_code == EXIT_OUTPUT
@@ -146,7 +146,7 @@ def test_two_processes_train_one_network(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("more", "code", "told"),
+    ("more", "code", "reported"),
     [
         (["--arch", "dncn"], EXIT_USAGE, "did you mean 'dncnn'"),
         (["--sigma", "50-25"], EXIT_USAGE, "not a range"),
@@ -161,10 +161,10 @@ def test_two_processes_train_one_network(folder, tmp_path):
         (["--color", "--camera", "1.5"], EXIT_USAGE, "camera must be a fraction"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_one_line(run, folder, tmp_path, more, code, told):
+def test_what_makes_no_sense_is_refused_in_one_line(run, folder, tmp_path, more, code, reported):
     result = run(*command(folder, tmp_path / "m.safetensors", *more))
     assert result.exit_code == code, result.stderr
-    assert told in result.stderr
+    assert reported in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert not (tmp_path / "m.safetensors").exists()
 

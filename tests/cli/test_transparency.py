@@ -121,5 +121,5 @@ def test_images_denoised_as_one_batch_have_their_own_transparency(run, tmp_path)
 
 
 def test_semi_transparent_pixels_are_known(tmp_path):
-    picture = read_image(cut_out(tmp_path))
-    np.testing.assert_array_equal(picture.visible, VISIBLE)
+    sample = read_image(cut_out(tmp_path))
+    np.testing.assert_array_equal(sample.visible, VISIBLE)

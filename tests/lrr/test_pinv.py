@@ -7,14 +7,12 @@ from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.lrr.iterate import Status
 from edlrr_cli.lrr.pinv import frobenius_norm, pinv_ben_israel, sigma_max_bound
 
+from .conftest import relative_error
+
 
 def oracle(S):
     """The definition: SVD in float64, singular values below 1e-9 sigma_1 are zero."""
     return torch.linalg.pinv(S.double(), rtol=1e-9)
-
-
-def relative_error(got, expected):
-    return float((got.double() - expected).norm() / expected.norm())
 
 
 @pytest.mark.parametrize("shape", [(12, 12), (12, 30), (30, 12)])

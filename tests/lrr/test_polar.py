@@ -7,15 +7,13 @@ from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.lrr.iterate import Status
 from edlrr_cli.lrr.polar import polar_newton_schulz, polar_schedule
 
+from .conftest import relative_error
+
 
 def oracle(S, cutoff=1e-9):
     """The definition: U V^T over singular values above the cutoff, SVD in float64."""
     U, sigma, Vh = torch.linalg.svd(S.double(), full_matrices=False)
     return (U * (sigma > cutoff * sigma[..., :1])[..., None, :]) @ Vh
-
-
-def relative_error(got, expected):
-    return float((got.double() - expected).norm() / expected.norm())
 
 
 @pytest.mark.parametrize("shape", [(12, 12), (12, 30), (30, 12)])

@@ -11,6 +11,8 @@ from edlrr_cli.lrr.names import REG_NAMES
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import largest_singular_value
 
+from .conftest import relative_error
+
 REGS = [name.replace("schatten-P", "schatten-0.5") for name in REG_NAMES]
 SMOOTH = [name for name in REGS if make_function(name).smooth]
 
@@ -31,10 +33,6 @@ def value_and_gradient(S, reg, **settings):
     value = lowrank_penalty(S, reg, **settings)
     (gradient,) = torch.autograd.grad(value.sum(), S)
     return value.detach(), gradient
-
-
-def relative_error(got, expected):
-    return float((got.double() - expected).norm() / expected.norm())
 
 
 def image_spectrum(count):

@@ -8,16 +8,14 @@ from edlrr_cli.lrr.iterate import Status
 from edlrr_cli.lrr.polar import polar_newton_schulz
 from edlrr_cli.lrr.sqrtm import sqrtm_newton_schulz
 
+from .conftest import relative_error
+
 
 def oracle(A):
     """The definition, by eigenvalues in float64."""
     values, vectors = torch.linalg.eigh(A.double())
     # eigh returns zeros as 1e-17, whose root is 3e-9
     return (vectors * torch.where(values > 1e-14 * values.max(), values, 0).sqrt()) @ vectors.T
-
-
-def relative_error(got, expected):
-    return float((got.double() - expected).norm() / expected.norm())
 
 
 @pytest.fixture(scope="module")

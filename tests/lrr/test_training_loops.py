@@ -374,14 +374,6 @@ def test_what_is_no_matrix_is_refused(S, message):
         lowrank_penalty(S)
 
 
-@pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("backend", ["gram", "svd"])
 def test_threads_change_nothing(backend, two_threads):
     S = random(5, 40, 30)

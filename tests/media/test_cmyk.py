@@ -33,10 +33,10 @@ def stored(path: Path) -> np.ndarray:
 @pytest.mark.parametrize("compression", [None, "tiff_lzw"])
 def test_tiff_keeps_every_ink(tmp_path: Path, compression: str | None) -> None:
     path = cmyk(tmp_path / "in.tif", icc_profile=PROFILE, compression=compression)
-    picture = read_image(path)
-    assert (picture.mode, picture.pixels.shape, picture.notes) == ("CMYK", INKS.shape, ())
-    np.testing.assert_array_equal(picture.pixels, INKS / 255)
-    save_image(tmp_path / "out.tif", picture.pixels, like=picture, overwrite=False)
+    sample = read_image(path)
+    assert (sample.mode, sample.pixels.shape, sample.notes) == ("CMYK", INKS.shape, ())
+    np.testing.assert_array_equal(sample.pixels, INKS / 255)
+    save_image(tmp_path / "out.tif", sample.pixels, like=sample, overwrite=False)
     np.testing.assert_array_equal(stored(tmp_path / "out.tif"), INKS)
 
 
@@ -45,17 +45,17 @@ def test_jpeg_is_not_inverted(tmp_path: Path) -> None:
     smooth = np.broadcast_to(np.array([200, 30, 90, 10], np.uint8), (16, 16, 4))
     path = cmyk(tmp_path / "in.jpg", np.ascontiguousarray(smooth), icc_profile=PROFILE, quality=100)
     assert b"Adobe" in path.read_bytes()
-    picture = read_image(path)
-    assert np.abs(picture.pixels * 255 - smooth).max() < 4
-    save_image(tmp_path / "out.jpg", picture.pixels, like=picture, overwrite=False)
+    sample = read_image(path)
+    assert np.abs(sample.pixels * 255 - smooth).max() < 4
+    save_image(tmp_path / "out.jpg", sample.pixels, like=sample, overwrite=False)
     assert np.abs(stored(tmp_path / "out.jpg").astype(int) - smooth).max() < 6
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".bmp", ".exr"])
 def test_a_format_without_cmyk_is_refused(tmp_path: Path, suffix: str) -> None:
-    picture = read_image(cmyk(tmp_path / "in.tif"))
+    sample = read_image(cmyk(tmp_path / "in.tif"))
     with pytest.raises(OutputError, match="cannot keep") as caught:
-        check_output(tmp_path / f"out{suffix}", overwrite=False, like=picture)
+        check_output(tmp_path / f"out{suffix}", overwrite=False, like=sample)
     assert ".tif" in caught.value.remedy
 
 
@@ -89,25 +89,25 @@ def test_a_figure_shows_rgb(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".gif", ".png", ".tif", ".bmp"])
 def test_colors_of_a_palette_are_exact(tmp_path: Path, suffix: str) -> None:
     rng = np.random.default_rng(1)
-    palette, places = rng.integers(0, 256, (256, 3), np.uint8), rng.integers(0, 256, (9, 11), np.uint8)
-    image = Image.fromarray(places)
+    palette, positions = rng.integers(0, 256, (256, 3), np.uint8), rng.integers(0, 256, (9, 11), np.uint8)
+    image = Image.fromarray(positions)
     image.putpalette(palette.tobytes())
     image.save(tmp_path / f"in{suffix}")
-    picture = read_image(tmp_path / f"in{suffix}")
-    save_image(tmp_path / "out.png", picture.pixels, like=picture, overwrite=False)
+    sample = read_image(tmp_path / f"in{suffix}")
+    save_image(tmp_path / "out.png", sample.pixels, like=sample, overwrite=False)
     with Image.open(tmp_path / "out.png") as written:
-        np.testing.assert_array_equal(np.asarray(written), palette[places])
+        np.testing.assert_array_equal(np.asarray(written), palette[positions])
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".png"])
 def test_the_transparent_entry_of_a_palette_becomes_alpha(tmp_path: Path, suffix: str) -> None:
-    places = (np.arange(20, dtype=np.uint8) % 4).reshape(4, 5)
-    image = Image.fromarray(places)
+    positions = (np.arange(20, dtype=np.uint8) % 4).reshape(4, 5)
+    image = Image.fromarray(positions)
     image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 9, 8, 7])
     image.save(tmp_path / f"in{suffix}", transparency=3)
-    picture = read_image(tmp_path / f"in{suffix}")
-    save_image(tmp_path / "out.png", picture.pixels, like=picture, overwrite=False)
+    sample = read_image(tmp_path / f"in{suffix}")
+    save_image(tmp_path / "out.png", sample.pixels, like=sample, overwrite=False)
     with Image.open(tmp_path / "out.png") as written:
         values = np.asarray(written)
-    np.testing.assert_array_equal(values[..., 3], np.where(places == 3, 0, 255))
-    np.testing.assert_array_equal(values[places == 1], [[255, 0, 0, 255]] * 5)
+    np.testing.assert_array_equal(values[..., 3], np.where(positions == 3, 0, 255))
+    np.testing.assert_array_equal(values[positions == 1], [[255, 0, 0, 255]] * 5)

@@ -75,10 +75,10 @@ def read(folder: Path, content: bytes) -> StillImage:
     return read_image(folder / "in")
 
 
-def whole(picture: StillImage) -> np.ndarray:
-    values = np.rint(picture.pixels * 65535).astype(np.uint16)
-    np.testing.assert_array_equal(picture.pixels, values / np.float64(65535))
-    return values if picture.alpha is None else np.dstack([values, picture.alpha])
+def whole(sample: StillImage) -> np.ndarray:
+    values = np.rint(sample.pixels * 65535).astype(np.uint16)
+    np.testing.assert_array_equal(sample.pixels, values / np.float64(65535))
+    return values if sample.alpha is None else np.dstack([values, sample.alpha])
 
 
 SOURCES = {
@@ -99,16 +99,16 @@ SOURCES = {
 def test_every_level_is_read(tmp_path: Path, source: str) -> None:
     make, num_channels, settings = SOURCES[source]
     values = levels(num_channels)
-    picture = read(tmp_path, make(values, **settings))
-    np.testing.assert_array_equal(whole(picture), values)
-    assert (picture.mode, picture.peak, picture.notes) == (MODES[num_channels], 65535, ())
+    sample = read(tmp_path, make(values, **settings))
+    np.testing.assert_array_equal(whole(sample), values)
+    assert (sample.mode, sample.peak, sample.notes) == (MODES[num_channels], 65535, ())
 
 
 def test_lzw_as_other_programs_write_it(tmp_path: Path) -> None:
     cv2, values = pytest.importorskip("cv2"), levels(3)
     lzw = [cv2.IMWRITE_TIFF_COMPRESSION, 5]
-    picture = read(tmp_path, cv2.imencode(".tif", np.ascontiguousarray(values[..., ::-1]), lzw)[1].tobytes())
-    np.testing.assert_array_equal(whole(picture), values)
+    sample = read(tmp_path, cv2.imencode(".tif", np.ascontiguousarray(values[..., ::-1]), lzw)[1].tobytes())
+    np.testing.assert_array_equal(whole(sample), values)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
@@ -116,19 +116,19 @@ def test_lzw_as_other_programs_write_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [2, 5, 301])  # FFmpeg pads rows
 def test_what_is_written_is_what_was_read(tmp_path: Path, suffix: str, num_channels: int, width: int) -> None:
     values = levels(num_channels, width=width)
-    picture, out = read(tmp_path, png(values)), tmp_path / f"out{suffix}"
-    save_image(out, picture.pixels, like=picture, overwrite=False)
+    sample, out = read(tmp_path, png(values)), tmp_path / f"out{suffix}"
+    save_image(out, sample.pixels, like=sample, overwrite=False)
     np.testing.assert_array_equal(stored(out), values)
     again = read_image(out)
-    assert again.mode == picture.mode
+    assert again.mode == sample.mode
     np.testing.assert_array_equal(whole(again), values)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_gray_with_alpha_is_kept(tmp_path: Path, suffix: str) -> None:
     values, out = levels(2), tmp_path / f"out{suffix}"
-    picture = read(tmp_path, png(values))
-    save_image(out, picture.pixels, like=picture, overwrite=False)
+    sample = read(tmp_path, png(values))
+    save_image(out, sample.pixels, like=sample, overwrite=False)
     np.testing.assert_array_equal(whole(read_image(out)), values)
 
 
@@ -139,12 +139,12 @@ def test_transparent_color_becomes_alpha(tmp_path: Path, num_channels: int) -> N
     near = values[0, 0].copy()
     near[-1] ^= 1  # in 8 bits the same
     values[0, 1] = near
-    for key, places in ((values[4, 1], {(2, 3), (4, 1)}), (near, {(0, 1)})):
-        picture = read(tmp_path, png(values, extra=chunk(b"tRNS", key.astype(">u2").tobytes())))
-        assert picture.alpha.dtype == np.uint16
-        assert set(np.unique(picture.alpha)) == {0, 65535}
-        assert {tuple(place) for place in np.argwhere(picture.alpha == 0)} == places
-        np.testing.assert_array_equal(whole(picture)[..., :-1], values)
+    for key, positions in ((values[4, 1], {(2, 3), (4, 1)}), (near, {(0, 1)})):
+        sample = read(tmp_path, png(values, extra=chunk(b"tRNS", key.astype(">u2").tobytes())))
+        assert sample.alpha.dtype == np.uint16
+        assert set(np.unique(sample.alpha)) == {0, 65535}
+        assert {tuple(position) for position in np.argwhere(sample.alpha == 0)} == positions
+        np.testing.assert_array_equal(whole(sample)[..., :-1], values)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -163,9 +163,9 @@ def test_orientation_is_applied_once(tmp_path: Path, orientation: int, suffix: s
         if suffix == ".png"
         else tiff(turned, extratags=[(274, 3, 1, orientation, True), (315, 2, 11, "A. Painter", True)])
     )
-    picture = read(tmp_path, content)
-    np.testing.assert_array_equal(whole(picture), upright)
-    save_image(tmp_path / "out.png", picture.pixels, like=picture, overwrite=False)
+    sample = read(tmp_path, content)
+    np.testing.assert_array_equal(whole(sample), upright)
+    save_image(tmp_path / "out.png", sample.pixels, like=sample, overwrite=False)
     np.testing.assert_array_equal(stored(tmp_path / "out.png"), upright)
     with Image.open(tmp_path / "out.png") as image:
         assert dict(image.getexif()) == {315: "A. Painter"}
@@ -185,8 +185,8 @@ def test_metadata_travel(tmp_path: Path, source: str, target: str) -> None:
         if source == ".png"
         else encode_tiff(levels(4), tiffinfo=directory(exif.tobytes(), {}), **settings)
     )
-    picture, out = read(tmp_path, content), tmp_path / f"out{target}"
-    save_image(out, picture.pixels, like=picture, overwrite=False)
+    sample, out = read(tmp_path, content), tmp_path / f"out{target}"
+    save_image(out, sample.pixels, like=sample, overwrite=False)
     np.testing.assert_array_equal(stored(out), levels(4))
     with Image.open(out) as image:
         kept = image.getexif()
@@ -198,8 +198,8 @@ def test_metadata_travel(tmp_path: Path, source: str, target: str) -> None:
 
 
 def test_no_metadata_are_invented(tmp_path: Path) -> None:
-    picture = read(tmp_path, png(levels(3)))
-    save_image(tmp_path / "out.png", picture.pixels, like=picture, overwrite=False)
+    sample = read(tmp_path, png(levels(3)))
+    save_image(tmp_path / "out.png", sample.pixels, like=sample, overwrite=False)
     with Image.open(tmp_path / "out.png") as image:
         image.load()
         assert image.info == {}
@@ -211,9 +211,9 @@ def test_formats_without_16_bits_are_refused(tmp_path: Path, suffix: str, num_ch
     values = levels(num_channels)
     if num_channels != 3:
         values[..., -1] = 65535
-    picture = read(tmp_path, png(values))
+    sample = read(tmp_path, png(values))
     with pytest.raises(OutputError, match="cannot keep 16 bits per pixel"):
-        check_output(tmp_path / f"out{suffix}", overwrite=False, like=picture)
+        check_output(tmp_path / f"out{suffix}", overwrite=False, like=sample)
 
 
 def test_faint_transparency_is_transparency(tmp_path: Path) -> None:
@@ -226,9 +226,9 @@ def test_faint_transparency_is_transparency(tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", [png, tiff, ppm])
 def test_truncated_files_are_refused(tmp_path: Path, make) -> None:
     content = make(levels(3, 40, 30))
-    for share in (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98):
+    for fraction in (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.98):
         with pytest.raises(InputError, match=r"truncated or corrupt|known kind") as caught:
-            read(tmp_path, content[: int(share * len(content))])
+            read(tmp_path, content[: int(fraction * len(content))])
         assert "\n" not in str(caught.value)
 
 
@@ -257,15 +257,15 @@ def test_pixels_that_differ_from_pillows_are_not_taken(
     right = deep_color._levels_of
     monkeypatch.setattr(deep_color, "_levels_of", lambda frame: wrong(right(frame)))
     values = levels(3)
-    picture = read(tmp_path, png(values))
-    assert (picture.mode, picture.notes) == ("RGB", AS_8)
-    np.testing.assert_array_equal(np.rint(picture.pixels * 255), values >> 8)
+    sample = read(tmp_path, png(values))
+    assert (sample.mode, sample.notes) == ("RGB", AS_8)
+    np.testing.assert_array_equal(np.rint(sample.pixels * 255), values >> 8)
 
 
 def test_eight_bits_stay_eight(tmp_path: Path) -> None:
     Image.fromarray((levels(4) >> 8).astype(np.uint8)).save(tmp_path / "in.png")
-    picture = read_image(tmp_path / "in.png")
-    assert (picture.mode, picture.peak, picture.alpha.dtype, picture.notes) == ("RGBA", 255, np.uint8, ())
+    sample = read_image(tmp_path / "in.png")
+    assert (sample.mode, sample.peak, sample.alpha.dtype, sample.notes) == ("RGBA", 255, np.uint8, ())
 
 
 def test_an_alpha_of_16_bits_marks_the_hole(tmp_path: Path) -> None:
@@ -274,5 +274,5 @@ def test_an_alpha_of_16_bits_marks_the_hole(tmp_path: Path) -> None:
     mask = np.full((20, 20, 4), 65535, np.uint16)
     mask[hole, 3] = 30000
     (tmp_path / "mask.png").write_bytes(png(mask))
-    picture = read(tmp_path, png(levels(3, 20, 20)))
-    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png", picture, mode="alpha").known, ~hole)
+    sample = read(tmp_path, png(levels(3, 20, 20)))
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png", sample, mode="alpha").known, ~hole)

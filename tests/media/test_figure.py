@@ -19,8 +19,8 @@ def drawn(path: Path, panels: list[Panel]) -> np.ndarray:
         return np.asarray(image)
 
 
-def place_of(panel: np.ndarray, figure: np.ndarray) -> tuple[int, int]:
-    """Find the one place where the panel is shown bit by bit."""
+def position_of(panel: np.ndarray, figure: np.ndarray) -> tuple[int, int]:
+    """Find the one position at which the panel is shown bit by bit."""
     windows = np.lib.stride_tricks.sliding_window_view(figure[..., 0], (4, 4))
     rows, columns = np.nonzero((windows == panel[:4, :4, 0]).all(axis=(2, 3)))
     height, width = panel.shape[:2]
@@ -38,35 +38,33 @@ def noise(shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 
 def test_panels_are_pixel_exact_in_order_and_aligned(tmp_path: Path) -> None:
-    pictures = [noise((250, 260, 3), seed) for seed in range(3)]
-    panels = [Panel(f"title {index}", values / 255, "12.3 dB") for index, values in enumerate(pictures)]
+    images = [noise((250, 260, 3), seed) for seed in range(3)]
+    panels = [Panel(f"title {index}", values / 255, "12.3 dB") for index, values in enumerate(images)]
     figure = drawn(tmp_path / "f.png", panels)
-    places = [place_of(values, figure) for values in pictures]
-    assert len({row for row, _ in places}) == 1
-    assert np.diff([column for _, column in places]).min() > 260
-    first_row = places[0][0]
+    positions = [position_of(values, figure) for values in images]
+    assert len({row for row, _ in positions}) == 1
+    assert np.diff([column for _, column in positions]).min() > 260
+    first_row = positions[0][0]
     assert (figure[:first_row] < 100).any(), "titles above"
     assert (figure[first_row + 250 :] < 100).any(), "captions below"
 
 
 def test_rows_are_below_each_other_and_aligned(tmp_path: Path) -> None:
-    pictures = [[noise((250, 260, 3), 2 * row + column) for column in range(2)] for row in range(3)]
-    rows = [
-        [Panel("" if index else "title", each / 255) for each in row] for index, row in enumerate(pictures)
-    ]
+    images = [[noise((250, 260, 3), 2 * row + column) for column in range(2)] for row in range(3)]
+    rows = [[Panel("" if index else "title", each / 255) for each in row] for index, row in enumerate(images)]
     write_grid(tmp_path / "f.png", rows, overwrite=False)
     with Image.open(tmp_path / "f.png") as image:
         figure = np.asarray(image)
-    places = np.array([[place_of(each, figure) for each in row] for row in pictures])
-    assert (np.ptp(places[..., 0], axis=1) == 0).all()
-    assert (np.ptp(places[..., 1], axis=0) == 0).all()
-    assert np.diff(places[:, 0, 0]).min() > 250
+    positions = np.array([[position_of(each, figure) for each in row] for row in images])
+    assert (np.ptp(positions[..., 0], axis=1) == 0).all()
+    assert (np.ptp(positions[..., 1], axis=0) == 0).all()
+    assert np.diff(positions[:, 0, 0]).min() > 250
 
 
 def test_small_gray_image_is_enlarged_by_a_whole_factor(tmp_path: Path) -> None:
     values = noise((7, 10, 1), 0)
     figure = drawn(tmp_path / "f.png", [Panel("tiny", values / 255)])
-    place_of(np.kron(np.repeat(values, 3, axis=2), np.ones((24, 24, 1), np.uint8)), figure)
+    position_of(np.kron(np.repeat(values, 3, axis=2), np.ones((24, 24, 1), np.uint8)), figure)
 
 
 @pytest.mark.parametrize("num_panels", [1, 4])
@@ -105,23 +103,23 @@ def test_without_reference_the_change_is_shown() -> None:
 
 
 def test_no_error_at_all_is_black() -> None:
-    picture = np.full((4, 4, 3), 0.3)
-    panels = comparison_panels(picture, picture, picture)
+    sample = np.full((4, 4, 3), 0.3)
+    panels = comparison_panels(sample, sample, sample)
     assert panels[3].title == "error x 1 (white = 1)"
     assert not panels[3].pixels.any()
 
 
 def test_wrong_arguments_are_refused(tmp_path: Path) -> None:
-    picture = np.zeros((4, 4, 3))
+    sample = np.zeros((4, 4, 3))
     with pytest.raises(UsageError, match="shape"):
-        comparison_panels(picture, np.zeros((4, 5, 3)))
+        comparison_panels(sample, np.zeros((4, 5, 3)))
     with pytest.raises(UsageError, match="no panel named error"):
-        comparison_panels(picture, picture, captions={"error": "1 dB"})
+        comparison_panels(sample, sample, captions={"error": "1 dB"})
     with pytest.raises(NumericsError):
         write_figure(tmp_path / "f.png", [Panel("nan", np.full((4, 4), np.nan))], overwrite=False)
     with pytest.raises(OutputError, match=r"\.png"):
-        write_figure(tmp_path / "f.jpg", [Panel("x", picture)], overwrite=False)
+        write_figure(tmp_path / "f.jpg", [Panel("x", sample)], overwrite=False)
     (tmp_path / "f.png").touch()
     with pytest.raises(OutputError, match="--overwrite"):
-        write_figure(tmp_path / "f.png", [Panel("x", picture)], overwrite=False)
+        write_figure(tmp_path / "f.png", [Panel("x", sample)], overwrite=False)
     assert (tmp_path / "f.png").read_bytes() == b""

@@ -118,10 +118,10 @@ def test_every_extension_of_the_table_is_read_and_every_written_one_written(tmp_
             else:
                 image = Image.fromarray(gray)
                 (image.convert("1") if extension == ".pbm" else image).save(path, format=each.name)
-            picture = read_image(path)
-            assert picture.size_px == (8, 8)
+            sample = read_image(path)
+            assert sample.size_px == (8, 8)
             if extension in each.written:
-                save_image(path, picture.pixels, like=picture, overwrite=True)
+                save_image(path, sample.pixels, like=sample, overwrite=True)
                 assert read_image(path).format == each.name
     assert len(set(READ_EXTENSIONS)) == len(READ_EXTENSIONS) == len(list_images(tmp_path))
 

@@ -1,4 +1,4 @@
-"""Pictures in and out: exact round trips, one line for every bad file, nothing else ever raised."""
+"""Images in and out: exact round trips, one line for every bad file, nothing else ever raised."""
 
 from __future__ import annotations
 
@@ -40,36 +40,36 @@ def write(path: Path, values: np.ndarray, **settings: object) -> Path:
 
 
 def copy_of(path: Path, out: Path, *, overwrite: bool = False) -> StillImage:
-    picture = read_image(path)
-    save_image(out, picture.pixels, like=picture, overwrite=overwrite)
-    return picture
+    sample = read_image(path)
+    save_image(out, sample.pixels, like=sample, overwrite=overwrite)
+    return sample
 
 
 @pytest.mark.parametrize("suffix", LOSSLESS)
 def test_every_8_bit_level_round_trips(tmp_path: Path, suffix: str) -> None:
     values = np.dstack([np.arange(256, dtype=np.uint8).reshape(16, 16)] * 3)
     values[..., 1] = values[::-1, :, 1]
-    picture = copy_of(write(tmp_path / "in.png", values), tmp_path / f"out{suffix}")
-    assert picture.pixels.shape == (16, 16, 3)
-    assert picture.pixels.dtype == np.float64
-    assert picture.pixels.min() == 0.0
-    assert picture.pixels.max() == 1.0
+    sample = copy_of(write(tmp_path / "in.png", values), tmp_path / f"out{suffix}")
+    assert sample.pixels.shape == (16, 16, 3)
+    assert sample.pixels.dtype == np.float64
+    assert sample.pixels.min() == 0.0
+    assert sample.pixels.max() == 1.0
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / f"out{suffix}")), values)
 
 
 def test_values_are_rounded_not_truncated_and_clipped(tmp_path: Path) -> None:
-    picture = read_image(write(tmp_path / "in.png", levels((2, 3))))
+    sample = read_image(write(tmp_path / "in.png", levels((2, 3))))
     pixels = np.array([[0.6, 1.4, 254.6], [-30.0, 300.0, 100.49]])[..., None] / 255
-    save_image(tmp_path / "out.png", pixels, like=picture, overwrite=False)
+    save_image(tmp_path / "out.png", pixels, like=sample, overwrite=False)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.png")), [[1, 1, 255], [0, 255, 100]])
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_16_bit_gray_keeps_its_depth(tmp_path: Path, suffix: str) -> None:
     values = levels((7, 5), peak=65535)
-    picture = copy_of(write(tmp_path / f"in{suffix}", values), tmp_path / f"out{suffix}")
-    assert (picture.mode, picture.peak, picture.pixels.shape) == ("I;16", 65535, (7, 5, 1))
-    assert picture.pixels.max() == 1.0
+    sample = copy_of(write(tmp_path / f"in{suffix}", values), tmp_path / f"out{suffix}")
+    assert (sample.mode, sample.peak, sample.pixels.shape) == ("I;16", 65535, (7, 5, 1))
+    assert sample.pixels.max() == 1.0
     with Image.open(tmp_path / f"out{suffix}") as image:
         assert image.mode == "I;16"
         np.testing.assert_array_equal(np.asarray(image), values)
@@ -80,17 +80,17 @@ def test_16_bit_pgm_and_big_endian_tiff_are_16_bit(tmp_path: Path) -> None:
     (tmp_path / "a.pgm").write_bytes(b"P5 4 3 65535\n" + values.astype(">u2").tobytes())
     Image.frombytes("I;16B", (4, 3), values.astype(">u2").tobytes()).save(tmp_path / "b.tif")
     for name in ("a.pgm", "b.tif"):
-        picture = read_image(tmp_path / name)
-        assert picture.mode == "I;16"
-        np.testing.assert_array_equal(np.rint(picture.pixels[..., 0] * 65535), values)
+        sample = read_image(tmp_path / name)
+        assert sample.mode == "I;16"
+        np.testing.assert_array_equal(np.rint(sample.pixels[..., 0] * 65535), values)
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_alpha_is_kept_bit_by_bit(tmp_path: Path, mode: str, suffix: str) -> None:
     values = levels((6, 5, len(mode)))
-    picture = copy_of(write(tmp_path / "in.png", values), tmp_path / f"out{suffix}")
-    np.testing.assert_array_equal(picture.alpha, values[..., -1])
+    sample = copy_of(write(tmp_path / "in.png", values), tmp_path / f"out{suffix}")
+    np.testing.assert_array_equal(sample.alpha, values[..., -1])
     with Image.open(tmp_path / f"out{suffix}") as image:
         assert image.mode == mode
         np.testing.assert_array_equal(np.asarray(image), values)
@@ -117,9 +117,9 @@ def test_webp_keeps_colors_under_full_transparency(tmp_path: Path) -> None:
 def test_other_modes_become_gray_or_rgb(tmp_path: Path, mode: str, suffix: str, expected: str) -> None:
     path = tmp_path / f"in{suffix}"
     Image.fromarray(levels((8, 8, 3))).convert(mode if mode != "PA" else "P").convert(mode).save(path)
-    picture = read_image(path)
-    assert picture.mode == expected
-    assert picture.pixels.shape == (8, 8, 1 if expected == "L" else 3)
+    sample = read_image(path)
+    assert sample.mode == expected
+    assert sample.pixels.shape == (8, 8, 1 if expected == "L" else 3)
 
 
 def test_one_bit_image_is_black_and_white(tmp_path: Path) -> None:
@@ -154,8 +154,8 @@ def test_orientation_is_applied_once(tmp_path: Path, orientation: int, suffix: s
     exif = Image.Exif()
     exif[274], exif[315] = orientation, "A. Painter"
     path = write(tmp_path / f"in{suffix}", np.ascontiguousarray(stored), exif=exif.tobytes())
-    picture = copy_of(path, tmp_path / "out.png")
-    np.testing.assert_allclose(picture.pixels[..., 0], upright / 255, atol=0.02)
+    sample = copy_of(path, tmp_path / "out.png")
+    np.testing.assert_allclose(sample.pixels[..., 0], upright / 255, atol=0.02)
     with Image.open(tmp_path / "out.png") as image:
         assert image.size == (24, 16)
         assert dict(image.getexif()) == {315: "A. Painter"}
@@ -165,8 +165,8 @@ def test_orientation_of_16_bit_gray(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[274] = 6
     values = levels((3, 5), peak=65535)
-    picture = read_image(write(tmp_path / "in.png", values, exif=exif.tobytes()))
-    np.testing.assert_array_equal(np.rint(picture.pixels[..., 0] * 65535), np.rot90(values, -1))
+    sample = read_image(write(tmp_path / "in.png", values, exif=exif.tobytes()))
+    np.testing.assert_array_equal(np.rint(sample.pixels[..., 0] * 65535), np.rot90(values, -1))
 
 
 @pytest.mark.parametrize("source", [".jpg", ".png", ".tif", ".webp"])
@@ -196,8 +196,8 @@ def test_profile_of_another_color_space_is_dropped(tmp_path: Path) -> None:
 
 def test_corrupt_exif_costs_the_exif_only(tmp_path: Path) -> None:
     path = write(tmp_path / "in.jpg", levels((16, 16, 3)), exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff garbage")
-    picture = read_image(path)
-    assert picture.exif == b""
+    sample = read_image(path)
+    assert sample.exif == b""
 
 
 def test_first_frame_of_an_animation(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
     whole = write(folder / "whole.png", levels((40, 40, 3))).read_bytes()
     contents = {
         "empty": (b"", "empty"),
-        "text": (b"this is no picture" * 9, "not an image"),
+        "text": (b"this is no image" * 9, "not an image"),
         "truncated": (whole[: len(whole) // 2], "truncated or corrupt"),
         "header": (whole[:20], "not an image|truncated or corrupt"),
     }
@@ -312,9 +312,9 @@ def test_unwritable_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("suffix", [".jpg", ".bmp"])
 def test_transparency_is_never_dropped_unsaid(tmp_path: Path, suffix: str) -> None:
-    picture = read_image(write(tmp_path / "in.png", levels((4, 4, 4))))
+    sample = read_image(write(tmp_path / "in.png", levels((4, 4, 4))))
     with pytest.raises(OutputError, match="transparency"):
-        check_output(tmp_path / f"out{suffix}", overwrite=False, like=picture)
+        check_output(tmp_path / f"out{suffix}", overwrite=False, like=sample)
 
 
 def test_opaque_alpha_is_no_obstacle(tmp_path: Path) -> None:
@@ -326,23 +326,23 @@ def test_opaque_alpha_is_no_obstacle(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".jpg", ".bmp", ".webp"])
 def test_16_bits_are_never_dropped_unsaid(tmp_path: Path, suffix: str) -> None:
-    picture = read_image(write(tmp_path / "in.png", levels((4, 4), peak=65535)))
+    sample = read_image(write(tmp_path / "in.png", levels((4, 4), peak=65535)))
     with pytest.raises(OutputError, match="16 bits"):
-        check_output(tmp_path / f"out{suffix}", overwrite=False, like=picture)
+        check_output(tmp_path / f"out{suffix}", overwrite=False, like=sample)
 
 
 def test_too_long_side_for_webp(tmp_path: Path) -> None:
-    picture = read_image(write(tmp_path / "in.png", np.zeros((2, 16384), np.uint8)))
+    sample = read_image(write(tmp_path / "in.png", np.zeros((2, 16384), np.uint8)))
     with pytest.raises(OutputError, match="16383"):
-        check_output(tmp_path / "out.webp", overwrite=False, like=picture)
+        check_output(tmp_path / "out.webp", overwrite=False, like=sample)
 
 
 def test_wrong_pixels_are_refused_and_leave_nothing(tmp_path: Path) -> None:
-    picture = read_image(write(tmp_path / "in.png", levels((4, 4))))
+    sample = read_image(write(tmp_path / "in.png", levels((4, 4))))
     with pytest.raises(NumericsError):
-        save_image(tmp_path / "out.png", np.full((4, 4, 1), np.nan), like=picture, overwrite=False)
+        save_image(tmp_path / "out.png", np.full((4, 4, 1), np.nan), like=sample, overwrite=False)
     with pytest.raises(UsageError, match=r"\(4, 4, 1\)"):
-        save_image(tmp_path / "out.png", np.zeros((4, 4)), like=picture, overwrite=False)
+        save_image(tmp_path / "out.png", np.zeros((4, 4)), like=sample, overwrite=False)
     assert [file.name for file in tmp_path.iterdir()] == ["in.png"]
 
 
@@ -409,17 +409,17 @@ def test_fuzzed_files_give_an_image_or_an_input_error(tmp_path: Path, kind: str)
     for _ in range(150):
         path.write_bytes(mutate(content, rng))
         try:
-            picture = read_image(path)
+            sample = read_image(path)
         except InputError as error:
             assert str(path) in error.message  # noqa: PT017
             continue
         num_read += 1
-        assert picture.pixels.ndim == 3
-        assert picture.pixels.min() >= 0
-        assert picture.pixels.max() <= 1
-        if picture.pixels.size < 10_000:
-            suffix = ".png" if picture.peak > 255 else str(rng.choice([".png", ".tif", ".webp"]))
-            save_image(tmp_path / f"out{suffix}", picture.pixels, like=picture, overwrite=True)
+        assert sample.pixels.ndim == 3
+        assert sample.pixels.min() >= 0
+        assert sample.pixels.max() <= 1
+        if sample.pixels.size < 10_000:
+            suffix = ".png" if sample.peak > 255 else str(rng.choice([".png", ".tif", ".webp"]))
+            save_image(tmp_path / f"out{suffix}", sample.pixels, like=sample, overwrite=True)
     assert num_read > 5
 
 

@@ -106,10 +106,10 @@ def iptc_segment(iptc: bytes = IPTC, more: bytes = b"") -> bytes:
 
 def copied(path: Path, suffix: str, **encoding: Any) -> tuple[Path, StillImage, tuple[str, ...]]:
     """Write what is read, and return the notes on reading and writing, that JPEG is lossy apart."""
-    picture, out = read_image(path), path.with_name(f"out{suffix}")
-    save_image(out, picture.pixels, like=picture, overwrite=False, encoding=Encoding(**encoding))
-    notes = (*picture.notes, *losses(out, picture, Encoding(**encoding)))
-    return out, picture, tuple(note for note in notes if "lossy" not in note)
+    sample, out = read_image(path), path.with_name(f"out{suffix}")
+    save_image(out, sample.pixels, like=sample, overwrite=False, encoding=Encoding(**encoding))
+    notes = (*sample.notes, *losses(out, sample, Encoding(**encoding)))
+    return out, sample, tuple(note for note in notes if "lossy" not in note)
 
 
 def xmp_of(path: Path) -> bytes:
@@ -131,8 +131,8 @@ def test_color_chunks_and_texts_of_a_png_stay_as_they_are(tmp_path: Path, mode: 
 
 
 def test_texts_behind_the_pixels_and_16_bits_are_no_hindrance(tmp_path: Path) -> None:
-    picture = read_image(png(tmp_path, []))
-    deep = StillImage(picture.pixels, None, "RGB;16", "PNG", b"", b"", None, ())
+    sample = read_image(png(tmp_path, []))
+    deep = StillImage(sample.pixels, None, "RGB;16", "PNG", b"", b"", None, ())
     path = tmp_path / "deep.png"
     save_image(path, deep.pixels, like=deep, overwrite=False)
     content = path.read_bytes()
@@ -284,9 +284,9 @@ def test_profile_and_metadata_of_jpeg_2000_travel(tmp_path: Path) -> None:
         *(jp2_box(b"uuid", name + body) for name, body in ((jp2.XMP, XMP), (jp2.IPTC, IPTC))),
     ]
     path.write_bytes(content[:start] + b"".join(boxes) + content[start + size :])
-    out, picture, notes = copied(path, ".jpg")
+    out, sample, notes = copied(path, ".jpg")
     assert not notes
-    assert picture.icc_profile == profile
+    assert sample.icc_profile == profile
     assert xmp_of(out) == CLEAN_XMP
     assert read_image(out).metadata.iptc == IPTC
 
@@ -394,10 +394,10 @@ def test_sizes_in_exif_are_not_repeated(tmp_path: Path) -> None:
 
 
 def test_every_jpeg_is_lossy_and_nothing_else_is(tmp_path: Path) -> None:
-    picture = read_image(png(tmp_path, []))
-    assert losses(tmp_path / "out.jpg", picture) == ("JPEG is lossy: known pixels are not kept exactly",)
+    sample = read_image(png(tmp_path, []))
+    assert losses(tmp_path / "out.jpg", sample) == ("JPEG is lossy: known pixels are not kept exactly",)
     for suffix in (".png", ".tif", ".webp", ".bmp"):
-        assert not losses(tmp_path / f"out{suffix}", picture)
+        assert not losses(tmp_path / f"out{suffix}", sample)
 
 
 @pytest.mark.parametrize("seed", range(20))

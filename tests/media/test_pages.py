@@ -40,10 +40,10 @@ def write_animation(path: Path) -> Path:
     [("a.tif", "pages"), ("a.png", "frames"), ("a.gif", "frames"), ("a.webp", "frames"), ("a.mpo", "images")],
 )
 def test_a_note_names_what_is_left_out(tmp_path: Path, name: str, unit: str) -> None:
-    picture = read_image(write_animation(tmp_path / name))
-    assert picture.notes == (f"the first of 5 {unit} was read",)
+    sample = read_image(write_animation(tmp_path / name))
+    assert sample.notes == (f"the first of 5 {unit} was read",)
     if name not in ("a.gif", "a.mpo"):
-        np.testing.assert_array_equal(np.rint(picture.pixels * 255), frames()[0])
+        np.testing.assert_array_equal(np.rint(sample.pixels * 255), frames()[0])
 
 
 def test_one_image_needs_no_note(tmp_path: Path) -> None:
@@ -54,8 +54,8 @@ def test_one_image_needs_no_note(tmp_path: Path) -> None:
 
 def test_mpo_is_jpeg(tmp_path: Path) -> None:
     path = write_animation(tmp_path / "a.mpo")
-    picture = read_image(path)
-    assert picture.format == "JPEG"
+    sample = read_image(path)
+    assert sample.format == "JPEG"
     assert is_image(path)
 
 
@@ -111,10 +111,10 @@ DESCRIPTIONS = {
 def test_a_description_of_the_layout_is_not_copied(tmp_path: Path, writer: str, suffix: str) -> None:
     path, out = tmp_path / f"a{'.ome' * (writer == 'OME')}.tif", tmp_path / f"out{suffix}"
     tifffile.imwrite(path, frames("u2", 1)[..., 0], photometric="minisblack", **DESCRIPTIONS[writer])
-    picture = read_image(path)
+    sample = read_image(path)
     note = f"the description of the file's layout by {writer} was left out"
-    assert picture.notes == (note, "the first of 5 pages was read")
-    save_image(out, picture.pixels, like=picture, overwrite=False)
+    assert sample.notes == (note, "the first of 5 pages was read")
+    save_image(out, sample.pixels, like=sample, overwrite=False)
     with Image.open(out) as image:
         assert 270 not in image.getexif()
     if suffix == ".tif":
@@ -129,10 +129,10 @@ def test_an_ordinary_description_is_kept_and_a_bare_shape_needs_no_note(
     tmp_path: Path, settings: dict[str, Any]
 ) -> None:
     tifffile.imwrite(tmp_path / "a.tif", frames()[0], photometric="rgb", **settings)
-    picture = read_image(tmp_path / "a.tif")
-    assert picture.notes == ()
+    sample = read_image(tmp_path / "a.tif")
+    assert sample.notes == ()
     exif = Image.Exif()
-    exif.load(picture.exif)
+    exif.load(sample.exif)
     assert exif.get(270) == settings.get("description")
 
 

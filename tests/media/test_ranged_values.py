@@ -1,4 +1,4 @@
-"""Float pictures, TIFF and EXR: known pixels bit by bit, hostile files in one line."""
+"""Float images, TIFF and EXR: known pixels bit by bit, hostile files in one line."""
 
 from __future__ import annotations
 
@@ -90,9 +90,9 @@ def test_every_layout_of_tiff_is_read(tmp_path: Path, layout: str, num_channels:
     values, path = floats(num_channels), tmp_path / "in.tif"
     kind = {} if num_channels == 1 else {"photometric": "rgb"}
     tifffile.imwrite(path, values.squeeze(), **kind, **LAYOUTS[layout])
-    picture = read_image(path)
-    np.testing.assert_array_equal(picture.ranged.values, values[..., :3])
-    assert (picture.alpha is None) == (num_channels < 4)
+    image = read_image(path)
+    np.testing.assert_array_equal(image.ranged.values, values[..., :3])
+    assert (image.alpha is None) == (num_channels < 4)
 
 
 def by_pillow(compression: str) -> bytes:
@@ -127,26 +127,26 @@ def test_what_is_written_is_what_was_read(tmp_path: Path, suffix: str, num_chann
     values = floats(num_channels, dtype)
     path, out = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
     path.write_bytes(encode_tiff(values) if suffix == ".tif" else encode_exr(values))
-    picture = read_image(path)
-    assert picture.pixels.min() == 0
-    assert picture.pixels.max() == 1
-    changed = picture.pixels.copy()
+    image = read_image(path)
+    assert image.pixels.min() == 0
+    assert image.pixels.max() == 1
+    changed = image.pixels.copy()
     changed[5:9, 3] = [[1.5], [-2.0], [0.25], [1.0]]
-    save_image(out, changed, like=picture, overwrite=False)
+    save_image(out, changed, like=image, overwrite=False)
     again = read_image(out)
     known = np.ones(SHAPE, bool)
     known[5:9, 3] = False
-    stored, colors = again.ranged.values, picture.ranged.values
+    stored, colors = again.ranged.values, image.ranged.values
     assert stored.dtype == np.dtype(dtype)
     np.testing.assert_array_equal(bits(stored[known]), bits(colors[known]))
     # Restored values stay within those of the image.
     low, high = colors.min(), colors.max()
     expected = np.array([high, low, low + 0.25 * (float(high) - float(low)), high])
     np.testing.assert_allclose(stored[5:9, 3, 0], expected, rtol=1e-3)
-    np.testing.assert_array_equal(picture.ranged.normalized(stored), as_written(changed, picture))
-    assert again.mode == picture.mode
-    if picture.alpha is not None:
-        np.testing.assert_array_equal(bits(again.alpha), bits(picture.alpha))
+    np.testing.assert_array_equal(image.ranged.normalized(stored), as_written(changed, image))
+    assert again.mode == image.mode
+    if image.alpha is not None:
+        np.testing.assert_array_equal(bits(again.alpha), bits(image.alpha))
 
 
 def test_values_within_0_and_1_are_taken_as_they_are(tmp_path: Path) -> None:
@@ -158,8 +158,8 @@ def test_values_within_0_and_1_are_taken_as_they_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [0.0, 5.0, -1e30])
 def test_a_constant_image_round_trips(tmp_path: Path, value: float) -> None:
     tifffile.imwrite(tmp_path / "in.tif", np.full((4, 4), value, np.float32))
-    picture = read_image(tmp_path / "in.tif")
-    save_image(tmp_path / "out.tif", picture.pixels + 0.0, like=picture, overwrite=False)
+    image = read_image(tmp_path / "in.tif")
+    save_image(tmp_path / "out.tif", image.pixels + 0.0, like=image, overwrite=False)
     assert (tifffile.imread(tmp_path / "out.tif") == np.float32(value)).all()
 
 
@@ -170,15 +170,15 @@ def test_the_range_is_that_of_known_pixels(tmp_path: Path) -> None:
     damaged = np.where(hole[..., None], np.float32(-9999), values)
     tifffile.imwrite(tmp_path / "in.tif", damaged.squeeze())
     tifffile.imwrite(tmp_path / "clean.tif", values.squeeze())
-    picture = read_image(tmp_path / "in.tif").within(~hole)
-    assert (picture.ranged.low, picture.ranged.high) == (values[~hole].min(), values[~hole].max())
-    assert picture.pixels.min() == 0
-    save_image(tmp_path / "out.tif", picture.pixels, like=picture, overwrite=False)
+    image = read_image(tmp_path / "in.tif").within(~hole)
+    assert (image.ranged.low, image.ranged.high) == (values[~hole].min(), values[~hole].max())
+    assert image.pixels.min() == 0
+    save_image(tmp_path / "out.tif", image.pixels, like=image, overwrite=False)
     written = tifffile.imread(tmp_path / "out.tif")
     np.testing.assert_array_equal(bits(written[~hole]), bits(values.squeeze()[~hole]))
     assert written[hole].min() >= values[~hole].min()
-    reference = read_reference(tmp_path / "clean.tif", picture)
-    np.testing.assert_array_equal(reference[~hole], picture.pixels[~hole])
+    reference = read_reference(tmp_path / "clean.tif", image)
+    np.testing.assert_array_equal(reference[~hole], image.pixels[~hole])
 
 
 def test_integers_are_no_reference_for_floats(tmp_path: Path) -> None:
@@ -208,13 +208,13 @@ def test_metadata_of_a_float_tiff_travel(tmp_path: Path) -> None:
         floats(3), dpi=(300, 300), tiffinfo=directory(exif.tobytes(), {}), icc_profile=profile
     )
     (tmp_path / "in.tif").write_bytes(content)
-    picture = read_image(tmp_path / "in.tif")
-    assert picture.dpi == (300, 300)
-    assert picture.icc_profile == profile
+    image = read_image(tmp_path / "in.tif")
+    assert image.dpi == (300, 300)
+    assert image.icc_profile == profile
     kept = Image.Exif()
-    kept.load(picture.exif)
+    kept.load(image.exif)
     assert dict(kept) == {270: "a probe", 315: "someone"}
-    save_image(tmp_path / "out.tif", picture.pixels, like=picture, overwrite=False)
+    save_image(tmp_path / "out.tif", image.pixels, like=image, overwrite=False)
     assert (tmp_path / "out.tif").read_bytes() == content
 
 
@@ -229,27 +229,27 @@ def test_orientation_of_a_float_tiff_is_applied(tmp_path: Path) -> None:
 def test_exr_is_read_exactly(tmp_path: Path, dtype: str, names: str) -> None:
     planes = {name: floats(1, dtype, seed)[..., 0] for seed, name in enumerate(names)}
     (tmp_path / "in.exr").write_bytes(plain_exr(planes))
-    picture = read_image(tmp_path / "in.exr")
+    image = read_image(tmp_path / "in.exr")
     colors = [planes[name] for name in ("RGB" if "R" in names else "Y")]
-    np.testing.assert_array_equal(bits(picture.ranged.values), bits(np.stack(colors, axis=2)))
+    np.testing.assert_array_equal(bits(image.ranged.values), bits(np.stack(colors, axis=2)))
     if "A" in names:
-        np.testing.assert_array_equal(bits(picture.alpha), bits(planes["A"]))
-    assert picture.notes == ()
+        np.testing.assert_array_equal(bits(image.alpha), bits(planes["A"]))
+    assert image.notes == ()
 
 
 def test_what_exr_loses_is_reported(tmp_path: Path) -> None:
     planes = {name: floats(1)[..., 0] for name in ("R", "G", "B", "Z")}
     (tmp_path / "in.exr").write_bytes(plain_exr(planes, shown=(0, 0, 39, 29)))
-    picture = read_image(tmp_path / "in.exr")
-    assert picture.size_px == (30, 40)
-    assert picture.notes == ("the channels Z were left out", "the data window became the display window")
+    image = read_image(tmp_path / "in.exr")
+    assert image.size_px == (30, 40)
+    assert image.notes == ("the channels Z were left out", "the data window became the display window")
     more = [("owner", "string", b"me"), ("chromaticities", "chromaticities", bytes(32))]
     content = plain_exr(planes, aspect=2.0, more=more)
     (tmp_path / "in.exr").write_bytes(content)
-    told = "attributes of the EXR file were left out: pixelAspectRatio, owner, chromaticities"
-    assert read_image(tmp_path / "in.exr").notes == ("the channels Z were left out", told)
-    picture = read_image(tmp_path / "in.exr")
-    save_image(tmp_path / "out.exr", picture.pixels, like=picture, overwrite=False)
+    reported = "attributes of the EXR file were left out: pixelAspectRatio, owner, chromaticities"
+    assert read_image(tmp_path / "in.exr").notes == ("the channels Z were left out", reported)
+    image = read_image(tmp_path / "in.exr")
+    save_image(tmp_path / "out.exr", image.pixels, like=image, overwrite=False)
     assert not read_image(tmp_path / "out.exr").notes
 
 
@@ -279,9 +279,9 @@ def test_integers_do_not_become_exr(tmp_path: Path) -> None:
 
 def test_nan_is_not_written(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "in.tif", floats(1).squeeze())
-    picture = read_image(tmp_path / "in.tif")
+    image = read_image(tmp_path / "in.tif")
     with pytest.raises(NumericsError):
-        save_image(tmp_path / "o.tif", picture.pixels * np.nan, like=picture, overwrite=False)
+        save_image(tmp_path / "o.tif", image.pixels * np.nan, like=image, overwrite=False)
 
 
 @functools.cache
@@ -293,8 +293,8 @@ def tiff(**settings: object) -> bytes:
 
 def with_tag(content: bytes, tag: int, value: int) -> bytes:
     """Exchange the value of a tag of one number."""
-    place = content.index(struct.pack("<H", tag), struct.unpack_from("<I", content, 4)[0])
-    return content[: place + 8] + struct.pack("<I", value) + content[place + 12 :]
+    position = content.index(struct.pack("<H", tag), struct.unpack_from("<I", content, 4)[0])
+    return content[: position + 8] + struct.pack("<I", value) + content[position + 12 :]
 
 
 def exr_of(width: int) -> bytes:
@@ -344,8 +344,8 @@ def many_channels() -> bytes:
 
 def exr_with(before: bytes, value: int) -> bytes:
     content = plain_exr({"Y": floats(1)[..., 0]})
-    place = content.index(before) + len(before)
-    return content[:place] + bytes([value]) + content[place + 1 :]
+    position = content.index(before) + len(before)
+    return content[:position] + bytes([value]) + content[position + 1 :]
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -389,21 +389,21 @@ def test_fuzzed_files_give_an_image_or_an_input_error(
         if number % 3 == 0:
             del content[int(chance.integers(4, len(content))) :]
         elif number % 3 == 1:  # mostly headers, which are at one end or the other
-            for place in chance.integers(4, min(len(content), 700), 3):
-                content[place if number % 2 else -place] = chance.integers(256)
+            for position in chance.integers(4, min(len(content), 700), 3):
+                content[position if number % 2 else -position] = chance.integers(256)
         else:
             content[4:] = chance.bytes(500)
         path.write_bytes(content)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             try:
-                picture = read_image(path)
+                image = read_image(path)
             except InputError as error:
                 lines.append(str(error))
             else:
-                assert np.isfinite(picture.pixels).all()
+                assert np.isfinite(image.pixels).all()
     assert len(lines) > 80
     assert "\n" not in "".join(lines)
-    out, told = capfd.readouterr()
+    out, reported = capfd.readouterr()
     # Of what is no TIFF of floats any more Pillow's libtiff tells by itself.
-    assert out == "".join(line for line in told.splitlines() if not line.startswith("TIFF")) == ""
+    assert out == "".join(line for line in reported.splitlines() if not line.startswith("TIFF")) == ""

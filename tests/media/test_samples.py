@@ -60,9 +60,9 @@ def test_stills_are_of_one_size(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in BY_NAME if BY_NAME[name]["kind"] == "damaged"])
 def test_damage_is_where_the_mask_says_and_nowhere_else(name: str) -> None:
-    picture, _, damage = name.removesuffix(".png").partition("_")
+    image, _, damage = name.removesuffix(".png").partition("_")
     mask = pixels(f"mask_{damage}.png")
-    broken, whole = pixels(name), pixels(f"{picture}.png")
+    broken, whole = pixels(name), pixels(f"{image}.png")
     np.testing.assert_array_equal(broken[mask == 0], whole[mask == 0])
     assert len(np.unique(broken[mask == 255].reshape((mask == 255).sum(), -1), axis=0)) == 1
     assert 0.01 < (mask > 0).mean() < 0.6
@@ -124,9 +124,9 @@ def test_static_is_background_shadow_is_darker_and_moving_is_neither(script, sce
         static, shadow = clear & (truth == script.STATIC), clear & (truth == script.SHADOW)
         same = np.isclose(frame[static], background[static], rtol=script.FAINTEST_SHADE)
         assert same.mean() > 0.9999  # the tips of ears are thinner than a pixel
-        share = frame[shadow] / background[shadow]
-        assert (share < 1 - script.FAINTEST_SHADE).all()
-        np.testing.assert_allclose(share, share[:, :1].repeat(3, axis=1))
+        fraction = frame[shadow] / background[shadow]
+        assert (fraction < 1 - script.FAINTEST_SHADE).all()
+        np.testing.assert_allclose(fraction, fraction[:, :1].repeat(3, axis=1))
         moving = truth == script.MOVING
         assert np.abs(frame - background)[moving].mean() > 30
 

@@ -164,8 +164,8 @@ def test_fuzzed_files_are_read_or_refused(tmp_path):
     rng = np.random.default_rng(0)
     for _ in range(60):
         damaged = bytearray(content)
-        for place in rng.integers(0, len(content), 20):
-            damaged[place] = rng.integers(0, 256)
+        for position in rng.integers(0, len(content), 20):
+            damaged[position] = rng.integers(0, 256)
         (tmp_path / "b.mp4").write_bytes(damaged)
         with contextlib.suppress(InputError):
             assert all(each.pixels.dtype == np.uint8 for each in open_video(tmp_path / "b.mp4").frames())

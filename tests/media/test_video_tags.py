@@ -1,4 +1,4 @@
-"""Videos look as their sources do: shape of pixels, colors, orientation; what is left out is told."""
+"""Videos look as their sources do: shape of pixels, colors, orientation; what is left out is reported."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WIDE = Fraction(16, 11)
 WAYS = [(suffix, codec) for suffix, codecs in CONTAINERS.items() for codec in codecs]
 
 
-def picture(size: tuple[int, int] = SIZE_PX) -> np.ndarray:
+def sample(size: tuple[int, int] = SIZE_PX) -> np.ndarray:
     """Patches of saturated colors, on which every matrix gives other numbers."""
     pixels = np.zeros((*size, 3), np.uint8)
     pixels[:, : size[1] // 3] = (190, 60, 40)
@@ -46,7 +46,7 @@ def encode(
     **tags: Any,
 ) -> Path:
     """Encode frames that are tagged without being converted: their numbers mean what the tags say."""
-    frames = frames or [av.VideoFrame.from_ndarray(picture(size), format="rgb24") for _ in range(2)]
+    frames = frames or [av.VideoFrame.from_ndarray(sample(size), format="rgb24") for _ in range(2)]
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream(codec, rate=10, options=options or {})
         stream.height, stream.width, stream.pix_fmt = *size, pix_fmt
@@ -79,7 +79,7 @@ def mux(path: Path, contents: list[bytes], codec: str, pix_fmt: str) -> Path:
 
 def image(mode: str, file_format: str, size: tuple[int, int] = SIZE_PX) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(picture(size)).convert(mode).save(stream, file_format)
+    Image.fromarray(sample(size)).convert(mode).save(stream, file_format)
     return stream.getvalue()
 
 
@@ -137,8 +137,8 @@ def test_what_is_not_specified_stays_so_and_is_read_as_players_do(
     tmp_path: Path, size: tuple[int, int], matrix: int
 ) -> None:
     source = encode(tmp_path / "in.mkv", size=size, options={"crf": "1"})
-    said = encode(tmp_path / "said.mkv", size=size, options={"crf": "1"}, colorspace=matrix)
-    pixels = [next(open_video(path).frames()).pixels for path in (source, said)]
+    stated = encode(tmp_path / "stated.mkv", size=size, options={"crf": "1"}, colorspace=matrix)
+    pixels = [next(open_video(path).frames()).pixels for path in (source, stated)]
     np.testing.assert_array_equal(*pixels)
     written, _ = first_of(rewritten(source, tmp_path / "out.mp4", "h264"))
     assert (written.colorspace, written.color_primaries, written.color_trc) == (2, 2, 2)
@@ -158,7 +158,7 @@ def test_rgb_is_converted_as_the_file_says(
     written, _ = first_of(out)
     assert tags_of(written) == (6, 1, 2, 13)
     read = next(open_video(out).frames()).pixels.astype(float)
-    assert np.abs(read.mean(axis=(0, 1)) - picture().mean(axis=(0, 1))).max() < 1.5
+    assert np.abs(read.mean(axis=(0, 1)) - sample().mean(axis=(0, 1))).max() < 1.5
 
 
 def test_ffv1_stays_rgb_and_keeps_the_tags(tmp_path: Path) -> None:
@@ -196,12 +196,12 @@ def test_the_shape_of_pixels_is_kept_or_told(
     look = open_video(source).info.look
     assert look.pixel_aspect == (1 / WIDE if rotation else WIDE)
     _, aspect = first_of(rewritten(source, tmp_path / f"out{suffix}", codec))
-    told = video_losses(suffix, codec, bits=8, look=look)
+    reported = video_losses(suffix, codec, bits=8, look=look)
     if codec in ("h264", "h265"):
-        assert (aspect, told) == (look.pixel_aspect, ())
+        assert (aspect, reported) == (look.pixel_aspect, ())
     else:
         shape = "11:16" if rotation else "16:11"
-        assert told == (f"the shape of the pixels ({shape}) is not written with {codec}, but with h264",)
+        assert reported == (f"the shape of the pixels ({shape}) is not written with {codec}, but with h264",)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
@@ -212,7 +212,7 @@ def test_turned_and_mirrored_videos_are_upright(
     codec = "libvpx-vp9" if suffix == ".webm" else "libx264"
     video = open_video(encode(tmp_path / f"in{suffix}", codec=codec, rotation=rotation))
     degrees, across, down = (*rotation, False, False)[:3]
-    expected = np.rot90(picture(), degrees // 90)[:: -1 if down else 1, :: -1 if across else 1]
+    expected = np.rot90(sample(), degrees // 90)[:: -1 if down else 1, :: -1 if across else 1]
     pixels = next(video.frames()).pixels
     assert pixels.shape == expected.shape
     assert np.median(np.abs(pixels.astype(float) - expected)) < 8
@@ -230,7 +230,7 @@ def test_color_that_comes_later_is_color(tmp_path: Path, suffix: str) -> None:
     gray, color = image("L", "JPEG"), image("RGB", "JPEG")
     night = mux(tmp_path / f"night{suffix}", [gray, gray, color], "mjpeg", "yuvj420p")
     frames = list(open_video(night).frames())
-    assert np.median(np.abs(frames[2].pixels - picture().astype(float))) < 8
+    assert np.median(np.abs(frames[2].pixels - sample().astype(float))) < 8
     assert np.ptp(frames[0].pixels[5, 5]) == 0
     day = open_video(mux(tmp_path / f"day{suffix}", [color, gray, color], "mjpeg", "yuvj420p"))
     assert [frame.pixels.shape for frame in day.frames()] == [(*SIZE_PX, 3)] * 3
@@ -266,7 +266,7 @@ def test_size_and_depth_that_change_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_transparency_is_reported(tmp_path: Path, name: str, codec: str, pix_fmt: str) -> None:
-    pixels = np.dstack([picture(), np.full(SIZE_PX, 255, np.uint8)])
+    pixels = np.dstack([sample(), np.full(SIZE_PX, 255, np.uint8)])
     pixels[:9, :, 3] = 0
     frames = [av.VideoFrame.from_ndarray(pixels, format="rgba")]
     video = open_video(encode(tmp_path / name, frames, codec, pix_fmt))
@@ -276,28 +276,28 @@ def test_transparency_is_reported(tmp_path: Path, name: str, codec: str, pix_fmt
 def test_transparency_of_gif_and_of_images_is_reported_if_there_is_any(tmp_path: Path) -> None:
     for opaque in (True, False):
         alpha = np.full(SIZE_PX, 255 if opaque else 0, np.uint8)
-        shown = Image.fromarray(np.dstack([picture(), alpha]))
+        shown = Image.fromarray(np.dstack([sample(), alpha]))
         shown.save(tmp_path / "in.gif", save_all=True, append_images=[shown.rotate(180)])
         shown.save(tmp_path / "in.png")
-        told = () if opaque else ("left out: transparency",)
-        assert open_video(tmp_path / "in.gif").info.notes == told
+        reported = () if opaque else ("left out: transparency",)
+        assert open_video(tmp_path / "in.gif").info.notes == reported
         images = () if opaque else ("only the colors of each image are used",)
         assert open_video(tmp_path / "*.png").info.notes[1:] == images
     (tmp_path / "in.png").unlink()
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    Image.fromarray(picture()).save(tmp_path / "a.png", icc_profile=profile)
+    Image.fromarray(sample()).save(tmp_path / "a.png", icc_profile=profile)
     notes = open_video(tmp_path / "*.png").info.notes
     assert notes[1:] == ("the color profile of the images is left out",)
 
 
 def test_depth_that_a_codec_does_not_keep_is_reported() -> None:
-    told = "{} bits per channel are written as {} by {}"
+    reported = "{} bits per channel are written as {} by {}"
     for codec, bits, kept in [("h264", 10, 8), ("vp9", 16, 8), ("h265", 12, 10)]:
         losses = video_losses(".mkv", codec, bits=bits, look=Look())
-        assert losses == (told.format(bits, kept, codec),)
+        assert losses == (reported.format(bits, kept, codec),)
     for codec, bits in [("h264", 8), ("h265", 10), ("ffv1", 16)]:
         assert not video_losses(".mkv", codec, bits=bits, look=Look())
-    assert video_losses(".mp4", None, bits=10, look=Look()) == (told.format(10, 8, "h264"),)
+    assert video_losses(".mp4", None, bits=10, look=Look()) == (reported.format(10, 8, "h264"),)
 
 
 @pytest.mark.parametrize(("codec", "options"), [("mpeg2video", {}), ("libx264", {"x264-params": "tff=1"})])
@@ -309,7 +309,7 @@ def test_interlaced_frames_are_reported(tmp_path: Path, codec: str, options: dic
 def test_hdr_metadata_are_reported(tmp_path: Path) -> None:
     display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
     options = {"x265-params": f"log-level=none:master-display={display}:max-cll=1000,400"}
-    frames = [av.VideoFrame.from_ndarray(picture(), format="rgb24") for _ in range(6)]
+    frames = [av.VideoFrame.from_ndarray(sample(), format="rgb24") for _ in range(6)]
     source = encode(tmp_path / "in.mp4", frames, "libx265", "yuv420p10le", options=options, color_trc=16)
     assert open_video(source).info.notes == ("left out: HDR mastering metadata, HDR light levels",)
 
@@ -322,7 +322,7 @@ def test_chapters_attachments_and_tags_are_reported(tmp_path: Path) -> None:
         stream: Any = container.add_stream("libx264", rate=10)
         stream.height, stream.width, stream.pix_fmt = *SIZE_PX, "yuv420p"
         container.add_attachment("a.txt", "text/plain", b"text")
-        frame = av.VideoFrame.from_ndarray(picture(), format="rgb24")
+        frame = av.VideoFrame.from_ndarray(sample(), format="rgb24")
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
     assert open_video(tmp_path / "in.mkv").info.notes == (

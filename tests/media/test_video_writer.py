@@ -15,7 +15,7 @@ from edlrr_cli.media.video_writer import write_video
 RATE = Fraction(30000, 1001)
 
 
-def picture(index, height=34, width=52, channels=3):
+def image(index, height=34, width=52, channels=3):
     y, x = np.mgrid[:height, :width]
     shade = 100 + 60 * np.sin((x + index) / 9) + 40 * np.cos(y / 7)
     return np.stack([shade * (1 - 0.2 * channel) for channel in range(channels)], axis=2).astype(np.uint8)
@@ -25,7 +25,7 @@ def write(path, times=None, size=(34, 52), channels=3, **settings):
     times = times or [index / RATE for index in range(7)]
     with write_video(path, size_px=size, frame_rate=RATE, **settings) as writer:
         for index, time in enumerate(times):
-            writer.write(picture(index, *size, channels), time)
+            writer.write(image(index, *size, channels), time)
     return list(open_video(path).frames())
 
 
@@ -38,7 +38,7 @@ def test_what_is_written_is_read_again(tmp_path, suffix, codec):
     assert len(frames) == 7
     assert [float(frame.time) for frame in frames] == pytest.approx(np.arange(7) / float(RATE), abs=2e-3)
     limit = 0 if codec == "ffv1" else 6
-    assert np.abs(frames[3].pixels.astype(int) - picture(3, *size)).mean() <= limit
+    assert np.abs(frames[3].pixels.astype(int) - image(3, *size)).mean() <= limit
     assert [path.name for path in tmp_path.iterdir()] == [f"a{suffix}"]
 
 
@@ -51,7 +51,7 @@ def test_gray_and_variable_times(tmp_path):
     times = [Fraction(0), Fraction(1, 10), Fraction(2), Fraction(5, 2)]
     frames = write(tmp_path / "a.mkv", times=times, channels=1, codec="ffv1")
     assert [float(frame.time) for frame in frames] == pytest.approx([0, 0.1, 2, 2.5], abs=2e-3)
-    assert (frames[2].pixels == picture(2, channels=1)).all()
+    assert (frames[2].pixels == image(2, channels=1)).all()
 
 
 def test_less_quality_is_smaller(tmp_path):
@@ -69,7 +69,7 @@ def test_a_failure_leaves_what_was_there(tmp_path, fault):
 
     def fail():
         with write_video(path, size_px=(34, 52), frame_rate=RATE) as writer:
-            writer.write(picture(0), Fraction(0))
+            writer.write(image(0), Fraction(0))
             raise fault
 
     with pytest.raises(type(fault)):

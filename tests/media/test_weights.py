@@ -39,7 +39,7 @@ def test_less_precision_becomes_single(tmp_path, dtype):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reported"),
     [
         (b"", "damaged"),
         (b"PK\x03\x04 not at all", "damaged"),
@@ -59,10 +59,10 @@ def test_less_precision_becomes_single(tmp_path, dtype):
         ((2**63).to_bytes(8, "little") + b"{}", "damaged"),
     ],
 )
-def test_files_that_are_no_model_are_refused(tmp_path, content, told):
+def test_files_that_are_no_model_are_refused(tmp_path, content, reported):
     path = tmp_path / "m.safetensors"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=reported) as caught:
         read_weights(path)
     assert str(path) in caught.value.message
     assert len(str(caught.value)) < len(str(path)) + 200  # no call stack

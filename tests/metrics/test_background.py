@@ -63,8 +63,8 @@ def test_cqm_cuts_differences_of_colors_off_at_0():
 def test_ms_ssim_is_its_definition(side, window):
     x, y = noise(side, side), noise(side, side, 1)
     y = 0.7 * x + 0.3 * y
-    place = np.arange(window) - (window - 1) / 2
-    bell = np.exp(-(place**2) / 4.5)
+    position = np.arange(window) - (window - 1) / 2
+    bell = np.exp(-(position**2) / 4.5)
     weights = np.outer(bell, bell) / bell.sum() ** 2
     wanted = 1.0
     for scale, power in enumerate((0.0448, 0.2856, 0.3001, 0.2363, 0.1333)):

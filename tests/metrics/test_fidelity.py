@@ -11,13 +11,13 @@ from edlrr_cli.errors import NumericsError, UsageError
 from edlrr_cli.metrics import psnr, ssim
 
 
-def picture(*shape: int, seed: int = 0) -> np.ndarray:
+def sample(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random(shape)
 
 
 @pytest.mark.parametrize(("data_range", "expected"), [(1.0, 20.0), (255.0, 20.0 + 20 * math.log10(255.0))])
 def test_psnr_of_a_constant_error(data_range: float, expected: float) -> None:
-    reference = picture(5, 6, 3)
+    reference = sample(5, 6, 3)
     assert psnr(reference + 0.1, reference, data_range=data_range) == pytest.approx(expected)
 
 
@@ -37,13 +37,13 @@ def test_psnr_where_counts_those_pixels_only() -> None:
 
 
 def test_identical_images() -> None:
-    image = picture(16, 16, 3)
+    image = sample(16, 16, 3)
     assert psnr(image, image, data_range=1.0) == math.inf
     assert ssim(image, image, data_range=1.0) == pytest.approx(1.0)
 
 
 def test_psnr_of_float32_is_computed_in_float64() -> None:
-    reference = picture(64, 64)
+    reference = sample(64, 64)
     image = reference + 1e-3
     single = psnr(image.astype(np.float32), reference.astype(np.float32), data_range=1.0)
     assert single == pytest.approx(60.0, abs=1e-2)
@@ -53,7 +53,7 @@ def test_psnr_of_float32_is_computed_in_float64() -> None:
     ("shape", "window"), [((9, 12), 7), ((7, 7), 7), ((6, 30), 5), ((4, 4), 3), ((3, 9), 3)]
 )
 def test_ssim_is_its_definition_with_a_window_that_fits(shape: tuple[int, int], window: int) -> None:
-    first, second = picture(*shape), picture(*shape, seed=1)
+    first, second = sample(*shape), sample(*shape, seed=1)
     patches = [np.lib.stride_tricks.sliding_window_view(x, (window, window)) for x in (first, second)]
     (x, y), count = [patch.reshape(-1, window**2) for patch in patches], window**2
     covariance = ((x - x.mean(1, keepdims=True)) * (y - y.mean(1, keepdims=True))).sum(1) / (count - 1)
@@ -63,21 +63,21 @@ def test_ssim_is_its_definition_with_a_window_that_fits(shape: tuple[int, int], 
 
 
 def test_ssim_averages_the_channels() -> None:
-    first, second = picture(9, 9, 3), picture(9, 9, 3, seed=1)
+    first, second = sample(9, 9, 3), sample(9, 9, 3, seed=1)
     channels = [ssim(first[..., c], second[..., c], data_range=1.0) for c in range(3)]
     assert ssim(first, second, data_range=1.0) == pytest.approx(np.mean(channels))
 
 
 @pytest.mark.parametrize("height", [15, 16, 21, 22, 23])
 def test_ssim_in_bands_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch, height: int) -> None:
-    first, second = picture(height, 20, 3), picture(height, 20, 3, seed=1)
+    first, second = sample(height, 20, 3), sample(height, 20, 3, seed=1)
     whole = ssim(first, second, data_range=1.0)
     monkeypatch.setattr("edlrr_cli.metrics.fidelity._BAND_PX", 4)
     assert ssim(first, second, data_range=1.0) == pytest.approx(whole, abs=1e-12)
 
 
 def test_ssim_depends_on_the_data_range() -> None:
-    first, second = picture(9, 9), picture(9, 9, seed=1)
+    first, second = sample(9, 9), sample(9, 9, seed=1)
     scaled = ssim(255 * first, 255 * second, data_range=255.0)
     assert scaled == pytest.approx(ssim(first, second, data_range=1.0))
     assert abs(scaled - ssim(255 * first, 255 * second, data_range=1.0)) > 1e-4
@@ -85,13 +85,13 @@ def test_ssim_depends_on_the_data_range() -> None:
 
 @pytest.mark.parametrize("shape", [(2, 9), (9, 2, 3), (1, 1)])
 def test_ssim_of_too_small_images_is_none(shape: tuple[int, ...]) -> None:
-    assert ssim(picture(*shape), picture(*shape), data_range=1.0) is None
+    assert ssim(sample(*shape), sample(*shape), data_range=1.0) is None
 
 
 @pytest.mark.parametrize("metric", [psnr, ssim])
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_nan_and_inf_are_refused_on_either_side(metric: object, bad: float) -> None:
-    whole, broken = picture(8, 8), picture(8, 8)
+    whole, broken = sample(8, 8), sample(8, 8)
     broken[3, 3] = bad
     for pair in ((whole, broken), (broken, whole)):
         with pytest.raises(NumericsError):
@@ -101,12 +101,12 @@ def test_nan_and_inf_are_refused_on_either_side(metric: object, bad: float) -> N
 @pytest.mark.parametrize("metric", [psnr, ssim])
 def test_senseless_arguments_are_usage_errors(metric: object) -> None:
     with pytest.raises(UsageError, match="shape"):
-        metric(picture(8, 8), picture(8, 8, 1), data_range=1.0)
+        metric(sample(8, 8), sample(8, 8, 1), data_range=1.0)
     with pytest.raises(UsageError, match="data_range"):
-        metric(picture(8, 8), picture(8, 8), data_range=0.0)
+        metric(sample(8, 8), sample(8, 8), data_range=0.0)
 
 
 @pytest.mark.parametrize("where", [np.zeros((8, 8), bool), np.ones((8, 8, 3), bool)])
 def test_where_must_fit_and_select(where: np.ndarray) -> None:
     with pytest.raises(UsageError, match="where"):
-        psnr(picture(8, 8, 3), picture(8, 8, 3, seed=1), data_range=1.0, where=where)
+        psnr(sample(8, 8, 3), sample(8, 8, 3, seed=1), data_range=1.0, where=where)

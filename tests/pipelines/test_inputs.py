@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edlrr_cli.errors import InputError
-from edlrr_cli.pipelines.inputs import Input, Selection, companion
+from edlrr_cli.pipelines.inputs import Input, Selection
 
 IMAGES = ("a.png", "B.TIF", ".hidden.png", "sub/c.jpg", "sub/c_mask.png", "sub/deep/d.webp", ".dir/e.png")
 FILES = (*IMAGES, "notes.txt")
@@ -64,13 +64,14 @@ def test_finding_nothing_is_an_error(tree):
 
 def test_a_companion_of_an_image_is_found_by_its_stem(tree):
     def mask_of(image, suffix=""):
-        return companion(tree, image, suffix=suffix, what="mask")
+        return selection.companion(tree, image, suffix=suffix, what="mask")
 
+    selection = Selection([Path("elsewhere")])
     image = Input(Path("elsewhere/c.tif"), Path("sub"))
     assert mask_of(image) == tree / "sub/c.jpg"
     assert mask_of(image, "_mask") == tree / "sub/c_mask.png"
     assert mask_of(Input(Path("a.jpg"), Path("sub"))) == tree / "a.png"
-    assert companion(tree / "a.png", image, suffix="", what="mask") == tree / "a.png"
+    assert selection.companion(tree / "a.png", image, what="mask") == tree / "a.png"
     with pytest.raises(InputError, match=r"has no mask d\.\*; add it"):
         mask_of(Input(Path("d.png")))
     (tree / "a.bmp").touch()

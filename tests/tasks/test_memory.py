@@ -31,9 +31,9 @@ def holding(most, error=FULL):
     [(9, [4, 4, 2]), (2, [4, 2, 2, 2, 2, 2]), (1, [4, 2, *[1] * 10]), (3, [4, 2, 2, 2, 2, 2])],
 )
 def test_batches_are_halved_until_they_fit_and_stay_so(room, asked, caplog):
-    call, told = holding(room)
+    call, reported = holding(room)
     assert in_batches(call, list(range(10)), most=4) == [10 * item for item in range(10)]
-    assert told == asked
+    assert reported == asked
     warnings = [record.message for record in caplog.records]
     assert len(warnings) == {9: 0, 2: 1, 1: 2, 3: 1}[room]
     if warnings:
@@ -41,17 +41,17 @@ def test_batches_are_halved_until_they_fit_and_stay_so(room, asked, caplog):
 
 
 def test_what_does_not_fit_alone_is_reported():
-    call, told = holding(0)
+    call, reported = holding(0)
     with pytest.raises(torch.OutOfMemoryError):
         in_batches(call, [1, 2, 3], most=3)
-    assert told == [3, 1]
+    assert reported == [3, 1]
 
 
 def test_other_faults_end_it():
-    call, told = holding(0, RuntimeError("something else"))
+    call, reported = holding(0, RuntimeError("something else"))
     with pytest.raises(RuntimeError, match="something else"):
         in_batches(call, [1, 2, 3], most=3)
-    assert told == [3]
+    assert reported == [3]
 
 
 def test_nothing_is_nothing():
@@ -69,11 +69,11 @@ def test_images_too_many_for_the_memory_are_restored_in_smaller_batches(monkeypa
     monkeypatch.setitem(memory._AT_ONCE_PX, "cpu", 1e6)
     whole, asked = restore._restore_whole, []
 
-    def small(pictures, *rest):
-        asked.append(len(pictures))
-        if len(pictures) > 2:
+    def small(images, *rest):
+        asked.append(len(images))
+        if len(images) > 2:
             raise FULL
-        return whole(pictures, *rest)
+        return whole(images, *rest)
 
     monkeypatch.setattr(restore, "_restore_whole", small)
     image = np.random.default_rng(0).random((5, 12, 12, 3))

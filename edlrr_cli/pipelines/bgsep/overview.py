@@ -39,7 +39,7 @@ def write_overview(path: Path, shown: list[PreviewFrame], fractions: Sequence[fl
 
 def _panels(frame: PreviewFrame, fraction: float, *, titled: bool) -> list[Panel]:
     captions = {
-        "frame": f"frame {frame.index}, {frame.time_s:.2f} s",
+        "frame": frame.caption,
         MASKS: f"{fraction:.2%} foreground",
     }
     return [

@@ -7,16 +7,14 @@ from pathlib import Path
 from statistics import fmean, median
 
 from edlrr_cli import __version__
-from edlrr_cli.media.video import VideoInfo
 from edlrr_cli.pipelines.bgsep.outputs import Outputs
 from edlrr_cli.pipelines.bgsep.scene import SceneFiles
 from edlrr_cli.pipelines.bgsep.settings import Settings
 from edlrr_cli.pipelines.failures import Record
-from edlrr_cli.pipelines.parts import Part
+from edlrr_cli.pipelines.finished_video import FinishedVideo, size_line, speed_line
 
 IN_FILE_ONLY = ("windows", "foreground_fractions")
 """Lists that are as long as the video; the report's file has them, stdout has not."""
-
 
 # A camera that moves too far in more than this fraction of the frames is reported.
 _MAX_LOST = 0.1
@@ -29,29 +27,22 @@ def bgsep_record(
     scene: SceneFiles,
     outputs: Outputs,
     settings: Settings,
-    info: VideoInfo,
-    parts: list[Part],
+    finished: FinishedVideo,
     *,
     ignored_fraction: float,
     num_events: int | None,
-    device: str,
-    resumed_at: int,
-    seconds: float,
 ) -> Record:
     """Return the record of a run.
 
     Args:
         ignored_fraction: Fraction of the pixels that never count.
         num_events: Number of the events; None if they were not searched.
-        resumed_at: First frame of this run of the program.
 
     Returns:
         Plain values by name; None for those that the method does not have.
     """
-    fractions = [fraction for part in parts for fraction in part.statistics["fractions"]]
-    windows = _windows(parts)
-    ranks = [window["rank"] for window in windows if window["rank"] is not None]
-    sparsities = [window["sparsity"] for window in windows if window["sparsity"] is not None]
+    fractions = [fraction for each in finished.statistics for fraction in each["fractions"]]
+    windows = finished.windows
     return {
         "status": "ok",
         "input": str(source),
@@ -62,23 +53,14 @@ def bgsep_record(
         "background": scene.background and str(scene.background),
         "method": settings.config.method,
         "reg": settings.config.reg if settings.config.method == "lrr" else None,
-        "device": device,
+        "device": finished.device,
         "seed": settings.config.seed,
-        "frames": len(fractions),
-        "height_px": info.size_px[0],
-        "width_px": info.size_px[1],
-        "frame_rate": float(info.frame_rate),
-        "num_windows": len(windows) or None,
-        "rank": median(ranks) if ranks else None,
-        "rank_range": [min(ranks), max(ranks)] if ranks else None,
-        "sparsity": median(sparsities) if sparsities else None,
-        "stabilized": any(window["stabilized"] for window in windows) if windows else None,
+        **finished.size,
+        **_model(windows),
         "foreground_fraction": fmean(fractions),
         "num_events": num_events,
-        "resumed_at": resumed_at,
-        "seconds": seconds,
-        "frames_per_second": (len(fractions) - resumed_at) / seconds,
-        "notes": [*info.notes, *_losses(windows), *_doubts(scene, fractions)],
+        **finished.speed,
+        "notes": [*finished.info.notes, *_losses(windows), *_doubts(scene, fractions)],
         "settings": settings.as_record(),
         "version": __version__,
         "windows": windows,
@@ -86,10 +68,18 @@ def bgsep_record(
     }
 
 
-def _windows(parts: list[Part]) -> list[Record]:
-    """Return the statistics of each window once: a resumed run has fitted some of them again."""
-    known = {window["start"]: window for part in parts for window in part.statistics["windows"]}
-    return [known[start] for start in sorted(known)]
+def _model(windows: list[Record]) -> Record:
+    """Return the entries on the models of the windows."""
+    ranks, sparsities = (
+        [window[name] for window in windows if window[name] is not None] for name in ("rank", "sparsity")
+    )
+    return {
+        "num_windows": len(windows) or None,
+        "rank": median(ranks) if ranks else None,
+        "rank_range": [min(ranks), max(ranks)] if ranks else None,
+        "sparsity": median(sparsities) if sparsities else None,
+        "stabilized": any(window["stabilized"] for window in windows) if windows else None,
+    }
 
 
 def _losses(windows: list[Record]) -> Iterator[str]:
@@ -109,9 +99,8 @@ def _doubts(scene: SceneFiles, fractions: list[float]) -> Iterator[str]:
 
 def bgsep_lines(record: Record) -> Iterator[tuple[str, str]]:
     """Yield the readable lines of a record: labels and texts."""
-    size = f"{record['width_px']} x {record['height_px']} pixels"
     yield "split", f"{record['input']}"
-    yield "frames", f"{record['frames']} of {size}, {record['frame_rate']:.4g} a second"
+    yield size_line(record)
     if record["ignore"] is not None:
         yield "ignored", f"{record['ignored_fraction']:.2%} of the pixels ({record['ignore']})"
     if record["background"] is not None:
@@ -125,9 +114,7 @@ def bgsep_lines(record: Record) -> Iterator[tuple[str, str]]:
     if record["stabilized"]:
         yield "camera", "its shake is removed"
     yield "outputs", f"{record['output']}: {', '.join(record['outputs'])}"
-    speed = f"{record['frames_per_second']:.1f} frames/s"
-    resumed = f" from frame {record['resumed_at']} on" if record["resumed_at"] else ""
-    yield "done", f"{record['seconds']:.1f} s on {record['device']}{resumed}, {speed}"
+    yield speed_line(record)
 
 
 def bgsep_line(record: Record) -> str:

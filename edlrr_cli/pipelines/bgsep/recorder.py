@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,42 +25,22 @@ from edlrr_cli.pipelines.preview_frames import (
     save_preview_frame,
 )
 from edlrr_cli.tasks.bgsep.events import Event
-from edlrr_cli.tasks.bgsep.stream import Separation, Split
+from edlrr_cli.tasks.bgsep.stream import Split
 
 
-def record_parts(
-    splits: Iterator[Split], separation: Separation, parts: Parts, outputs: Outputs, info: VideoInfo
-) -> None:
-    """Write the frames into parts; see `Parts.record`.
-
-    Args:
-        splits: The frames after the last finished part.
-        separation: Their origin, which has the statistics of the windows.
-    """
-    num_recorded = 0
-
-    def write(folder: Path, part: Iterator[Split], begin: Fraction) -> Record:
-        nonlocal num_recorded
-        statistics = _record(part, folder, begin, outputs, info, separation.num_counted)
-        windows = [asdict(note) for note in separation.notes[num_recorded:]]
-        num_recorded += len(windows)
-        return {**statistics, "windows": windows}
-
-    parts.record(splits, write)
-
-
-def _record(
-    splits: Iterable[Split],
-    folder: Path,
-    begin: Fraction,
+def write_part(
     outputs: Outputs,
     info: VideoInfo,
     num_counted: int,
+    folder: Path,
+    splits: Iterator[Split],
+    begin: Fraction,
 ) -> Record:
     """Write the frames of a part, and return the time and the foreground fraction of each.
 
     Args:
         num_counted: Number of the pixels that count.
+        folder, splits, begin: See `edlrr_cli.pipelines.parts.WritePart`.
     """
     previews = {info.num_frames // 2, *preview_indices(info.num_frames)}
     fractions: list[float] = []
@@ -84,7 +63,7 @@ def _record(
 def assemble(
     parts: Parts, outputs: Outputs, record: Record, events: Sequence[Event], *, source: Path, info: VideoInfo
 ) -> list[PreviewFrame]:
-    """Make the outputs from the finished parts, publish them together, and remove the parts.
+    """Make the outputs from the finished parts, and publish them together.
 
     Args:
         source: The video.
@@ -111,5 +90,4 @@ def assemble(
         write_tables(finished, events, outputs, stage, source=source, info=info)
         write_atomic(stage / REPORT, json.dumps(record, indent=1, allow_nan=False).encode())
         outputs.publish(stage)
-    parts.discard()
     return shown

@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.cmyk import to_rgb
-from edlrr_cli.media.formats import is_image, is_pattern, visible
 from edlrr_cli.media.images import read_image
-from edlrr_cli.media.regions import POLYGONS, read_region
+from edlrr_cli.media.regions import read_region
 from edlrr_cli.media.undefined import refuse_undefined
 from edlrr_cli.media.video import VideoInfo, describe_size
 from edlrr_cli.media.video_sources import fingerprint
 from edlrr_cli.pipelines.failures import Record
-from edlrr_cli.pipelines.inputs import Input, find_companion
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.floating[Any]]
@@ -40,17 +38,6 @@ class SceneFiles:
     def given(self) -> tuple[Path, ...]:
         """Return the files that are given."""
         return tuple(path for path in (self.ignore, self.background) if path is not None)
-
-    def of(self, source: Input) -> SceneFiles:
-        """Return the files of a video: the given ones, or those with its name in the given folders.
-
-        Raises:
-            InputError: One is missing, or there is more than one.
-        """
-        return SceneFiles(
-            self.ignore and _companion(self.ignore, source, "region to ignore"),
-            self.background and _companion(self.background, source, "background"),
-        )
 
     def fingerprints(self) -> Record:
         """Return texts that change whenever a file changes, by name.
@@ -78,26 +65,6 @@ class SceneFiles:
             InputError: The file is unfit for the video.
         """
         return None if self.background is None else _read_background(self.background, info)
-
-
-def _companion(named: Path, source: Input, what: str) -> Path:
-    if not named.is_dir():
-        return named
-    path = source.path.parent if is_pattern(source.path) else source.path
-    stem = path.name if path.is_dir() else path.stem
-
-    def matches_in(folder: Path) -> list[Path]:
-        entries = visible(folder) if folder.is_dir() else []
-        return [entry for entry in entries if entry.stem == stem and _is_fit(entry)]
-
-    found = find_companion(named, source, what=what, matches_in=matches_in)
-    if found is None:
-        raise InputError(f"{source.path}: {named} has no {what} {stem}.*", "add it, or name a file for all")
-    return found
-
-
-def _is_fit(path: Path) -> bool:
-    return path.is_file() and (is_image(path) or path.suffix.lower() == POLYGONS)
 
 
 def _read_background(path: Path, info: VideoInfo) -> Floats:

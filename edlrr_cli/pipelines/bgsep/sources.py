@@ -8,7 +8,9 @@ from itertools import islice
 from pathlib import Path
 
 from edlrr_cli.errors import InputError, UsageError
+from edlrr_cli.media import formats
 from edlrr_cli.media.formats import is_pattern, visible
+from edlrr_cli.media.regions import POLYGONS
 from edlrr_cli.media.video_sources import is_animation, is_image, is_video, source_files
 from edlrr_cli.pipelines.bgsep.outputs import BACKGROUND, OVERVIEW, REPORT
 from edlrr_cli.pipelines.destination import Destination
@@ -53,6 +55,15 @@ class VideoSelection(Selection):
         self._refuse_frames()
         return super().find()
 
+    def _stem(self, path: Path) -> str:
+        path = path.parent if is_pattern(path) else path
+        return path.name if path.is_dir() else path.stem
+
+    def _companions(self, folder: Path, stem: str) -> list[Path]:
+        """Return the images and polygons that can describe the scene of a video."""
+        entries = visible(folder) if folder.is_dir() else []
+        return [path for path in entries if path.stem == stem and path.is_file() and _describes_scene(path)]
+
     def _refuse_frames(self) -> None:
         if len(self.names) < 2:
             return
@@ -82,6 +93,10 @@ class VideoSelection(Selection):
                     yield from _below(path, path, self.recursive)
         else:
             yield Input(name)
+
+
+def _describes_scene(path: Path) -> bool:
+    return formats.is_image(path) or path.suffix.lower() == POLYGONS
 
 
 def require_one_kind(source: Path) -> None:

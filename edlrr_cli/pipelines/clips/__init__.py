@@ -1,1 +1,1 @@
-"""Fill the holes of video clips."""
+"""Clips whose frames are replaced, for any command."""

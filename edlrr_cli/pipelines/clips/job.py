@@ -1,129 +1,191 @@
-"""One clip to restore, from the source to the published output."""
+"""A clip that is written frame by frame: its parts, what is copied from the source, and the output."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, Protocol
 
-import numpy as np
-
-from edlrr_cli.media.boxes import Box
-from edlrr_cli.media.video_sources import fingerprint
-from edlrr_cli.pipelines.clips.frames_job import FramesJob, OpenedClip
-from edlrr_cli.pipelines.clips.holes import DamagedClip, damaged_clip
-from edlrr_cli.pipelines.clips.panel import clip_panel, comparison_of
-from edlrr_cli.pipelines.clips.record import clip_line, clip_lines, clip_record
-from edlrr_cli.pipelines.clips.reference import SquaredErrors
-from edlrr_cli.pipelines.clips.settings import Settings
+from edlrr_cli import __version__
+from edlrr_cli.media.files import check_target
+from edlrr_cli.media.still_image import Levels
+from edlrr_cli.media.video import Video
+from edlrr_cli.media.video_join import join_videos
+from edlrr_cli.media.video_sources import fingerprint, open_video
+from edlrr_cli.media.video_streams import COPIED, copying_losses
+from edlrr_cli.media.video_writer import video_losses, write_video
+from edlrr_cli.pipelines import video_job
+from edlrr_cli.pipelines.clips.encoding import VideoEncoding
+from edlrr_cli.pipelines.clips.reference import Reference
 from edlrr_cli.pipelines.failures import Record
+from edlrr_cli.pipelines.finished_video import FinishedVideo
 from edlrr_cli.pipelines.job import Monitor
-from edlrr_cli.pipelines.panel import Panel
-from edlrr_cli.pipelines.parts import Part, WritePart
-from edlrr_cli.pipelines.preview_frames import PreviewFrame, preview_indices, save_preview_frame
-from edlrr_cli.tasks.clips.stream import ClipFilling, Filled
+from edlrr_cli.pipelines.parts import Parts, WritePart
+from edlrr_cli.pipelines.preview_frames import (
+    PreviewFrame,
+    load_preview_frames,
+    preview_indices,
+    save_preview_frame,
+)
+from edlrr_cli.pipelines.video_job import Frames, OpenedVideo, VideoJob
 
 
 @dataclass(frozen=True, eq=False)
-class Inputs(OpenedClip):
-    """An opened clip with its holes."""
+class OpenedClip(OpenedVideo):
+    """An opened clip.
 
-    clip: DamagedClip
+    Attributes:
+        reference: The clean frames; None without any.
+    """
+
+    reference: Reference | None
+
+
+class Settings(video_job.Settings, Protocol):
+    """The settings of a run."""
+
+    @property
+    def encoding(self) -> VideoEncoding:
+        """Return the encoding of the output."""
+
+
+class Statistics(Protocol):
+    """The statistics of a part, collected while its frames are written."""
+
+    def add(self, computed: Any, truth: Levels | None) -> None:
+        """Add a frame, as it was computed and as it is in the reference."""
+
+    def as_record(self) -> Record:
+        """Return the statistics by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipJob(FramesJob[Inputs]):
-    """A clip whose missing pixels are filled.
+class ClipJob(VideoJob[OpenedClip]):
+    """A clip of which each frame is replaced; a subclass computes the frames.
 
     Attributes:
-        mask: An image for all frames, or a video, a folder or a pattern of masks; None: boxes only.
+        reference: The clean clip, to measure the PSNR.
     """
 
-    mask: Path | None
-    boxes: tuple[Box, ...] = ()
     settings: Settings
+    reference: Path | None = None
 
-    command = "inpaint"
-    lines = staticmethod(clip_lines)
-    line = staticmethod(clip_line)
-    compare = staticmethod(comparison_of)
+    unit = "clip"
 
     @property
-    def read_too(self) -> Sequence[Path | None]:
-        """See `FramesJob.read_too`."""
-        return self.mask, self.reference
+    @abstractmethod
+    def own(self) -> dict[str, object]:
+        """Return what only this command is given, by name: files that it reads, or None, and values."""
 
-    def read(self, monitor: Monitor) -> Inputs:
+    @abstractmethod
+    def open_source(self, video: Video) -> tuple[Any, tuple[str, ...]]:
+        """Return what the frames are computed from, and notes on how it was read."""
+
+    @abstractmethod
+    def frames(self, inputs: OpenedClip) -> Frames:
+        """Return the frames that are not in the parts yet, with their ``pixels``."""
+
+    @staticmethod
+    @abstractmethod
+    def layers(computed: Any) -> dict[str, Levels]:
+        """Return a frame before and after, for its preview."""
+
+    @staticmethod
+    @abstractmethod
+    def statistics(frames: Any, /) -> Statistics:
+        """Return empty statistics of a part of the frames."""
+
+    @abstractmethod
+    def describe(self, finished: FinishedVideo) -> tuple[Record, list[str]]:
+        """Return the entries of the record that only this command has, and its notes."""
+
+    @property
+    def frames_name(self) -> str:
+        """Return the name of the file of a part's frames."""
+        return f"frames{self.output.suffix.lower()}"
+
+    def check_outputs(self) -> None:
+        """See `VideoJob.check_outputs`."""
+        self.settings.encoding.check(self.output)
+        given = (self.input, self.reference, *self.own.values())
+        read = (path for path in given if isinstance(path, Path))
+        check_target(self.output, *read, overwrite=self.overwrite)
+
+    def parts(self, run: Mapping[str, object]) -> Parts:
+        """See `VideoJob.parts`."""
+        return Parts(self.output.with_name(f"{self.output.name}.parts"), run)
+
+    def read(self, monitor: Monitor) -> OpenedClip:
         """See `Job.read`."""
         started = time.perf_counter()
-        video, reference = self.open()
-        clip = damaged_clip(self.input, video, self.mask, self.boxes, self.settings.inpaint.mask)
-        evidence = (f"mask: {clip.evidence}",) if clip.evidence else ()
-        info = self.output_info(video.info, *evidence)
-        boxes, mask = [box.text for box in self.boxes], self.mask and fingerprint(self.mask)
-        return Inputs(started, video, reference, info, *self.start_parts(boxes=boxes, mask=mask), clip)
-
-    def start(self, inputs: Inputs) -> tuple[ClipFilling, WritePart[Filled]]:
-        """See `FramesJob.start`."""
-        filling = ClipFilling(inputs.clip, self.settings.inpaint.config, start=inputs.first)
-        return filling, _PartWriter(self, inputs, filling).write
-
-    def describe(self, inputs: Inputs, parts: Sequence[Part], *, device: str, seconds: float) -> Record:
-        """See `FramesJob.describe`."""
-        return clip_record(
-            self.input,
-            self.output,
-            self.mask,
-            self.reference,
-            [box.text for box in self.boxes],
-            self.settings,
-            inputs.info,
-            parts,
-            device=device,
-            resumed_at=inputs.first,
-            seconds=seconds,
+        self.check()
+        video = open_video(self.input, copied=COPIED)
+        info, suffix = video.info, self.output.suffix.lower()
+        reference = None if self.reference is None else Reference(self.reference, info)
+        source, notes = self.open_source(video)
+        lost = (
+            *copying_losses(self.input, suffix),
+            *video_losses(suffix, self.settings.encoding.codec, bits=info.bits, look=info.look),
         )
+        given = {**self.own, "reference": self.reference}
+        parts = self.start_parts(
+            {name: fingerprint(each) if isinstance(each, Path) else each for name, each in given.items()}
+        )
+        info = replace(info, notes=(*info.notes, *lost, *notes))
+        return OpenedClip(started, source, info, *parts, reference)
 
-    @classmethod
-    def panel(cls, record: Record, side_px: int) -> Panel:
-        """See `Job.panel`."""
-        return clip_panel(record)
+    def start(self, inputs: OpenedClip) -> tuple[Frames, WritePart[Any]]:
+        """See `VideoJob.start`."""
+        info, encoding = inputs.info, self.settings.encoding
+        frames = self.frames(inputs)
+        truth = None if inputs.reference is None else inputs.reference.frames(start=inputs.first)
+        previews = preview_indices(info.num_frames)
 
+        def write(folder: Path, part: Iterator[Any], begin: Fraction) -> Record:
+            statistics = self.statistics(frames)
+            with write_video(
+                folder / self.frames_name,
+                size_px=info.size_px,
+                frame_rate=info.frame_rate,
+                codec=encoding.codec,
+                quality=encoding.crf,
+                deep=info.peak > 255,
+                look=info.look,
+            ) as video:
+                for computed in part:
+                    video.write(computed.pixels, computed.frame.time - begin)
+                    statistics.add(computed, None if truth is None else next(truth))
+                    if computed.index in previews:
+                        time_s, layers = float(computed.frame.time), self.layers(computed)
+                        save_preview_frame(folder, PreviewFrame(computed.index, time_s, layers))
+            return statistics.as_record()
 
-class _PartWriter:
-    """Writes the frames of a part, and some of them as previews."""
+        return frames, write
 
-    def __init__(self, job: ClipJob, inputs: Inputs, filling: ClipFilling) -> None:
-        self._job, self._info, self._filling = job, inputs.info, filling
-        self._truth = None if inputs.reference is None else inputs.reference.frames(start=inputs.first)
-        self._previews = set(preview_indices(inputs.info.num_frames))
-        self._num_windows = 0
-
-    def write(self, folder: Path, frames: Iterator[Filled], begin: Fraction) -> Record:
-        """See `edlrr_cli.pipelines.parts.WritePart`."""
-        missing: list[float] = []
-        num_moving, errors = 0, SquaredErrors()
-        with self._job.video_writer(folder, self._info) as video:
-            for filled in frames:
-                frame = filled.frame
-                video.write(filled.pixels, frame.time - begin)
-                missing.append(float(1 - frame.known.mean()))
-                num_moving += filled.follows_motion
-                if self._truth is not None:
-                    errors.add(filled.pixels, next(self._truth), ~frame.known)
-                if filled.index in self._previews:
-                    hole = np.where(frame.known, 0, 255).astype(np.uint8)[..., None]
-                    layers = {"damaged": frame.pixels, "restored": filled.pixels, "hole": hole}
-                    save_preview_frame(folder, PreviewFrame(filled.index, float(frame.time), layers))
-        windows = [asdict(note) for note in self._filling.notes[self._num_windows :]]
-        self._num_windows += len(windows)
-        return {
-            "missing": sum(missing),
-            "most_missing": max(missing),
-            "num_moving": num_moving,
-            "shake_px": self._filling.shake_px,
-            "errors": asdict(errors),
-            "windows": windows,
+    def publish(self, inputs: OpenedClip, device: str) -> tuple[Record, list[PreviewFrame]]:
+        """See `VideoJob.publish`."""
+        parts = inputs.parts.finished
+        join_videos(
+            [(part.folder / self.frames_name, part.begin) for part in parts],
+            self.output,
+            source=self.input,
+            start=inputs.info.start,
+        )
+        shown = load_preview_frames([part.folder for part in parts])
+        finished = self.finished(inputs, device)
+        entries, notes = self.describe(finished)
+        record = {
+            "status": "ok",
+            "input": self.input,
+            "output": self.output,
+            **entries,
+            **finished.speed,
+            "notes": [*finished.info.notes, *notes],
+            "settings": self.settings.as_record(),
+            "version": __version__,
         }
+        return record, [shown[index] for index in sorted(shown)]

@@ -10,9 +10,9 @@ from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.media.formats import is_image, is_pattern, list_images, matching, visible
 from edlrr_cli.media.streams import is_stream
 from edlrr_cli.media.video_sources import is_video
-from edlrr_cli.pipelines.clips.settings import VideoEncoding
+from edlrr_cli.pipelines.clips.encoding import VideoEncoding
 from edlrr_cli.pipelines.destination import Destination
-from edlrr_cli.pipelines.inputs import Input, Selection, find_companion
+from edlrr_cli.pipelines.inputs import ADD_COMPANION, Input, Selection
 
 
 def are_clips(names: Sequence[Path], *, recursive: bool) -> bool:
@@ -66,6 +66,17 @@ class ClipSelection(Selection):
             if self._includes(path):
                 yield Input(path, path.parent.relative_to(name))
 
+    def _companions(self, folder: Path, stem: str) -> Sequence[Path]:
+        entries = visible(folder) if folder.is_dir() else []
+        return [path for path in entries if _has_frames(path) and _stem(path) == stem]
+
+    def _without_companion(self, named: Path, source: Input, what: str, stem: str) -> Path:
+        """Return the folder itself, which holds the frames of a single clip."""
+        if not self.is_batch:
+            return named
+        missing = f"{named} has no {what} {stem}.* and no folder {stem}"
+        raise InputError(f"{source.path}: {missing}", ADD_COMPANION)
+
 
 @dataclass(frozen=True)
 class ClipDestination(Destination):
@@ -77,33 +88,6 @@ class ClipDestination(Destination):
         """Return ``<stem><suffix>`` with the extension of a container that holds the codec."""
         extension = self.encoding.suffix_for(path) if self.format is None else f".{self.format}"
         return f"{path.stem}{suffix}{extension}"
-
-
-def companion_of(named: Path, source: Input, *, what: str, suffix: str, many: bool) -> Path:
-    """Return the mask or the reference of a clip: the given one, or what has its stem in the given folder.
-
-    Args:
-        named: A file, or a folder: of files by the names of the clips, or of the frames of a single clip.
-        what: "mask" or "reference", for the messages.
-        suffix: Suffix between the stem and the extension.
-        many: Whether the clip is one of a batch.
-
-    Raises:
-        InputError: There is none, or more than one.
-    """
-    if not named.is_dir():
-        return named
-    stem = source.path.stem + suffix
-
-    def found_in(folder: Path) -> list[Path]:
-        entries = visible(folder) if folder.is_dir() else []
-        return [path for path in entries if _has_frames(path) and _stem(path) == stem]
-
-    found = find_companion(named, source, what=what, matches_in=found_in)
-    if found is None and many:
-        remedy = "add it, or name a file for all"
-        raise InputError(f"{source.path}: {named} has no {what} {stem}.* and no folder {stem}", remedy)
-    return found or named
 
 
 def _has_frames(path: Path) -> bool:

@@ -1,1 +1,1 @@
-"""``edlrr denoise`` of clips: files in, files out."""
+"""Clips whose noise is removed."""

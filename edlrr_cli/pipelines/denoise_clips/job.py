@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from fractions import Fraction
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from edlrr_cli.media.video_sources import fingerprint
-from edlrr_cli.pipelines.clips.frames_job import FramesJob, OpenedClip
-from edlrr_cli.pipelines.clips.panel import layer_of
+from edlrr_cli.media.still_image import Levels
+from edlrr_cli.media.video import Video
+from edlrr_cli.pipelines.clips.job import ClipJob, OpenedClip
 from edlrr_cli.pipelines.clips.reference import SquaredErrors
-from edlrr_cli.pipelines.denoise_clips.record import denoise_line, denoise_lines, denoise_record
+from edlrr_cli.pipelines.denoise_clips.record import clip_entries, clip_line, clip_lines
 from edlrr_cli.pipelines.denoise_clips.settings import Settings
 from edlrr_cli.pipelines.denoisers import load_denoiser
 from edlrr_cli.pipelines.failures import Record
-from edlrr_cli.pipelines.job import Monitor
-from edlrr_cli.pipelines.panel import Comparison, Panel
-from edlrr_cli.pipelines.parts import Part, WritePart
-from edlrr_cli.pipelines.preview_frames import PreviewFrame, preview_indices, save_preview_frame
+from edlrr_cli.pipelines.finished_video import FinishedVideo
+from edlrr_cli.pipelines.panel import Comparison
+from edlrr_cli.pipelines.preview_frames import PreviewFrame
 from edlrr_cli.tasks.denoise.clips import ClipDenoising, Denoised
+from edlrr_cli.tasks.denoise.network import Denoiser
+
+
+@dataclass
+class _Statistics:
+    """See `edlrr_cli.pipelines.clips.job.Statistics`."""
+
+    denoising: ClipDenoising
+    num_temporal: int = 0
+    num_moving: int = 0
+    before: SquaredErrors = field(default_factory=SquaredErrors)
+    after: SquaredErrors = field(default_factory=SquaredErrors)
+
+    def add(self, computed: Denoised, truth: Levels | None) -> None:
+        self.num_temporal += computed.is_still is not None
+        self.num_moving += computed.is_still is False
+        if truth is not None:
+            everywhere = np.ones(truth.shape[:2], dtype=bool)
+            self.before.add(computed.frame.pixels, truth, everywhere)
+            self.after.add(computed.pixels, truth, everywhere)
+
+    def as_record(self) -> Record:
+        return {
+            "temporal": self.num_temporal,
+            "moving": self.num_moving,
+            "errors_input": asdict(self.before),
+            "errors": asdict(self.after),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenoiseClipJob(FramesJob[OpenedClip]):
+class DenoiseClipJob(ClipJob):
     """A clip whose noise is removed.
 
     Attributes:
@@ -37,91 +61,38 @@ class DenoiseClipJob(FramesJob[OpenedClip]):
     model: Path | None = None
 
     command = "denoise"
-    lines = staticmethod(denoise_lines)
-    line = staticmethod(denoise_line)
+    lines = staticmethod(clip_lines)
+    line = staticmethod(clip_line)
+    statistics = staticmethod(_Statistics)
 
     @property
-    def read_too(self) -> Sequence[Path | None]:
-        """See `FramesJob.read_too`."""
-        return self.reference, self.model
+    def own(self) -> dict[str, object]:
+        """See `ClipJob.own`."""
+        return {"model": self.model}
 
-    def read(self, monitor: Monitor) -> OpenedClip:
-        """See `Job.read`."""
-        started = time.perf_counter()
-        video, reference = self.open()
-        if self.settings.config.method == "network":
-            load_denoiser(self.model)
-        info = self.output_info(video.info)
-        model = self.model and fingerprint(self.model)
-        return OpenedClip(started, video, reference, info, *self.start_parts(model=model))
+    def _denoiser(self) -> Denoiser | None:
+        return load_denoiser(self.model) if self.settings.config.method == "network" else None
 
-    def start(self, inputs: OpenedClip) -> tuple[ClipDenoising, WritePart[Denoised]]:
-        """See `FramesJob.start`."""
-        config = self.settings.config
-        denoiser = load_denoiser(self.model) if config.method == "network" else None
-        frames = ClipDenoising(inputs.video, config, denoiser, start=inputs.first)
-        return frames, _PartWriter(self, inputs, frames).write
+    def open_source(self, video: Video) -> tuple[Video, tuple[str, ...]]:
+        """See `ClipJob.open_source`; faults of the weights are found before the work, too."""
+        self._denoiser()
+        return video, ()
 
-    def describe(self, inputs: OpenedClip, parts: Sequence[Part], *, device: str, seconds: float) -> Record:
-        """See `FramesJob.describe`."""
-        return denoise_record(
-            self.input,
-            self.output,
-            self.reference,
-            self.model,
-            self.settings,
-            inputs.info,
-            parts,
-            device=device,
-            resumed_at=inputs.first,
-            seconds=seconds,
-        )
+    def frames(self, inputs: OpenedClip) -> ClipDenoising:
+        """See `ClipJob.frames`."""
+        return ClipDenoising(inputs.source, self.settings.config, self._denoiser(), start=inputs.first)
 
     @staticmethod
-    def compare(shown: PreviewFrame) -> Comparison:
-        """See `FramesJob.compare`."""
-        caption = f"frame {shown.index}, {shown.time_s:.2f} s"
-        return Comparison([layer_of(shown, "noisy")], [layer_of(shown, "denoised")], caption=caption)
+    def layers(computed: Denoised) -> dict[str, Levels]:
+        """See `ClipJob.layers`."""
+        return {"noisy": computed.frame.pixels, "denoised": computed.pixels}
 
-    @classmethod
-    def panel(cls, record: Record, side_px: int) -> Panel:
-        """See `Job.panel`."""
-        return Panel(lambda: record["comparisons"], list(cls.lines(record)))
+    def describe(self, finished: FinishedVideo) -> tuple[Record, list[str]]:
+        """See `ClipJob.describe`."""
+        entries, notes = clip_entries(finished, self.settings.config)
+        return {"reference": self.reference, **self.own, **entries}, notes
 
-
-class _PartWriter:
-    """Writes the frames of a part, and some of them as previews."""
-
-    def __init__(self, job: DenoiseClipJob, inputs: OpenedClip, denoising: ClipDenoising) -> None:
-        self._job, self._info, self._denoising = job, inputs.info, denoising
-        self._truth = None if inputs.reference is None else inputs.reference.frames(start=inputs.first)
-        self._previews = set(preview_indices(inputs.info.num_frames))
-        self._num_windows = 0
-
-    def write(self, folder: Path, frames: Iterator[Denoised], begin: Fraction) -> Record:
-        """See `edlrr_cli.pipelines.parts.WritePart`."""
-        num_temporal, num_moving = 0, 0
-        before, after = SquaredErrors(), SquaredErrors()
-        everywhere = np.ones(self._info.size_px, dtype=bool)
-        with self._job.video_writer(folder, self._info) as video:
-            for denoised in frames:
-                frame = denoised.frame
-                video.write(denoised.pixels, frame.time - begin)
-                num_temporal += denoised.is_still is not None
-                num_moving += denoised.is_still is False
-                if self._truth is not None:
-                    truth = next(self._truth)
-                    before.add(frame.pixels, truth, everywhere)
-                    after.add(denoised.pixels, truth, everywhere)
-                if denoised.index in self._previews:
-                    layers = {"noisy": frame.pixels, "denoised": denoised.pixels}
-                    save_preview_frame(folder, PreviewFrame(denoised.index, float(frame.time), layers))
-        windows = self._denoising.windows[self._num_windows :]
-        self._num_windows += len(windows)
-        return {
-            "temporal": num_temporal,
-            "moving": num_moving,
-            "errors_input": asdict(before),
-            "errors": asdict(after),
-            "windows": [(start, asdict(noise)) for start, noise in windows],
-        }
+    @staticmethod
+    def compare(shown: PreviewFrame, record: Record) -> Comparison:
+        """See `VideoJob.compare`."""
+        return Comparison([shown.layer("noisy")], [shown.layer("denoised")], caption=shown.caption)

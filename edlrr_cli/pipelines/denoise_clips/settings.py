@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from edlrr_cli.pipelines.clips.settings import VideoEncoding
+from edlrr_cli.pipelines.clips.encoding import VideoEncoding
 from edlrr_cli.pipelines.failures import Record
-from edlrr_cli.pipelines.noise_levels import NOISE_LEVELS
+from edlrr_cli.pipelines.noise_levels import to_levels
 from edlrr_cli.tasks.denoise.config import Config
 
 
@@ -19,5 +19,4 @@ class Settings:
 
     def as_record(self) -> Record:
         """Return the settings by name, the noise level on 0..255."""
-        sigma = self.config.sigma and round(self.config.sigma * NOISE_LEVELS, 6)
-        return {**asdict(self.config), "sigma": sigma, **asdict(self.encoding)}
+        return {**asdict(self.config), "sigma": to_levels(self.config.sigma), **asdict(self.encoding)}

@@ -242,7 +242,7 @@ class InpaintJob(Job[Inputs, Restored]):
                 )
         return Restored(result, history)
 
-    def compute_each(self, jobs: Sequence[InpaintJob], inputs: Sequence[Inputs]) -> list[Restored]:
+    def compute_each(self, inputs: Sequence[Inputs]) -> list[Restored]:
         """Restore images of one shape."""
         from edlrr_cli.tasks.inpaint.problem import InpaintProblem
         from edlrr_cli.tasks.inpaint.restore import restore_each

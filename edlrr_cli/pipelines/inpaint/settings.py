@@ -19,7 +19,7 @@ from edlrr_cli.baselines.registry import METHOD_NAMES, Params
 from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.lrr.names import nearest
 from edlrr_cli.pipelines.inpaint.params import KINDS, typed_params
-from edlrr_cli.pipelines.noise_levels import AUTO, NOISE_LEVELS
+from edlrr_cli.pipelines.noise_levels import AUTO, NOISE_LEVELS, to_levels
 from edlrr_cli.tasks.checks import require_choice, settings_of
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.masking.config import check_detection
@@ -91,7 +91,8 @@ class Settings:
 
     def as_record(self) -> Values:
         """Return the settings as in a ``--config`` file, noise on 0..255; None: not set, or not used."""
-        config = {**dataclasses.asdict(self.config), "noise": _to_levels(self.config.noise)}
+        noise = to_levels(self.config.noise)
+        config = {**dataclasses.asdict(self.config), "noise": AUTO if noise is None else noise}
         if not self.is_ours:
             config.update(dict.fromkeys(_OURS_ALONE))
         return {**dataclasses.asdict(self.choice), **config, **dataclasses.asdict(self.mask)}
@@ -235,10 +236,6 @@ def _settings(values: Values) -> Settings:
     return Settings(
         settings_of(Config, values), settings_of(MaskSettings, values), settings_of(MethodSettings, values)
     )
-
-
-def _to_levels(noise: float | None) -> float | str:
-    return AUTO if noise is None else round(noise * NOISE_LEVELS, 6)
 
 
 def _to_unit_range(noise: float | str) -> float | None:

@@ -12,7 +12,7 @@ from edlrr_cli.pipelines.train.files import Entry
 _LOSS, _RANK, _PSNR = "#222222", "#d1495b", "#00798c"
 
 
-def draw_curve(entries: Sequence[Entry], title: str) -> bytes:
+def draw_training(entries: Sequence[Entry], title: str) -> bytes:
     """Return a PNG: the terms of the loss on the left, the PSNR on held-out images on the right."""
     figure = Figure(figsize=(11, 4.2), dpi=120, layout="constrained")
     left, right = figure.subplots(1, 2)

@@ -20,7 +20,7 @@ from edlrr_cli.media.gray import read_levels
 from edlrr_cli.media.weights import write_weights
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.job import SILENT, Monitor
-from edlrr_cli.pipelines.train.curve import draw_curve
+from edlrr_cli.pipelines.train.curve import draw_training
 from edlrr_cli.pipelines.train.files import Entry, Files
 from edlrr_cli.tasks.machine import machine
 from edlrr_cli.tasks.training.config import Config
@@ -113,7 +113,7 @@ class _Session:
             self._draw()
 
     def _draw(self) -> None:
-        write_atomic(self._files.curve, draw_curve(self.entries, _title(self._trainer.config)))
+        write_atomic(self._files.curve, draw_training(self.entries, _title(self._trainer.config)))
 
     def _log(self) -> None:
         """Validate, and log the steps since the last time."""

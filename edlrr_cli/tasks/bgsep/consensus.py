@@ -46,8 +46,8 @@ def visible(keyframes: Keyframes, course: Tensor, tuning: Tuning) -> Tensor:
     """Find the keyframes that show the background, pixel by pixel.
 
     What appears again and again is background, even if it is covered most of the time, since what covers it
-    differs. Of all patches that a place shows over time, the one that most others resemble is the background,
-    preferably in keyframes in which the background is visible in the neighborhood as well.
+    differs. Of all patches that a position shows over time, the one that most others resemble is the
+    background, preferably in keyframes in which the background is visible in the neighborhood as well.
 
     Args:
         keyframes: The k keyframes.

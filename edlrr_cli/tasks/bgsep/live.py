@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from edlrr_cli.tasks.bgsep.stream import Frame
+from edlrr_cli.tasks.frames import Frame
 
 
 @dataclass(frozen=True)
 class FramesInfo:
-    """Properties of frames without a file; see `edlrr_cli.tasks.bgsep.stream.Info`.
+    """Properties of frames without a file; see `edlrr_cli.tasks.frames.Info`.
 
     Attributes:
         num_frames: Number of frames; of a stream those that are known at first.

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.unsignedinteger[Any]]
+from edlrr_cli.tasks.frames import Levels
+
 Bools = NDArray[np.bool_]
 
 
@@ -37,7 +38,7 @@ class Region:
         values[self._ignored] = values[self._nearest]
         return seen
 
-    def restored(self, background: Pixels, pixels: Pixels) -> Pixels:
+    def restored(self, background: Levels, pixels: Levels) -> Levels:
         """Return a background that shows the frame where pixels do not count."""
         if not len(self._ignored):
             return background

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,49 +23,15 @@ from edlrr_cli.tasks.bgsep.given import with_background
 from edlrr_cli.tasks.bgsep.keyframes import Keyframes
 from edlrr_cli.tasks.bgsep.mask import cast_shadow, clean, follow_edges
 from edlrr_cli.tasks.bgsep.model import SubspaceModel, fit
-from edlrr_cli.tasks.bgsep.region import Bools, Pixels, Region
+from edlrr_cli.tasks.bgsep.region import Bools, Region
 from edlrr_cli.tasks.bgsep.tuning import DEFAULT, Tuning
 from edlrr_cli.tasks.bgsep.view import View
 from edlrr_cli.tasks.bgsep.windows import FixedPlan, Plan, Window
 from edlrr_cli.tasks.device import resolve_device
+from edlrr_cli.tasks.frames import Levels, Source
 
 # Keyframes of a window unless all its frames are used, and frames per batch.
 _NUM_KEYS, _BATCH = 60, 8
-
-
-class Frame(Protocol):
-    """A frame with pixels of shape (h, w, c), c = 1 or 3, uint8 or uint16."""
-
-    @property
-    def pixels(self) -> Pixels:
-        """Return the pixels."""
-
-
-class Info(Protocol):
-    """Properties of a video known before its frames are read; see `edlrr_cli.media.video.VideoInfo`."""
-
-    @property
-    def size_px(self) -> tuple[int, int]:
-        """Return (h, w)."""
-
-    @property
-    def peak(self) -> int:
-        """Return the largest possible value of a pixel."""
-
-    @property
-    def num_frames(self) -> int:
-        """Return the number of frames, an estimate that may be slightly too large."""
-
-
-class Source(Protocol):
-    """A video that can be read more than once; see `edlrr_cli.media.video.Video`."""
-
-    @property
-    def info(self) -> Info:
-        """Return the properties of the video."""
-
-    def frames(self, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
-        """Yield the frames start, start + every, and so on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +48,7 @@ class Split:
 
     index: int
     frame: Any
-    background: Pixels
+    background: Levels
     mask: NDArray[np.bool_]
     difference: NDArray[np.float32] | None
 
@@ -131,7 +97,7 @@ class Separation:
         tuning: Constants, for measurements.
 
     Attributes:
-        notes: Statistics of the windows fitted so far.
+        windows: Statistics of the windows fitted so far.
         num_counted: Number of the pixels that count.
 
     Raises:
@@ -154,7 +120,7 @@ class Separation:
         if background is not None:
             config.require_takes_background()
         self.device = resolve_device(config.device)
-        self.notes: list[WindowStatistics] = []
+        self.windows: list[WindowStatistics] = []
         self._source, self._config, self._start, self._tuning = source, config, start, tuning
         self._region = Region(np.zeros(source.info.size_px, np.bool_) if ignored is None else ignored)
         self.num_counted = int(self._region.counted.sum())
@@ -222,7 +188,7 @@ class Separation:
             register = self._config.stabilize == "auto"
             model, background_px = with_background(model, image, found, register=register)
         solution = model.solution
-        self.notes.append(
+        self.windows.append(
             WindowStatistics(
                 start=window.start,
                 stop=window.stop,
@@ -258,7 +224,7 @@ class Separation:
             yield self._finished(index + offset, frame, whole[offset], found[offset], off[offset])
 
     def _finished(
-        self, index: int, frame: Any, background: Pixels, mask: Bools, off: NDArray[np.float32] | None
+        self, index: int, frame: Any, background: Levels, mask: Bools, off: NDArray[np.float32] | None
     ) -> Split:
         counted = self._region.counted
         cleaned = clean(mask & counted, min_blob_px=self._config.min_blob_px) & counted

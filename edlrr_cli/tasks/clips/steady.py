@@ -17,7 +17,8 @@ from edlrr_cli.tasks.bgsep.camera import Camera, displaced, steady
 from edlrr_cli.tasks.bgsep.keyframes import Keyframes
 from edlrr_cli.tasks.clips.neighborhoods import largest_within
 from edlrr_cli.tasks.clips.smooth import interpolate_smoothly
-from edlrr_cli.tasks.clips.windows import NUM_KEYS, NUM_WINDOW, Bools, Frame, Pixels, Source
+from edlrr_cli.tasks.clips.windows import NUM_KEYS, NUM_WINDOW, Bools, Frame, Source
+from edlrr_cli.tasks.frames import Levels
 
 # A displaced pixel is known if at least this fraction of it comes from known pixels.
 _KNOWN = 0.999
@@ -25,7 +26,7 @@ _KNOWN = 0.999
 
 @dataclass(frozen=True)
 class CanvasInfo:
-    """Properties of the registered frames; see `edlrr_cli.tasks.bgsep.stream.Info`."""
+    """Properties of the registered frames; see `edlrr_cli.tasks.frames.Info`."""
 
     size_px: tuple[int, int]
     peak: int
@@ -44,7 +45,7 @@ class SteadyFrame:
     """
 
     original: Any
-    pixels: Pixels
+    pixels: Levels
     known: Bools
     shift: Tensor
 
@@ -94,7 +95,7 @@ class SteadyClip:
                 shifts[0],
             )
 
-    def restored(self, frame: SteadyFrame, canvas: Pixels) -> Pixels:
+    def restored(self, frame: SteadyFrame, canvas: Levels) -> Levels:
         """Return the original frame, its hole filled from the restored canvas."""
         original = frame.original
         if original.known.all():

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from edlrr_cli.tasks.clips.background import Bools, Pixels, Region
@@ -17,11 +16,10 @@ from edlrr_cli.tasks.clips.residual import complete_residual
 from edlrr_cli.tasks.clips.steady import stand_still
 from edlrr_cli.tasks.clips.windows import Backgrounds, Frame, Source, WindowStatistics
 from edlrr_cli.tasks.device import resolve_device
+from edlrr_cli.tasks.frames import Levels
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.restore import restore
 from edlrr_cli.tasks.inpaint.windows import is_small
-
-Levels = NDArray[np.unsignedinteger[Any]]
 
 CHUNK = 50
 """Frames that are completed at once; fewer of large frames."""
@@ -68,7 +66,7 @@ class ClipFilling:
         start: First frame to yield. Results do not depend on it, unless the scene moves as a whole.
 
     Attributes:
-        notes: Statistics of the windows fitted so far.
+        windows: Statistics of the windows fitted so far.
 
     Raises:
         DeviceError: The device is not available.
@@ -101,9 +99,9 @@ class ClipFilling:
         return None if self._steady is None else self._steady.shake_px
 
     @property
-    def notes(self) -> list[WindowStatistics]:
+    def windows(self) -> list[WindowStatistics]:
         """Return the statistics of the windows."""
-        return self._backgrounds.notes
+        return self._backgrounds.statistics
 
     def __iter__(self) -> Iterator[Filled]:
         """Yield the restored frames in order.

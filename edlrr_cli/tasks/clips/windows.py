@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edlrr_cli.tasks.bgsep.keyframes import Keyframes
-from edlrr_cli.tasks.bgsep.stream import Info
 from edlrr_cli.tasks.bgsep.windows import Window, windows
 from edlrr_cli.tasks.clips.background import Background, FillImage, Region, completed, fit_background
+from edlrr_cli.tasks.frames import Info, Levels
 
-Pixels = NDArray[np.unsignedinteger[Any]]
 Bools = NDArray[np.bool_]
 
 NUM_WINDOW, NUM_OVERLAP, NUM_KEYS = 600, 300, 60
@@ -29,7 +28,7 @@ class Frame(Protocol):
     """A frame with a hole."""
 
     @property
-    def pixels(self) -> Pixels:
+    def pixels(self) -> Levels:
         """Return the pixels, shape (h, w, c), c = 1 or 3, uint8 or uint16; missing ones are ignored."""
 
     @property
@@ -90,7 +89,7 @@ class Backgrounds:
         seed: int,
         device: torch.device,
     ) -> None:
-        self.notes: list[WindowStatistics] = []
+        self.statistics: list[WindowStatistics] = []
         self._source, self._region, self._fill_image = source, region, fill_image
         self._needed = torch.from_numpy(source.may_be_missing[region]).to(device)
         self._reg, self._gamma, self._seed, self._device = reg, gamma, seed, device
@@ -161,7 +160,7 @@ class Backgrounds:
         revealed = float(fitted.revealed[missing].float().mean()) if bool(missing.any()) else 1.0
         whole = completed(fitted, self._needed, self._fill_image, before)
         seconds = time.perf_counter() - started
-        self.notes.append(
+        self.statistics.append(
             WindowStatistics(window.start, window.stop, len(held), fitted.solution.rank, revealed, seconds)
         )
         return whole

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from itertools import islice
 from statistics import median
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edlrr_cli.tasks.bgsep.stream import Info
 from edlrr_cli.tasks.denoise.config import Config
 from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
 from edlrr_cli.tasks.denoise.noise_type import Noise, estimate_noise
+from edlrr_cli.tasks.frames import Source
 
 NUM_WINDOW = 60
 """Frames of a window."""
@@ -24,27 +24,20 @@ NUM_WINDOW = 60
 _NUM_SAMPLES = 5
 
 
-class Frame(Protocol):
-    """A frame of a clip."""
+@dataclass(frozen=True)
+class WindowNoise:
+    """The noise of a window.
 
-    @property
-    def pixels(self) -> NDArray[Any]:
-        """Return the pixels, shape (h, w, c), c = 1 or 3, uint8 or uint16."""
+    Attributes:
+        start: Index of the first frame.
+    """
 
-
-class Source(Protocol):
-    """A clip that can be read more than once; see `edlrr_cli.media.video.Video`."""
-
-    @property
-    def info(self) -> Info:
-        """Return the properties of the clip."""
-
-    def frames(self, *, start: int = 0, every: int = 1) -> Iterator[Frame]:
-        """Yield the frames start, start + every, and so on."""
+    start: int
+    noise: Noise
 
 
-def noise_of_windows(source: Source, config: Config, *, start: int) -> Iterator[tuple[int, Noise]]:
-    """Yield the first frame of each window and its noise, for ever after the last one.
+def noise_of_windows(source: Source, config: Config, *, start: int) -> Iterator[WindowNoise]:
+    """Yield the noise of each window, for ever after the last one.
 
     Args:
         start: A frame of the first window. Windows start at multiples of `NUM_WINDOW`.
@@ -59,7 +52,7 @@ def noise_of_windows(source: Source, config: Config, *, start: int) -> Iterator[
             for frame in islice(frames, _NUM_SAMPLES)
         ]
         noise = typical_noise(found) if found else noise
-        yield first, noise
+        yield WindowNoise(first, noise)
         first += NUM_WINDOW
 
 

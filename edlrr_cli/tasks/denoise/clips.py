@@ -15,7 +15,12 @@ from torch import Tensor
 
 from edlrr_cli.baselines.denoisers import DENOISERS
 from edlrr_cli.errors import UsageError
-from edlrr_cli.tasks.denoise.clip_noise import NUM_WINDOW, Frame, Source, noise_of_windows, unit_range
+from edlrr_cli.tasks.denoise.clip_noise import (
+    NUM_WINDOW,
+    WindowNoise,
+    noise_of_windows,
+    unit_range,
+)
 from edlrr_cli.tasks.denoise.config import Config
 from edlrr_cli.tasks.denoise.network import Denoiser
 from edlrr_cli.tasks.denoise.noise_type import Noise
@@ -27,8 +32,7 @@ from edlrr_cli.tasks.denoise.run import (
     without_copies,
 )
 from edlrr_cli.tasks.device import resolve_device
-
-Levels = NDArray[np.unsignedinteger[Any]]
+from edlrr_cli.tasks.frames import Frame, Levels, Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +74,7 @@ class ClipDenoising:
         start: First frame to yield. Results do not depend on it.
 
     Attributes:
-        windows: The first frame of each window so far, and its noise.
+        windows: The noise of each window so far.
 
     Raises:
         UsageError: The method is ``network``, and no denoiser is given.
@@ -85,7 +89,7 @@ class ClipDenoising:
             raise UsageError("method network needs a denoiser", "load one, or use another method")
         self._denoiser = None if denoiser is None else denoiser.to(self.device)
         self._source, self._config, self._start = source, config, start
-        self.windows: list[tuple[int, Noise]] = []
+        self.windows: list[WindowNoise] = []
 
     def __iter__(self) -> Iterator[Denoised]:
         """Yield the frames in order.
@@ -111,7 +115,7 @@ class ClipDenoising:
             if index in (first, index // NUM_WINDOW * NUM_WINDOW):
                 self.windows.append(next(windows))
             pixels = unit_range(frame.pixels, self._source.info.peak)
-            yield _Noisy(index, frame, self.windows[-1][1], pixels)
+            yield _Noisy(index, frame, self.windows[-1].noise, pixels)
 
     def _channels_over_time(self, noisy: _Noisy) -> int | None:
         """Return the number of channels of a frame that is denoised with its neighbors, None for others."""

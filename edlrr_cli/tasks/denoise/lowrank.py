@@ -82,9 +82,7 @@ def denoise_lowrank(
     return _channels_first(estimate)[0]
 
 
-def denoise_lowrank_in(
-    frames: Tensor, pilots: Tensor, sigma: float, *, index: int, reg: str = DEFAULT_REG
-) -> Tensor:
+def denoise_lowrank_in(frames: Tensor, pilots: Tensor, sigma: float, *, index: int) -> Tensor:
     """Lower the rank of groups of similar patches of several frames, by one later pass of `denoise_lowrank`.
 
     Args:
@@ -99,7 +97,7 @@ def denoise_lowrank_in(
     noisy, estimate = _channels_last(frames), _channels_last(pilots)
     with single_threaded_calls():
         groups = _similar(estimate, sigma, 1, index=index)
-        total, weight_sum = _sums(noisy, estimate, groups, sigma, make_function(reg, None), 1)
+        total, weight_sum = _sums(noisy, estimate, groups, sigma, make_function(DEFAULT_REG, None), 1)
     return _channels_first((total[index] / weight_sum[index])[None])[0]
 
 

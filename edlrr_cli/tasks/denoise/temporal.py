@@ -36,7 +36,7 @@ class Estimate:
         noisy: Shape (c, h, w), float32.
         sigma: Noise level of the frame.
         clean: Shape of the frame, not clipped.
-        is_still: Whether the neighbors show the same as the frame in most places.
+        is_still: Whether the neighbors show the same as the frame in most pixels.
     """
 
     noisy: Tensor
@@ -92,7 +92,7 @@ def _similarity(pilot: Tensor, own: Estimate) -> Tensor:
 
 
 def _is_still(window: list[Estimate], own: Estimate) -> bool:
-    """Whether the neighbors show the same as the frame in most places, or there are none."""
+    """Whether the neighbors show the same as the frame in most pixels, or there are none."""
     others = [each for each in window if each is not own]
     if not others:
         return True

@@ -57,7 +57,6 @@ def tune(
     device: torch.device,
     dtype: torch.dtype,
     seed: int = 0,
-    fraction: float = HELD_OUT_FRACTION,
     fixed: Params | None = None,
     callback: Callback | None = None,
     visible: Bools | None = None,
@@ -70,8 +69,7 @@ def tune(
         known: Shape (h, w), True = known pixel.
         device: Device of methods that use torch.
         dtype: Precision of methods that use torch.
-        seed: Seed of the choice of hidden pixels.
-        fraction: Fraction of the known pixels to hide, in the shape of the holes.
+        seed: Seed of the choice of hidden pixels, `HELD_OUT_FRACTION` of the known ones.
         fixed: Parameters that are given instead of tuned.
         callback: Called after each step of each run.
         visible: Shape (h, w), False = transparent pixel, which is not hidden; None: all pixels are visible.
@@ -84,7 +82,7 @@ def tune(
         NumericsError: The method failed with every setting.
     """
     fixed = fixed or {}
-    hidden = held_out(known, fraction, np.random.default_rng(seed), visible)
+    hidden = held_out(known, HELD_OUT_FRACTION, np.random.default_rng(seed), visible)
     settings = list(_settings(name, fixed)) if hidden.any() else []
     given = {**default_params(name), **fixed}
     if len(settings) < 2:

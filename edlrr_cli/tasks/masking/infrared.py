@@ -1,7 +1,7 @@
 """Dust in the infrared plane of a scan of color film, whose dyes let infrared through.
 
-The logarithm of the plane is a smooth function of the colors (the red channel leaks into it) and of the place
-(the lamp), minus the density of the dust, plus noise.
+The logarithm of the plane is a smooth function of the colors (the red channel leaks into it) and of the
+position (the lamp), minus the density of the dust, plus noise.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _covered(size_px: tuple[int, ...], shift: tuple[int, int]) -> Bools:
 
 
 def _dust_density(pixels: Pixels, plane: Pixels) -> Pixels:
-    """Return the density that neither the colors nor the place explain, shape (h, w), 0 on clean film."""
+    """Return the density that neither the colors nor the position explain, shape (h, w), 0 on clean film."""
     logarithm = np.log(np.maximum(plane, _DARKEST))
     limits = _limits(pixels)
     samples = np.linspace(0, plane.size - 1, min(plane.size, _NUM_SAMPLES)).astype(int)

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from edlrr_cli.tasks.camera import Camera, photograph
+from edlrr_cli.tasks.simulated_camera import Camera, photograph
 from edlrr_cli.tasks.training.patch_level import apparent_level
 
 # Ranges, of which those of the first group are drawn uniformly in the logarithm.

@@ -15,8 +15,8 @@ def test_runs_are_the_pixels_one_by_one(shape):
     indices = torch.tensor([[0, last], [last // 2, 1], [last, last]])
     runs = runs_of(images, indices, length)
     assert runs.shape == (3, 2, length * shape[-1])
-    for run, place in zip(runs.flatten(0, 1), indices.flatten().tolist(), strict=True):
-        assert torch.equal(run.view(length, -1), pixels[place : place + length])
+    for run, position in zip(runs.flatten(0, 1), indices.flatten().tolist(), strict=True):
+        assert torch.equal(run.view(length, -1), pixels[position : position + length])
 
 
 def test_runs_of_a_part_of_the_memory():
@@ -35,7 +35,7 @@ def test_what_is_added_at_one_place_adds_up(num_channels):
     indices = torch.tensor([[5, 5], [23, 0]])
     values = torch.rand(2, 2, num_channels, dtype=torch.float64)
     expected = total.clone().view(-1, num_channels)
-    for place, value in zip(indices.flatten().tolist(), values.flatten(0, 1), strict=True):
-        expected[place] += value
+    for position, value in zip(indices.flatten().tolist(), values.flatten(0, 1), strict=True):
+        expected[position] += value
     add_at(total, indices, values)
     torch.testing.assert_close(total.view(-1, num_channels), expected)

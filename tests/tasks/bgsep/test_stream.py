@@ -16,7 +16,7 @@ from edlrr_cli.tasks.bgsep.stream import Separation
 
 
 @dataclass
-class Picture:
+class Frame:
     pixels: np.ndarray
 
 
@@ -36,7 +36,7 @@ class Clip:
         self.info = Info(frames.shape[1:3], peak, claimed or len(frames))
 
     def frames(self, *, start=0, every=1):
-        return islice(map(Picture, self.array), start, None, every)
+        return islice(map(Frame, self.array), start, None, every)
 
 
 @dataclass
@@ -54,15 +54,15 @@ def texture(height, width, channels=3):
     return 120 + 30 * np.stack(waves, axis=-1)
 
 
-def scene(places, *, size=(36, 48), channels=3, side=9, light=0.0, dtype=np.uint8, seed=0):
-    """Paint a white square at each (row, column) on the texture; none where the place is None."""
+def scene(positions, *, size=(36, 48), channels=3, side=9, light=0.0, dtype=np.uint8, seed=0):
+    """Paint a white square at each (row, column) on the texture; none where the position is None."""
     rng = np.random.default_rng(seed)
     background = texture(*size, channels)
     frames, masks = [], []
-    for index, place in enumerate(places):
+    for index, position in enumerate(positions):
         mask = np.zeros(size, bool)
-        if place is not None:
-            mask[place[0] : place[0] + side, place[1] : place[1] + side] = True
+        if position is not None:
+            mask[position[0] : position[0] + side, position[1] : position[1] + side] = True
         lit = background * (1 + light * np.sin(index / 10))
         painted = np.where(mask[..., None], 235.0, lit) + rng.normal(0, 2, lit.shape)
         frames.append(painted.clip(0, 255))
@@ -72,7 +72,7 @@ def scene(places, *, size=(36, 48), channels=3, side=9, light=0.0, dtype=np.uint
 
 
 def crossing(count, width=48, side=9):
-    """Return the places of a square that crosses the image again and again."""
+    """Return the positions of a square that crosses the image again and again."""
     return [(12, (index * 2) % (width - side)) for index in range(count)]
 
 
@@ -133,8 +133,8 @@ def test_where_it_starts_makes_no_difference(moving, start):
 
 
 def test_a_ghost_is_distinguished_from_the_wall_behind_it():
-    places = [(14, 6)] * 50 + [(14, 6 + 2 * step) for step in range(1, 15)] + [None] * 16
-    ghost = scene(places)
+    positions = [(14, 6)] * 50 + [(14, 6 + 2 * step) for step in range(1, 15)] + [None] * 16
+    ghost = scene(positions)
     splits = split(ghost.clip)
     assert f_measure(splits, ghost.masks) > 0.85
     assert np.abs(splits[0].background - ghost.background).mean() < 2
@@ -143,9 +143,9 @@ def test_a_ghost_is_distinguished_from_the_wall_behind_it():
 
 
 def test_what_pauses_stays_foreground():
-    places = [(12, 2 * step) for step in range(10)] + [(12, 20)] * 15
-    places += [(12, 20 + 2 * step) for step in range(9)] + [None] * 20
-    pausing = scene(places)
+    positions = [(12, 2 * step) for step in range(10)] + [(12, 20)] * 15
+    positions += [(12, 20 + 2 * step) for step in range(9)] + [None] * 20
+    pausing = scene(positions)
     assert f_measure(split(pausing.clip), pausing.masks) > 0.9
 
 
@@ -190,8 +190,8 @@ def test_a_file_may_have_fewer_frames_than_it_says(moving):
 def test_windows_are_reported(moving):
     separation = Separation(moving.clip, Config(window=60, overlap=20))
     list(separation)
-    assert [(note.start, note.stop) for note in separation.notes] == [(0, 60), (30, 90), (60, 120)]
-    assert all(note.rank >= 1 and 0 < note.sparsity <= 1 for note in separation.notes)
+    assert [(window.start, window.stop) for window in separation.windows] == [(0, 60), (30, 90), (60, 120)]
+    assert all(window.rank >= 1 and 0 < window.sparsity <= 1 for window in separation.windows)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_settings_that_make_no_sense(settings, message):
 
 
 def cluttered(count=80, size=(48, 64), seed=3):
-    """A wall that different boards cover most of the time, each for a few frames, at most positions."""
+    """A wall that different boards cover most of the time, each for a few frames, at most pixels."""
     rng = np.random.default_rng(seed)
     bare = scene([None] * count, size=size)
     frames, masks = bare.clip.array.copy(), np.zeros((count, *size), bool)
@@ -242,9 +242,9 @@ def shaken(count=60):
         mask = np.zeros((80, 100), bool)
         mask[30:42, 20 + index % 50 : 32 + index % 50] = True
         down, across = rng.integers(-3, 4, 2)
-        place = (slice(10 + down, 70 + down), slice(10 + across, 90 + across))
-        frames.append(np.where(mask[..., None], 190.0, wall)[place] + rng.normal(0, 2, (60, 80, 3)))
-        masks.append(mask[place])
+        position = (slice(10 + down, 70 + down), slice(10 + across, 90 + across))
+        frames.append(np.where(mask[..., None], 190.0, wall)[position] + rng.normal(0, 2, (60, 80, 3)))
+        masks.append(mask[position])
     return Scene(Clip(np.stack(frames).clip(0, 255).round().astype(np.uint8)), wall, np.stack(masks))
 
 
@@ -252,12 +252,12 @@ def test_shake_of_the_camera_is_removed():
     moved = shaken()
     separation = Separation(moved.clip, Config(device="cpu"))
     assert f_measure(list(separation), moved.masks) > 0.9
-    (note,) = separation.notes
-    assert note.stabilized
-    assert 1 < note.shake_px < 5
+    (window,) = separation.windows
+    assert window.stabilized
+    assert 1 < window.shake_px < 5
     off = Separation(moved.clip, Config(device="cpu", stabilize="off"))
     assert f_measure(list(off), moved.masks) < 0.8
-    assert (off.notes[0].stabilized, off.notes[0].shake_px) == (False, None)
+    assert (off.windows[0].stabilized, off.windows[0].shake_px) == (False, None)
 
 
 def test_a_shaken_video_is_the_same_from_any_start():
@@ -271,7 +271,7 @@ def test_a_shaken_video_is_the_same_from_any_start():
 
 def split_known(clip, **known):
     separation = Separation(clip, Config(device="cpu"), **known)
-    return list(separation), separation.notes
+    return list(separation), separation.windows
 
 
 @pytest.mark.parametrize("method", ["lrr", "median"])
@@ -294,8 +294,8 @@ def test_what_is_ignored_changes_nothing(method):
 
 
 def test_no_hole_is_filled_where_pixels_do_not_count():
-    places = [(8, 20)] * 6 + [None] * 24
-    ring = scene(places, side=20)
+    positions = [(8, 20)] * 6 + [None] * 24
+    ring = scene(positions, side=20)
     ignored = np.zeros((36, 48), bool)
     ignored[16:20, 28:32] = True
     splits, _ = split_known(ring.clip, ignored=ignored)
@@ -313,8 +313,8 @@ def test_what_is_ignored_does_not_move_the_camera():
     shown[:, ignored] = rng.integers(0, 255, shown[0, ignored].shape, dtype=np.uint8)
     _, (without,) = split_known(Clip(shown))
     assert not without.stabilized
-    splits, (note,) = split_known(Clip(shown), ignored=ignored)
-    assert note.stabilized
+    splits, (window,) = split_known(Clip(shown), ignored=ignored)
+    assert window.stabilized
     away = ~ndimage.binary_dilation(ignored, iterations=4)
     pairs = zip(splits, split(moved.clip), strict=True)
     assert np.mean([(one.mask != other.mask)[away].mean() for one, other in pairs]) < 0.002
@@ -332,7 +332,7 @@ def test_a_given_background_follows_the_camera(down, across):
     """Also if it was taken before the camera was touched."""
     moved = shaken(40)
     given = moved.background[10 + down : 70 + down, 10 + across : 90 + across]
-    splits, (note,) = split_known(moved.clip, background=given / 255)
-    assert note.stabilized
-    assert note.background_px < 6
+    splits, (window,) = split_known(moved.clip, background=given / 255)
+    assert window.stabilized
+    assert window.background_px < 6
     assert f_measure(splits, moved.masks) > 0.9

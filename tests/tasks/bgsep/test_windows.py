@@ -22,13 +22,13 @@ def test_windows_cover_the_video_and_fade(num_frames, size, overlap):
         assert [weight > 0 for weight in weights] == inside
     for before, after in pairwise(plan):
         assert before.stop - after.start >= overlap
-    if overlap:  # from one frame to the next no window gains or loses a large share
+    if overlap:  # from one frame to the next no window gains or loses a large fraction
         for window in plan[1:]:
-            shares = [
+            fractions = [
                 window.weight(frame) / sum(other.weight(frame) for other in plan)
                 for frame in (window.start - 1, window.start)
             ]
-            assert shares[1] - shares[0] <= 1 / overlap
+            assert fractions[1] - fractions[0] <= 1 / overlap
 
 
 @pytest.mark.parametrize(("size", "overlap", "count"), [(6, 3, 4), (6, 0, 3), (5, 2, 1), (4, 1, 7)])

@@ -9,7 +9,7 @@ REGS = [name.replace("P", "0.5") for name in REG_NAMES]
 SIGMA = 25 / 255
 
 
-def picture(num_channels=1, side=64):
+def sample(num_channels=1, side=64):
     """Stripes that bend, on a shade."""
     y, x = torch.meshgrid(*[torch.linspace(0, 1, side)] * 2, indexing="ij")
     stripes = torch.sign(torch.sin(40 * x + 6 * y**2))
@@ -27,26 +27,26 @@ def psnr(image, clean):
 @pytest.mark.parametrize("num_channels", [1, 3])
 @pytest.mark.parametrize(("level", "gain"), [(10, 6.5), (25, 6.5), (50, 6.0)])
 def test_the_default_gains_many_decibels(num_channels, level, gain):
-    clean = picture(num_channels)
+    clean = sample(num_channels)
     given = noisy(clean, level / 255)
     assert psnr(denoise_lowrank(given, level / 255), clean) > psnr(given, clean) + gain
 
 
 @pytest.mark.parametrize("reg", REGS)
 def test_every_penalty_gains(reg):
-    clean = picture(side=32)
+    clean = sample(side=32)
     given = noisy(clean)
     assert psnr(denoise_lowrank(given, SIGMA, reg=reg), clean) > psnr(given, clean) + 3
 
 
 @pytest.mark.parametrize("reg", ["schatten-0.1", "exact-gamma", "exact-mcp", "nuclear"])
 def test_hardly_any_noise_leaves_the_image_as_it_is(reg):
-    clean = picture(side=24)
+    clean = sample(side=24)
     torch.testing.assert_close(denoise_lowrank(clean, 1e-7, reg=reg), clean, rtol=0, atol=1e-5)
 
 
 def test_a_penalty_that_is_flat_at_the_noise_makes_no_nan():
-    assert denoise_lowrank(noisy(picture(side=24)), SIGMA, reg="exact-mcp", gamma=0.1).isfinite().all()
+    assert denoise_lowrank(noisy(sample(side=24)), SIGMA, reg="exact-mcp", gamma=0.1).isfinite().all()
 
 
 def test_a_constant_image_stays_one_and_noise_does_not_darken_it():
@@ -66,7 +66,7 @@ def test_small_images_stay_finite(shape):
 
 
 def test_the_outcome_is_the_same_each_time_and_the_image_is_left_alone():
-    given = noisy(picture(side=24))
+    given = noisy(sample(side=24))
     before = given.clone()
     calls = []
     first = denoise_lowrank(given, SIGMA, progress=lambda done, of: calls.append((done, of)))
@@ -76,7 +76,7 @@ def test_the_outcome_is_the_same_each_time_and_the_image_is_left_alone():
 
 
 def test_it_computes_in_the_precision_of_the_image():
-    given = noisy(picture(side=24))
+    given = noisy(sample(side=24))
     double = denoise_lowrank(given.double(), SIGMA)
     assert double.dtype == torch.float64
     assert (denoise_lowrank(given, SIGMA) - double).square().mean().sqrt() < 1e-3

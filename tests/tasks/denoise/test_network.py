@@ -39,7 +39,9 @@ def test_stronger_noise_is_scaled_to_the_level_trained_for_and_weaker_is_not():
     noisy, largest = image(), 25 / 255
     scaled = 0.5 + (noisy - 0.5) / 2
     expected = 0.5 + (denoiser.denoise(scaled, level(largest)) - 0.5) * 2
-    stronger, as_trained, weaker = (denoiser.denoise(noisy, level(share * largest)) for share in (2, 1, 0.5))
+    stronger, as_trained, weaker = (
+        denoiser.denoise(noisy, level(fraction * largest)) for fraction in (2, 1, 0.5)
+    )
     torch.testing.assert_close(stronger, expected)
     assert torch.equal(weaker, as_trained)
     together = denoiser.denoise(noisy.expand(3, -1, -1, -1), level(2 * largest, largest, largest / 2))
@@ -56,7 +58,7 @@ def test_networks_without_constants_need_no_scaling():
 
 
 @pytest.mark.parametrize(
-    ("about", "told"),
+    ("about", "reported"),
     [
         ({**ABOUT, "arch": "resnet"}, "unknown arch 'resnet'"),
         ({**ABOUT, "width": 2}, "size mismatch"),
@@ -73,8 +75,8 @@ def test_networks_without_constants_need_no_scaling():
         ({"arch": "dncnn"}, "'depth' is missing"),
     ],
 )
-def test_weights_that_fit_no_network_are_refused_in_one_line(about, told):
-    with pytest.raises(InputError, match=told) as caught:
+def test_weights_that_fit_no_network_are_refused_in_one_line(about, reported):
+    with pytest.raises(InputError, match=reported) as caught:
         Denoiser.of(tensors_of(), about, name="m.safetensors")
     assert "m.safetensors" in caught.value.message
     assert "\n" not in str(caught.value)

@@ -18,8 +18,8 @@ def photograph(side=256):
     return (shades + texture)[..., None]
 
 
-def noisy(picture, level, seed=0):
-    return picture + level / 255 * np.random.default_rng(seed).standard_normal(picture.shape)
+def noisy(sample, level, seed=0):
+    return sample + level / 255 * np.random.default_rng(seed).standard_normal(sample.shape)
 
 
 @pytest.mark.parametrize("level", [2, 5, 15, 25, 50, 75])
@@ -38,8 +38,8 @@ def test_noise_that_is_cut_off_at_black_and_white_is_not_taken_for_less(level):
 
 def test_dark_and_light_parts_count_where_nothing_was_cut_off():
     # Texture where the image is gray, none where it is black: only the black part tells.
-    picture = np.concatenate([photograph()[128:], np.zeros((128, 256, 1))])
-    assert estimate_noise_level(noisy(picture, 25)) * 255 == pytest.approx(25, rel=0.06)
+    sample = np.concatenate([photograph()[128:], np.zeros((128, 256, 1))])
+    assert estimate_noise_level(noisy(sample, 25)) * 255 == pytest.approx(25, rel=0.06)
 
 
 def test_a_clean_image_has_next_to_none():
@@ -61,10 +61,10 @@ def test_small_images_have_a_finite_level(shape):
 
 
 def test_the_image_is_not_modified():
-    picture = noisy(photograph(), 10)
-    before = picture.copy()
-    estimate_noise_level(picture)
-    assert np.array_equal(picture, before)
+    sample = noisy(photograph(), 10)
+    before = sample.copy()
+    estimate_noise_level(sample)
+    assert np.array_equal(sample, before)
 
 
 def with_bar(image, fraction, value):

@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from edlrr_cli.tasks.camera import Camera, photograph
 from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
 from edlrr_cli.tasks.denoise.noise_type import estimate_noise
+from edlrr_cli.tasks.simulated_camera import Camera, photograph
 
 SAMPLES = Path(__file__).parents[3] / "sample_images"
 

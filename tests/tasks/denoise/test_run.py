@@ -81,20 +81,20 @@ def test_a_network_for_color_refuses_other_images(channels):
 
 
 def test_cmyk_goes_through_the_network_ink_by_ink():
-    given, told = pixels(17, 22, 4), []
+    given, reported = pixels(17, 22, 4), []
     how = Config(sigma=0.1, device="cpu")
-    found = denoise(given, how, denoiser(), progress=lambda number, count: told.append((number, count)))
+    found = denoise(given, how, denoiser(), progress=lambda number, count: reported.append((number, count)))
     alone = [denoise(given[..., k : k + 1], how, denoiser()).pixels for k in range(4)]
     assert np.array_equal(found.pixels, np.concatenate(alone, axis=2))
-    assert told == [(number, 4) for number in range(1, 5)]
+    assert reported == [(number, 4) for number in range(1, 5)]
 
 
 def test_gray_images_with_three_channels_stay_gray():
     gray = pixels(16, 16, 1)
-    colour = denoise(gray.repeat(3, axis=2), Config(sigma=0.1, device="cpu"), denoiser()).pixels
+    color = denoise(gray.repeat(3, axis=2), Config(sigma=0.1, device="cpu"), denoiser()).pixels
     # No noise in the differences of colors, yet the network, untrained, adds some to all of them alike.
-    assert colour.shape == (16, 16, 3)
-    assert np.isfinite(colour).all()
+    assert color.shape == (16, 16, 3)
+    assert np.isfinite(color).all()
 
 
 def test_opponents_are_orthonormal_and_undone():
@@ -145,7 +145,7 @@ def test_pixels_that_are_no_numbers_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "reported"),
     [
         ({"method": "netwrk"}, "did you mean 'network'"),
         ({"sigma": 2.0}, r'sigma must be "auto" or within \[0, 1\]'),
@@ -158,8 +158,8 @@ def test_pixels_that_are_no_numbers_are_refused():
         ({"method": "lrr", "gamma": 0.0}, "gamma must be more than 0"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(settings, told):
-    with pytest.raises(UsageError, match=told):
+def test_settings_that_make_no_sense_are_refused(settings, reported):
+    with pytest.raises(UsageError, match=reported):
         Config(**settings)
 
 
@@ -170,9 +170,12 @@ def test_a_network_is_asked_for():
 
 def test_progress_counts_the_tiles_of_all_channels(monkeypatch):
     monkeypatch.setattr("edlrr_cli.tasks.denoise.network._TILE_PX", 8)
-    told = []
+    reported = []
     config = Config(sigma=0.1, device="cpu")
     denoise(
-        pixels(160, 155, 3), config, denoiser(), progress=lambda number, count: told.append((number, count))
+        pixels(160, 155, 3),
+        config,
+        denoiser(),
+        progress=lambda number, count: reported.append((number, count)),
     )
-    assert told == [(number, 12) for number in range(1, 13)]
+    assert reported == [(number, 12) for number in range(1, 13)]

@@ -153,8 +153,10 @@ def test_the_noise_is_estimated_once_for_a_window():
     source = Clip(np.rint(128 + levels[:, None, None, None] * noise).clip(0, 255).astype(np.uint8))
     for start, firsts in ((0, [0, 60]), (59, [0, 60]), (60, [60])):
         windows = list(islice(noise_of_windows(source, Config(), start=start), len(firsts)))
-        assert [first for first, _ in windows] == firsts
-        assert [255 * found.sigma for _, found in windows] == pytest.approx([10, 30][-len(firsts) :], rel=0.1)
+        assert [window.start for window in windows] == firsts
+        assert [255 * window.noise.sigma for window in windows] == pytest.approx(
+            [10, 30][-len(firsts) :], rel=0.1
+        )
 
 
 def test_the_typical_noise_is_of_the_most_frequent_kind():

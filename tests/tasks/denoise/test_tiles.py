@@ -43,7 +43,7 @@ def test_too_little_overlap_would_show():
 @pytest.mark.parametrize("length", [1, 63, 64, 65, 200])
 def test_spans_cover_a_side_once(length):
     found = list(spans(length, 64, 8, 8))
-    assert [place for span in found for place in range(span.start, span.stop)] == list(range(length))
+    assert [position for span in found for position in range(span.start, span.stop)] == list(range(length))
     assert all(0 <= span.seen_start <= span.start < span.stop <= span.seen_stop <= length for span in found)
     assert all(span.seen_start <= max(span.start - 8, 0) for span in found)
     assert all(span.seen_stop >= min(span.stop + 8, length) for span in found)

@@ -24,8 +24,8 @@ def damaged(image, hole):
     return np.where(hole[..., None], 0.0, image), ~hole
 
 
-def scattered(shape, share=0.4, seed=0):
-    return np.random.default_rng(seed).random(shape) < share
+def scattered(shape, fraction=0.4, seed=0):
+    return np.random.default_rng(seed).random(shape) < fraction
 
 
 def quality(result, image):

@@ -1,4 +1,4 @@
-"""Several pictures as one batch: each comes to what it comes to alone."""
+"""Several images as one batch: each comes to what it comes to alone."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def a_cpu_takes_several(monkeypatch):
 SAME = 0.2 / 255
 
 
-def picture(seed, *, missing=0.4, noise=0.0):
-    """Return a picture of waves with some noise, and which of its pixels are known."""
+def sample(seed, *, missing=0.4, noise=0.0):
+    """Return an image of waves with some noise, and which of its pixels are known."""
     y, x = np.mgrid[:44, :40]
     generator = np.random.default_rng(seed)
     waves = [0.5 + 0.2 * np.sin(x / (3 + seed) + c) * np.cos(y / (4 + c) + seed) for c in range(3)]
@@ -40,17 +40,17 @@ def picture(seed, *, missing=0.4, noise=0.0):
 
 
 def wide_hole(seed):
-    image, known = picture(seed, missing=0)
+    image, known = sample(seed, missing=0)
     known[14:32, 10:30] = False
     return np.where(known[..., None], image, 0.0), known
 
 
 def hardly_known(seed):
     """Too little for `auto` to judge by."""
-    return picture(seed, missing=0.95)
+    return sample(seed, missing=0.95)
 
 
-MIXED = [picture(0), wide_hole(1), hardly_known(2), picture(3, missing=0.2)]
+MIXED = [sample(0), wide_hole(1), hardly_known(2), sample(3, missing=0.2)]
 
 
 def assert_same(one, other):
@@ -68,21 +68,23 @@ def assert_same(one, other):
 def test_each_comes_to_what_it_comes_to_alone(settings):
     config = Config(**settings)
     heard = [[] for _ in MIXED]
-    damaged = [InpaintProblem(*pair, callback=told.append) for pair, told in zip(MIXED, heard, strict=True)]
-    for together, pair, told in zip(restore_each(damaged, config), MIXED, heard, strict=True):
+    damaged = [
+        InpaintProblem(*pair, callback=reported.append) for pair, reported in zip(MIXED, heard, strict=True)
+    ]
+    for together, pair, reported in zip(restore_each(damaged, config), MIXED, heard, strict=True):
         mine = []
         assert_same(together, restore(*pair, config, callback=mine.append))
         assert (together.restored[pair[1]] == pair[0][pair[1]]).all()
-        assert [(of.stage, of.step, of.num_steps) for of in told] == [
+        assert [(of.stage, of.step, of.num_steps) for of in reported] == [
             (of.stage, of.step, of.num_steps) for of in mine
         ]
-        assert np.abs(told[-1].current() - mine[-1].current()).max() < SAME
+        assert np.abs(reported[-1].current() - mine[-1].current()).max() < SAME
 
 
 @pytest.mark.parametrize("prior", ["global", "local"])
 def test_each_has_its_own_noise(prior):
     """Known, estimated or none; the pull on the known pixels adapts to each."""
-    pairs = [picture(seed, noise=noise) for seed, noise in enumerate((0.0, 0.03, 0.1))]
+    pairs = [sample(seed, noise=noise) for seed, noise in enumerate((0.0, 0.03, 0.1))]
     damaged = [InpaintProblem(*pair) for pair in pairs]
     config = Config(prior=prior, noise=None, quality="fast")
     together = restore_each(damaged, config, denoiser=load_denoiser())
@@ -95,7 +97,7 @@ def test_each_has_its_own_noise(prior):
 
 
 def test_with_and_without_noise_in_one_batch():
-    pairs = [picture(0), picture(1, noise=0.1)]
+    pairs = [sample(0), sample(1, noise=0.1)]
     config = Config(prior="global")
     damaged = [InpaintProblem(*pair, noise=noise) for pair, noise in zip(pairs, (0.0, 0.1), strict=True)]
     for result, one in zip(inpaint_each(damaged, config), damaged, strict=True):
@@ -106,7 +108,7 @@ def test_with_and_without_noise_in_one_batch():
     assert (exact.restored[pairs[0][1]] == pairs[0][0][pairs[0][1]]).all()
 
 
-def test_pictures_stop_by_themselves():
+def test_images_stop_by_themselves():
     """One that stagnates early keeps what it has, while the others go on."""
     flat = np.full_like(MIXED[0][0], 0.5), MIXED[0][1]
     config = Config(prior="global", steps=400)
@@ -139,12 +141,12 @@ def test_what_is_wrong_with_one_is_wrong_with_all():
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_pictures_are_denoised_together(channels):
+def test_images_are_denoised_together(channels):
     config = Denoising(sigma=None)
     noisy = [
-        np.dstack([picture(seed, missing=0, noise=0.05 * seed)[0]] * 2)[..., :channels] for seed in range(4)
+        np.dstack([sample(seed, missing=0, noise=0.05 * seed)[0]] * 2)[..., :channels] for seed in range(4)
     ]
-    flat = np.full((44, 40, channels), 0.5)  # without noise, which the network must not be told
+    flat = np.full((44, 40, channels), 0.5)  # without noise, which the network must not be reported
     ticks = []
     together = denoise_each([*noisy, flat], config, load_denoiser(), progress=lambda *of: ticks.append(of))
     done = [number / count for number, count in ticks]

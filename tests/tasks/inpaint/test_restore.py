@@ -70,22 +70,22 @@ def test_other_priors_go_on_from_global(case, prior):
 
 
 def test_quality_is_effort(case):
-    """More rounds get lower, and take longer; that they are better holds in the mean of many pictures."""
+    """More rounds get lower, and take longer; that they are better holds in the mean of many images."""
     _, known, damaged = case
-    told = {}
+    reported = {}
     for quality in ("fast", "balanced", "best"):
         rounds = []
         restore(damaged, known, Config(prior="nonlocal", quality=quality, steps=0), callback=rounds.append)
-        told[quality] = len(rounds)
-    assert told["fast"] < told["balanced"] < told["best"]
+        reported[quality] = len(rounds)
+    assert reported["fast"] < reported["balanced"] < reported["best"]
 
 
 def test_each_round_is_told(case):
     _, known, damaged = case
-    told = []
-    result = restore(damaged, known, Config(prior="nonlocal", steps=10), callback=told.append)
-    assert [progress.step for progress in told] == [10, *range(1, told[-1].num_steps + 1)]
-    assert (told[-1].current() == result.restored).all()
+    reported = []
+    result = restore(damaged, known, Config(prior="nonlocal", steps=10), callback=reported.append)
+    assert [progress.step for progress in reported] == [10, *range(1, reported[-1].num_steps + 1)]
+    assert (reported[-1].current() == result.restored).all()
 
 
 def test_a_spent_time_budget_ends_before_the_groups(case):

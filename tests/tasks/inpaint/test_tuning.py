@@ -75,7 +75,7 @@ def test_the_least_error_on_the_hidden_pixels_wins(painter, scene):
     assert hidden.sum() == round(0.05 * known.sum())
 
 
-def test_errors_are_those_of_the_clipped_picture(painter, scene):
+def test_errors_are_those_of_the_clipped_image(painter, scene):
     painter(level=(0.2, 1.0), shift=(5.0,))
     image, known = np.ones_like(scene[0]), scene[1]
     assert [score.rmse for score in tune("untouched", image, known, **WHERE).scores] == [0.0, 0.0]

@@ -52,7 +52,7 @@ class Seen:
         return replace(self.result, restored=filled, error=np.where(known, 0.0, 0.1))
 
 
-def test_small_pictures_are_restored_whole():
+def test_small_images_are_restored_whole():
     seen, image = Seen(), waves(512, 400)
     in_windows(image, ~holes((512, 400), (0, 0, 4)), seen)
     assert seen.shapes == [(512, 400)]
@@ -117,7 +117,7 @@ def test_windows_come_to_what_the_whole_does(monkeypatch):
     assert sum(parts.mixture_weights.values()) == pytest.approx(1)
 
 
-def test_a_very_large_picture_takes_no_more_than_its_pixels():
+def test_a_very_large_image_takes_no_more_than_its_pixels():
     """12 megapixels with some small holes: nothing is done where nothing is missing."""
     image = np.repeat(waves(300, 400)[..., :1], 1, axis=2)
     image = np.tile(image, (10, 10, 1))
@@ -144,16 +144,16 @@ def strip():
     return np.where(hole[..., None], 0.0, image), ~hole
 
 
-def test_the_time_budget_is_of_the_whole_picture(monkeypatch, small_windows, strip):
+def test_the_time_budget_is_of_the_whole_image(monkeypatch, small_windows, strip):
     """When the first window has spent it, nothing is left for the others."""
     image, known = strip
     budgets = []
 
-    def slow_at_first(pictures, config):
+    def slow_at_first(images, config):
         budgets.append(config.time_budget)
         if len(budgets) == 1:
             time.sleep(config.time_budget)
-        return inpaint_each(pictures, config)
+        return inpaint_each(images, config)
 
     monkeypatch.setattr(auto, "inpaint_each", slow_at_first)
     monkeypatch.setattr("edlrr_cli.tasks.inpaint.restore._threads_for", lambda device, num_windows: 1)
@@ -164,19 +164,11 @@ def test_the_time_budget_is_of_the_whole_picture(monkeypatch, small_windows, str
     assert (result.restored[known] == image[known]).all()
 
 
-@pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 def test_windows_side_by_side_give_what_they_give_in_turn(monkeypatch, small_windows, strip, two_threads):
     config = Config(quality="draft", steps=10)
-    told = []
-    together = restore(*strip, config, callback=lambda progress: told.append(progress.step))
-    assert told == list(range(1, len(windows.windows_of(strip[1])) + 1))
+    reported = []
+    together = restore(*strip, config, callback=lambda progress: reported.append(progress.step))
+    assert reported == list(range(1, len(windows.windows_of(strip[1])) + 1))
     assert torch.get_num_threads() == 2
     torch.set_num_threads(1)
     in_turn = restore(*strip, config)
@@ -184,7 +176,7 @@ def test_windows_side_by_side_give_what_they_give_in_turn(monkeypatch, small_win
     assert together.mixture_weights == in_turn.mixture_weights
 
 
-def test_an_interruption_ends_the_picture(small_windows, strip, two_threads):
+def test_an_interruption_ends_the_image(small_windows, strip, two_threads):
     def interrupted(progress):
         raise KeyboardInterrupt
 
@@ -237,14 +229,14 @@ def test_the_quality_meant_falls_with_the_pixels_to_work_on(num_windows, quality
 
 
 @pytest.mark.parametrize(("num_windows", "factor"), [(10, 1), (11, 2), (40, 2), (41, 4), (161, 8), (999, 8)])
-def test_a_draft_of_many_pixels_is_made_in_a_smaller_picture(num_windows, factor):
+def test_a_draft_of_many_pixels_is_made_in_a_smaller_image(num_windows, factor):
     several = [(slice(0, 416), slice(0, 312))] * num_windows
     lines = np.ones((320, 320), bool)
     lines[::160] = False
     assert _factor(lines, several) == factor
 
 
-def test_scattered_pixels_are_not_known_in_a_smaller_picture():
+def test_scattered_pixels_are_not_known_in_a_smaller_image():
     known = np.random.default_rng(0).random((320, 320)) < 0.5
     assert _factor(known, [(slice(0, 4000), slice(0, 3000))]) == 1
 
@@ -257,7 +249,7 @@ def test_windows_are_larger_where_they_are_made_smaller():
     assert sizes[0] == sizes[1] < sizes[2] <= 640 + 2 * 96
 
 
-def test_a_draft_by_a_smaller_picture_fills_wide_holes(monkeypatch):
+def test_a_draft_by_a_smaller_image_fills_wide_holes(monkeypatch):
     """Waves under wide bars: continued from afar, they are met where the first fill is smooth."""
     image = waves(600, 520)
     hole = holes(
@@ -266,9 +258,9 @@ def test_a_draft_by_a_smaller_picture_fills_wide_holes(monkeypatch):
     damaged = np.where(hole[..., None], 0.0, image)
     monkeypatch.setattr("edlrr_cli.tasks.inpaint.restore._DRAFT_PX", 1e5)
     result = restore(damaged, ~hole, Config(quality="draft"))
-    shares = result.mixture_weights
-    assert set(shares) == {"biharmonic", "smaller"}
-    assert shares["smaller"] > 0.2
+    weights = result.mixture_weights
+    assert set(weights) == {"biharmonic", "smaller"}
+    assert weights["smaller"] > 0.2
     assert (result.restored[~hole] == image[~hole]).all()
     filled = fill(damaged, ~hole, "biharmonic")
     gain = [psnr(of, image, data_range=1, where=hole) for of in (result.restored, filled)]
@@ -277,7 +269,7 @@ def test_a_draft_by_a_smaller_picture_fills_wide_holes(monkeypatch):
 
 
 @pytest.mark.parametrize("shape", [(600, 12), (600, 60)])
-def test_a_part_of_which_nothing_is_known_in_the_smaller_picture_keeps_its_size(monkeypatch, shape):
+def test_a_part_of_which_nothing_is_known_in_the_smaller_image_keeps_its_size(monkeypatch, shape):
     monkeypatch.setattr("edlrr_cli.tasks.inpaint.restore._factor", lambda known, windows: 8)
     known = np.ones(shape, bool)
     known[:200:3, ::3] = False  # scattered in one window, and elsewhere not

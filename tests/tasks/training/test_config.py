@@ -7,7 +7,7 @@ from edlrr_cli.tasks.training.levels import Levels
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "reported"),
     [
         ({"arch": "dncn"}, "did you mean 'dncnn'"),
         ({"reg": "laguere-gamma"}, "did you mean 'laguerre-gamma'"),
@@ -22,8 +22,8 @@ from edlrr_cli.tasks.training.levels import Levels
         ({"steps": None}, "either steps or a time budget"),
     ],
 )
-def test_nonsense_is_refused(wrong, told):
-    with pytest.raises(UsageError, match=told):
+def test_nonsense_is_refused(wrong, reported):
+    with pytest.raises(UsageError, match=reported):
         Config(**{"steps": 1, **wrong})
 
 

@@ -10,7 +10,7 @@ from edlrr_cli.tasks.training.objective import Objective, running_statistics
 
 
 class Constant(torch.nn.Module):
-    """Predicts the noise it is told, times a weight."""
+    """Predicts the noise it is reported, times a weight."""
 
     def __init__(self, noise):
         super().__init__()
@@ -94,7 +94,7 @@ def test_a_lambda_of_one_pulls_like_the_nuclear_norm_that_removes_all_noise():
     # d/dS of |S - X|^2 / (n m level^2) is 2 t / (n m level^2) where S is off by the edge t.
     edge = level * (12**0.5 + 10**0.5)
     sizes = torch.linalg.svdvals(S.grad[0, 0].double())
-    # All alike, but for the share of the mean, which is left out.
+    # All alike, but for the fraction of the mean, which is left out.
     assert float(sizes.median()) == pytest.approx(edge / (120 * level**2), rel=1e-2)
 
 

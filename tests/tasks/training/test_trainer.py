@@ -127,12 +127,12 @@ def test_the_weights_are_averages_of_those_of_the_steps():
     for count in range(3):
         trainer.step(trainer.progress)
         current = {name: value.clone() for name, value in trainer._network.state_dict().items()}
-        share = 1 - (1 + count) / (10 + count)
+        fraction = 1 - (1 + count) / (10 + count)
         if expected is None:  # the first is taken as it is
             expected = current
         else:
             expected = {
-                name: torch.lerp(expected[name].float(), current[name].float(), share) for name in current
+                name: torch.lerp(expected[name].float(), current[name].float(), fraction) for name in current
             }
         seen.append(trainer.weights())
     name = "layers.0.weight"

@@ -27,8 +27,8 @@ def windows(height=48, width=60, channels=3):
     return np.stack([wall * (1 - 0.1 * c) for c in range(channels)], axis=-1)
 
 
-def dropped(image, share=0.4, seed=0):
-    return np.random.default_rng(seed).random(image.shape[:2]) >= share
+def dropped(image, fraction=0.4, seed=0):
+    return np.random.default_rng(seed).random(image.shape[:2]) >= fraction
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_the_start_is_mixed_in_where_it_is_better():
     smooth = ((blurred - blurred.min()) / np.ptp(blurred))[..., None]
     known = dropped(smooth, 0.3)
     damaged = np.where(known[..., None], smooth, 0.0)
-    mixed, pure = (inpaint(damaged, known, Config(held_out=share)) for share in (0.02, 0))
+    mixed, pure = (inpaint(damaged, known, Config(held_out=fraction)) for fraction in (0.02, 0))
     assert mixed.weight < 0.3
     assert pure.weight == 1
     assert psnr(mixed.restored, smooth, data_range=1) > psnr(pure.restored, smooth, data_range=1) + 1
@@ -196,10 +196,12 @@ def test_stagnation_ends_early(restored):
 
 def test_callback_is_told_and_may_look(restored):
     _, known, damaged, _ = restored
-    told = []
-    inpaint(damaged, known, Config(steps=25), callback=lambda p: told.append((p.step, p.loss, p.current())))
-    assert [step for step, _, _ in told] == [10, 20, 25]
-    assert all(image.shape == damaged.shape for _, _, image in told)
+    reported = []
+    inpaint(
+        damaged, known, Config(steps=25), callback=lambda p: reported.append((p.step, p.loss, p.current()))
+    )
+    assert [step for step, _, _ in reported] == [10, 20, 25]
+    assert all(image.shape == damaged.shape for _, _, image in reported)
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (2, 40), (40, 2), (3, 3)])

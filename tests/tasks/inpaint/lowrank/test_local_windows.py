@@ -6,17 +6,14 @@ import torch
 
 from edlrr_cli.lrr.matrices.windows import windows_at
 from edlrr_cli.lrr.series import make_function
-from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint.fill import fill
 from edlrr_cli.tasks.inpaint.lowrank import local_windows
 from edlrr_cli.tasks.inpaint.lowrank.local_windows import Effort, _factors, lower_window_ranks
 from edlrr_cli.tasks.inpaint.lowrank.majorizer import errors_of
 
+from .conftest import quality, tensor
+
 H = make_function("exact-laplace")
-
-
-def tensor(pixels):
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float()
 
 
 def waves(size=64, channels=3):
@@ -41,10 +38,6 @@ def square(size, first, last):
     return hole
 
 
-def quality(X, image):
-    return psnr(X.permute(1, 2, 0).double().numpy(), image, data_range=1)
-
-
 @pytest.mark.parametrize("channels", [1, 3])
 def test_waves_are_continued(channels):
     image = waves(channels=channels)
@@ -52,8 +45,8 @@ def test_waves_are_continued(channels):
     assert quality(alone(start, known), image) > quality(start, image) + 15
 
 
-def test_a_wide_hole_is_filled_in_smaller_pictures_first():
-    """A cross of slow waves: no window of the picture itself sees both sides of the hole."""
+def test_a_wide_hole_is_filled_in_smaller_images_first():
+    """A cross of slow waves: no window of the image itself sees both sides of the hole."""
     y, x = np.mgrid[:120, :120]
     image = np.repeat((0.5 + 0.2 * np.sin(x / 6) + 0.2 * np.sin(y / 5))[..., None], 3, axis=2)
     start, known = damaged(image, square(120, 46, 74))
@@ -69,13 +62,13 @@ def test_a_wide_hole_is_filled_in_smaller_pictures_first():
         (square(120, 50, 57), [2]),
         (square(120, 50, 63), [4, 2]),
         (square(120, 40, 65), [8, 4, 2]),
-        # One wide place among many narrow ones.
+        # One wide position among many narrow ones.
         (square(120, 50, 57) | (np.arange(120) % 6 < 2)[:, None], []),
-        # Nothing of the smaller picture would be known.
+        # Nothing of the smaller image would be known.
         (np.random.default_rng(0).random((120, 120)) < 0.9, []),
     ],
 )
-def test_smaller_pictures_are_for_holes_that_are_wide_in_them(hole, factors):
+def test_smaller_images_are_for_holes_that_are_wide_in_them(hole, factors):
     assert list(_factors(torch.from_numpy(~hole))) == factors
 
 
@@ -124,14 +117,14 @@ def test_adding_is_the_adjoint_of_gathering():
 
 
 def test_a_batch_comes_to_what_each_comes_to_alone():
-    """The images are filled in different smaller pictures first, or in none."""
+    """The images are filled in different smaller images first, or in none."""
     holes = [square(64, 30, 35), square(64, 20, 40), np.random.default_rng(0).random((64, 64)) < 0.3]
-    pairs = [damaged(waves() * share, hole) for share, hole in zip((1.0, 0.7, 0.4), holes, strict=True)]
+    pairs = [damaged(waves() * fraction, hole) for fraction, hole in zip((1.0, 0.7, 0.4), holes, strict=True)]
     starts, known = (torch.stack(parts) for parts in zip(*pairs, strict=True))
     assert len({tuple(_factors(of)) for of in known}) > 1
     limits = {"least_error": torch.tensor([0.0, 0.01, 0.0]), "most_error": torch.tensor([1.0, 1.0, 0.005])}
-    told = []
-    together = lower_window_ranks(starts, known, H, **limits, progress=lambda *of: told.append(of))
+    reported = []
+    together = lower_window_ranks(starts, known, H, **limits, progress=lambda *of: reported.append(of))
     for index, pair in enumerate(pairs):
         mine = []
         own = {name: value[index : index + 1] for name, value in limits.items()}
@@ -139,7 +132,7 @@ def test_a_batch_comes_to_what_each_comes_to_alone():
             pair[0][None], pair[1][None], H, **own, progress=lambda *of, mine=mine: mine.append(of[1:])
         )[0]
         assert (together[index] - X).abs().max() < 1e-4
-        heard = [of[1:] for of in told if of[0] == index]
+        heard = [of[1:] for of in reported if of[0] == index]
         assert [of[:2] for of in heard] == [of[:2] for of in mine]
         assert [of[2] for of in heard] == pytest.approx([of[2] for of in mine], rel=1e-3)
         assert (heard[-1][3] - X).abs().max() < 1e-4

@@ -5,16 +5,13 @@ import pytest
 import torch
 
 from edlrr_cli.lrr.series import make_function
-from edlrr_cli.metrics import psnr
 from edlrr_cli.tasks.inpaint.fill import fill
 from edlrr_cli.tasks.inpaint.lowrank.similar_patches import Effort, _groups_at, lower_group_ranks
 
+from .conftest import quality, tensor
+
 EFFORT = Effort()
 H = make_function("exact-laplace")
-
-
-def tensor(pixels):
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous().float()
 
 
 def rings(size=56, channels=3):
@@ -24,13 +21,9 @@ def rings(size=56, channels=3):
     return np.stack([wave * (1 - 0.2 * c) for c in range(channels)], axis=-1)
 
 
-def damaged(image, share=0.5, seed=0):
-    known = np.random.default_rng(seed).random(image.shape[:2]) >= share
+def damaged(image, fraction=0.5, seed=0):
+    known = np.random.default_rng(seed).random(image.shape[:2]) >= fraction
     return tensor(fill(np.where(known[..., None], image, 0.0), known, "biharmonic")), torch.from_numpy(known)
-
-
-def quality(X, image):
-    return psnr(X.permute(1, 2, 0).double().numpy(), image, data_range=1)
 
 
 def alone(start, known, **settings):
@@ -69,7 +62,7 @@ def test_images_smaller_than_a_patch_or_a_search(shape):
     assert torch.equal(result[:, known], X[:, known])
 
 
-def test_a_flat_picture_stays_flat():
+def test_a_flat_image_stays_flat():
     known = torch.rand(20, 20, generator=torch.Generator().manual_seed(0)) > 0.3
     X = torch.full((1, 20, 20), 0.25)
     assert torch.allclose(alone(X, known), X, atol=1e-6)
@@ -99,14 +92,14 @@ def test_noise_is_no_structure():
 
 def test_no_round_begins_when_time_is_up():
     start, known = damaged(rings(32))
-    told = []
+    reported = []
     answers = iter([True, False])
-    alone(start, known, progress=lambda *of: told.append(of[:3]), time_left=lambda: next(answers))
-    assert told == [(0, 1, 8)]
+    alone(start, known, progress=lambda *of: reported.append(of[:3]), time_left=lambda: next(answers))
+    assert reported == [(0, 1, 8)]
 
 
 def test_a_batch_comes_to_what_each_comes_to_alone():
-    pairs = [damaged(rings(40) * share, share, seed) for seed, share in enumerate((0.3, 0.5, 0.7))]
+    pairs = [damaged(rings(40) * fraction, fraction, seed) for seed, fraction in enumerate((0.3, 0.5, 0.7))]
     starts, known = (torch.stack(parts) for parts in zip(*pairs, strict=True))
     least = torch.tensor([0.0, 0.02, 0.0])
     together = lower_group_ranks(starts, known, H, least_error=least)

@@ -1,14 +1,12 @@
-"""The settings of a clip's restoration and of the file that is written; importable without torch."""
+"""The encoding of clips; importable without torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from edlrr_cli.errors import OutputError, UsageError
+from edlrr_cli.errors import OutputError
 from edlrr_cli.media.codecs import CONTAINERS, check_encoding, container_for
-from edlrr_cli.pipelines.failures import Record
-from edlrr_cli.pipelines.inpaint.settings import Settings as InpaintSettings
 
 DEFAULT_CRF = 18
 """Constant rate factor of clips."""
@@ -44,25 +42,3 @@ class VideoEncoding:
             known = " ".join(CONTAINERS)
             raise OutputError(f"output {output}: a clip cannot be written as {suffix!r}", f"name it {known}")
         check_encoding(suffix, self.codec, self.crf)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """All settings of a run: those of single images, and the encoding.
-
-    Raises:
-        UsageError: A setting that clips do not have.
-    """
-
-    inpaint: InpaintSettings
-    encoding: VideoEncoding
-
-    def __post_init__(self) -> None:
-        if not self.inpaint.is_ours:
-            raise UsageError(f"--method {self.inpaint.choice.method} is for images", "leave it out for clips")
-        if self.inpaint.config.noise != 0:
-            raise UsageError("--noise is for images; the known pixels of clips are kept", "leave it out")
-
-    def as_record(self) -> Record:
-        """Return the settings by name."""
-        return {**self.inpaint.as_record(), "codec": self.encoding.codec, "crf": self.encoding.crf}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,11 @@ from edlrr_cli.media.preview import preview
 from edlrr_cli.media.save import as_written, check_output, losses, save_image
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.metrics import psnr, ssim
+from edlrr_cli.pipelines.denoise.record import denoise_line, denoise_lines, noise_entries
 from edlrr_cli.pipelines.denoisers import load_denoiser
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.job import Job, Monitor
-from edlrr_cli.pipelines.noise_levels import NOISE_LEVELS
+from edlrr_cli.pipelines.noise_levels import NOISE_LEVELS, to_levels
 from edlrr_cli.pipelines.panel import Comparison, Layer, Panel
 from edlrr_cli.pipelines.targets import check_images
 from edlrr_cli.tasks.denoise.config import Config
@@ -82,6 +83,8 @@ class DenoiseJob(Job[Inputs, "Result"]):
     experiment: Experiment = Experiment()
 
     command = "denoise"
+    lines = staticmethod(denoise_lines)
+    line = staticmethod(denoise_line)
 
     def read(self, monitor: Monitor) -> Inputs:
         """See `Job.read`."""
@@ -122,7 +125,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
                 inputs.noisy, self.config, denoiser, progress=advance, visible=inputs.image.visible
             )
 
-    def compute_each(self, jobs: Sequence[DenoiseJob], inputs: Sequence[Inputs]) -> Sequence[Result]:
+    def compute_each(self, inputs: Sequence[Inputs]) -> Sequence[Result]:
         """Denoise images of one shape."""
         from edlrr_cli.tasks.denoise.run import denoise_each
 
@@ -150,9 +153,8 @@ class DenoiseJob(Job[Inputs, "Result"]):
         return record
 
     def _record(self, inputs: Inputs, result: Result, denoised: NDArray[np.float64]) -> Record:
-        """Return the record of a run; noise on 0..255, None for entries that do not apply."""
         config = self.config
-        settings = {**asdict(config), "sigma": config.sigma and round(config.sigma * NOISE_LEVELS, 6)}
+        settings = {**asdict(config), "sigma": to_levels(config.sigma)}
         settings |= {"add_noise": self.experiment.level, "seed": self.experiment.seed}
         return {
             "status": "ok",
@@ -162,12 +164,7 @@ class DenoiseJob(Job[Inputs, "Result"]):
             "output": self.output,
             "figure": self.figure,
             "model": self.model,
-            "method": config.method,
-            "reg": config.penalty if config.method == "lrr" else None,
-            "sigma": round(result.sigma * NOISE_LEVELS, 3),
-            "sigma_estimated": config.sigma is None,
-            "noise_type": result.noise.kind if config.sigma is None else None,
-            "correlation_px": round(result.noise.correlation_px, 2) if config.sigma is None else None,
+            **noise_entries(result.noise, config),
             "device": result.device,
             "seconds": result.seconds,
             **_quality(inputs.noisy, denoised, inputs.clean),
@@ -185,33 +182,6 @@ class DenoiseJob(Job[Inputs, "Result"]):
             captions["restored"] += f", PSNR {record['psnr']:.2f} dB"
         panels = comparison_panels(inputs.noisy.clip(0, 1), denoised, inputs.clean, captions=captions)
         write_figure(path, panels, overwrite=self.overwrite)
-
-    @staticmethod
-    def lines(record: Record) -> Iterator[tuple[str, str]]:
-        """See `Job.lines`."""
-        yield "denoised", str(record["output"])
-        origin = f"estimated, {record['noise_type']}" if record["sigma_estimated"] else "as given"
-        strength = record["settings"]["strength"]
-        yield (
-            "noise",
-            f"sigma {record['sigma']:.1f} ({origin})" + ("" if strength == 1 else f" x {strength:g}"),
-        )
-        if record["psnr"] is not None:
-            yield "PSNR", f"{record['psnr_input']:.2f} -> {record['psnr']:.2f} dB"
-        if record["ssim"] is not None:
-            yield "SSIM", f"{record['ssim_input']:.4f} -> {record['ssim']:.4f}"
-        yield "method", record["method"] if record["reg"] is None else f"{record['method']} ({record['reg']})"
-        if record["figure"] is not None:
-            yield "figure", str(record["figure"])
-        yield "done", f"{record['seconds']:.1f} s on {record['device']}"
-
-    @staticmethod
-    def line(record: Record) -> str:
-        """See `Job.line`."""
-        quality = [] if record["psnr"] is None else [f"PSNR {record['psnr']:.2f} dB"]
-        return ", ".join(
-            [*quality, f"noise {record['sigma']:.3g}, {record['seconds']:.1f} s on {record['device']}"]
-        )
 
     @classmethod
     def panel(cls, record: Record, side_px: int) -> Panel:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from edlrr_cli.tasks.camera import Camera, interpolate_bilinear, photograph
+from edlrr_cli.tasks.simulated_camera import Camera, interpolate_bilinear, photograph
 
 
 def camera(count=1, **changes):

@@ -1,0 +1,1 @@
+"""Images whose noise is removed."""

@@ -1,0 +1,1 @@
+"""Clips whose missing pixels are filled."""
