@@ -222,7 +222,7 @@ class Images:
         return replace(
             image,
             notes=(*image.notes, *corrupt, *notes),
-            other_pages=others,
+            other_pages=others.held(),
             similar_pages={other + 1: self._tiff.position(other) for other in similar if other != index},
         )
 
