@@ -169,14 +169,15 @@ def inpaint(
     if error_map is not None:
         _check_error_map(settings)
     from edlrr_cli.pipelines.inpaint.job import InpaintJob
+    from edlrr_cli.pipelines.inpaint.large_job import LargeInpaintJob, inpaint_job
 
     options, encoding = given.options, given.encoding
     select = scans if of_infrared else Selection
     selection = select(given.images, recursive=given.recursive, leave_out=(mask_suffix,))
     many = options.batch.is_batch(selection)
 
-    def make_job(source: Input, target: Path) -> InpaintJob:
-        return InpaintJob(
+    def make_job(source: Input, target: Path) -> InpaintJob | LargeInpaintJob:
+        return inpaint_job(
             input=source.path,
             output=target,
             overwrite=options.overwrite,

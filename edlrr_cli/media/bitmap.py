@@ -46,6 +46,17 @@ class Bitmap:
         """Set the pixels of whole rows, shape (rows, width), where True; the others stay as they are."""
         self._bits[rows] |= np.packbits(values, axis=1)
 
+    def add_all(self, other: Bitmap) -> None:
+        """Set the pixels that are True in another mask of the same size."""
+        self._bits |= other._bits
+
+    def fill(self, window: tuple[slice, slice]) -> None:
+        """Set all pixels of a window."""
+        rows, columns = window
+        line = np.zeros(self.size_px[1], np.bool_)
+        line[columns] = True
+        self._bits[rows] |= np.packbits(line)
+
     def rows(self, rows: slice) -> Bools:
         """Return whole rows."""
         return self[rows, slice(0, self.size_px[1])]

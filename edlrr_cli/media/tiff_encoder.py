@@ -64,8 +64,15 @@ def encode_page(
         dpi: Horizontal and vertical resolution.
         tiffinfo: Descriptive and carried tags; modified.
     """
-    settings = {"dpi": dpi, "icc_profile": icc_profile, "tiffinfo": tiffinfo}
-    tags = page_tags(values, mode, layout=layout, extra_samples=extra_samples, **settings)
+    tags = page_tags(
+        values,
+        mode,
+        layout=layout,
+        extra_samples=extra_samples,
+        dpi=dpi,
+        icc_profile=icc_profile,
+        tiffinfo=tiffinfo,
+    )
     segments = _segments(as_photometric(values, tags), layout, byteorder)
     return StoredPage(tags, segments, layout.tile_px is not None, sum(map(len, segments)))
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from edlrr_cli.media.decoded import DecodedImage
 from edlrr_cli.media.tiff_channels import image_of, is_alpha_first
 from edlrr_cli.media.tiff_codes import FILL_FROM_LOWEST, NO_PREDICTOR, NONE, PACKBITS
 from edlrr_cli.media.tiff_layout import TiffLayout
+from edlrr_cli.media.tiff_pages import pieces_of
 from edlrr_cli.media.tiff_segments import Segments, Window, read_segments
 
 _lock = Lock()
@@ -53,14 +57,29 @@ class TiffPage:
         """
         with _lock:
             samples = read_segments(self.path, self.page, self.segments, self.stream, self.shift, window)
+        return self._image_of(samples)
+
+    def made_up(self, side_px: int) -> DecodedImage:
+        """Return a small image with the kind and the tags of the page; its samples are made up."""
+        count = side_px**2 * self.segments.num_channels
+        samples = np.arange(count).reshape(side_px, side_px, -1).astype(self.segments.dtype)
+        if self.segments.bits % 8:
+            samples %= 2
+        return self._image_of(samples)
+
+    def _image_of(self, samples: NDArray[Any]) -> DecodedImage:
         image = image_of(self.path, self.page, samples, self.tags)
         return replace(image, layout=TiffLayout.from_page(self.page))
 
     @property
     def num_decoded_bytes(self) -> int:
         """Return how many bytes are decoded at least for a window of one pixel."""
-        rows = 1 if self.page.compression == NONE else self.segments.shape[0]
-        return rows * self.segments.row_bytes
+        return (1 if self.is_read_by_rows else self.segments.shape[0]) * self.segments.row_bytes
+
+    @property
+    def is_read_by_rows(self) -> bool:
+        """Whether rows are read without the others of their segments."""
+        return bool(self.page.compression == NONE)
 
     @property
     def is_kept_as_stored(self) -> bool:
@@ -73,8 +92,7 @@ class TiffPage:
             and is_alpha_first(page)
         )
 
-    def stored(self, index: int) -> bytes:
-        """Return a segment as stored."""
-        with _lock:
-            self.stream.seek(self.page.dataoffsets[index] + self.shift)
-            return self.stream.read(self.page.databytecounts[index])
+    def stored(self, index: int) -> Iterator[bytes]:
+        """Yield the pieces of a segment as stored."""
+        offset, num_bytes = self.page.dataoffsets[index], self.page.databytecounts[index]
+        return pieces_of(self.stream, offset + self.shift, num_bytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import struct
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
@@ -26,8 +26,13 @@ _PREFIXES = {"<": b"II", ">": b"MM"}
 _HEADER, _BIG_HEADER = b"II*\0" + bytes(4), b"II+\0" + bytes(12)
 _OLD_JPEG = 6  # its data lie outside of the strips
 _HEADER_BYTES = 8
+_PIECE_BYTES = 2**24
 _LARGEST_BYTES = 2**32 - 2**24
 """Of the data of a plain TIFF, whose offsets have 32 bits; the rest is for the directories."""
+
+
+Segment = bytes | Iterator[bytes]
+"""A strip or tile, or consecutive pieces of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +41,12 @@ class StoredPage:
 
     Attributes:
         tags: All tags but the offsets and lengths of the segments.
-        segments: The strips or tiles; those of large files are read or encoded one by one.
+        segments: The strips or tiles; those of large files are read or encoded one by one, and in pieces.
         most_bytes: Upper limit of the bytes of all segments.
     """
 
     tags: ImageFileDirectory_v2
-    segments: Collection[bytes]
+    segments: Collection[Segment]
     is_tiled: bool
     most_bytes: int
 
@@ -81,7 +86,8 @@ class OtherPages:
     def held(self) -> OtherPages:
         """Return the pages with their segments in memory, so that the file can be closed."""
         pages = {
-            position: replace(page, segments=list(page.segments)) for position, page in self.pages.items()
+            position: replace(page, segments=[b"".join(_pieces(segment)) for segment in page.segments])
+            for position, page in self.pages.items()
         }
         return replace(self, pages=pages)
 
@@ -133,7 +139,7 @@ def stored_page(page: Any, stream: BinaryIO) -> StoredPage | None:
     return StoredPage(tags, _FileSegments(stream, spans), page.is_tiled, num_bytes)
 
 
-class _FileSegments(Collection[bytes]):
+class _FileSegments(Collection[Segment]):
     """The strips or tiles of a page in an open file, read one by one."""
 
     def __init__(self, stream: BinaryIO, spans: Sequence[tuple[int, int]]) -> None:
@@ -142,13 +148,22 @@ class _FileSegments(Collection[bytes]):
     def __len__(self) -> int:
         return len(self._spans)
 
-    def __iter__(self) -> Iterator[bytes]:
-        for offset, num_bytes in self._spans:
-            self._stream.seek(offset)
-            yield self._stream.read(num_bytes)
+    def __iter__(self) -> Iterator[Segment]:
+        return (pieces_of(self._stream, offset, num_bytes) for offset, num_bytes in self._spans)
 
     def __contains__(self, segment: object) -> bool:
-        return any(each == segment for each in self)
+        return False  # never asked for
+
+
+def pieces_of(stream: BinaryIO, offset: int, num_bytes: int) -> Iterator[bytes]:
+    """Yield a part of a file in pieces."""
+    for start in range(offset, offset + num_bytes, _PIECE_BYTES):
+        stream.seek(start)
+        yield stream.read(min(_PIECE_BYTES, offset + num_bytes - start))
+
+
+def _pieces(segment: Segment) -> Iterable[bytes]:
+    return [segment] if isinstance(segment, bytes) else segment
 
 
 def _directory(file: Any, offset: int, stream: BinaryIO, group: int | None = None) -> Any:
@@ -228,7 +243,7 @@ def write_pages(stream: BinaryIO, page: StoredPage, others: OtherPages = NO_PAGE
     """Write a TIFF file of a page and those around it; a BigTIFF if it was one, or may have to be.
 
     Args:
-        stream: Empty and seekable; one segment is held in memory at a time.
+        stream: Empty and seekable; one piece of a segment is held in memory at a time.
         page: Segments in the byte order of the others.
     """
     pages = others.around(page)
@@ -246,7 +261,7 @@ def write_pages(stream: BinaryIO, page: StoredPage, others: OtherPages = NO_PAGE
         position = _seek_even_end(stream)
         # Written again when the lengths are known; its own length does not depend on them.
         stream.write(_at(position, _with_segments(tags, [0] * len(each.segments), each, form)))
-        lengths = [stream.write(segment) for segment in each.segments]
+        lengths = [sum(map(stream.write, _pieces(segment))) for segment in each.segments]
         stream.seek(position)
         stream.write(_at(position, _with_segments(tags, lengths, each, form)))
         stream.seek(link)

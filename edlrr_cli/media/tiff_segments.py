@@ -191,7 +191,7 @@ def _overlap(wanted: slice, start: int, length: int) -> slice:
 def _read_segment(
     path: Path, page: Any, segments: Segments, stream: BinaryIO, index: int, shift: int, rows: slice
 ) -> NDArray[Any]:
-    """Return rows of a segment, shape (rows, columns, channels); of an uncompressed one no others are read."""
+    """Return rows of a segment, shape (rows, columns, channels); uncompressed ones are read by rows."""
     tall, row_bytes = segments.shape[0], segments.row_bytes
     num_rows = tall if page.is_tiled else min(tall, segments.height - segments.origin(index)[1])
     least, most = num_rows * row_bytes, tall * row_bytes

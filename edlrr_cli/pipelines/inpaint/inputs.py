@@ -21,7 +21,8 @@ from edlrr_cli.media.own_masks import own_hole, painted_hole
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.pipelines.inpaint.settings import MaskSettings
 
-_OWN_NAMES = {NAN: "pixels without a value", ALPHA: "transparent pixels"}
+OWN_NAMES = {NAN: "pixels without a value", ALPHA: "transparent pixels"}
+"""What marks the hole of an image that marks it itself, for the user."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +130,7 @@ def _parts(
         if word == INFRARED:
             yield part(*_infrared_hole(path, image, page, settings.sensitivity))
         else:
-            yield part(own_hole(word, image), word, _OWN_NAMES[word])
+            yield part(own_hole(word, image), word, OWN_NAMES[word])
     elif mask is not None:
         reading = read_mask(
             mask,

@@ -37,7 +37,8 @@ _FEWEST_POINTS = 3
 
 def inpaint_panel(record: Record, *, side_px: int) -> Panel:
     """Return the panel of a record, with images of at most ``side_px`` pixels a side."""
-    read = partial(_images, record, side_px)
+    # A large image is not in memory, and its page has the numbers only.
+    read = tuple if record.get("is_large") else partial(_images, record, side_px)
     return Panel(read, list(inpaint_lines(record)), list(_curves(record["history"])))
 
 
