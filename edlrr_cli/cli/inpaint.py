@@ -16,6 +16,7 @@ from edlrr_cli.cli.restore_options import (
     encoding_options,
     figure_option,
     file_options,
+    page_option,
 )
 from edlrr_cli.cli.run import run_jobs
 from edlrr_cli.cli.streams import STREAM_IN
@@ -63,11 +64,7 @@ _SECTIONS = {
     "--mask-suffix", default="", help="Suffix of the masks' names in a folder, after the image's stem."
 )
 @file_options("restored")
-@click.option(
-    "--page",
-    type=click.IntRange(min=1),
-    help="Page of a TIFF to restore; the others are kept. [default: all of one size and kind]",
-)
+@page_option
 @figure_option
 @click.option("--error-map", type=FILE, help="Also write the expected error of each pixel, a .png.")
 @click.option("--save-mask", type=FILE, help="Also write the hole, white on black, a .png.")

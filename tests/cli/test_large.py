@@ -7,11 +7,10 @@ import json
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageCms
+from PIL import Image
 from skimage import data
 
-from edlrr_cli.media import large_image, large_masks, tiff_pages, tiff_segments
-from edlrr_cli.metrics import psnr
+from edlrr_cli.media import large_image, large_writer, tiff_segments
 from edlrr_cli.tasks.inpaint import regions
 
 QUICK = ("--method", "biharmonic", "-q", "--overwrite")
@@ -26,12 +25,6 @@ def large(monkeypatch):
     monkeypatch.setattr("edlrr_cli.media.bitmap._BAND_PX", 200 * 7)
     for name, value in (("_CELL_PX", 64), ("_MARGIN_PX", 24), ("MOST_MARGIN_PX", 64)):
         monkeypatch.setattr(regions, name, value)
-
-
-@pytest.fixture
-def whole(monkeypatch):
-    """Undo what `large` does to the choice of the route."""
-    return lambda: monkeypatch.setattr(large_image, "LARGE_BYTES", large_image.__dict__["_BYTES"])
 
 
 def photo(kind="rgb16"):
@@ -109,14 +102,14 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_the_file_is_that_of_the_image_in_memory(run, tmp_path, monkeypatch, request, layout):
+def test_the_file_is_that_of_the_image_in_memory(run, tmp_path, request, layout):
     """Tags and known pixels are the same, and what was restored is close."""
     kind, settings = LAYOUTS[layout]
     values, hole = photo(kind), dust()
+    missing = np.broadcast_to(hole if values.ndim == 2 else hole[..., None], values.shape)
     if settings.get("planarconfig"):
-        values = np.ascontiguousarray(np.moveaxis(values, 2, 0))
-    tags_of_scanner = [(271, 2, 0, "Scanner", True), (34675, 7, None, b"", True)][:1]
-    settings = {**settings, "resolution": (600, 600), "extratags": tags_of_scanner}
+        values, missing = (np.ascontiguousarray(np.moveaxis(each, 2, 0)) for each in (values, missing))
+    settings = {**settings, "resolution": (600, 600), "extratags": [(271, 2, 0, "Scanner", True)]}
     image, mask = write(tmp_path / "in.tif", values, **settings), save_mask(tmp_path / "mask.png", hole)
     command = ("inpaint", image, "--mask", mask, *QUICK)
     assert run(*command, "-o", tmp_path / "whole.tif").exit_code == 0
@@ -124,32 +117,228 @@ def test_the_file_is_that_of_the_image_in_memory(run, tmp_path, monkeypatch, req
     result = run(*command, "-o", tmp_path / "parts.tif", "--json")
     assert result.exit_code == 0, result.stderr
     record = json.loads(result.stdout)
-    assert "6 regions around its holes" in record["notes"][-1] or "regions around" in record["notes"][-1]
+    assert "the image was not read whole: 8 regions" in record["notes"][-1]
     assert record["missing_fraction"] == pytest.approx(hole.mean())
     assert tags(tmp_path / "parts.tif") == tags(tmp_path / "whole.tif")
     before, whole, parts = (tifffile.imread(tmp_path / f"{name}.tif") for name in ("in", "whole", "parts"))
-    missing = (
-        np.broadcast_to(hole if before.ndim == 2 else hole[..., None], before.shape)
-        if (not settings.get("planarconfig"))
-        else np.broadcast_to(hole, before.shape)
-    )
     np.testing.assert_array_equal(parts[~missing], before[~missing])
     assert (parts != before)[missing].any()
-    spread = float(np.ptp(before.astype(np.float64)))
-    assert np.abs(parts.astype(np.float64) - whole).max() < 0.02 * spread
+    assert np.abs(parts.astype(np.float64) - whole).max() < 0.02 * np.ptp(before.astype(np.float64))
 
 
 def test_tiles_without_holes_are_copied_byte_by_byte(run, tmp_path, large, monkeypatch):
-    hole = dust()
+    hole, encoded, compress = dust(), [], tiff_segments.zlib.compress
     image, mask = write(tmp_path / "in.tif", photo(), **TILED), save_mask(tmp_path / "mask.png", hole)
-    encoded = []
-    compress = tiff_segments.zlib.compress
-    monkeypatch.setattr(
-        "edlrr_cli.media.tiff_compression.zlib.compress", lambda data: encoded.append(1) or compress(data, 1)
-    )
+    monkeypatch.setattr("zlib.compress", lambda data: encoded.append(1) or compress(data))
     result = run("inpaint", image, "--mask", mask, *QUICK, "-o", tmp_path / "out.tif")
     assert result.exit_code == 0, result.stderr
     changed = holed(hole, 32, 48)
     pairs = zip(segments(image), segments(tmp_path / "out.tif"), strict=True)
     assert [before != after for before, after in pairs] == changed
     assert len(encoded) == sum(changed) < len(changed) / 2
+
+
+def test_only_the_regions_of_holes_are_decoded(run, tmp_path, large, monkeypatch):
+    hole, decoded, read = np.zeros(SIZE_PX, bool), [], tiff_segments._read_segment
+    hole[10:13, 10:13] = True
+    image, mask = write(tmp_path / "in.tif", photo(), **TILED), save_mask(tmp_path / "mask.png", hole)
+
+    def counting(path, page, parts, stream, index, *others):
+        decoded.append(index)
+        return read(path, page, parts, stream, index, *others)
+
+    monkeypatch.setattr(tiff_segments, "_read_segment", counting)
+    result = run("inpaint", image, "--mask", mask, *QUICK, "-o", tmp_path / "out.tif")
+    assert result.exit_code == 0, result.stderr
+    assert set(decoded) == {0, 5}  # what the margin of 24 pixels reaches of five tiles of 32 x 48 in a row
+
+
+def test_the_default_restores_as_well_as_in_memory(run, tmp_path, large):
+    hole = dust()
+    values = photo("gray8")
+    image = write(tmp_path / "in.tif", np.where(hole, 0, values).astype(np.uint8), **TILED)
+    mask = save_mask(tmp_path / "mask.png", hole)
+    result = run("inpaint", image, "--mask", mask, "-o", tmp_path / "out.tif", "--steps", 20)
+    assert result.exit_code == 0, result.stderr
+    assert "mixture" in result.stdout
+    assert "expected PSNR" in result.stdout
+    after = tifffile.imread(tmp_path / "out.tif")
+    np.testing.assert_array_equal(after[~hole], values[~hole])
+    assert np.square(after[hole] / 255 - values[hole] / 255).mean() < 0.01
+
+
+@pytest.mark.parametrize(
+    "name", ["1 bit.png", "black.png", "palette.png", "1 bit.tif", "tiles.tif", "mask.bmp"]
+)
+def test_masks_of_every_kind_mark_the_same(run, tmp_path, large, name):
+    hole = dust()
+    image, mask = write(tmp_path / "in.tif", photo("gray16"), **TILED), tmp_path / name
+    levels = Image.fromarray(np.uint8(255) * (~hole if name == "black.png" else hole))
+    if name == "tiles.tif":
+        write(mask, np.asarray(levels), tile=(16, 16), compression="zlib")
+    elif name == "1 bit.tif":
+        tifffile.imwrite(mask, hole, photometric="minisblack", rowsperstrip=8)
+    else:
+        levels.convert({"1 bit.png": "1", "palette.png": "P"}.get(name, "L")).save(mask)
+    output = tmp_path / "out.tif"
+    result = run("inpaint", image, "--mask", mask, *QUICK, "-o", output, "--dilate", 1, "--json")
+    assert result.exit_code == 0, result.stderr
+    record = json.loads(result.stdout)
+    assert record["mask_mode"] == ("black" if name == "black.png" else "white")
+    changed = tifffile.imread(output) != photo("gray16")
+    from edlrr_cli.dilation import dilated
+
+    assert record["missing_fraction"] == pytest.approx(dilated(hole, 1).mean())
+    assert not changed[~dilated(hole, 1)].any()
+    assert changed[hole].mean() > 0.9
+
+
+def test_the_image_and_boxes_mark_the_hole(run, tmp_path, large):
+    values, hole = photo("float"), dust()
+    values[hole] = np.nan
+    image, output = write(tmp_path / "in.tif", values, tile=(32, 48)), tmp_path / "out.tif"
+    command = ("inpaint", image, "--mask", "nan", "--box", "20,40,10,5", *QUICK)
+    result = run(*command, "-o", output, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert "pixels without a value" in json.loads(result.stdout)["notes"][0]
+    after = tifffile.imread(output)
+    assert np.isfinite(after).all()
+    hole[40:45, 20:30] = True
+    np.testing.assert_array_equal(after[~hole], values[~hole])
+    assert (after != values)[40:45, 20:30].mean() > 0.9
+    rgba = photo("rgba")
+    rgba[hole, 3] = 0
+    write(image, rgba, **TILED, extrasamples=["unassalpha"])
+    result = run("inpaint", image, "--mask", "alpha", *QUICK, "-o", output)
+    assert result.exit_code == 0, result.stderr
+    after = tifffile.imread(output)
+    assert (after[hole, 3] == 65535).all()
+
+
+def test_an_interruption_leaves_the_output_before(run, tmp_path, large, monkeypatch):
+    image = write(tmp_path / "in.tif", photo(), **TILED)
+    mask, output = save_mask(tmp_path / "mask.png", dust()), tmp_path / "out.tif"
+    output.write_bytes(b"before")
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(large_writer, "encode_segment", interrupted)
+    assert run("inpaint", image, "--mask", mask, *QUICK, "-o", output).exit_code == 130
+    assert output.read_bytes() == b"before"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.tif", "mask.png", "out.tif"]
+
+
+def test_all_pages_of_one_kind_are_restored(run, tmp_path, large):
+    first, second = photo("gray16"), photo("gray16")[::-1]
+    image, hole = tmp_path / "in.tif", dust()
+    with tifffile.TiffWriter(image) as file:
+        for values, own in ((first, TILED), (first[::8, ::8], {"subfiletype": 1}), (second, TILED)):
+            file.write(values, photometric="minisblack", metadata=None, **own)
+    mask, output = save_mask(tmp_path / "mask.png", hole), tmp_path / "out.tif"
+    result = run("inpaint", image, "--mask", mask, *QUICK[:2], "-o", output, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert "a preview page is kept as it is" in result.stderr
+    assert [page["page"] for page in json.loads(result.stdout)["pages"]] == [1, 2]
+    with tifffile.TiffFile(output) as file:
+        pages = [page.asarray() for page in file.pages]
+    for before, after in ((first, pages[0]), (second, pages[2])):
+        np.testing.assert_array_equal(after[~hole], before[~hole])
+        assert (after != before)[hole].mean() > 0.9
+    np.testing.assert_array_equal(pages[1], first[::8, ::8])
+
+
+def test_holes_beyond_the_reach_of_a_region_are_named(run, tmp_path, large):
+    hole = np.zeros(SIZE_PX, bool)
+    hole[:, 2:198] = True
+    image = write(tmp_path / "in.tif", photo("gray16"), **TILED)
+    mask, output = save_mask(tmp_path / "mask.png", hole), tmp_path / "out.tif"
+    result = run("inpaint", image, "--mask", mask, "--mask-mode", "white", *QUICK[:2], "-o", output)
+    assert result.exit_code == 0, result.stderr
+    assert "regions have a hole that continues beyond them" in result.stderr
+    hole[:] = True
+    hole[:, 150:] = hole[:, 0] = False
+    save_mask(mask, hole)
+    command = ("inpaint", image, "--mask", mask, "--mask-mode", "white", *QUICK[:2], "--overwrite")
+    result = run(*command, "-o", output)
+    assert result.exit_code == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--reference", "in.tif"), "--reference"),
+        (("--figure", "f.png"), "--figure"),
+        (("--save-mask", "m.png"), "--save-mask"),
+        (("--noise", "auto"), "--noise"),
+        (("--prior", "global"), "--prior global"),
+        (("--mask-color", "red"), "--mask-color"),
+        (("-o", "out.png"), "the output out.png, which is not a TIFF file,"),
+    ],
+)
+def test_what_needs_all_of_the_image_is_refused(refused, run, tmp_path, large, monkeypatch, options, reason):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "in.tif", photo("gray8"), **TILED)
+    save_mask(tmp_path / "mask.png", dust())
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20_000)
+    command = ("inpaint", "in.tif", "--mask", "mask.png", "--steps", 2, *options)
+    shown = refused(2, *command)
+    assert f"in.tif is too large for the memory, and {reason} needs all of it" in shown
+
+
+def test_an_image_within_the_limit_is_read_whole_for_them(run, tmp_path, large):
+    image = write(tmp_path / "in.tif", photo("gray8"), **TILED)
+    mask = save_mask(tmp_path / "mask.png", dust())
+    result = run("inpaint", image, "--mask", mask, *QUICK, "--reference", image, "-o", tmp_path / "out.tif")
+    assert result.exit_code == 0, result.stderr
+
+
+def test_an_image_of_which_nothing_is_missing_is_copied(run, tmp_path, large):
+    image = write(tmp_path / "in.tif", photo("gray8"), **TILED)
+    mask, output = save_mask(tmp_path / "mask.png", np.zeros(SIZE_PX, bool)), tmp_path / "out.tif"
+    result = run("inpaint", image, "--mask", mask, *QUICK[:2], "-o", output)
+    assert result.exit_code == 0, result.stderr
+    assert "nothing is missing, the image is kept as it is" in result.stderr
+    assert output.read_bytes() == image.read_bytes()
+    output.unlink()
+    result = run("inpaint", image, "--mask", mask, "--skip-clean", *QUICK, "-o", output, "--json")
+    assert json.loads(result.stdout)["status"] == "skipped"
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (np.zeros((150, 199), np.uint8), "mask mask.png is 199 x 150 pixels, the image is 200 x 150"),
+        (np.full(SIZE_PX, 255, np.uint8), "mask mask.png is white all over"),
+        (np.full(SIZE_PX, 100, np.uint8), "mask mask.png is mostly neither black nor white"),
+        (np.uint8(255) * (np.arange(200) % 2)[None].repeat(150, 0).astype(np.uint8), "there is no evidence"),
+    ],
+)
+def test_unfit_masks_are_refused(refused, tmp_path, large, monkeypatch, mask, message):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "in.tif", photo("gray8"), **TILED)
+    Image.fromarray(mask).save("mask.png")
+    assert message in refused(3, "inpaint", "in.tif", "--mask", "mask.png", "-o", "out.tif")
+
+
+def test_a_page_shows_the_numbers(run, tmp_path, large):
+    image = write(tmp_path / "in.tif", photo("gray8"), **TILED)
+    mask, page = save_mask(tmp_path / "mask.png", dust()), tmp_path / "page.html"
+    options = ("-o", tmp_path / "out.tif", "--report", page)
+    result = run("inpaint", image, "--mask", mask, *QUICK, *options)
+    assert result.exit_code == 0, result.stderr
+    assert "0.533 % of the pixels" in page.read_text(encoding="utf-8") or "missing" in page.read_text()
+
+
+def test_a_corrupt_tile_is_named_and_nothing_is_written(refused, tmp_path, large):
+    hole = dust()
+    image, mask = write(tmp_path / "in.tif", photo("gray16"), **TILED), save_mask(tmp_path / "m.png", hole)
+    content = bytearray(image.read_bytes())
+    with tifffile.TiffFile(image) as file:
+        start, length = file.pages[0].dataoffsets[0], file.pages[0].databytecounts[0]
+    content[start + 8 : start + length] = bytes(length - 8)
+    image.write_bytes(content)
+    shown = refused(3, "inpaint", image, "--mask", mask, *QUICK, "-o", tmp_path / "out.tif")
+    assert f"{image} is truncated or corrupt" in shown
+    assert not (tmp_path / "out.tif").exists()

@@ -15,9 +15,10 @@ from edlrr_cli.media.formats import is_own_mask
 from edlrr_cli.media.outputs import keeps_pages
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.inpaint.panel import inpaint_panel
-from edlrr_cli.pipelines.inpaint.record import inpaint_line, inpaint_lines, merged
+from edlrr_cli.pipelines.inpaint.record import inpaint_line, inpaint_lines
 from edlrr_cli.pipelines.inpaint.settings import Settings
 from edlrr_cli.pipelines.job import InputsT, Job, Monitor, ResultT
+from edlrr_cli.pipelines.pages import merged
 from edlrr_cli.pipelines.panel import Panel
 from edlrr_cli.pipelines.targets import check_images
 

@@ -14,7 +14,7 @@ from edlrr_cli.errors import InputError, UsageError
 from edlrr_cli.media.error_map import write_error_map
 from edlrr_cli.media.figure import comparison_panels, write_figure
 from edlrr_cli.media.formats import ALPHA, INFRARED
-from edlrr_cli.media.images import open_images, read_image, read_reference
+from edlrr_cli.media.images import read_image, read_reference
 from edlrr_cli.media.infrared import without_plane
 from edlrr_cli.media.outputs import copy_image, is_copy
 from edlrr_cli.media.save import (
@@ -26,16 +26,17 @@ from edlrr_cli.media.save import (
     write_png,
 )
 from edlrr_cli.media.still_image import StillImage
-from edlrr_cli.media.tiff_pages import OtherPages, StoredPage
+from edlrr_cli.media.tiff_pages import StoredPage
 from edlrr_cli.metrics import psnr
 from edlrr_cli.pipelines.denoisers import load_denoiser
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.inpaint.any_job import AnyInpaintJob
 from edlrr_cli.pipelines.inpaint.history import History
-from edlrr_cli.pipelines.inpaint.inputs import Inputs, page_of, read_hole
+from edlrr_cli.pipelines.inpaint.inputs import Inputs, read_hole
 from edlrr_cli.pipelines.inpaint.record import inpaint_record, quality_of
 from edlrr_cli.pipelines.job import Advance, Monitor
 from edlrr_cli.pipelines.noise_levels import NOISE_LEVELS
+from edlrr_cli.pipelines.pages import page_of, read_further_page, refuse_files_of_one_page
 
 if TYPE_CHECKING:
     from edlrr_cli.baselines.result import Progress as BaselineProgress
@@ -74,22 +75,18 @@ class InpaintJob(AnyInpaintJob[Inputs, Restored]):
         check_output(self.output, overwrite=self.overwrite, like=image, encoding=self.encoding)
         if self.own_mask == INFRARED:
             image = without_plane(image)
-        if image.similar_pages:
-            self._refuse_files_of_one_page(len(image.similar_pages) + 1)
+        refuse_files_of_one_page(
+            self.input,
+            image.similar_pages,
+            figure=self.figure,
+            error_map=self.error_map,
+            save_mask=self.save_mask,
+        )
         inputs = self._inputs(image, self.page or 1)
         for note in (*inputs.image.notes, *inputs.losses):
             monitor.note(self.input, note)
         self.note_mask(inputs.mask.evidence, monitor)
         return inputs
-
-    def _refuse_files_of_one_page(self, num_pages: int) -> None:
-        files = {"--figure": self.figure, "--error-map": self.error_map, "--save-mask": self.save_mask}
-        for option, path in files.items():
-            if path is not None:
-                raise UsageError(
-                    f"{option} is for one page, and {num_pages} of {self.input} are restored",
-                    "name one with --page",
-                )
 
     def _inputs(self, image: StillImage, page: int) -> Inputs:
         """Return a page and what belongs to it."""
@@ -137,22 +134,9 @@ class InpaintJob(AnyInpaintJob[Inputs, Restored]):
         return replace(restored, pages=pages, records=records)
 
     def _further_inputs(self, first: Inputs, page: int, monitor: Monitor) -> Inputs:
-        """Read a further page.
-
-        Raises:
-            InputError: It is corrupt; the message names it.
-        """
-        try:
-            with open_images(self.input) as images:
-                image = images.read(page - 1)
-        except InputError as error:
-            raise InputError(
-                f"page {page}: {error.message}", f"{error.remedy}, or restore other pages with --page"
-            ) from error
-        empty = OtherPages(byteorder=first.image.other_pages.byteorder)
-        notes = tuple(note for note in image.notes if note not in first.image.notes)
-        inputs = self._inputs(replace(image, other_pages=empty, notes=notes), page)
-        for note in (*notes, inputs.mask.evidence):
+        """Read a further page."""
+        inputs = self._inputs(read_further_page(self.input, page, first.image), page)
+        for note in (*inputs.image.notes, inputs.mask.evidence):
             monitor.note(self.input, f"page {page}: {note}")
         return inputs
 

@@ -10,8 +10,9 @@ from edlrr_cli.media.formats import is_own_mask
 from edlrr_cli.media.large_image import LargeImage
 from edlrr_cli.media.large_masks import LargeHole, read_large_mask
 from edlrr_cli.pipelines.inpaint.any_job import AnyInpaintJob
-from edlrr_cli.pipelines.inpaint.inputs import OWN_NAMES, page_of
+from edlrr_cli.pipelines.inpaint.inputs import OWN_NAMES
 from edlrr_cli.pipelines.job import InputsT, ResultT
+from edlrr_cli.pipelines.pages import page_of
 
 
 def read_large_hole(job: AnyInpaintJob[InputsT, ResultT], image: LargeImage, page: int) -> LargeHole:

@@ -13,9 +13,10 @@ from edlrr_cli.media.outputs import page_written
 from edlrr_cli.media.preview import hole_preview, preview
 from edlrr_cli.pipelines.curve import Curve, draw_curve
 from edlrr_cli.pipelines.failures import Record
-from edlrr_cli.pipelines.inpaint.inputs import page_of, read_hole
+from edlrr_cli.pipelines.inpaint.inputs import read_hole
 from edlrr_cli.pipelines.inpaint.record import inpaint_lines
 from edlrr_cli.pipelines.inpaint.settings import MaskSettings
+from edlrr_cli.pipelines.pages import page_of
 from edlrr_cli.pipelines.panel import Comparison, Layer, Panel
 
 _ROUNDS = "The penalty changes from round to round, so values do not compare."

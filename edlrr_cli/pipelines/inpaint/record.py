@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from edlrr_cli.baselines.registry import find
@@ -88,30 +88,6 @@ def inpaint_record(
         **quality,
         **_particulars(inputs, result),
         "notes": [*inputs.notes, *result.notes],
-    }
-
-
-def merged(pages: Sequence[Record]) -> Record:
-    """Return the record of all pages: the common values, and under ``pages`` that of each.
-
-    Fraction and seconds are those of all pages; another value in which the pages differ is None. The record
-    of a single page is its own, and its ``pages`` None.
-    """
-    if len(pages) == 1:
-        return {**pages[0], "pages": None}
-    first = pages[0]
-    common = {
-        key: value if all(page[key] == value for page in pages) else None for key, value in first.items()
-    }
-    return {
-        **common,
-        "page": first["page"],
-        "missing_fraction": sum(page["missing_fraction"] for page in pages) / len(pages),
-        "seconds": sum(page["seconds"] for page in pages),
-        "iterations": sum(page["iterations"] for page in pages),
-        "notes": [f"page {page['page']}: {note}" for page in pages for note in page["notes"]],
-        "history": [],
-        "pages": list(pages),
     }
 
 

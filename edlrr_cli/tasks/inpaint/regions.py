@@ -17,7 +17,8 @@ import numpy as np
 from edlrr_cli.parallel import map_in_threads
 from edlrr_cli.tasks.inpaint.geometry import Window, box_of, cells_of, grown
 from edlrr_cli.tasks.inpaint.problem import Bools, Callback, Progress
-from edlrr_cli.tasks.inpaint.restore import quality_of, threads_for
+from edlrr_cli.tasks.inpaint.restore import threads_for
+from edlrr_cli.tasks.inpaint.stages import quality_of
 from edlrr_cli.tasks.inpaint.windows import num_px, windows_of
 
 R = TypeVar("R")
@@ -142,6 +143,7 @@ def restore_in_regions(
 
 
 def region_quality(hole: Hole, requested: str) -> str:
-    """Return the quality of all regions; ``"auto"`` is resolved as if the image were in memory."""
+    """Return the quality of all regions: a draft instead of ``"auto"`` where many pixels are in windows."""
     windows = (window_of(hole, cell) for cell in cells_with_holes(hole))
-    return quality_of(requested, sum(num_px(windows_of(~hole[window])) for window in windows))
+    resolved = quality_of(requested, sum(num_px(windows_of(~hole[window])) for window in windows))
+    return resolved if resolved == "draft" else requested

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from threading import Event
 
@@ -33,11 +33,9 @@ from edlrr_cli.tasks.inpaint.problem import (
     Progress,
     Result,
     check_input,
-    seen_of,
 )
 from edlrr_cli.tasks.inpaint.refine import Refiner
-from edlrr_cli.tasks.inpaint.shrink import is_enough_left
-from edlrr_cli.tasks.inpaint.specks import specks_of
+from edlrr_cli.tasks.inpaint.stages import quality_of, stages_of
 from edlrr_cli.tasks.inpaint.windows import (
     is_small,
     joined_stages,
@@ -49,13 +47,6 @@ from edlrr_cli.tasks.memory import in_batches, most_at_once
 
 # An exhausted time budget; 0 is not a valid setting.
 _NO_TIME_S = 1e-9
-
-# Quality "auto": maximum number of pixels in all windows, by quality. Measured: see docs/decisions.md.
-_UP_TO_PX = {"balanced": 0.5e6, "fast": 1e6}
-# A draft of more than so many pixels is restored in a downscaled image, if enough pixels are known there.
-_DRAFT_PX, _FACTORS = 1.3e6, (1, 2, 4, 8)
-# Its specks are restored at full size if their windows have at most this fraction of the pixels of all.
-_MOST_FOR_SPECKS = 0.25
 
 
 def restore(
@@ -158,94 +149,39 @@ def _restored_single(problem: InpaintProblem, config: Config, denoiser: Denoiser
     if config.prior == "global":
         return inpaint_each([problem.with_reflections()], config)[0]
     started = time.perf_counter()
-    windows = windows_of(problem.known, visible=problem.visible)
-    config = replace(config, quality=quality_of(config.quality, num_px(windows)))
-    stages = _stages(problem, config, windows)
+    stages = stages_of(problem, config)
     num_windows = sum(len(stage.windows) for stage in stages)
     deadline = None if config.time_budget is None else started + config.time_budget
-    restorer = _WindowRestorer(config, denoiser, deadline)
     finished = problem.callback and _counted(problem.callback, num_windows)
     problem = replace(problem, callback=problem.callback if num_windows == 1 else None)
     results: list[Result] = []
+    in_time = True
     with single_threaded_calls():
         for stage in stages:
-            results.append(_restored_stage(problem, stage, restorer, finished))
-            restored = problem.known | stage.missing
-            problem = replace(problem, image=results[-1].restored, known=restored)
+            restorer = _WindowRestorer(
+                replace(config, quality=stage.quality), stage.factor, problem, denoiser, deadline
+            )
+            result = restore_in_windows(
+                problem.image,
+                ~stage.missing,
+                stage.windows,
+                restorer,
+                num_threads=threads_for(config.device, len(stage.windows)),
+                stop=restorer.stop,
+                finished=finished,
+            )
+            results.append(result)
+            problem = replace(problem, image=result.restored, known=problem.known | stage.missing)
+            in_time &= restorer.refine.in_time
     result = joined_stages(results, [float(stage.missing.sum()) for stage in stages])
     return replace(
         result,
         restored=_denoised([result], [problem.noise], denoiser)[0],
         seconds=time.perf_counter() - started,
-        stop=result.stop if restorer.refine.in_time else "time budget",
+        stop=result.stop if in_time else "time budget",
         noise=problem.noise,
-        quality=config.quality,
+        quality=stages[-1].quality,
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Stage:
-    """Holes of an image that are restored before others.
-
-    Attributes:
-        missing: Shape (h, w), True = pixel that is restored in this stage.
-        windows: Windows around them.
-        factor: Factor by which the windows are downscaled.
-    """
-
-    missing: Bools
-    windows: Sequence[Window]
-    factor: int = 1
-
-
-def _stages(problem: InpaintProblem, config: Config, windows: Sequence[Window]) -> list[_Stage]:
-    """Return the stages of an image: one, or in a draft its specks at full size before the other holes."""
-    known, visible = problem.known, problem.visible
-    if is_small(known) or (config.prior, config.quality) != ("auto", "draft"):
-        return [_Stage(~known, windows)]
-    stages, specks = [], specks_of(known, visible)
-    if specks.windows and num_px(specks.windows) <= _MOST_FOR_SPECKS * num_px(windows):
-        stages, known = [_Stage(specks.missing, specks.windows)], known | specks.missing
-    if known.all():
-        return stages
-    windows = windows_of(known, visible=visible)
-    factor = _factor(seen_of(known, visible), windows)
-    if factor > 1:
-        windows = windows_of(known, factor, visible=visible)
-    return [*stages, _Stage(~known, windows, factor)]
-
-
-def _restored_stage(
-    problem: InpaintProblem,
-    stage: _Stage,
-    restorer: _WindowRestorer,
-    finished: Callable[[Result], None] | None,
-) -> Result:
-    return restore_in_windows(
-        problem.image,
-        ~stage.missing,
-        stage.windows,
-        lambda window: restorer(problem.window(*window), stage.factor),
-        num_threads=threads_for(restorer.device, len(stage.windows)),
-        stop=restorer.stop,
-        finished=finished,
-    )
-
-
-def quality_of(requested: str, window_px: int) -> str:
-    """Return the quality to use; ``"auto"`` is resolved by the number of pixels in the windows."""
-    if requested != "auto":
-        return requested
-    return next((name for name, most_px in _UP_TO_PX.items() if window_px <= most_px), "draft")
-
-
-def _factor(known: Bools, windows: Sequence[Window]) -> int:
-    """Return the factor by which a draft is downscaled, such that enough pixels are known there."""
-    count = num_px(windows)
-    factor = next((factor for factor in _FACTORS if count <= _DRAFT_PX * factor**2), _FACTORS[-1])
-    while factor > 1 and not is_enough_left(torch.from_numpy(known), factor):
-        factor //= 2
-    return factor
 
 
 def threads_for(device: str, num_windows: int) -> int:
@@ -264,31 +200,36 @@ def _counted(callback: Callback, num_windows: int) -> Callable[[Result], None]:
 
 
 class _WindowRestorer:
-    """Restores windows of an image.
+    """Restores a window of an image.
 
     Attributes:
-        device: Name of the device.
         refine: Runs the priors.
         stop: Set to cancel the windows in progress.
     """
 
-    def __init__(self, config: Config, denoiser: Denoiser | None, deadline: float | None) -> None:
-        self.device, self.stop = config.device, Event()
+    def __init__(
+        self,
+        config: Config,
+        factor: int,
+        problem: InpaintProblem,
+        denoiser: Denoiser | None,
+        deadline: float | None,
+    ) -> None:
+        self.stop = Event()
         self.refine = Refiner(config, denoiser=denoiser, deadline=deadline)
-        self._config, self._deadline = config, deadline
+        self._config, self._factor, self._problem, self._deadline = config, factor, problem, deadline
 
-    def __call__(self, window: InpaintProblem, factor: int) -> Result:
+    def __call__(self, window: Window) -> Result:
         left = None if self._deadline is None else max(self._deadline - time.perf_counter(), _NO_TIME_S)
         config = replace(self._config, time_budget=left)
+        problem = replace(self._problem.window(*window).with_reflections(), callback=self._report)
+        return _restore_whole([problem], config, self.refine, self._factor)[0]
 
-        def report(progress: Progress) -> None:
-            if self.stop.is_set():
-                raise CancelledError
-            if window.callback is not None:
-                window.callback(progress)
-
-        problem = replace(window.with_reflections(), callback=report)
-        return _restore_whole([problem], config, self.refine, factor)[0]
+    def _report(self, progress: Progress) -> None:
+        if self.stop.is_set():
+            raise CancelledError
+        if self._problem.callback is not None:
+            self._problem.callback(progress)
 
 
 def _restore_whole(

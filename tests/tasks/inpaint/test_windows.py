@@ -15,7 +15,8 @@ from edlrr_cli.tasks.inpaint import auto, windows
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.fill import fill
 from edlrr_cli.tasks.inpaint.lowrank.completion import inpaint, inpaint_each
-from edlrr_cli.tasks.inpaint.restore import _factor, quality_of, restore
+from edlrr_cli.tasks.inpaint.restore import restore
+from edlrr_cli.tasks.inpaint.stages import _factor, quality_of
 from edlrr_cli.tasks.inpaint.windows import restore_in_windows, windows_of
 
 
@@ -256,7 +257,7 @@ def test_a_draft_by_a_smaller_image_fills_wide_holes(monkeypatch):
         image.shape[:2], *((top, left, 24) for top in range(60, 560, 90) for left in range(60, 480, 90))
     )
     damaged = np.where(hole[..., None], 0.0, image)
-    monkeypatch.setattr("edlrr_cli.tasks.inpaint.restore._DRAFT_PX", 1e5)
+    monkeypatch.setattr("edlrr_cli.tasks.inpaint.stages._DRAFT_PX", 1e5)
     result = restore(damaged, ~hole, Config(quality="draft"))
     weights = result.mixture_weights
     assert set(weights) == {"biharmonic", "smaller"}
@@ -270,7 +271,7 @@ def test_a_draft_by_a_smaller_image_fills_wide_holes(monkeypatch):
 
 @pytest.mark.parametrize("shape", [(600, 12), (600, 60)])
 def test_a_part_of_which_nothing_is_known_in_the_smaller_image_keeps_its_size(monkeypatch, shape):
-    monkeypatch.setattr("edlrr_cli.tasks.inpaint.restore._factor", lambda known, windows: 8)
+    monkeypatch.setattr("edlrr_cli.tasks.inpaint.stages._factor", lambda known, windows: 8)
     known = np.ones(shape, bool)
     known[:200:3, ::3] = False  # scattered in one window, and elsewhere not
     image = waves(*shape)
