@@ -23,7 +23,7 @@ def large(monkeypatch):
     """Let every TIFF file be too large for the memory, in small regions and bands."""
     monkeypatch.setattr(large_image, "LARGE_BYTES", 0)
     monkeypatch.setattr("edlrr_cli.media.bitmap._BAND_PX", 200 * 7)
-    for name, value in (("_CELL_PX", 64), ("_MARGIN_PX", 24), ("MOST_MARGIN_PX", 64)):
+    for name, value in (("_CELL_PX", 64), ("_MARGIN_PX", 24), ("MOST_MARGIN_PX", 48)):
         monkeypatch.setattr(regions, name, value)
 
 
@@ -46,7 +46,7 @@ def photo(kind="rgb16"):
 
 def dust():
     hole = np.zeros(SIZE_PX, bool)
-    for top, left in ((5, 5), (60, 62), (62, 100), (140, 190), (63, 127), (100, 31)):
+    for top, left in ((5, 5), (48, 62), (62, 98), (140, 190), (63, 127), (100, 31)):
         hole[top : top + 4, left : left + 5] = True
     return hole
 
@@ -117,7 +117,7 @@ def test_the_file_is_that_of_the_image_in_memory(run, tmp_path, request, layout)
     result = run(*command, "-o", tmp_path / "parts.tif", "--json")
     assert result.exit_code == 0, result.stderr
     record = json.loads(result.stdout)
-    assert "the image was not read whole: 8 regions" in record["notes"][-1]
+    assert "the image was not read whole: 6 regions" in record["notes"][-1]
     assert record["missing_fraction"] == pytest.approx(hole.mean())
     assert tags(tmp_path / "parts.tif") == tags(tmp_path / "whole.tif")
     before, whole, parts = (tifffile.imread(tmp_path / f"{name}.tif") for name in ("in", "whole", "parts"))
@@ -249,19 +249,24 @@ def test_all_pages_of_one_kind_are_restored(run, tmp_path, large):
 
 
 def test_holes_beyond_the_reach_of_a_region_are_named(run, tmp_path, large):
-    hole = np.zeros(SIZE_PX, bool)
-    hole[:, 2:198] = True
-    image = write(tmp_path / "in.tif", photo("gray16"), **TILED)
-    mask, output = save_mask(tmp_path / "mask.png", hole), tmp_path / "out.tif"
-    result = run("inpaint", image, "--mask", mask, "--mask-mode", "white", *QUICK[:2], "-o", output)
-    assert result.exit_code == 0, result.stderr
-    assert "regions have a hole that continues beyond them" in result.stderr
-    hole[:] = True
-    hole[:, 150:] = hole[:, 0] = False
+    values, hole = photo("gray16")[:24], np.zeros((24, 200), bool)
+    image, mask = write(tmp_path / "in.tif", values, **TILED), tmp_path / "mask.png"
+    output = tmp_path / "out.tif"
+    command = ("inpaint", image, "--mask", mask, "--mask-mode", "white", *QUICK[:2], "-o", output)
+    hole[10:13, 2:198] = True
     save_mask(mask, hole)
-    command = ("inpaint", image, "--mask", mask, "--mask-mode", "white", *QUICK[:2], "--overwrite")
-    result = run(*command, "-o", output)
+    result = run(*command)
     assert result.exit_code == 0, result.stderr
+    assert "4 regions have a hole that continues beyond them" in result.stderr
+    assert (tifffile.imread(output) != values)[hole].mean() > 0.9
+    hole[:, :140] = True
+    save_mask(mask, hole)
+    result = run(*command, "--overwrite")
+    assert result.exit_code == 0, result.stderr
+    assert "1200 missing pixels are 48 pixels or more from known ones, and were left" in result.stderr
+    after = tifffile.imread(output)
+    np.testing.assert_array_equal(after[:, :50], values[:, :50])
+    assert (after != values)[:, 50:140].mean() > 0.9
 
 
 @pytest.mark.parametrize(

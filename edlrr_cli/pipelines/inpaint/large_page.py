@@ -97,7 +97,7 @@ class _Restorer:
 
     def __call__(self, region: Region, callback: Callback) -> _RestoredRegion:
         num_owned, known = int(region.owned.sum()), ~region.missing
-        image = self._image.read(region.window) if known.any() else None
+        image = self._image.read(region.window) if num_owned and known.any() else None
         if image is None or (image.visible is not None and not (image.visible & known).any()):
             return _RestoredRegion(None, None, None, num_owned, region.is_cut)
         if self._is_opaque:
@@ -177,7 +177,7 @@ def _joined(regions: Sequence[_RestoredRegion], size_px: tuple[int, int], second
 def _notes(regions: Sequence[_RestoredRegion]) -> Iterator[str]:
     from edlrr_cli.tasks.inpaint.regions import MOST_MARGIN_PX
 
-    count = len(regions)
+    count = sum(region.num_owned > 0 for region in regions)
     yield f"the image was not read whole: {count} region{'s' * (count != 1)} around its holes were restored"
     num_cut = sum(region.is_cut for region in regions)
     if num_cut:
