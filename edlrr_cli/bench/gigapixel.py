@@ -195,7 +195,8 @@ def _compared(scan: _Scan, before: LargeImage, after: LargeImage) -> Row:
         if next(pair) != next(pair):
             changed.append(tile)
     restored, truth = [], []
-    for tile in scan.specks:
+    holed = [tile for tile in scan.specks if scan.hole(tile).any()]
+    for tile in holed:
         hole = scan.hole(tile)
         restored.append(after.stored(scan.window(tile))[hole] / _PEAK)
         truth.append(scan.clean(tile)[hole] / _PEAK)
@@ -203,7 +204,7 @@ def _compared(scan: _Scan, before: LargeImage, after: LargeImage) -> Row:
     return {
         "num_tiles": sum(1 for _ in scan.tiles),
         "num_changed": len(changed),
-        "num_holed": len(scan.specks),
+        "num_holed": len(holed),
         "missing_fraction": len(pixels) / math.prod(scan.size_px),
         "psnr_missing": psnr(pixels, np.concatenate(truth), data_range=1.0),
     }

@@ -247,7 +247,7 @@ def test_gigapixel(measure, run, monkeypatch):
     for row in record["rows"]:
         assert row["num_tiles"] == 48
         assert 1 <= row["num_holed"] == row["num_changed"] <= 16
-        assert row["psnr_missing"] > 20
+        assert row["psnr_missing"] > 10
 
 
 def test_busy(measure, monkeypatch):
