@@ -123,7 +123,8 @@ def inpaint(
     options of the mask; other settings, and presets of them, are refused.
 
     Of a TIFF all pages of one size and kind are restored, the others are kept; a mask has one page for all,
-    or one for each page. An image of which nothing is missing is copied, with a note.
+    or one for each page. An image of which nothing is missing is copied, with a note. A TIFF that does not
+    fit into memory is restored in regions that are read from disk.
 
     A clip is a video file. Its hole is filled from the frames that show what is behind it, and otherwise by
     one restored image, without flicker. Audio, subtitles, chapters and tags are copied. A folder of masks

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ Pages of 87 megapixels in gray or 29 in color have as many.
 """
 
 _BYTES_PER_VALUE = 8
+_lock = Lock()  # of the position in the file, which threads share, and which tags are read from as well
 _MOST_SEGMENT_BYTES = 2**28
 
 
@@ -61,7 +63,7 @@ class LargeImage:
         Raises:
             InputError: They are corrupt.
         """
-        with decoding_errors(self.page.path):
+        with _lock, decoding_errors(self.page.path):
             image = self.page.read(window)
             undefined = self._undefined(image)
             if undefined is not None and undefined.all():
@@ -74,7 +76,7 @@ class LargeImage:
         Raises:
             InputError: The window is corrupt.
         """
-        with decoding_errors(self.page.path):
+        with _lock, decoding_errors(self.page.path):
             image = self.page.read(window)
         hole = self._undefined(image) if word == NAN else None
         if word == ALPHA and self.like.alpha is not None:
@@ -90,7 +92,7 @@ class LargeImage:
         Raises:
             InputError: They are corrupt.
         """
-        with decoding_errors(self.page.path):
+        with _lock, decoding_errors(self.page.path):
             image = self.page.read(window)
         return image.values if image.extra is None else np.dstack([image.values, image.extra.values])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -18,9 +17,6 @@ from edlrr_cli.media.tiff_codes import FILL_FROM_LOWEST, NO_PREDICTOR, NONE, PAC
 from edlrr_cli.media.tiff_layout import TiffLayout
 from edlrr_cli.media.tiff_pages import pieces_of
 from edlrr_cli.media.tiff_segments import Segments, Window, read_segments
-
-_lock = Lock()
-"""Of the position in the file, which threads share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +51,7 @@ class TiffPage:
             InputError: A segment is truncated or corrupt.
             Exception: Any exception of the decoders.
         """
-        with _lock:
-            samples = read_segments(self.path, self.page, self.segments, self.stream, self.shift, window)
+        samples = read_segments(self.path, self.page, self.segments, self.stream, self.shift, window)
         return self._image_of(samples)
 
     def made_up(self, side_px: int) -> DecodedImage:

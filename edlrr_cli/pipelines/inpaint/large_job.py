@@ -108,9 +108,11 @@ class LargeInpaintJob(AnyInpaintJob[LargeInputs, LargeRestored]):
         return inputs
 
     def _inputs(self, image: LargeImage, page: int) -> LargeInputs:
-        hole = read_large_hole(self, image, page)
-        notes = (*image.like.notes, *losses(self.output, image.like, self.encoding))
-        return LargeInputs(page, hole, notes)
+        hole, like = read_large_hole(self, image, page), image.like
+        is_copied = hole.missing_fraction == 0 and not like.similar_pages
+        if is_copied and is_copy(self.output, like, self.encoding):
+            return LargeInputs(page, hole, ())
+        return LargeInputs(page, hole, (*like.notes, *losses(self.output, like, self.encoding)))
 
     def compute(self, inputs: LargeInputs, monitor: Monitor) -> LargeRestored:
         """Fill the holes of all pages, one after another."""
