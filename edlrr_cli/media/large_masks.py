@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,7 +16,6 @@ from PIL.PngImagePlugin import PngImageFile
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.bitmap import Bitmap, bands_of
 from edlrr_cli.media.decoded import DecodedImage
-from edlrr_cli.media.from_decoded import still_from_decoded
 from edlrr_cli.media.images import decoding_errors, open_images, read_image
 from edlrr_cli.media.masks import CLEAR_FRACTION, SET_MODE, check_mask_settings, polarity_of
 from edlrr_cli.media.orientation import orientation_of
@@ -28,8 +27,38 @@ _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _MOST_BYTES = 2**31
 """Of a mask that cannot be decoded in parts."""
 
-Bands = Iterator[tuple[slice, StillImage]]
-"""Rows of a mask, and their pixels."""
+
+@dataclass(frozen=True, eq=False)
+class _Band:
+    """Rows of a mask.
+
+    Attributes:
+        values: Colors as stored, shape (h, w, c), uint8 or uint16.
+        alpha: Shape (h, w), of the same type; None without transparency.
+    """
+
+    values: NDArray[Any]
+    alpha: NDArray[Any] | None = None
+
+    @property
+    def peak(self) -> int:
+        """Return the largest value of the type."""
+        return int(np.iinfo(self.values.dtype).max)
+
+    def missing(self, mode: str, threshold: int | None) -> NDArray[np.bool_]:
+        """Return the missing pixels, see `edlrr_cli.media.masks.read_mask`; gray ones are only compared."""
+        if self.alpha is not None or self.values.shape[2] > 1 or threshold is not None:
+            return polarity_of(mode, self._image(), threshold).missing
+        return np.asarray(self.values[..., 0] != (0 if mode == "white" else self.peak))
+
+    def _image(self) -> StillImage:
+        mode = "" if self.peak == 255 else ";16"
+        pixels = self.values / np.float64(self.peak)
+        return StillImage(pixels, self.alpha, mode, "", b"", b"", None, ())
+
+
+Bands = Iterator[tuple[slice, _Band]]
+"""Rows of a mask, and their values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +114,7 @@ def read_large_mask(
         for rows, band in bands:
             _refuse_transparency(path, mode, band)
             for each, bitmap in missing.items():
-                bitmap.add(rows, polarity_of(each, band, threshold).missing)
+                bitmap.add(rows, band.missing(each, threshold))
     if mode == "auto":
         return _decided(path, missing["white"], missing["black"], dilate)
     hole = LargeHole.from_bitmap(missing[mode].dilated(dilate), mode, f"{mode} marks the hole (as requested)")
@@ -123,7 +152,7 @@ def _decided(path: Path, white: Bitmap, black: Bitmap, dilate: int) -> LargeHole
     return hole
 
 
-def _refuse_transparency(path: Path, mode: str, band: StillImage) -> None:
+def _refuse_transparency(path: Path, mode: str, band: _Band) -> None:
     """Refuse what needs all of the mask to be understood, or is not in it."""
     if mode == "alpha" and band.alpha is None:
         raise InputError(f"mask {path} has no transparency for --mask-mode alpha", SET_MODE)
@@ -177,15 +206,15 @@ def _tiff_bands(path: Path, page: TiffPage, size_px: tuple[int, int]) -> Bands:
             yield rows, _marks(path, page.read((rows, slice(0, size_px[1]))))
 
 
-def _marks(path: Path, band: DecodedImage) -> StillImage:
-    """Return a band as an image; integers without a fixed white are labels, of which 0 marks nothing."""
-    kind = band.values.dtype.kind
-    if band.values.dtype in (np.uint8, np.uint16):
-        return still_from_decoded(path, band)
-    if kind == "f" or band.values.shape[2] > 1:
-        raise InputError(f"mask {path} has samples of the type {band.values.dtype}", "save it with 8 bits")
-    labeled = (band.values != 0).astype(np.uint8)
-    return still_from_decoded(path, replace(band, values=np.uint8(255) * labeled))
+def _marks(path: Path, band: DecodedImage) -> _Band:
+    """Return a band; integers without a fixed white are labels, of which 0 marks nothing."""
+    values = band.values
+    if values.dtype in (np.uint8, np.uint16):
+        has_alpha = band.mode[-1] in "aA"
+        return _Band(values[..., :-1], values[..., -1]) if has_alpha else _Band(values)
+    if values.dtype.kind == "f" or values.shape[2] > 1:
+        raise InputError(f"mask {path} has samples of the type {values.dtype}", "save it with 8 bits")
+    return _Band(np.where(values != 0, np.uint8(255), np.uint8(0)))
 
 
 def _png_bands(path: Path, stream: BinaryIO, size_px: tuple[int, int]) -> Bands:
@@ -199,22 +228,19 @@ def _png_bands(path: Path, stream: BinaryIO, size_px: tuple[int, int]) -> Bands:
         yield rows, _from_crop(image.crop((0, rows.start, size_px[1], rows.stop)), image.info)
 
 
-def _from_crop(band: Image.Image, info: dict[str | tuple[int, int], Any]) -> StillImage:
-    """Return rows of a PNG as an image."""
+def _from_crop(band: Image.Image, info: dict[str | tuple[int, int], Any]) -> _Band:
+    """Return rows of a PNG."""
     if band.mode == "I;16":
-        return _plain(np.asarray(band)[..., None] / np.float64(65535), None, "I;16")
+        return _Band(np.asarray(band)[..., None])
     if band.mode in ("1", "L") and "transparency" not in info:
-        return _plain(np.asarray(band.convert("L"))[..., None] / np.float64(255), None, "L")
+        return _Band(np.asarray(band.convert("L"))[..., None])
     colors = np.asarray(band.convert("RGBA"))
-    return _plain(colors[..., :3] / np.float64(255), np.array(colors[..., 3]), "RGBA")
+    return _Band(colors[..., :3], colors[..., 3])
 
 
-def _plain(pixels: NDArray[np.float64], alpha: NDArray[Any] | None, mode: str) -> StillImage:
-    return StillImage(pixels, alpha, mode, "PNG", b"", b"", None, ())
-
-
-def _rows_of(image: StillImage, rows: slice) -> StillImage:
+def _rows_of(image: StillImage, rows: slice) -> _Band:
     if image.ranged is not None:
-        colors = np.uint8(255) * (image.ranged.values[rows] != 0)
-        return _plain(colors / np.float64(255), None, "L")
-    return replace(image, pixels=image.pixels[rows], alpha=None if image.alpha is None else image.alpha[rows])
+        return _Band(np.where(image.ranged.values[rows] != 0, np.uint8(255), np.uint8(0)))
+    dtype = np.uint8 if image.peak == 255 else np.uint16
+    levels = np.rint(image.pixels[rows] * image.peak).astype(dtype)
+    return _Band(levels, None if image.alpha is None else image.alpha[rows])

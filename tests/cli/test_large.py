@@ -10,6 +10,7 @@ import tifffile
 from PIL import Image
 from skimage import data
 
+from edlrr_cli.dilation import dilated
 from edlrr_cli.media import large_image, large_writer, tiff_segments
 from edlrr_cli.tasks.inpaint import regions
 
@@ -167,29 +168,47 @@ def test_the_default_restores_as_well_as_in_memory(run, tmp_path, large):
     assert np.square(after[hole] / 255 - values[hole] / 255).mean() < 0.01
 
 
+def mask_of(name, path, hole):
+    """Write a mask, and return the options that it needs."""
+    levels = np.uint8(255) * hole
+    if name == "tiles.tif":
+        write(path, levels, tile=(16, 16), compression="zlib")
+    elif name == "1 bit.tif":
+        tifffile.imwrite(path, hole, photometric="minisblack", rowsperstrip=8)
+    elif name == "labels.tif":
+        tifffile.imwrite(path, hole * np.int32(7), photometric="minisblack")
+    elif name == "alpha.png":
+        Image.fromarray(np.dstack([levels, levels, levels, 255 - levels])).save(path)
+        return ("--mask-mode", "alpha")
+    elif name == "faint.png":
+        Image.fromarray(np.where(hole, 200, 20).astype(np.uint8)).save(path)
+        return ("--mask-mode", "white", "--mask-threshold", 100)
+    elif name == "16 bits.png":
+        Image.fromarray(np.uint16(257) * levels).save(path)
+    elif name == "black.png":
+        Image.fromarray(255 - levels).save(path)
+    else:
+        Image.fromarray(levels).convert({"1 bit.png": "1", "palette.png": "P"}.get(name, "L")).save(path)
+    return ()
+
+
 @pytest.mark.parametrize(
-    "name", ["1 bit.png", "black.png", "palette.png", "1 bit.tif", "tiles.tif", "mask.bmp"]
+    "name",
+    [
+        *("1 bit.png", "16 bits.png", "black.png", "palette.png", "alpha.png", "faint.png"),
+        *("1 bit.tif", "tiles.tif", "labels.tif", "mask.bmp"),
+    ],
 )
 def test_masks_of_every_kind_mark_the_same(run, tmp_path, large, name):
-    hole = dust()
-    image, mask = write(tmp_path / "in.tif", photo("gray16"), **TILED), tmp_path / name
-    levels = Image.fromarray(np.uint8(255) * (~hole if name == "black.png" else hole))
-    if name == "tiles.tif":
-        write(mask, np.asarray(levels), tile=(16, 16), compression="zlib")
-    elif name == "1 bit.tif":
-        tifffile.imwrite(mask, hole, photometric="minisblack", rowsperstrip=8)
-    else:
-        levels.convert({"1 bit.png": "1", "palette.png": "P"}.get(name, "L")).save(mask)
-    output = tmp_path / "out.tif"
-    result = run("inpaint", image, "--mask", mask, *QUICK, "-o", output, "--dilate", 1, "--json")
+    hole, mask, output = dust(), tmp_path / name, tmp_path / "out.tif"
+    image, options = write(tmp_path / "in.tif", photo("gray16"), **TILED), mask_of(name, mask, hole)
+    result = run("inpaint", image, "--mask", mask, *options, *QUICK, "-o", output, "--dilate", 1, "--json")
     assert result.exit_code == 0, result.stderr
-    record = json.loads(result.stdout)
-    assert record["mask_mode"] == ("black" if name == "black.png" else "white")
+    record, grown = json.loads(result.stdout), dilated(hole, 1)
+    assert record["mask_mode"] == {"black.png": "black", "alpha.png": "alpha"}.get(name, "white")
+    assert record["missing_fraction"] == pytest.approx(grown.mean())
     changed = tifffile.imread(output) != photo("gray16")
-    from edlrr_cli.dilation import dilated
-
-    assert record["missing_fraction"] == pytest.approx(dilated(hole, 1).mean())
-    assert not changed[~dilated(hole, 1)].any()
+    assert not changed[~grown].any()
     assert changed[hole].mean() > 0.9
 
 
