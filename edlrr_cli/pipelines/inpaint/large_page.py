@@ -178,10 +178,11 @@ def _notes(regions: Sequence[_RestoredRegion]) -> Iterator[str]:
     from edlrr_cli.tasks.inpaint.regions import MOST_MARGIN_PX
 
     count = sum(region.num_owned > 0 for region in regions)
-    yield f"the image was not read whole: {count} region{'s' * (count != 1)} around its holes were restored"
+    restored = "1 region around its holes was" if count == 1 else f"{count} regions around its holes were"
+    yield f"the image was not read whole: {restored} restored"
     num_cut = sum(region.is_cut for region in regions)
     if num_cut:
-        yield f"{num_cut} regions have a hole that continues beyond them, and restored a part of it each"
+        yield f"{num_cut} regions have a hole that continues beyond them, of which each restored a part"
     num_left = sum(region.num_owned for region in regions if region.patch is None)
     if num_left:
         yield f"{num_left} missing pixels are {MOST_MARGIN_PX} pixels or more from known ones, and were left"
