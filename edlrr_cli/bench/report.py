@@ -262,6 +262,23 @@ def _kernels(rows: list[Row]) -> str:
     )
 
 
+def _gigapixel(rows: list[Row]) -> str:
+    return table_of(
+        rows,
+        {
+            "scan": "{megapixels:.0f} megapixels, {case}, 16 bits",
+            "specks": "{num_specks}",
+            "tiles": "{num_tiles}",
+            "tiles with holes": "{num_holed}",
+            "tiles not copied": "{num_changed}",
+            "seconds of the processor": "{cpu_seconds:.0f}",
+            "peak memory, GB": lambda row: f"{row['peak_bytes'] / 1e9:.2f}",
+            "file, GB": lambda row: f"{row['input_bytes'] / 1e9:.2f}",
+            "PSNR there, dB": "{psnr_missing:.2f}",
+        },
+    )
+
+
 def _busy(rows: list[Row]) -> str:
     return table_of(
         rows,
@@ -319,6 +336,7 @@ _TABLES: dict[str, Callable[[list[Row]], str]] = {
     "mask": mask_tables.summary,
     "command": _command,
     "throughput": _throughput,
+    "gigapixel": _gigapixel,
     "busy": _busy,
     "cost": _cost,
     "kernels": _kernels,

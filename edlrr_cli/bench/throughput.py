@@ -44,10 +44,12 @@ class Ended:
     Attributes:
         seconds: Wall time from start to end.
         peak_bytes: Largest resident set.
+        cpu_seconds: Time of all threads on the processor.
     """
 
     seconds: float
     peak_bytes: int
+    cpu_seconds: float
 
 
 def run(
@@ -142,4 +144,5 @@ def edlrr(*arguments: str) -> Ended:
     if process.returncode != 0:
         fault = messages.decode(errors="replace").strip().rpartition("\n")[2]
         raise EdlrrError(f"edlrr {arguments[0]} ended with code {process.returncode} ({fault})")
-    return Ended(time.perf_counter() - started, 1024 * usage.ru_maxrss)
+    cpu_seconds = usage.ru_utime + usage.ru_stime
+    return Ended(time.perf_counter() - started, 1024 * usage.ru_maxrss, cpu_seconds)

@@ -16,6 +16,7 @@ from edlrr_cli.cli.restore_options import (
     encoding_options,
     figure_option,
     file_options,
+    page_option,
 )
 from edlrr_cli.cli.run import run_jobs
 from edlrr_cli.errors import UsageError
@@ -53,12 +54,7 @@ _SECTIONS = {"Options": (), "Output": OUTPUT, "Clips": CLIPS, "Batch": BATCH}
 
 @click.command(cls=RestoreCommand, sections=_SECTIONS, short_help="Remove noise from images and clips.")
 @file_options("denoised")
-@click.option(
-    "--page",
-    type=click.IntRange(min=1),
-    default=1,
-    help="Page of a TIFF to restore; the others are kept as they are. [default: 1]",
-)
+@page_option
 @figure_option
 @click.option("--model", type=FILE, help="Weights made by edlrr train. [default: the shipped ones]")
 @encoding_options
@@ -73,7 +69,7 @@ _SECTIONS = {"Options": (), "Output": OUTPUT, "Clips": CLIPS, "Batch": BATCH}
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of --add-noise. [default: 0]")
 @common_options
 def denoise(
-    *, given: RestoreOptions, page: int, model: Path | None, add_noise: float, seed: int, **flags: Any
+    *, given: RestoreOptions, page: int | None, model: Path | None, add_noise: float, seed: int, **flags: Any
 ) -> int:
     """Remove noise from each IMAGE or clip, of a level that is estimated or given.
 
@@ -93,6 +89,8 @@ def denoise(
     --format; the report goes to stderr then, that of --json too. Folders and patterns stand for the images
     in them. Failures are reported; the batch continues, and its exit code is 1.
 
+    Of a TIFF all pages of one size and kind are denoised, each by its own noise; the others are kept.
+
     A clip is a video file. Its noise is estimated once for a window of frames. Each frame is denoised as an
     image, with --quality best and white noise with its neighbors. Audio, subtitles, chapters and tags are
     copied. Until a clip is complete, its finished parts are in OUTPUT.parts; after Ctrl-C --resume continues
@@ -104,7 +102,7 @@ def denoise(
             f"--model is an option of the method network, not of {config.method}", "leave it out"
         )
     if given.of_clips():
-        given.refuse_for_clips({"--page": page > 1, "--add-noise": add_noise > 0, "--seed": seed > 0})
+        given.refuse_for_clips({"--page": page, "--add-noise": add_noise > 0, "--seed": seed > 0})
         from edlrr_cli.pipelines.denoise_clips.job import DenoiseClipJob
 
         return given.run_clips(

@@ -16,6 +16,7 @@ from edlrr_cli.cli.restore_options import (
     encoding_options,
     figure_option,
     file_options,
+    page_option,
 )
 from edlrr_cli.cli.run import run_jobs
 from edlrr_cli.cli.streams import STREAM_IN
@@ -63,11 +64,7 @@ _SECTIONS = {
     "--mask-suffix", default="", help="Suffix of the masks' names in a folder, after the image's stem."
 )
 @file_options("restored")
-@click.option(
-    "--page",
-    type=click.IntRange(min=1),
-    help="Page of a TIFF to restore; the others are kept. [default: all of one size and kind]",
-)
+@page_option
 @figure_option
 @click.option("--error-map", type=FILE, help="Also write the expected error of each pixel, a .png.")
 @click.option("--save-mask", type=FILE, help="Also write the hole, white on black, a .png.")
@@ -126,7 +123,8 @@ def inpaint(
     options of the mask; other settings, and presets of them, are refused.
 
     Of a TIFF all pages of one size and kind are restored, the others are kept; a mask has one page for all,
-    or one for each page. An image of which nothing is missing is copied, with a note.
+    or one for each page. An image of which nothing is missing is copied, with a note. A TIFF that does not
+    fit into memory is restored in regions that are read from disk.
 
     A clip is a video file. Its hole is filled from the frames that show what is behind it, and otherwise by
     one restored image, without flicker. Audio, subtitles, chapters and tags are copied. A folder of masks
@@ -169,14 +167,15 @@ def inpaint(
     if error_map is not None:
         _check_error_map(settings)
     from edlrr_cli.pipelines.inpaint.job import InpaintJob
+    from edlrr_cli.pipelines.inpaint.large_job import LargeInpaintJob, inpaint_job
 
     options, encoding = given.options, given.encoding
     select = scans if of_infrared else Selection
     selection = select(given.images, recursive=given.recursive, leave_out=(mask_suffix,))
     many = options.batch.is_batch(selection)
 
-    def make_job(source: Input, target: Path) -> InpaintJob:
-        return InpaintJob(
+    def make_job(source: Input, target: Path) -> InpaintJob | LargeInpaintJob:
+        return inpaint_job(
             input=source.path,
             output=target,
             overwrite=options.overwrite,

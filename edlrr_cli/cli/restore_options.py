@@ -198,6 +198,16 @@ def figure_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--figure", type=FILE, help="Also write a comparison, a .png.")(command)
 
 
+def page_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option that selects the page."""
+    option = click.option(
+        "--page",
+        type=click.IntRange(min=1),
+        help="Page of a TIFF to restore; the others are kept. [default: all of one size and kind]",
+    )
+    return option(command)
+
+
 def encoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of image files and of clips."""
     for option in (

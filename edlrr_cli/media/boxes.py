@@ -58,8 +58,8 @@ class Box:
         """Whether the box covers a frame at a time in seconds."""
         return self.start <= time and (self.stop is None or time < self.stop)
 
-    def hole(self, size_px: tuple[int, int]) -> NDArray[np.bool_]:
-        """Return its pixels in an image of (height, width), True = missing.
+    def window(self, size_px: tuple[int, int]) -> tuple[slice, slice]:
+        """Return its rows and columns in an image of (height, width).
 
         Raises:
             UsageError: The box has no pixel, or is not inside the image.
@@ -73,10 +73,18 @@ class Box:
             raise UsageError(
                 f"box {self.text} reaches beyond the {width} x {height} pixels", "make it smaller"
             )
+        return slice(top, bottom), slice(left, right)
+
+    def hole(self, size_px: tuple[int, int]) -> NDArray[np.bool_]:
+        """Return its pixels in an image of (height, width), True = missing.
+
+        Raises:
+            UsageError: See `window`.
+        """
         import numpy as np
 
         missing = np.zeros(size_px, dtype=np.bool_)
-        missing[top:bottom, left:right] = True
+        missing[self.window(size_px)] = True
         return missing
 
 

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from edlrr_cli.errors import OutputError
 
@@ -70,11 +71,25 @@ def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
     Raises:
         OutputError: Writing or renaming failed.
     """
+    with replacing(path) as file:
+        file.writelines(pieces)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary sibling of a file, which replaces the file unless an exception ends the writing.
+
+    Args:
+        path: The final file; replaced if it exists.
+
+    Raises:
+        OutputError: Writing or renaming failed.
+    """
     temporary = path.with_name(f".edlrr-{uuid.uuid4().hex[:12]}.tmp")
     with writing(path):
         try:
             with temporary.open("wb") as file:
-                file.writelines(pieces)
+                yield file
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from edlrr_cli.media.decoded import DecodedImage
 from edlrr_cli.media.metadata import descriptive_exif, dpi_of, fitting_profile, profile_notes
 from edlrr_cli.media.orientation import exchanges_sides, orientation_of, upright, upright_dpi
 from edlrr_cli.media.ranged_values import RangedValues
-from edlrr_cli.media.still_image import StillImage, check_sides
+from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.media.tags.read import read_tiff_tags
 from edlrr_cli.media.undefined import note_on_undefined, undefined_pixels
 
@@ -29,9 +29,8 @@ def still_from_decoded(path: Path, image: DecodedImage) -> StillImage:
         image: The samples as stored. Not modified.
 
     Raises:
-        InputError: The image is smaller than 2 x 2 pixels, or none of its pixels has a value.
+        InputError: None of the pixels has a value.
     """
-    check_sides(path, *image.values.shape[1::-1])
     exif, exif_notes = descriptive_exif(lambda: image.tags)
     orientation = orientation_of(image.tags)
     stored, extra = upright(image.values, orientation), image.extra

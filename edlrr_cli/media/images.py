@@ -1,7 +1,7 @@
 """Still images: any file that can be decoded becomes floats in [0, 1], which `media.save` writes back.
 
 Files are untrusted: Pillow lets its decoders raise any exception, so all of them are caught in one function
-(`_decoding_errors`) and become one `InputError` that names the file.
+(`decoding_errors`) and become one `InputError` that names the file.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from edlrr_cli.media.formats import FORMATS, RAW_EXTENSIONS
 from edlrr_cli.media.from_decoded import still_from_decoded
 from edlrr_cli.media.from_pillow import still_from_pillow
 from edlrr_cli.media.plugins import NUM_MAGIC_BYTES, PLUGINS, plugin_for
-from edlrr_cli.media.still_image import StillImage
+from edlrr_cli.media.still_image import StillImage, check_sides
 from edlrr_cli.media.streams import is_stream, open_input
 from edlrr_cli.media.tiff import DEVELOP, TiffImages
 from edlrr_cli.media.tiff import MAGICS as TIFF_MAGICS
+from edlrr_cli.media.tiff_page import TiffPage
 from edlrr_cli.media.undefined import refuse_undefined
 
 _MAX_NAMED = 8  # pages that a note names
@@ -145,7 +146,7 @@ def open_images(path: Path) -> Iterator[Images]:
     if not is_stream(path):
         _check_source(path)
     with ExitStack() as stack:
-        with _decoding_errors(path):
+        with decoding_errors(path):
             # From a stream: given a name, Pillow memory-maps plain TIFF files and garbles rotated ones.
             images = Images(path, stack.enter_context(open_input(path)))
         yield images
@@ -170,7 +171,7 @@ class Images:
     def __len__(self) -> int:
         if self._is_exr:
             return 1
-        with _decoding_errors(self._path):
+        with decoding_errors(self._path):
             return len(self._tiff) if self._tiff is not None else getattr(self._pillow, "n_frames", 1)
 
     def read(self, index: int) -> StillImage:
@@ -179,9 +180,10 @@ class Images:
         Raises:
             InputError: See `read_image`.
         """
-        with _decoding_errors(self._path):
+        with decoding_errors(self._path):
             decoded = self._decoded(index)
             if decoded is not None:
+                check_sides(self._path, *decoded.values.shape[1::-1])
                 return still_from_decoded(self._path, decoded)
             self._pillow.seek(index if self._tiff is None else self._tiff.page_index(index))
             return still_from_pillow(self._path, self._pillow, self._stream)
@@ -216,6 +218,21 @@ class Images:
         image = self.read(index)
         if self._tiff is None:
             return replace(image, notes=(*image.notes, *self._left_out(index)))
+        image = self.with_pages(image, index, with_similar=with_similar)
+        return replace(image, other_pages=image.other_pages.held())
+
+    def with_pages(self, image: StillImage, index: int, *, with_similar: bool) -> StillImage:
+        """Return an image of a TIFF with the other pages, whose segments are read while the file is open.
+
+        Args:
+            image: The image at the index.
+            with_similar: See `read_image`.
+
+        Raises:
+            InputError: A page is corrupt.
+        """
+        if self._tiff is None:
+            return image
         others, corrupt = self._tiff.others(index)
         similar = self.similar(index) if with_similar else [index]
         notes = self._left_out(index) if len(similar) == 1 else self._dissimilar(similar)
@@ -226,6 +243,18 @@ class Images:
             similar_pages={other + 1: self._tiff.position(other) for other in similar if other != index},
         )
 
+    def page(self, index: int) -> TiffPage | None:
+        """Return a page of a TIFF of any size, to be decoded in windows; None if Pillow has to decode it.
+
+        Raises:
+            InputError: There is no such page, or it cannot be read exactly.
+        """
+        if self._tiff is None:
+            return None
+        self._check_index(index)
+        with decoding_errors(self._path):
+            return self._tiff.page(index)
+
     def similar(self, index: int) -> list[int]:
         """Return the indices of the pages of a TIFF that have the size and the kind of one, itself included.
 
@@ -234,7 +263,7 @@ class Images:
         """
         if self._tiff is None:
             return [index]
-        with _decoding_errors(self._path):
+        with decoding_errors(self._path):
             return self._tiff.similar(index)
 
     def _dissimilar(self, similar: list[int]) -> tuple[str, ...]:
@@ -293,15 +322,19 @@ class Images:
         return [self._duration_s(index) for index in range(len(self))]
 
     def _duration_s(self, index: int) -> Fraction:
-        with _decoding_errors(self._path):
+        with decoding_errors(self._path):
             self._pillow.seek(index)
             self._pillow.load()
             return Fraction(self._pillow.info.get("duration", 0)) / 1000
 
 
 @contextmanager
-def _decoding_errors(path: Path) -> Iterator[None]:
-    """Convert any exception of a decoder into an `InputError` that names the file."""
+def decoding_errors(path: Path) -> Iterator[None]:
+    """Convert any exception of a decoder into an `InputError` that names the file.
+
+    Raises:
+        InputError: The file is corrupt, too large or not an image.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

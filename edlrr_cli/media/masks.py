@@ -26,8 +26,8 @@ from edlrr_cli.media.undefined import refuse_undefined
 
 _BoolArray = NDArray[np.bool_]
 _OPPOSITE = {"white": "black", "black": "white"}
-_SET_MODE = "pass --mask-mode white or --mask-mode black (what marks the hole)"
-_CLEAR_FRACTION = 0.25  # a side below it is clearly the smaller; random drops of up to 75 % stay undecided
+SET_MODE = "pass --mask-mode white or --mask-mode black (what marks the hole)"
+CLEAR_FRACTION = 0.25  # a side below it is clearly the smaller; random drops of up to 75 % stay undecided
 _CONSTANT_FRACTION = 0.95  # a part is constant if this fraction of it has one color
 _NUM_SAMPLES = 100_000  # pixels, evenly spread over a part, that decide whether it is constant
 _CONSTANT_TOLERANCE = 4.5 / 255  # JPEG compression leaves flat holes nearly flat
@@ -54,7 +54,7 @@ class MaskReading:
 
 
 @dataclass(frozen=True)
-class _Polarity:
+class Polarity:
     """One interpretation of the mask: missing pixels, the certain and the suspiciously faint among them."""
 
     mode: str
@@ -64,6 +64,7 @@ class _Polarity:
 
     @property
     def possible(self) -> bool:
+        """Whether some pixels are missing, and not all."""
         return bool(self.missing.any() and not self.missing.all())
 
 
@@ -112,7 +113,7 @@ def read_mask(
         InputError: The file is unreadable, of another size, marks every pixel, has no mark that reaches the
             threshold, has no transparency for mode "alpha", or "auto" cannot decide.
     """
-    _check_settings(mode, threshold, dilate)
+    check_mask_settings(mode, threshold, dilate)
     mask = _read_marks(path, threshold, page)
     _check_size(path, mask, image)
     if mode == "auto":
@@ -136,10 +137,15 @@ def white_pixels(path: Path) -> _BoolArray:
     Raises:
         InputError: The file is unreadable.
     """
-    return _polarity("white", _read_marks(path, None), None).missing
+    return polarity_of("white", _read_marks(path, None), None).missing
 
 
-def _check_settings(mode: str, threshold: int | None, dilate: int) -> None:
+def check_mask_settings(mode: str, threshold: int | None, dilate: int) -> None:
+    """Refuse settings of `read_mask` outside of their domains.
+
+    Raises:
+        UsageError: One is.
+    """
     if mode not in MASK_MODES:
         raise UsageError(f"--mask-mode: expected one of {', '.join(MASK_MODES)}, got {mode!r}")
     if threshold is not None and not 1 <= threshold <= 255:
@@ -193,7 +199,7 @@ def _check_size(path: Path, mask: StillImage, image: StillImage) -> None:
     raise InputError(problem, f"give --mask a file of {sizes[1]} pixels")
 
 
-def _check_extent(path: Path, polarity: _Polarity, mask: StillImage, threshold: int | None) -> None:
+def _check_extent(path: Path, polarity: Polarity, mask: StillImage, threshold: int | None) -> None:
     other = f"--mask-mode {_OPPOSITE.get(polarity.mode, 'white')}"
     if not polarity.missing.any() and _distance(polarity.mode, mask).any():
         raise InputError(
@@ -218,29 +224,30 @@ def _distance(mode: str, mask: StillImage) -> NDArray[np.float64]:
     return distance
 
 
-def _polarity(mode: str, mask: StillImage, threshold: int | None) -> _Polarity:
+def polarity_of(mode: str, mask: StillImage, threshold: int | None) -> Polarity:
+    """Return one interpretation of a mask, or of a part of it; the arguments are those of `read_mask`."""
     distance = _distance(mode, mask)
     level, levels = (1, max(mask.peak, 255)) if threshold is None else (threshold, 255)
     missing = distance >= (level - 0.5) / levels
     if threshold is not None:
-        return _Polarity(mode, missing, missing, np.zeros_like(missing))
+        return Polarity(mode, missing, missing, np.zeros_like(missing))
     certain = missing & (distance >= distance.max())
     faint = missing & ~certain & (distance < _FAINT_LEVELS / 255.0)
-    return _Polarity(mode, missing, certain, faint)
+    return Polarity(mode, missing, certain, faint)
 
 
-def _read_as(path: Path, mode: str, mask: StillImage, threshold: int | None) -> _Polarity:
+def _read_as(path: Path, mode: str, mask: StillImage, threshold: int | None) -> Polarity:
     if mode == "alpha" and mask.alpha is None:
-        raise InputError(f"mask {path} has no transparency for --mask-mode alpha", _SET_MODE)
-    return _polarity(mode, mask, threshold)
+        raise InputError(f"mask {path} has no transparency for --mask-mode alpha", SET_MODE)
+    return polarity_of(mode, mask, threshold)
 
 
-def _decide(path: Path, mask: StillImage, image: StillImage, threshold: int | None) -> tuple[_Polarity, str]:
+def _decide(path: Path, mask: StillImage, image: StillImage, threshold: int | None) -> tuple[Polarity, str]:
     """Return the polarity that the evidence supports, and the reason as a phrase."""
     if mask.alpha is not None and np.ptp(mask.alpha) > 0:
         return _decide_alpha(path, mask, image, threshold)
     modes = ("white",) if isinstance(mask, _Labels) else ("white", "black")
-    readings = [_polarity(mode, mask, threshold) for mode in modes]
+    readings = [polarity_of(mode, mask, threshold) for mode in modes]
     possible = [reading for reading in readings if reading.possible]
     if not possible and _is_black(mask):
         return readings[0], "the mask is black all over"
@@ -256,10 +263,10 @@ def _decide(path: Path, mask: StillImage, image: StillImage, threshold: int | No
     flat, small = _flatness_vote(image, hole, known), _area_vote(hole, known)
     if flat * small < 0 or flat + small == 0:
         problem = "the evidence conflicts" if flat * small < 0 else "there is no evidence"
-        raise InputError(f"mask {path}: {problem} whether white or black marks the hole", _SET_MODE)
+        raise InputError(f"mask {path}: {problem} whether white or black marks the hole", SET_MODE)
     if flat + small < 0 and not others:
         subject = _subject(chosen.mode, mask)
-        raise InputError(f"mask {path}: the area of {subject} looks like the known pixels", _SET_MODE)
+        raise InputError(f"mask {path}: the area of {subject} looks like the known pixels", SET_MODE)
     reasons = ["those pixels are one constant color in the image"] * (flat != 0)
     reasons += ["it is the smaller area"] * (small != 0)
     return (chosen if flat + small > 0 else others[0]), " and ".join(reasons)
@@ -290,9 +297,9 @@ def _raise_unreadable(path: Path, mask: StillImage) -> NoReturn:
 
 def _decide_alpha(
     path: Path, mask: StillImage, image: StillImage, threshold: int | None
-) -> tuple[_Polarity, str]:
+) -> tuple[Polarity, str]:
     """Use the transparency unless the opaque part looks like paint on a transparent layer."""
-    reading = _polarity("alpha", mask, threshold)
+    reading = polarity_of("alpha", mask, threshold)
     known = ~reading.missing
     flat, small = _flatness_vote(image, reading.certain, known), _area_vote(reading.certain, known)
     painted = known.any() and _is_constant(_samples(mask.pixels, known))
@@ -315,7 +322,7 @@ def _flatness_vote(image: StillImage, hole: _BoolArray, known: _BoolArray) -> in
 def _area_vote(hole: _BoolArray, known: _BoolArray) -> int:
     """Return 1 if the hole is clearly the smaller part, -1 if it is clearly the larger, else 0."""
     fraction = hole.sum() / (hole.sum() + known.sum())
-    return int(fraction < _CLEAR_FRACTION) - int(fraction > 1 - _CLEAR_FRACTION)
+    return int(fraction < CLEAR_FRACTION) - int(fraction > 1 - CLEAR_FRACTION)
 
 
 def _samples(pixels: NDArray[np.float64], where: _BoolArray) -> NDArray[np.float64]:
@@ -336,7 +343,7 @@ def _subject(mode: str, mask: StillImage) -> str:
     return "transparency" if mode == "alpha" else mode
 
 
-def _threshold_hint(polarity: _Polarity) -> str:
+def _threshold_hint(polarity: Polarity) -> str:
     fraction = polarity.faint.sum() / max(polarity.missing.sum(), 1)
     if fraction < _NOISY_FRACTION:
         return ""

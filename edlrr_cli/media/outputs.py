@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
-from edlrr_cli.media.files import check_target, write_atomic
+from edlrr_cli.media.files import check_target, write_pieces
 from edlrr_cli.media.formats import WRITE_FORMATS
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.media.streams import STANDARD_OUTPUT, open_input, write_standard_output
+
+_CHUNK_BYTES = 2**24
 
 
 def format_of(path: Path, like: StillImage, encoding: Encoding = DEFAULT_ENCODING) -> str:
@@ -49,9 +52,8 @@ def copy_image(path: Path, source: Path, *, overwrite: bool) -> None:
         OutputError: The output exists, or cannot be written.
     """
     with open_input(source) as stream:
-        content = stream.read()
-    if path is STANDARD_OUTPUT:
-        write_standard_output(content)
-    else:
+        if path is STANDARD_OUTPUT:
+            write_standard_output(stream.read())
+            return
         check_target(path, source, overwrite=overwrite)
-        write_atomic(path, content)
+        write_pieces(path, iter(partial(stream.read, _CHUNK_BYTES), b""))

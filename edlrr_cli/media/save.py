@@ -166,8 +166,8 @@ def save_image(
 
 def _encoded(path: Path, pixels: NDArray[np.floating[Any]], like: StillImage, encoding: Encoding) -> bytes:
     file_format = format_of(path, like, encoding)
-    carried = _carried(file_format, like, encoding)
-    with _encoding(path, file_format):
+    carried = carried_metadata(file_format, like, encoding)
+    with encoding_errors(path, file_format):
         metadata = carried.settings(file_format)
     return carried.finished(file_format, _encoded_pixels(path, pixels, file_format, like, encoding, metadata))
 
@@ -183,12 +183,12 @@ def _encoded_pixels(
     if file_format == "TIFF":
         others = like.other_pages.stripped() if encoding.strip_metadata else like.other_pages
         page = _tiff_page(path, pixels, like, metadata)
-        with _encoding(path, "TIFF"):
+        with encoding_errors(path, "TIFF"):
             return join_pages(page, others)
     if like.ranged is not None:
-        with _encoding(path, file_format):
-            return encode_exr(_stored(pixels, like))
-    levels = _straight(_stored(pixels, like), like)
+        with encoding_errors(path, file_format):
+            return encode_exr(stored_values(pixels, like))
+    levels = _straight(stored_values(pixels, like), like)
     if like.peak > 255 and levels.shape[2] > 1:
         return _encode_deep(path, levels, **metadata)
     image = _to_image(levels, like)
@@ -227,19 +227,19 @@ def encoded_page(
     Raises:
         OutputError: The encoder failed.
     """
-    with _encoding(path, "TIFF"):
-        metadata = _carried("TIFF", like, encoding).settings("TIFF")
+    with encoding_errors(path, "TIFF"):
+        metadata = carried_metadata("TIFF", like, encoding).settings("TIFF")
     return _tiff_page(path, pixels, like, metadata)
 
 
 def _tiff_page(
     path: Path, pixels: NDArray[np.floating[Any]], like: StillImage, metadata: dict[str, Any]
 ) -> StoredPage:
-    values = _stored(pixels, like)
+    values = stored_values(pixels, like)
     meanings: tuple[int, ...] = ()
     if like.extra is not None:
         values, meanings = np.dstack([values, like.extra.values]), like.extra.meanings
-    with _encoding(path, "TIFF"):
+    with encoding_errors(path, "TIFF"):
         return encode_page(
             values,
             like.mode,
@@ -251,7 +251,7 @@ def _tiff_page(
 
 
 def _encode_deep(path: Path, levels: Levels, **metadata: Any) -> bytes:
-    with _encoding(path, "PNG"):
+    with encoding_errors(path, "PNG"):
         return encode_deep_png(levels.astype(np.uint16), **metadata)
 
 
@@ -293,7 +293,7 @@ def write_tiff(path: Path, pages: Sequence[Levels]) -> None:
     Raises:
         OutputError: Writing failed.
     """
-    with _encoding(path, "TIFF"):
+    with encoding_errors(path, "TIFF"):
         first, *others = map(encode_page, pages)
     write_atomic(path, join_pages(first, OtherPages(dict(enumerate(others, start=1)))))
 
@@ -314,13 +314,18 @@ def encode_image(path: Path, image: Image.Image, file_format: str, **settings: A
         OutputError: The encoder failed.
     """
     stream = io.BytesIO()
-    with _encoding(path, file_format):
+    with encoding_errors(path, file_format):
         image.save(stream, format=file_format, **settings)
     return stream.getvalue()
 
 
 @contextmanager
-def _encoding(path: Path, file_format: str) -> Iterator[None]:
+def encoding_errors(path: Path, file_format: str) -> Iterator[None]:
+    """Convert any exception of an encoder into an `OutputError` that names the file.
+
+    Raises:
+        OutputError: The encoder failed.
+    """
     try:
         yield
     except Exception as error:  # encoders raise RuntimeError, struct.error, KeyError, ...
@@ -329,8 +334,12 @@ def _encoding(path: Path, file_format: str) -> Iterator[None]:
         ) from error
 
 
-def _stored(pixels: NDArray[np.floating[Any]], like: StillImage) -> NDArray[Any]:
-    """Return the values of a lossless file: floats or unsigned integers, (h, w, 1..4), alpha last."""
+def stored_values(pixels: NDArray[np.floating[Any]], like: StillImage) -> NDArray[Any]:
+    """Return the values of a lossless file: floats or integers, shape (h, w, c), c = 1..5, alpha last.
+
+    Args:
+        pixels, like: See `save_image`.
+    """
     if like.ranged is not None:
         return _with_alpha(like.ranged.restored(pixels), like)
     depth = np.uint16 if like.peak > 255 else np.uint8
@@ -359,7 +368,7 @@ def losses(path: Path, like: StillImage, encoding: Encoding = DEFAULT_ENCODING) 
     Metadata that the user asked to strip is not listed.
     """
     file_format = format_of(path, like, encoding)
-    notes = notes_on(file_format, _carried(file_format, like, encoding))
+    notes = notes_on(file_format, carried_metadata(file_format, like, encoding))
     if like.other_pages and file_format != "TIFF":
         notes += (f"the other pages were left out, since {file_format} cannot hold them",)
     num_previews = like.other_pages.num_previews if file_format == "TIFF" else 0
@@ -370,7 +379,8 @@ def losses(path: Path, like: StillImage, encoding: Encoding = DEFAULT_ENCODING) 
     return notes
 
 
-def _carried(file_format: str, like: StillImage, encoding: Encoding) -> Carried:
+def carried_metadata(file_format: str, like: StillImage, encoding: Encoding) -> Carried:
+    """Return the metadata of an image that a file of a format may hold."""
     becomes_rgb = file_format == "WEBP" and like.pixels.shape[2] == 1
     if encoding.strip_metadata:
         return Carried(b"", like.icc_profile, None, like.metadata.stripped(), becomes_rgb)

@@ -12,7 +12,6 @@ import logging
 import math
 import re
 import struct
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,11 +20,10 @@ from PIL import Image
 
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.decoded import DecodedImage
-from edlrr_cli.media.tiff_channels import image_of
 from edlrr_cli.media.tiff_kinds import check_kind, check_size, has_segments, is_decoded_here
-from edlrr_cli.media.tiff_layout import TiffLayout
+from edlrr_cli.media.tiff_page import TiffPage
 from edlrr_cli.media.tiff_pages import OtherPages, StoredPage, plain_tags, stored_page
-from edlrr_cli.media.tiff_segments import Segments, check_segments, check_tags, read_segments
+from edlrr_cli.media.tiff_segments import Segments, check_segments, check_tags
 
 MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """The first bytes of a TIFF file."""
@@ -88,9 +86,19 @@ class TiffImages:
             InputError: The image cannot be read exactly, or parts of it are missing.
             Exception: The file is corrupt; any exception of the decoders.
         """
+        check_size(self._page(index))
+        page = self.page(index)
+        return None if page is None else page.read()
+
+    def page(self, index: int) -> TiffPage | None:
+        """Return a page of any size, to be decoded in windows; None if Pillow has to decode it.
+
+        Raises:
+            InputError: The image cannot be read exactly, or parts of it are missing.
+            Exception: The file is corrupt; any exception of the decoders.
+        """
         page = self._page(index)
         check_tags(self._path, page, self._stream)
-        check_size(page)
         check_kind(self._path, page)
         if not has_segments(page):
             return None
@@ -99,9 +107,7 @@ class TiffImages:
         if not is_decoded_here(page):
             return None
         shift = index * page.nbytes if self._num_behind > 1 else 0
-        samples = read_segments(self._path, page, segments, self._stream, shift)
-        image = image_of(self._path, page, samples, self._tags(page))
-        return replace(image, layout=TiffLayout.from_page(page))
+        return TiffPage(self._path, page, segments, self._stream, self._tags(page), shift)
 
     def others(self, index: int) -> tuple[OtherPages, tuple[str, ...]]:
         """Return the pages besides an image's, as stored, and notes on what is left out of them."""

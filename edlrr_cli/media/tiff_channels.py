@@ -36,8 +36,7 @@ def image_of(path: Path, page: Any, samples: NDArray[Any], tags: Image.Exif) -> 
     if page.photometric == WHITE_IS_0:
         values[..., 0] = np.iinfo(values.dtype).max - values[..., 0]
     meanings, meaning_notes = _meanings(page, range(num_colors, values.shape[2]))
-    alpha = next((channel for channel, meaning in meanings.items() if meaning and num_colors < 4), None)
-    others = [channel for channel in meanings if channel != alpha]
+    alpha, others = _alpha_and_others(meanings, num_colors)
     shown, mode = [*range(num_colors)], _MODES[num_colors]
     if alpha is not None:
         shown, mode = [*shown, alpha], mode + ("a" if meanings[alpha] == PREMULTIPLIED else "A")
@@ -47,6 +46,23 @@ def image_of(path: Path, page: Any, samples: NDArray[Any], tags: Image.Exif) -> 
     named = " and ".join(str(channel + 1) for channel in others)
     notes += (f"channel {named} is neither color nor transparency: kept as it is, not restored",)
     return DecodedImage(values[..., shown], mode, "TIFF", tags, notes + meaning_notes, extra)
+
+
+def is_alpha_first(page: Any) -> bool:
+    """Whether no other channel is between the colors and the transparency, as in the file that is written.
+
+    Args:
+        page: As in `image_of`.
+    """
+    num_colors = NUM_COLORS[page.photometric]
+    alpha, _ = _alpha_and_others(_meanings(page, range(num_colors, page.samplesperpixel))[0], num_colors)
+    return alpha in (None, num_colors)
+
+
+def _alpha_and_others(meanings: dict[int, int], num_colors: int) -> tuple[int | None, list[int]]:
+    """Return the channel that is transparency, if any, and those that are neither it nor color."""
+    alpha = next((channel for channel, meaning in meanings.items() if meaning and num_colors < 4), None)
+    return alpha, [channel for channel in meanings if channel != alpha]
 
 
 def _to_common_type(path: Path, page: Any, samples: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:

@@ -14,6 +14,9 @@ LOSSLESS = (NONE, LZW, DEFLATE, OLD_DEFLATE, PACKBITS, LZMA, ZSTD)
 NO_PREDICTOR, HORIZONTAL, FLOATING = 1, 2, 3
 """Predictors: none, of integers, of floats."""
 
+FILL_FROM_LOWEST = 2
+"""Fill order in which the first pixel is the lowest bit of a byte."""
+
 SEPARATE_PLANES = 2
 """Planar configuration of one plane for each channel."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,30 @@ def encode_page(
         dpi: Horizontal and vertical resolution.
         tiffinfo: Descriptive and carried tags; modified.
     """
+    tags = page_tags(
+        values,
+        mode,
+        layout=layout,
+        extra_samples=extra_samples,
+        dpi=dpi,
+        icc_profile=icc_profile,
+        tiffinfo=tiffinfo,
+    )
+    segments = _segments(as_photometric(values, tags), layout, byteorder)
+    return StoredPage(tags, segments, layout.tile_px is not None, sum(map(len, segments)))
+
+
+def page_tags(
+    values: NDArray[Any],
+    mode: str,
+    *,
+    layout: TiffLayout,
+    extra_samples: tuple[int, ...],
+    dpi: tuple[float, float] | None = None,
+    icc_profile: bytes = b"",
+    tiffinfo: ImageFileDirectory_v2 | None = None,
+) -> Any:
+    """Return the tags of a page, without those of its segments; the arguments are those of `encode_page`."""
     kind = (mode or _MODES[values.shape[2]]).partition(";")[0]
     tags: Any = ImageFileDirectory_v2() if tiffinfo is None else tiffinfo
     if dpi is not None:
@@ -72,10 +97,8 @@ def encode_page(
     _describe_samples(tags, values, kind, extra_samples)
     if layout.white_is_0 and kind[0] in "LI" and values.dtype.kind == "u":
         tags[_PHOTOMETRIC] = WHITE_IS_0
-        values = np.dstack([np.iinfo(values.dtype).max - values[..., :1], values[..., 1:]])
-    segments = _segments(values, layout, byteorder)
     _describe_layout(tags, values, layout)
-    return StoredPage(tags, segments, layout.tile_px is not None)
+    return tags
 
 
 def encode_tiff(
@@ -118,15 +141,31 @@ def _describe_layout(tags: Any, values: NDArray[Any], layout: TiffLayout) -> Non
         tags[tag] = size
 
 
+def as_photometric(values: NDArray[Any], tags: Any) -> NDArray[Any]:
+    """Return samples (h, w, c) as the tags of `page_tags` state them: gray inverted where 0 is white."""
+    if tags[_PHOTOMETRIC] != WHITE_IS_0:
+        return values
+    return np.dstack([np.iinfo(values.dtype).max - values[..., :1], values[..., 1:]])
+
+
 def _segments(values: NDArray[Any], layout: TiffLayout, byteorder: ByteOrder) -> list[bytes]:
     """Return the compressed strips or tiles, plane by plane, from top to bottom and left to right."""
-    predictor = layout.predictor_for(values)
-
-    def encoded(samples: NDArray[Any]) -> bytes:
-        return compress(predicted(samples, predictor, byteorder), layout.compression)
-
+    encoded = partial(encode_segment, layout=layout, byteorder=byteorder)
     with ThreadPoolExecutor() as threads:
         return list(threads.map(encoded, _parts(values, layout)))
+
+
+def encode_segment(samples: NDArray[Any], *, layout: TiffLayout, byteorder: ByteOrder) -> bytes:
+    """Compress a strip or tile; a tile at the border is filled up.
+
+    Args:
+        samples: Shape (rows, columns, c), c = 1 for one of several planes.
+    """
+    if layout.tile_px is not None:
+        missing = [whole - size for whole, size in zip(layout.tile_px, samples.shape, strict=False)]
+        samples = np.pad(samples, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+    predictor = layout.predictor_for(samples)
+    return compress(predicted(np.ascontiguousarray(samples), predictor, byteorder), layout.compression)
 
 
 def _parts(values: NDArray[Any], layout: TiffLayout) -> Iterator[NDArray[Any]]:
@@ -134,8 +173,4 @@ def _parts(values: NDArray[Any], layout: TiffLayout) -> Iterator[NDArray[Any]]:
     planes = np.split(values, values.shape[2], axis=2) if layout.is_planar else [values]
     for plane in planes:
         for y, x in itertools.product(range(0, len(plane), tall), range(0, plane.shape[1], wide)):
-            part = plane[y : y + tall, x : x + wide]
-            if layout.tile_px is not None:  # tiles at the borders are filled up
-                missing = tall - part.shape[0], wide - part.shape[1]
-                part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
-            yield np.ascontiguousarray(part)
+            yield plane[y : y + tall, x : x + wide]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
@@ -26,8 +26,13 @@ _PREFIXES = {"<": b"II", ">": b"MM"}
 _HEADER, _BIG_HEADER = b"II*\0" + bytes(4), b"II+\0" + bytes(12)
 _OLD_JPEG = 6  # its data lie outside of the strips
 _HEADER_BYTES = 8
+_PIECE_BYTES = 2**24
 _LARGEST_BYTES = 2**32 - 2**24
 """Of the data of a plain TIFF, whose offsets have 32 bits; the rest is for the directories."""
+
+
+Segment = bytes | Iterator[bytes]
+"""A strip or tile, or consecutive pieces of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +41,14 @@ class StoredPage:
 
     Attributes:
         tags: All tags but the offsets and lengths of the segments.
-        segments: The strips or tiles.
+        segments: The strips or tiles; those of large files are read or encoded one by one, and in pieces.
+        most_bytes: Upper limit of the bytes of all segments.
     """
 
     tags: ImageFileDirectory_v2
-    segments: Sequence[bytes]
+    segments: Collection[Segment]
     is_tiled: bool
+    most_bytes: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +83,14 @@ class OtherPages:
         """Return the pages with others at some positions."""
         return replace(self, pages={**self.pages, **pages})
 
+    def held(self) -> OtherPages:
+        """Return the pages with their segments in memory, so that the file can be closed."""
+        pages = {
+            position: replace(page, segments=[b"".join(_pieces(segment)) for segment in page.segments])
+            for position, page in self.pages.items()
+        }
+        return replace(self, pages=pages)
+
     def stripped(self) -> OtherPages:
         """Return the pages without metadata and resolution; what defines the colors stays."""
         return replace(self, pages={position: _stripped(page) for position, page in self.pages.items()})
@@ -87,7 +102,7 @@ def _stripped(page: StoredPage) -> StoredPage:
     for tag in defining(tags):
         kept.tagtype[tag] = tags.tagtype[tag]
         kept[tag] = tags[tag]
-    return StoredPage(kept, page.segments, page.is_tiled)
+    return replace(page, tags=kept)
 
 
 NO_PAGES = OtherPages()
@@ -102,8 +117,8 @@ def stored_page(page: Any, stream: BinaryIO) -> StoredPage | None:
         stream: The open file.
 
     Returns:
-        The page without its sub-images and without a description of the file's layout; None if its data
-        are not strips or tiles alone.
+        The page without its sub-images and without a description of the file's layout, its segments to be
+        read while the file is open; None if its data are not strips or tiles alone.
 
     Raises:
         Exception: The page is corrupt.
@@ -115,15 +130,40 @@ def stored_page(page: Any, stream: BinaryIO) -> StoredPage | None:
         tags.pop(tag, None)
     if layout_writer(page.description):
         tags.pop(_DESCRIPTION, None)
-    segments = []
-    if sum(page.databytecounts) > stream.seek(0, io.SEEK_END):
+    spans, size = list(zip(page.dataoffsets, page.databytecounts, strict=True)), stream.seek(0, io.SEEK_END)
+    num_bytes = sum(page.databytecounts)
+    if num_bytes > size:
         raise ValueError("segments overlap")
-    for offset, num_bytes in zip(page.dataoffsets, page.databytecounts, strict=True):
-        stream.seek(offset)
-        segments.append(stream.read(num_bytes))
-        if len(segments[-1]) < num_bytes:
-            raise ValueError("rows are missing")
-    return StoredPage(tags, segments, page.is_tiled)
+    if any(offset + length > size for offset, length in spans):
+        raise ValueError("rows are missing")
+    return StoredPage(tags, _FileSegments(stream, spans), page.is_tiled, num_bytes)
+
+
+class _FileSegments(Collection[Segment]):
+    """The strips or tiles of a page in an open file, read one by one."""
+
+    def __init__(self, stream: BinaryIO, spans: Sequence[tuple[int, int]]) -> None:
+        self._stream, self._spans = stream, spans
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def __iter__(self) -> Iterator[Segment]:
+        return (pieces_of(self._stream, offset, num_bytes) for offset, num_bytes in self._spans)
+
+    def __contains__(self, segment: object) -> bool:
+        return False  # never asked for
+
+
+def pieces_of(stream: BinaryIO, offset: int, num_bytes: int) -> Iterator[bytes]:
+    """Yield a part of a file in pieces."""
+    for start in range(offset, offset + num_bytes, _PIECE_BYTES):
+        stream.seek(start)
+        yield stream.read(min(_PIECE_BYTES, offset + num_bytes - start))
+
+
+def _pieces(segment: Segment) -> Iterable[bytes]:
+    return [segment] if isinstance(segment, bytes) else segment
 
 
 def _directory(file: Any, offset: int, stream: BinaryIO, group: int | None = None) -> Any:
@@ -193,37 +233,44 @@ class _Form:
 
 
 def join_pages(page: StoredPage, others: OtherPages = NO_PAGES) -> bytes:
-    """Return a TIFF file of a page and those around it; a BigTIFF if it was one, or has to be.
+    """Return the content of a TIFF file of a page and those around it, see `write_pages`."""
+    stream = io.BytesIO()
+    write_pages(stream, page, others)
+    return stream.getvalue()
+
+
+def write_pages(stream: BinaryIO, page: StoredPage, others: OtherPages = NO_PAGES) -> None:
+    """Write a TIFF file of a page and those around it; a BigTIFF if it was one, or may have to be.
 
     Args:
+        stream: Empty and seekable; one piece of a segment is held in memory at a time.
         page: Segments in the byte order of the others.
     """
     pages = others.around(page)
-    num_bytes = sum(len(segment) for each in pages for segment in each.segments)
-    form = _Form(others.byteorder, others.is_big or num_bytes > _LARGEST_BYTES)
-    stream = io.BytesIO()
+    most_bytes = sum(each.most_bytes for each in pages)
+    form = _Form(others.byteorder, others.is_big or most_bytes > _LARGEST_BYTES)
     stream.write(form.header)
     link = stream.tell()  # where the position of the next directory stands
     stream.write(form.offset(0))
     for each in pages:
-        tags = _with_segments(each, form)
+        tags = form.directory()
+        for tag in each.tags:
+            tags.tagtype[tag] = each.tags.tagtype[tag]
+            tags[tag] = each.tags[tag]
         _write_groups(stream, tags, form)
         position = _seek_even_end(stream)
-        stream.write(_at(position, tags))
-        stream.writelines(each.segments)
+        # Written again when the lengths are known; its own length does not depend on them.
+        stream.write(_at(position, _with_segments(tags, [0] * len(each.segments), each, form)))
+        lengths = [sum(map(stream.write, _pieces(segment))) for segment in each.segments]
+        stream.seek(position)
+        stream.write(_at(position, _with_segments(tags, lengths, each, form)))
         stream.seek(link)
         stream.write(form.offset(position))
         link = position + form.num_bytes(len(tags))
-    return stream.getvalue()
 
 
-def _with_segments(page: StoredPage, form: _Form) -> Any:
+def _with_segments(tags: Any, lengths: Sequence[int], page: StoredPage, form: _Form) -> Any:
     """Return the tags with lengths and offsets of the segments, counted from the first of them."""
-    tags = form.directory()
-    for tag in page.tags:
-        tags.tagtype[tag] = page.tags.tagtype[tag]
-        tags[tag] = page.tags[tag]
-    lengths = [len(segment) for segment in page.segments]
     offsets = itertools.accumulate(lengths[:-1], initial=0)
     names = (_TILE_OFFSETS, _TILE_BYTES) if page.is_tiled else (_STRIP_OFFSETS, _STRIP_BYTES)
     for tag, numbers in zip(names, (offsets, lengths), strict=True):

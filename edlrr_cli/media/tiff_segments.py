@@ -7,6 +7,7 @@ import lzma
 import math
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,6 +19,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from edlrr_cli.errors import InputError
 from edlrr_cli.media.tiff_codes import (
     DEFLATE,
+    FILL_FROM_LOWEST,
     FLOATING,
     HORIZONTAL,
     LZMA,
@@ -26,6 +28,9 @@ from edlrr_cli.media.tiff_codes import (
     PACKBITS,
     SEPARATE_PLANES,
 )
+
+Window = tuple[slice, slice]
+"""Rows and columns."""
 
 _BITS_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _KINDS = {1: "u", 2: "i", 3: "f"}
@@ -89,6 +94,19 @@ class Segments:
         """Return the number of bytes per row of a segment; each row begins with a new byte."""
         return math.ceil(self.shape[1] * self.shape[2] * self.bits / 8)
 
+    def origin(self, index: int) -> tuple[int, int, int]:
+        """Return the plane of a segment, and its first row and column."""
+        plane, row, column = np.unravel_index(index, self.grid)
+        return int(plane), int(row) * self.shape[0], int(column) * self.shape[1]
+
+    def touching(self, rows: slice, columns: slice) -> Iterator[int]:
+        """Yield the indices of the segments that have pixels of a window, in order."""
+        tall, wide, _ = self.shape
+        for plane in range(self.grid[0]):
+            for row in range(rows.start // tall, math.ceil(rows.stop / tall)):
+                for column in range(columns.start // wide, math.ceil(columns.stop / wide)):
+                    yield (plane * self.grid[1] + row) * self.grid[2] + column
+
 
 def check_tags(path: Path, page: Any, stream: BinaryIO) -> None:
     """Check that no layout tag of a page is damaged; tifffile treats damaged tags as missing.
@@ -127,13 +145,19 @@ def _stored_bytes(page: Any, segments: Segments) -> float:
 
 
 def read_segments(
-    path: Path, page: Any, segments: Segments, stream: BinaryIO, shift: int = 0
+    path: Path,
+    page: Any,
+    segments: Segments,
+    stream: BinaryIO,
+    shift: int = 0,
+    window: Window | None = None,
 ) -> NDArray[Any]:
-    """Decode all strips or tiles of a page.
+    """Decode the strips or tiles of a page, or those that a window touches.
 
     Args:
         path: Path for messages.
         shift: Number of bytes added to the offsets in the file.
+        window: Rows and columns to return; None: all.
 
     Returns:
         The samples as stored, shape (h, w, c).
@@ -142,23 +166,50 @@ def read_segments(
         InputError: A segment is truncated, or too long.
         Exception: Any exception of the decoders.
     """
-    pixels = np.empty((segments.height, segments.width, segments.num_channels), segments.dtype)
-    tall, wide, deep = segments.shape
-    for index, (plane, row, column) in enumerate(np.ndindex(segments.grid)):
-        y, x, channel = row * tall, column * wide, plane * deep
-        num_rows = tall if page.is_tiled else min(tall, segments.height - y)
-        least, most = num_rows * segments.row_bytes, tall * segments.row_bytes
-        stream.seek(page.dataoffsets[index] + shift)
-        data = stream.read(min(page.databytecounts[index], _stored_bytes(page, segments)))
-        if page.fillorder == 2:
-            data = data.translate(_BITS_REVERSED)
-        content = _decompressed(page.compression, data, least, most)
-        if not least <= len(content) <= most:
-            raise _incomplete(path, index)
-        samples = _unpredicted(content[:least], page.predictor, segments)
-        part = pixels[y : y + tall, x : x + wide, channel : channel + deep]
-        part[:] = samples[: part.shape[0], : part.shape[1]]
+    rows, columns = window or (slice(0, segments.height), slice(0, segments.width))
+    size_px = rows.stop - rows.start, columns.stop - columns.start
+    pixels = np.empty((*size_px, segments.num_channels), segments.dtype)
+    deep = segments.shape[2]
+    for index in segments.touching(rows, columns):
+        plane, top, left = segments.origin(index)
+        within = _overlap(rows, top, segments.shape[0]), _overlap(columns, left, segments.shape[1])
+        samples = _read_segment(path, page, segments, stream, index, shift, within[0])
+        part = pixels[
+            top + within[0].start - rows.start : top + within[0].stop - rows.start,
+            left + within[1].start - columns.start : left + within[1].stop - columns.start,
+            plane * deep : (plane + 1) * deep,
+        ]
+        part[:] = samples[:, within[1]]
     return pixels
+
+
+def _overlap(wanted: slice, start: int, length: int) -> slice:
+    """Return the part of a segment that is wanted, counted from its start."""
+    return slice(max(wanted.start - start, 0), min(wanted.stop - start, length))
+
+
+def _read_segment(
+    path: Path, page: Any, segments: Segments, stream: BinaryIO, index: int, shift: int, rows: slice
+) -> NDArray[Any]:
+    """Return rows of a segment, shape (rows, columns, channels); uncompressed ones are read by rows."""
+    tall, row_bytes = segments.shape[0], segments.row_bytes
+    num_rows = tall if page.is_tiled else min(tall, segments.height - segments.origin(index)[1])
+    least, most = num_rows * row_bytes, tall * row_bytes
+    offset, num_bytes = page.dataoffsets[index] + shift, page.databytecounts[index]
+    if page.compression == NONE:
+        if num_bytes < least:
+            raise _incomplete(path, index)
+        num_rows = rows.stop - rows.start
+        offset, num_bytes = offset + rows.start * row_bytes, num_rows * row_bytes
+        least, most, rows = num_bytes, num_bytes, slice(0, num_rows)
+    stream.seek(offset)
+    data = stream.read(num_bytes)
+    if page.fillorder == FILL_FROM_LOWEST:
+        data = data.translate(_BITS_REVERSED)
+    content = _decompressed(page.compression, data, least, most)
+    if not least <= len(content) <= most:
+        raise _incomplete(path, index)
+    return _unpredicted(content[rows.start * row_bytes : rows.stop * row_bytes], page.predictor, segments)
 
 
 def _incomplete(path: Path, index: int) -> InputError:

@@ -14,6 +14,7 @@ import pytest
 from edlrr_cli.bench import busy as busy_benchmark
 from edlrr_cli.bench import command as command_benchmark
 from edlrr_cli.bench import cost as cost_benchmark
+from edlrr_cli.bench import gigapixel as gigapixel_benchmark
 from edlrr_cli.bench import kernels as kernels_benchmark
 from edlrr_cli.bench import regularizer
 from edlrr_cli.bench import throughput as throughput_benchmark
@@ -22,6 +23,7 @@ from edlrr_cli.bench.record import KEYS, MACHINE_KEYS
 from edlrr_cli.bench.timing import Timing
 from edlrr_cli.errors import EdlrrError
 from edlrr_cli.lrr.native import library
+from edlrr_cli.media.tiff_layout import TiffLayout
 
 
 @pytest.fixture
@@ -183,7 +185,7 @@ def test_throughput(measure, run, monkeypatch):
     def in_this_process(*arguments):
         result = run(*arguments)
         assert result.exit_code == 0, result.stderr
-        return throughput_benchmark.Ended(1.0 + len(arguments), 10**8)
+        return throughput_benchmark.Ended(1.0 + len(arguments), 10**8, 1.0)
 
     monkeypatch.setattr(throughput_benchmark, "edlrr", in_this_process)
     monkeypatch.setattr(throughput_benchmark, "QUALITIES", ("fast",))
@@ -228,6 +230,24 @@ def test_kernels(measure, monkeypatch):
 def test_without_kernels_none_are_measured(refused, monkeypatch, tmp_path):
     monkeypatch.setattr(library, "kernels", lambda: None)
     assert "without kernels" in refused(1, "bench", "kernels", "-o", tmp_path / "a.json")
+
+
+def test_gigapixel(measure, run, monkeypatch):
+    def in_this_process(*arguments):
+        result = run(*arguments, "--method", "biharmonic")
+        assert result.exit_code == 0, result.stderr
+        return throughput_benchmark.Ended(1.0, 10**8, 1.0)
+
+    monkeypatch.setattr(gigapixel_benchmark, "edlrr", in_this_process)
+    monkeypatch.setattr(gigapixel_benchmark, "_TILE_PX", 64)
+    monkeypatch.setattr(gigapixel_benchmark, "_LAYOUT", TiffLayout(predictor=2, tile_px=(64, 64)))
+    monkeypatch.setattr("edlrr_cli.media.large_image.LARGE_BYTES", 0)
+    record = measure("gigapixel", "--large-px", "330", "500", "--num-specks", "4")
+    assert [row["case"] for row in record["rows"]] == ["gray", "RGB"]
+    for row in record["rows"]:
+        assert row["num_tiles"] == 48
+        assert 1 <= row["num_holed"] == row["num_changed"] <= 16
+        assert row["psnr_missing"] > 10
 
 
 def test_busy(measure, monkeypatch):

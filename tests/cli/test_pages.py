@@ -237,3 +237,68 @@ def test_other_formats_take_the_first_page_with_a_note(run, tmp_path):
     assert result.exit_code == 0, result.stderr
     assert "the first of 3 pages was read" in result.stderr
     assert "the other pages were left out, since PNG cannot hold them" in result.stderr
+
+
+def noisy_pages(rng):
+    """Return pages with noise of different strength, clean ones, and the strengths."""
+    clean, levels = pages(), (8, 25, 40)
+    noise = rng.standard_normal(clean.shape) * np.array(levels)[:, None, None, None]
+    return np.rint(clean + noise).clip(0, 255).astype(np.uint8), clean, levels
+
+
+def test_denoise_restores_every_page_by_its_own_noise(run, tmp_path):
+    values, clean, levels = noisy_pages(np.random.default_rng(0))
+    preview = (values[0][::4, ::4], {"subfiletype": 1})
+    image = write(tmp_path / "in.tif", *((each, {"compression": "zlib"}) for each in values), preview)
+    reference, page = write(tmp_path / "clean.tif", *clean), tmp_path / "page.html"
+    options = ("--reference", reference, "--report", page, "--noise-type", "white", "--json")
+    result = run("denoise", image, "-o", tmp_path / "out.tif", *options)
+    assert result.exit_code == 0, result.stderr
+    record = json.loads(result.stdout)
+    assert [each["page"] for each in record["pages"]] == [1, 2, 3]
+    assert (record["page"], record["sigma"], record["method"]) == (1, None, "network")
+    sigmas = [each["sigma"] for each in record["pages"]]
+    assert sigmas == sorted(sigmas)
+    assert sigmas[2] - sigmas[0] > 15
+    for each in record["pages"]:
+        assert each["psnr"] > each["psnr_input"]
+    after = stored(tmp_path / "out.tif")
+    assert len(after) == 4
+    np.testing.assert_array_equal(after[3], preview[0])
+    errors = [np.square(after[index].astype(float) - clean[index]).mean() ** 0.5 for index in range(3)]
+    assert all(error < level for error, level in zip(errors, levels, strict=True))
+    assert "page 3, denoised" in page.read_text(encoding="utf-8")
+    printed = run("denoise", image, "-o", tmp_path / "out.tif", "--overwrite", "--sigma", 25)
+    assert "out.tif, 3 pages" in printed.stdout
+    assert "page 3" in printed.stdout
+
+
+def test_denoise_takes_one_page(run, refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    values, *_ = noisy_pages(np.random.default_rng(0))
+    write("in.tif", *values)
+    shown = refused(2, "denoise", "in.tif", "--figure", "f.png", "-o", "out.tif")
+    assert "--figure is for one page, and 3 of in.tif are restored; name one with --page" in shown
+    result = run("denoise", "in.tif", "--page", 2, "--figure", "f.png", "-o", "out.tif", "--json")
+    assert result.exit_code == 0, result.stderr
+    record = json.loads(result.stdout)
+    assert (record["page"], record["pages"]) == (2, None)
+    changed_pages = [(a != b).any() for a, b in zip(values, stored("out.tif"), strict=True)]
+    assert changed_pages == [False, True, False]
+    result = run("denoise", "in.tif", "-o", "out.png")
+    assert result.exit_code == 0, result.stderr
+    assert "the first of 3 pages was read" in result.stderr
+
+
+def test_denoise_names_a_corrupt_page(refused, tmp_path):
+    values, *_ = noisy_pages(np.random.default_rng(0))
+    image = write(tmp_path / "in.tif", *((each, {"compression": "zlib"}) for each in values))
+    content = bytearray(image.read_bytes())
+    with tifffile.TiffFile(image) as file:
+        start, length = file.pages[1].dataoffsets[0], file.pages[1].databytecounts[0]
+    content[start + 8 : start + length] = bytes(length - 8)
+    image.write_bytes(content)
+    shown = refused(3, "denoise", image, "--sigma", 25, "-o", tmp_path / "out.tif", "-q")
+    assert f"page 2: {image} is truncated or corrupt" in shown
+    assert "or restore other pages with --page" in shown
+    assert not (tmp_path / "out.tif").exists()

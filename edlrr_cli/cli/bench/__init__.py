@@ -19,6 +19,7 @@ _COMMANDS = {
     "mask": f"{__name__}.mask",
     "command": _TIMINGS,
     "throughput": _TIMINGS,
+    "gigapixel": _TIMINGS,
     "busy": _TIMINGS,
     "cost": _TIMINGS,
     "kernels": _TIMINGS,

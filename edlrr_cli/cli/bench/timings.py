@@ -28,7 +28,7 @@ _Function = Callable[..., None]
 
 _SHAPES = "3x300x300,3x512x512,3x1024x1024,100x20800"
 _REGS = "nuclear,laguerre-gamma"
-_LARGE_PX = (3000, 4000)
+_LARGE_PX, _GIGAPIXEL_PX = (3000, 4000), (15000, 20000)
 
 
 def _benchmark(*options: Callable[[_Function], _Function]) -> Callable[[_Function], click.Command]:
@@ -118,6 +118,22 @@ def optimization() -> None:
 )
 def throughput() -> None:
     """Time batches beside single commands, and large images, with their memory."""
+
+
+@_benchmark(
+    click.option(
+        "--large-px",
+        type=(click.IntRange(min=64), click.IntRange(min=64)),
+        default=_GIGAPIXEL_PX,
+        show_default=True,
+        help="Height and width of the scans.",
+    ),
+    click.option("--num-specks", type=POSITIVE, default=600, show_default=True, help="Specks of a scan."),
+    device_option,
+    seed_option,
+)
+def gigapixel() -> None:
+    """Time the restoration of scans that do not fit into memory, with its memory."""
 
 
 @_benchmark(

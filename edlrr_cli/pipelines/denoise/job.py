@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,16 +15,18 @@ from edlrr_cli import __version__
 from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.figure import comparison_panels, write_figure
 from edlrr_cli.media.images import read_image, read_reference
-from edlrr_cli.media.outputs import page_written
+from edlrr_cli.media.outputs import keeps_pages, page_written
 from edlrr_cli.media.preview import preview
-from edlrr_cli.media.save import as_written, check_output, losses, save_image
+from edlrr_cli.media.save import as_written, check_output, encoded_page, losses, save_image
 from edlrr_cli.media.still_image import StillImage
+from edlrr_cli.media.tiff_pages import StoredPage
 from edlrr_cli.metrics import psnr, ssim
 from edlrr_cli.pipelines.denoise.record import denoise_line, denoise_lines, noise_entries
 from edlrr_cli.pipelines.denoisers import load_denoiser
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.job import Job, Monitor
 from edlrr_cli.pipelines.noise_levels import NOISE_LEVELS, to_levels
+from edlrr_cli.pipelines.pages import merged, page_of, read_further_page, refuse_files_of_one_page
 from edlrr_cli.pipelines.panel import Comparison, Layer, Panel
 from edlrr_cli.pipelines.targets import check_images
 from edlrr_cli.tasks.denoise.config import Config
@@ -52,37 +54,55 @@ class Experiment:
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """The contents of the input files.
+    """The contents of the input files: a page.
 
     Attributes:
         noisy: Its pixels, with the noise of an experiment, shape (h, w, c).
         notes: Notes on the file for the user, one phrase each.
+        page: Number of the page, from 1.
     """
 
     image: StillImage
     noisy: NDArray[np.float64]
     clean: NDArray[np.float64] | None
     notes: list[str]
+    page: int
+
+
+@dataclass(frozen=True, eq=False)
+class Denoised:
+    """The results of all pages.
+
+    Attributes:
+        result: That of the first page.
+        pages: Further pages as they are written, by their position in the file.
+        records: The record of each further page.
+    """
+
+    result: Result
+    pages: Mapping[int, StoredPage] = field(default_factory=dict)
+    records: Sequence[Record] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenoiseJob(Job[Inputs, "Result"]):
+class DenoiseJob(Job[Inputs, Denoised]):
     """An image whose noise is removed.
 
     Attributes:
         model: Weights; None for the shipped ones.
-        page: Page of a TIFF, or frame, from 1.
+        page: Page of a TIFF, or frame, from 1; None: the first, and in a TIFF all that are like it.
     """
 
     config: Config
     reference: Path | None = None
     model: Path | None = None
-    page: int = 1
+    page: int | None = None
     figure: Path | None = None
     encoding: Encoding = DEFAULT_ENCODING
     experiment: Experiment = Experiment()
 
     command = "denoise"
+    unlisted = ("pages",)
     lines = staticmethod(denoise_lines)
     line = staticmethod(denoise_line)
 
@@ -95,27 +115,52 @@ class DenoiseJob(Job[Inputs, "Result"]):
             overwrite=self.overwrite,
             encoding=self.encoding,
         )
-        image = read_image(self.input, self.page)
+        all_pages = self.page is None and keeps_pages(self.output, self.encoding)
+        image = read_image(self.input, self.page or 1, with_similar=all_pages)
+        check_output(self.output, overwrite=self.overwrite, like=image, encoding=self.encoding)
+        refuse_files_of_one_page(self.input, image.similar_pages, figure=self.figure)
+        inputs = self._inputs(image, self.page or 1)
+        for note in inputs.notes:
+            monitor.note(self.input, note)
+        return inputs
+
+    def _inputs(self, image: StillImage, page: int) -> Inputs:
+        """Return a page and what belongs to it."""
         if image.visible is not None:
             image = image.within(np.ones(image.size_px, bool))
-        check_output(self.output, overwrite=self.overwrite, like=image, encoding=self.encoding)
-        clean = None if self.reference is None else read_reference(self.reference, image)
+        clean = None
+        if self.reference is not None:
+            at = page_of(self.reference, "reference", self.input, page)
+            clean = read_reference(self.reference, image, at)
         noisy, clean = _with_noise(image, clean, self.experiment)
         notes = [*image.notes, *losses(self.output, image, self.encoding)]
         if self.experiment.level:
             notes.append(f"noise of level {self.experiment.level:g} was added, as an experiment")
-        for note in notes:
-            monitor.note(self.input, note)
-        return Inputs(image, noisy, clean, notes)
+        return Inputs(image, noisy, clean, notes, page)
 
     def group(self, inputs: Inputs) -> tuple[int, ...] | None:
         """Return the shape of a small image, which may be denoised with others."""
         shape = inputs.noisy.shape
         is_batched = self.config.method == "network" and self.config.quality == "fast"
-        return shape if is_batched and max(shape) <= _SMALL_PX else None
+        is_alone = bool(inputs.image.similar_pages) or max(shape) > _SMALL_PX
+        return shape if is_batched and not is_alone else None
 
-    def compute(self, inputs: Inputs, monitor: Monitor) -> Result:
-        """Denoise by any method."""
+    def compute(self, inputs: Inputs, monitor: Monitor) -> Denoised:
+        """Denoise all pages by any method; further pages are read and encoded one after another."""
+        denoised = self._denoised(inputs, monitor)
+        pages, records = {}, []
+        for number, position in inputs.image.similar_pages.items():
+            further = self._inputs(read_further_page(self.input, number, inputs.image), number)
+            for note in further.image.notes:
+                monitor.note(self.input, f"page {number}: {note}")
+            result = self._denoised(further, monitor)
+            records.append(self._page_record(further, result, as_written(result.pixels, further.image)))
+            like = replace(further.image, jpeg=None)
+            pages[position] = encoded_page(self.output, result.pixels, like=like, encoding=self.encoding)
+        return Denoised(denoised, pages, records)
+
+    def _denoised(self, inputs: Inputs, monitor: Monitor) -> Result:
+        """Denoise a page."""
         # torch is imported here, after all that can be refused without it.
         from edlrr_cli.tasks.denoise import run
 
@@ -125,51 +170,64 @@ class DenoiseJob(Job[Inputs, "Result"]):
                 inputs.noisy, self.config, denoiser, progress=advance, visible=inputs.image.visible
             )
 
-    def compute_each(self, inputs: Sequence[Inputs]) -> Sequence[Result]:
+    def compute_each(self, inputs: Sequence[Inputs]) -> Sequence[Denoised]:
         """Denoise images of one shape."""
         from edlrr_cli.tasks.denoise.run import denoise_each
 
-        return denoise_each(
+        results = denoise_each(
             [each.noisy for each in inputs],
             self.config,
             load_denoiser(self.model),
             visible=[each.image.visible for each in inputs],
         )
+        return list(map(Denoised, results))
 
     def on_cpu(self) -> DenoiseJob:
         """See `Job.on_cpu`."""
         return replace(self, config=replace(self.config, device="cpu"))
 
-    def write(self, inputs: Inputs, result: Result, monitor: Monitor) -> Record:
+    def write(self, inputs: Inputs, result: Denoised, monitor: Monitor) -> Record:
         """See `Job.write`."""
-        like = replace(inputs.image, jpeg=None)  # coarse tables would bring back what was removed
-        save_image(self.output, result.pixels, like=like, overwrite=self.overwrite, encoding=self.encoding)
-        for note in result.notes:
+        pixels, others = result.result.pixels, inputs.image.other_pages.replaced(result.pages)
+        # The coarse tables of a JPEG would bring back what was removed.
+        like = replace(inputs.image, jpeg=None, other_pages=others)
+        save_image(self.output, pixels, like=like, overwrite=self.overwrite, encoding=self.encoding)
+        denoised = as_written(pixels, inputs.image)
+        record = self._record([self._page_record(inputs, result.result, denoised), *result.records])
+        for note in result.result.notes:
             monitor.note(self.input, note)
-        denoised = as_written(result.pixels, inputs.image)
-        record = self._record(inputs, result, denoised)
         if self.figure is not None:
             self._write_figure(self.figure, inputs, denoised, record)
         return record
 
-    def _record(self, inputs: Inputs, result: Result, denoised: NDArray[np.float64]) -> Record:
+    def _record(self, pages: Sequence[Record]) -> Record:
+        """Return the record of a run from those of its pages."""
         config = self.config
         settings = {**asdict(config), "sigma": to_levels(config.sigma)}
         settings |= {"add_noise": self.experiment.level, "seed": self.experiment.seed}
+        common = merged(pages)
         return {
             "status": "ok",
             "input": self.input,
-            "page": self.page,
+            "page": common.pop("page"),
             "reference": self.reference,
             "output": self.output,
             "figure": self.figure,
             "model": self.model,
-            **noise_entries(result.noise, config),
+            **common,
+            "settings": settings,
+            "version": __version__,
+            "notes": common["notes"],
+        }
+
+    def _page_record(self, inputs: Inputs, result: Result, denoised: NDArray[np.float64]) -> Record:
+        """Return the record of a page."""
+        return {
+            "page": inputs.page,
+            **noise_entries(result.noise, self.config),
             "device": result.device,
             "seconds": result.seconds,
             **_quality(inputs.noisy, denoised, inputs.clean),
-            "settings": settings,
-            "version": __version__,
             "notes": [*inputs.notes, *result.notes],
         }
 
@@ -215,14 +273,26 @@ def _quality(
 
 
 def _comparisons(record: Record, side_px: int) -> list[Comparison]:
-    """Read the images; the noise of an experiment is drawn again."""
-    page, settings = record["page"], record["settings"]
-    image = read_image(record["input"], page)
-    reference = None if record["reference"] is None else read_reference(record["reference"], image)
+    """Read the images of each page; the noise of an experiment is drawn again."""
+    pages = record["pages"] or [record]
+    return [_comparison(record, page["page"], side_px, named=len(pages) > 1) for page in pages]
+
+
+def _comparison(record: Record, page: int, side_px: int, *, named: bool) -> Comparison:
+    """Read the images of one page.
+
+    Args:
+        named: Name the page, one of several.
+    """
+    settings, prefix = record["settings"], f"page {page}, " if named else ""
+    image, reference = read_image(record["input"], page), None
+    if record["reference"] is not None:
+        at = page_of(record["reference"], "reference", record["input"], page)
+        reference = read_reference(record["reference"], image, at)
     noisy, clean = _with_noise(image, reference, Experiment(settings["add_noise"], settings["seed"]))
-    left = [Layer("noisy", preview(noisy, side_px))]
+    left = [Layer(f"{prefix}noisy", preview(noisy, side_px))]
     if clean is not None:
-        left.append(Layer("clean", preview(clean, side_px)))
+        left.append(Layer(f"{prefix}clean", preview(clean, side_px)))
     output = record["output"]
     denoised = image.pixels_of(read_image(output, page_written(output, page)))
-    return [Comparison(left, [Layer("denoised", preview(denoised, side_px))])]
+    return Comparison(left, [Layer(f"{prefix}denoised", preview(denoised, side_px))])

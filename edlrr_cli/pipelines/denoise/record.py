@@ -33,6 +33,10 @@ def noise_entries(noise: Noise, config: Config, **spread: list[float]) -> Record
 
 def denoise_lines(record: Record) -> Iterator[tuple[str, str]]:
     """Yield the readable lines of a record: labels and texts."""
+    if record["pages"] is not None:
+        yield "denoised", f"{record['output']}, {len(record['pages'])} pages"
+        yield from ((f"page {page['page']}", denoise_line(page)) for page in record["pages"])
+        return
     yield "denoised", str(record["output"])
     yield noise_line(record)
     yield from psnr_line(record)
@@ -67,4 +71,6 @@ def denoise_line(record: Record, extent: str = "") -> str:
     """Return the readable line of one input of a batch, with how much it is."""
     quality = "" if record["psnr"] is None else f"PSNR {record['psnr']:.2f} dB, "
     duration = f"{record['seconds']:.1f} s on {record['device']}"
-    return f"{quality}noise {record['sigma']:.3g}, {extent}{duration}"
+    sigmas = [page["sigma"] for page in record.get("pages") or [record]]
+    levels = " to ".join(f"{sigma:.3g}" for sigma in sorted({min(sigmas), max(sigmas)}))
+    return f"{quality}noise {levels}, {extent}{duration}"

@@ -14,14 +14,15 @@ from edlrr_cli.errors import InputError
 from edlrr_cli.media.boxes import Box, union_of
 from edlrr_cli.media.cmyk import to_rgb
 from edlrr_cli.media.formats import ALPHA, INFRARED, NAN, is_own_mask
-from edlrr_cli.media.images import num_pages
 from edlrr_cli.media.infrared import read_infrared
 from edlrr_cli.media.masks import MaskReading, read_mask
 from edlrr_cli.media.own_masks import own_hole, painted_hole
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.pipelines.inpaint.settings import MaskSettings
+from edlrr_cli.pipelines.pages import page_of
 
-_OWN_NAMES = {NAN: "pixels without a value", ALPHA: "transparent pixels"}
+OWN_NAMES = {NAN: "pixels without a value", ALPHA: "transparent pixels"}
+"""What marks the hole of an image that marks it itself, for the user."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,26 +50,6 @@ class Inputs:
     def notes(self) -> list[str]:
         """Return the notes on the files for the user, one phrase each."""
         return [*self.image.notes, *self.losses, f"mask: {self.mask.evidence}"]
-
-
-def page_of(file: Path, what: str, image: Path, page: int) -> int:
-    """Return the page of a file that belongs to a page of an image: the only one, or that of its number.
-
-    Args:
-        what: What the file is, for the message.
-
-    Raises:
-        InputError: The file has several pages, and the image another number of several.
-    """
-    num_images, num_files = num_pages(image), num_pages(file)
-    if num_files == 1 or num_images == 1:
-        return 1
-    if num_files != num_images:
-        raise InputError(
-            f"{what} {file} has {num_files} pages, and {image} has {num_images}",
-            "give it one page, or one for each page of the image",
-        )
-    return page
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +110,7 @@ def _parts(
         if word == INFRARED:
             yield part(*_infrared_hole(path, image, page, settings.sensitivity))
         else:
-            yield part(own_hole(word, image), word, _OWN_NAMES[word])
+            yield part(own_hole(word, image), word, OWN_NAMES[word])
     elif mask is not None:
         reading = read_mask(
             mask,

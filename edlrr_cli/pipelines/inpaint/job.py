@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edlrr_cli import __version__
 from edlrr_cli.errors import InputError, UsageError
-from edlrr_cli.media.boxes import Box
-from edlrr_cli.media.encoding import DEFAULT_ENCODING, Encoding
 from edlrr_cli.media.error_map import write_error_map
 from edlrr_cli.media.figure import comparison_panels, write_figure
-from edlrr_cli.media.formats import ALPHA, INFRARED, is_own_mask
-from edlrr_cli.media.images import open_images, read_image, read_reference
+from edlrr_cli.media.formats import ALPHA, INFRARED
+from edlrr_cli.media.images import read_image, read_reference
 from edlrr_cli.media.infrared import without_plane
-from edlrr_cli.media.outputs import copy_image, is_copy, keeps_pages
+from edlrr_cli.media.outputs import copy_image, is_copy
 from edlrr_cli.media.save import (
     as_written,
     check_output,
@@ -29,19 +26,17 @@ from edlrr_cli.media.save import (
     write_png,
 )
 from edlrr_cli.media.still_image import StillImage
-from edlrr_cli.media.tiff_pages import OtherPages, StoredPage
+from edlrr_cli.media.tiff_pages import StoredPage
 from edlrr_cli.metrics import psnr
 from edlrr_cli.pipelines.denoisers import load_denoiser
 from edlrr_cli.pipelines.failures import Record
+from edlrr_cli.pipelines.inpaint.any_job import AnyInpaintJob
 from edlrr_cli.pipelines.inpaint.history import History
-from edlrr_cli.pipelines.inpaint.inputs import Inputs, page_of, read_hole
-from edlrr_cli.pipelines.inpaint.panel import inpaint_panel
-from edlrr_cli.pipelines.inpaint.record import inpaint_line, inpaint_lines, inpaint_record, merged
-from edlrr_cli.pipelines.inpaint.settings import Settings
-from edlrr_cli.pipelines.job import Advance, Job, Monitor
+from edlrr_cli.pipelines.inpaint.inputs import Inputs, read_hole
+from edlrr_cli.pipelines.inpaint.record import inpaint_record, quality_of
+from edlrr_cli.pipelines.job import Advance, Monitor
 from edlrr_cli.pipelines.noise_levels import NOISE_LEVELS
-from edlrr_cli.pipelines.panel import Panel
-from edlrr_cli.pipelines.targets import check_images
+from edlrr_cli.pipelines.pages import page_of, read_further_page, refuse_files_of_one_page
 
 if TYPE_CHECKING:
     from edlrr_cli.baselines.result import Progress as BaselineProgress
@@ -65,83 +60,33 @@ class Restored:
 
 
 @dataclass(frozen=True, kw_only=True)
-class InpaintJob(Job[Inputs, Restored]):
-    """An image whose missing pixels are filled.
-
-    Attributes:
-        mask: Image that marks the hole, or a word for the image's own mask; None: a color or boxes only.
-        boxes: Further missing pixels, without times.
-        page: Page of a TIFF, or frame, from 1; None: the first, and in a TIFF all that are like it.
-        save_mask: Where the hole is written, white on black.
-        skip_clean: Write nothing for an image of which nothing is missing.
-
-    Raises:
-        UsageError: A box has a range of times.
-    """
-
-    mask: Path | None
-    boxes: tuple[Box, ...] = ()
-    settings: Settings
-    reference: Path | None = None
-    page: int | None = None
-    figure: Path | None = None
-    error_map: Path | None = None
-    save_mask: Path | None = None
-    skip_clean: bool = False
-    encoding: Encoding = DEFAULT_ENCODING
-
-    command = "inpaint"
-    unlisted = ("history", "pages")
-    lines = staticmethod(inpaint_lines)
-    line = staticmethod(inpaint_line)
-
-    def __post_init__(self) -> None:
-        timed = next((box for box in self.boxes if box.is_timed), None)
-        if timed is not None:
-            raise UsageError(
-                f"box {timed.text} has a range of times, and {self.input} is an image", "leave it out"
-            )
+class InpaintJob(AnyInpaintJob[Inputs, Restored]):
+    """An image whose missing pixels are filled, and which is held in memory."""
 
     @property
     def _marks(self) -> str:
         """Return what marks the hole, for messages."""
         return "the hole" if self.mask is None else f"mask {self.mask}"
 
-    @property
-    def _own_mask(self) -> str:
-        """Return the word for a mask that comes with the image; empty for others."""
-        return str(self.mask) if self.mask is not None and is_own_mask(self.mask) else ""
-
     def read(self, monitor: Monitor) -> Inputs:
         """See `Job.read`."""
-        check_images(
-            self.output,
-            (self.input, self.mask, self.reference),
-            figures={"figure": self.figure, "error map": self.error_map, "mask": self.save_mask},
-            overwrite=self.overwrite,
-            encoding=self.encoding,
-        )
-        all_pages = self.page is None and keeps_pages(self.output, self.encoding)
-        image = read_image(self.input, self.page or 1, with_similar=all_pages)
+        self.check_files()
+        image = read_image(self.input, self.page or 1, with_similar=self.takes_all_pages)
         check_output(self.output, overwrite=self.overwrite, like=image, encoding=self.encoding)
-        if self._own_mask == INFRARED:
+        if self.own_mask == INFRARED:
             image = without_plane(image)
-        if image.similar_pages:
-            self._refuse_files_of_one_page(len(image.similar_pages) + 1)
+        refuse_files_of_one_page(
+            self.input,
+            image.similar_pages,
+            figure=self.figure,
+            error_map=self.error_map,
+            save_mask=self.save_mask,
+        )
         inputs = self._inputs(image, self.page or 1)
         for note in (*inputs.image.notes, *inputs.losses):
             monitor.note(self.input, note)
-        monitor.note(self.mask if self.mask and not self._own_mask else self.input, inputs.mask.evidence)
+        self.note_mask(inputs.mask.evidence, monitor)
         return inputs
-
-    def _refuse_files_of_one_page(self, num_pages: int) -> None:
-        files = {"--figure": self.figure, "--error-map": self.error_map, "--save-mask": self.save_mask}
-        for option, path in files.items():
-            if path is not None:
-                raise UsageError(
-                    f"{option} is for one page, and {num_pages} of {self.input} are restored",
-                    "name one with --page",
-                )
 
     def _inputs(self, image: StillImage, page: int) -> Inputs:
         """Return a page and what belongs to it."""
@@ -151,7 +96,7 @@ class InpaintJob(Job[Inputs, Restored]):
                 f"{self._marks} leaves no pixel of {self.input} known that is not transparent",
                 "mark less of the image",
             )
-        if self._own_mask == ALPHA:
+        if self.own_mask == ALPHA:
             image = image.opaque(~mask.known)
         image = image.within(mask.known)
         reference = None
@@ -189,22 +134,9 @@ class InpaintJob(Job[Inputs, Restored]):
         return replace(restored, pages=pages, records=records)
 
     def _further_inputs(self, first: Inputs, page: int, monitor: Monitor) -> Inputs:
-        """Read a further page.
-
-        Raises:
-            InputError: It is corrupt; the message names it.
-        """
-        try:
-            with open_images(self.input) as images:
-                image = images.read(page - 1)
-        except InputError as error:
-            raise InputError(
-                f"page {page}: {error.message}", f"{error.remedy}, or restore other pages with --page"
-            ) from error
-        empty = OtherPages(byteorder=first.image.other_pages.byteorder)
-        notes = tuple(note for note in image.notes if note not in first.image.notes)
-        inputs = self._inputs(replace(image, other_pages=empty, notes=notes), page)
-        for note in (*notes, inputs.mask.evidence):
+        """Read a further page."""
+        inputs = self._inputs(read_further_page(self.input, page, first.image), page)
+        for note in (*inputs.image.notes, inputs.mask.evidence):
             monitor.note(self.input, f"page {page}: {note}")
         return inputs
 
@@ -256,16 +188,11 @@ class InpaintJob(Job[Inputs, Restored]):
         results = restore_each(problems, config, denoiser=load_denoiser() if config.needs_denoiser else None)
         return list(map(Restored, results, histories))
 
-    def on_cpu(self) -> InpaintJob:
-        """See `Job.on_cpu`."""
-        config = replace(self.settings.config, device="cpu")
-        return replace(self, settings=replace(self.settings, config=config))
-
     def write(self, inputs: Inputs, result: Restored, monitor: Monitor) -> Record:
         """See `Job.write`."""
         is_clean = inputs.is_clean and not result.pages
         if is_clean and self.skip_clean:
-            return self._skipped(inputs, monitor)
+            return self.skipped(inputs.notes, monitor)
         for note in result.result.notes:
             monitor.note(self.input, note)
         if is_clean and is_copy(self.output, inputs.image, self.encoding):
@@ -279,21 +206,7 @@ class InpaintJob(Job[Inputs, Restored]):
                 overwrite=self.overwrite,
                 encoding=self.encoding,
             )
-        record = {
-            "status": "ok",
-            "input": self.input,
-            "page": inputs.page,
-            "mask": self.mask,
-            "boxes": [box.text for box in self.boxes],
-            "reference": self.reference,
-            "output": self.output,
-            "figure": self.figure,
-            "save_mask": self.save_mask,
-            **merged([self._page_record(inputs, result), *result.records]),
-            "error_map": self.error_map,
-            "settings": self.settings.as_record(),
-            "version": __version__,
-        }
+        record = self.record([self._page_record(inputs, result), *result.records])
         if self.error_map is not None:
             record["error_map_white"] = self._write_error_map(self.error_map, inputs, result.result)
         if self.save_mask is not None:
@@ -306,18 +219,8 @@ class InpaintJob(Job[Inputs, Restored]):
         result = restored.result
         written = as_written(result.restored, inputs.image)
         history = restored.history.as_record(result)
-        return {**inpaint_record(inputs, self.settings, result, written), "history": history}
-
-    def _skipped(self, inputs: Inputs, monitor: Monitor) -> Record:
-        note = "nothing is missing, no output was written"
-        monitor.note(self.input, note)
-        return {
-            "status": "skipped",
-            "input": self.input,
-            "output": self.output,
-            "version": __version__,
-            "notes": [*inputs.notes, note],
-        }
+        record = inpaint_record(inputs, self.settings, result, quality_of(inputs, written))
+        return {**record, "history": history}
 
     def _write_error_map(self, path: Path, inputs: Inputs, result: Result | BaselineResult) -> float:
         """Write the error map and return the error that white represents, on 0..255."""
@@ -340,11 +243,6 @@ class InpaintJob(Job[Inputs, Restored]):
             captions["restored"] += f", PSNR {record['psnr']:.2f} dB"
         panels = comparison_panels(inputs.image.pixels, written, inputs.reference, captions=captions)
         write_figure(path, panels, overwrite=self.overwrite)
-
-    @classmethod
-    def panel(cls, record: Record, side_px: int) -> Panel:
-        """See `Job.panel`."""
-        return inpaint_panel(record, side_px=side_px)
 
 
 def _reported(

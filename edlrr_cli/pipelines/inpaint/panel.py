@@ -13,9 +13,10 @@ from edlrr_cli.media.outputs import page_written
 from edlrr_cli.media.preview import hole_preview, preview
 from edlrr_cli.pipelines.curve import Curve, draw_curve
 from edlrr_cli.pipelines.failures import Record
-from edlrr_cli.pipelines.inpaint.inputs import page_of, read_hole
+from edlrr_cli.pipelines.inpaint.inputs import read_hole
 from edlrr_cli.pipelines.inpaint.record import inpaint_lines
 from edlrr_cli.pipelines.inpaint.settings import MaskSettings
+from edlrr_cli.pipelines.pages import page_of
 from edlrr_cli.pipelines.panel import Comparison, Layer, Panel
 
 _ROUNDS = "The penalty changes from round to round, so values do not compare."
@@ -37,7 +38,8 @@ _FEWEST_POINTS = 3
 
 def inpaint_panel(record: Record, *, side_px: int) -> Panel:
     """Return the panel of a record, with images of at most ``side_px`` pixels a side."""
-    read = partial(_images, record, side_px)
+    # A large image is not in memory, and its page has the numbers only.
+    read = tuple if record.get("is_large") else partial(_images, record, side_px)
     return Panel(read, list(inpaint_lines(record)), list(_curves(record["history"])))
 
 

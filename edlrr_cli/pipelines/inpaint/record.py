@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
 
 from edlrr_cli.baselines.registry import find
 from edlrr_cli.metrics import psnr, ssim
@@ -35,13 +35,37 @@ _OURS_ONLY = (
 )
 
 
+class _Mask(Protocol):
+    @property
+    def mode(self) -> str: ...
+
+    @property
+    def missing_fraction(self) -> float: ...
+
+
+class _Page(Protocol):
+    """What is reported of the inputs of a page."""
+
+    @property
+    def page(self) -> int: ...
+
+    @property
+    def mask(self) -> _Mask: ...
+
+    @property
+    def reference(self) -> NDArray[np.float64] | None: ...
+
+    @property
+    def notes(self) -> list[str]: ...
+
+
 def inpaint_record(
-    inputs: Inputs, settings: Settings, result: Result | BaselineResult, written: NDArray[np.float64]
+    inputs: _Page, settings: Settings, result: Result | BaselineResult, quality: Record
 ) -> Record:
     """Return the record of a run without its files; the names are the same for every method.
 
     Args:
-        written: The restored pixels at the depth of the output; they are what is measured.
+        quality: The measurements of `quality_of`.
 
     Returns:
         Plain values; infinite where images are identical, None where nothing was measured or the
@@ -61,33 +85,9 @@ def inpaint_record(
         "seconds": result.seconds,
         "error_map": None,
         "error_map_white": None,
-        **_quality(inputs, written),
+        **quality,
         **_particulars(inputs, result),
         "notes": [*inputs.notes, *result.notes],
-    }
-
-
-def merged(pages: Sequence[Record]) -> Record:
-    """Return the record of all pages: the common values, and under ``pages`` that of each.
-
-    Fraction and seconds are those of all pages; another value in which the pages differ is None. The record
-    of a single page is its own, and its ``pages`` None.
-    """
-    if len(pages) == 1:
-        return {**pages[0], "pages": None}
-    first = pages[0]
-    common = {
-        key: value if all(page[key] == value for page in pages) else None for key, value in first.items()
-    }
-    return {
-        **common,
-        "page": first["page"],
-        "missing_fraction": sum(page["missing_fraction"] for page in pages) / len(pages),
-        "seconds": sum(page["seconds"] for page in pages),
-        "iterations": sum(page["iterations"] for page in pages),
-        "notes": [f"page {page['page']}: {note}" for page in pages for note in page["notes"]],
-        "history": [],
-        "pages": list(pages),
     }
 
 
@@ -96,7 +96,7 @@ def _reg_of(config: Config) -> str:
     return config.penalty("global")[0] if config.prior == "global" else config.reg
 
 
-def _particulars(inputs: Inputs, result: Result | BaselineResult) -> Record:
+def _particulars(inputs: _Page, result: Result | BaselineResult) -> Record:
     """Return the entries that only the low-rank method or only baselines have; None for the others."""
     from edlrr_cli.tasks.inpaint.baseline import BaselineResult
 
@@ -121,7 +121,7 @@ def _particulars(inputs: Inputs, result: Result | BaselineResult) -> Record:
     }
 
 
-def _candidates(inputs: Inputs, result: Result) -> dict[str, Record]:
+def _candidates(inputs: _Page, result: Result) -> dict[str, Record]:
     """Return the weight and the PSNR of each mixed restoration by name; None without a reference."""
     reference = inputs.reference
     return {
@@ -136,10 +136,19 @@ def _candidates(inputs: Inputs, result: Result) -> dict[str, Record]:
     }
 
 
-def _quality(inputs: Inputs, written: NDArray[np.float64]) -> dict[str, float | None]:
+NO_QUALITY: Record = dict.fromkeys(("psnr_input", "psnr", "psnr_missing", "ssim"))
+"""The measurements of an image without a reference."""
+
+
+def quality_of(inputs: Inputs, written: NDArray[np.float64]) -> Record:
+    """Return the measurements of a restored image.
+
+    Args:
+        written: The restored pixels at the depth of the output; they are what is measured.
+    """
     reference = inputs.reference
     if reference is None:
-        return dict.fromkeys(("psnr_input", "psnr", "psnr_missing", "ssim"))
+        return NO_QUALITY
     return {
         "psnr_input": psnr(inputs.image.pixels, reference, data_range=1.0),
         "psnr": psnr(written, reference, data_range=1.0),

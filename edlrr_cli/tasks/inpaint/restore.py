@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import replace
+from itertools import count
 from threading import Event
 
 import torch
@@ -21,6 +22,7 @@ from edlrr_cli.tasks.denoise.run import denoise_by_network
 from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint.auto import restore_by_all
 from edlrr_cli.tasks.inpaint.config import Config
+from edlrr_cli.tasks.inpaint.geometry import Window
 from edlrr_cli.tasks.inpaint.lowrank.completion import effective_ranks, inpaint_each, noise_of
 from edlrr_cli.tasks.inpaint.problem import (
     WINDOWS,
@@ -33,17 +35,18 @@ from edlrr_cli.tasks.inpaint.problem import (
     check_input,
 )
 from edlrr_cli.tasks.inpaint.refine import Refiner
-from edlrr_cli.tasks.inpaint.shrink import is_enough_left
-from edlrr_cli.tasks.inpaint.windows import Window, is_small, num_px, restore_in_windows, windows_of
+from edlrr_cli.tasks.inpaint.stages import quality_of, stages_of
+from edlrr_cli.tasks.inpaint.windows import (
+    is_small,
+    joined_stages,
+    num_px,
+    restore_in_windows,
+    windows_of,
+)
 from edlrr_cli.tasks.memory import in_batches, most_at_once
 
 # An exhausted time budget; 0 is not a valid setting.
 _NO_TIME_S = 1e-9
-
-# Quality "auto": maximum number of pixels in all windows, by quality. Measured: see docs/decisions.md.
-_UP_TO_PX = {"balanced": 0.5e6, "fast": 1e6}
-# A draft of more than so many pixels is restored in a downscaled image, if enough pixels are known there.
-_DRAFT_PX, _FACTORS = 1.3e6, (1, 2, 4, 8)
 
 
 def restore(
@@ -131,7 +134,7 @@ def _restored_batch(
     if config.prior == "global":
         return inpaint_each(problems, config)
     started = time.perf_counter()
-    config = replace(config, quality=_quality(config.quality, windows_of(problems[0].known)))
+    config = replace(config, quality=quality_of(config.quality, num_px(windows_of(problems[0].known))))
     with single_threaded_calls():
         results = _restore_whole(problems, config, Refiner(config, denoiser=denoiser), 1)
     restored = _denoised(results, [problem.noise for problem in problems], denoiser)
@@ -146,62 +149,52 @@ def _restored_single(problem: InpaintProblem, config: Config, denoiser: Denoiser
     if config.prior == "global":
         return inpaint_each([problem.with_reflections()], config)[0]
     started = time.perf_counter()
-    known, callback = problem.known, problem.callback
-    windows = windows_of(known, visible=problem.visible)
-    config = replace(config, quality=_quality(config.quality, windows))
-    factor = _factor(problem.seen, windows) if (config.prior, config.quality) == ("auto", "draft") else 1
-    if factor > 1:
-        windows = windows_of(known, factor, visible=problem.visible)
+    stages = stages_of(problem, config)
+    num_windows = sum(len(stage.windows) for stage in stages)
     deadline = None if config.time_budget is None else started + config.time_budget
-    problem = replace(problem, callback=callback if len(windows) == 1 else None)
-    restorer = _WindowRestorer(config, factor, problem, denoiser, deadline)
+    finished = problem.callback and _counted(problem.callback, num_windows)
+    problem = replace(problem, callback=problem.callback if num_windows == 1 else None)
+    results: list[Result] = []
+    in_time = True
     with single_threaded_calls():
-        result = restore_in_windows(
-            problem.image,
-            known,
-            windows,
-            restorer,
-            num_threads=_threads_for(config.device, len(windows)),
-            stop=restorer.stop,
-            finished=callback and _counted(callback, len(windows)),
-        )
+        for stage in stages:
+            restorer = _WindowRestorer(
+                replace(config, quality=stage.quality), stage.factor, problem, denoiser, deadline
+            )
+            result = restore_in_windows(
+                problem.image,
+                ~stage.missing,
+                stage.windows,
+                restorer,
+                num_threads=threads_for(config.device, len(stage.windows)),
+                stop=restorer.stop,
+                finished=finished,
+            )
+            results.append(result)
+            problem = replace(problem, image=result.restored, known=problem.known | stage.missing)
+            in_time &= restorer.refine.in_time
+    result = joined_stages(results, [float(stage.missing.sum()) for stage in stages])
     return replace(
         result,
         restored=_denoised([result], [problem.noise], denoiser)[0],
         seconds=time.perf_counter() - started,
-        stop=result.stop if restorer.refine.in_time else "time budget",
+        stop=result.stop if in_time else "time budget",
         noise=problem.noise,
-        quality=config.quality,
+        quality=stages[-1].quality,
     )
 
 
-def _quality(requested: str, windows: Sequence[Window]) -> str:
-    """Return the quality to use; ``"auto"`` is resolved by the number of pixels in the windows."""
-    if requested != "auto":
-        return requested
-    count = num_px(windows)
-    return next((name for name, most_px in _UP_TO_PX.items() if count <= most_px), "draft")
-
-
-def _factor(known: Bools, windows: Sequence[Window]) -> int:
-    """Return the factor by which a draft is downscaled, such that enough pixels are known there."""
-    count = num_px(windows)
-    factor = next((factor for factor in _FACTORS if count <= _DRAFT_PX * factor**2), _FACTORS[-1])
-    while factor > 1 and not is_enough_left(torch.from_numpy(known), factor):
-        factor //= 2
-    return factor
-
-
-def _threads_for(device: str, num_windows: int) -> int:
+def threads_for(device: str, num_windows: int) -> int:
     """Return the number of windows restored in parallel: one on a GPU, one per thread on a CPU."""
     return min(num_workers(), num_windows) if resolve_device(device).type == "cpu" else 1
 
 
-def _counted(callback: Callback, num_windows: int) -> Callable[[int, Result], None]:
+def _counted(callback: Callback, num_windows: int) -> Callable[[Result], None]:
     """Return a callback that reports finished windows as steps."""
+    numbers = count(1)
 
-    def finished(count: int, result: Result) -> None:
-        callback(Progress(count, num_windows, result.penalty, None, lambda: result.restored, WINDOWS))
+    def finished(result: Result) -> None:
+        callback(Progress(next(numbers), num_windows, result.penalty, None, lambda: result.restored, WINDOWS))
 
     return finished
 

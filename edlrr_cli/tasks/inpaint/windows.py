@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from threading import Event
 
 import numpy as np
 
 from edlrr_cli.parallel import map_in_threads
+from edlrr_cli.tasks.inpaint.geometry import Window, area_of, box_of, cells_of, grown
 from edlrr_cli.tasks.inpaint.problem import Bools, Candidate, Pixels, Result, seen_of
 
 _log = logging.getLogger(__name__)
@@ -23,9 +22,6 @@ _WHOLE_PX, _CELL_PX, _MARGIN_PX = 512, 320, 48
 _MIN_KNOWN = 0.25
 
 _NOTHING = np.empty((0, 0, 0))
-
-Window = tuple[slice, slice]
-"""Rows and columns."""
 
 
 def is_small(known: Bools) -> bool:
@@ -48,7 +44,7 @@ def windows_of(known: Bools, factor: int = 1, *, visible: Bools | None = None) -
 
 def num_px(windows: Sequence[Window]) -> int:
     """Return the total number of pixels of windows; overlaps are counted repeatedly."""
-    return sum((rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in windows)
+    return sum(map(area_of, windows))
 
 
 def restore_in_windows(
@@ -59,18 +55,18 @@ def restore_in_windows(
     *,
     num_threads: int = 1,
     stop: Event | None = None,
-    finished: Callable[[int, Result], None] | None = None,
+    finished: Callable[[Result], None] | None = None,
 ) -> Result:
     """Restore an image in windows and blend them.
 
     Args:
         image: Shape (h, w, c). Not modified.
-        known: Shape (h, w), True = known pixel.
-        windows: Windows from `windows_of`.
+        known: Shape (h, w), False = pixel to be restored; `restore` may count others as missing.
+        windows: Windows around these pixels.
         restore: Restores one window.
         num_threads: Number of windows in parallel.
         stop: Set on an error, to cancel the windows in progress.
-        finished: Called with the number of finished windows and the result of the last one.
+        finished: Called with the result of each window.
 
     Returns:
         For several windows, penalty and data term are sums, steps and stop are those of the window with the
@@ -87,8 +83,8 @@ def restore_in_windows(
         counts.append(float((~known[window]).sum()))
         _log.info("window %s: %d pixels missing", _corners(window), counts[-1])
         if finished is not None:
-            finished(len(results), result)
-    return replace(_joined(results, counts), restored=canvas.restored(image), error=canvas.error)
+            finished(result)
+    return replace(joined(results, counts), restored=canvas.restored(image), error=canvas.error)
 
 
 class _Canvas:
@@ -132,41 +128,22 @@ def _windows(missing: Bools, seen: Bools, factor: int) -> Iterator[Window]:
     enough = min(_MIN_KNOWN, seen.mean() / 2)
     # A downscaled window may have half the side of one at full scale.
     cell_px, least_margin = max(_CELL_PX, _CELL_PX * factor // 2), max(_MARGIN_PX, _MARGIN_PX * factor // 2)
-    for rows in _cells(missing.shape[0], cell_px):
-        for columns in _cells(missing.shape[1], cell_px):
-            hole = missing[rows, columns]
-            if not hole.any():
-                continue
-            box = _extent(hole, 0, rows.start), _extent(hole, 1, columns.start)
-            margin = least_margin
-            window = _grown(box, margin, seen.shape)
-            while seen[window].mean() < enough and seen[window].size < seen.size:
-                margin *= 2
-                window = _grown(box, margin, seen.shape)
-            yield window
+    for cell in cells_of(missing.shape, cell_px):
+        hole = missing[cell]
+        if not hole.any():
+            continue
+        box = box_of(hole, (cell[0].start, cell[1].start))
+        margin = least_margin
+        window = grown(box, margin, seen.shape)
+        while seen[window].mean() < enough and seen[window].size < seen.size:
+            margin *= 2
+            window = grown(box, margin, seen.shape)
+        yield window
 
 
 def _corners(window: Window) -> str:
     rows, columns = window
     return f"x {columns.start}-{columns.stop}, y {rows.start}-{rows.stop}"
-
-
-def _extent(hole: Bools, axis: int, start: int) -> slice:
-    indices = np.flatnonzero(hole.any(1 - axis))
-    return slice(start + int(indices[0]), start + int(indices[-1]) + 1)
-
-
-def _cells(size: int, cell_px: int) -> list[slice]:
-    edges = np.linspace(0, size, math.ceil(size / cell_px) + 1).round().astype(int)
-    return [slice(int(first), int(last)) for first, last in pairwise(edges)]
-
-
-def _grown(box: Window, margin: int, shape: tuple[int, ...]) -> Window:
-    rows, columns = (
-        slice(max(side.start - margin, 0), min(side.stop + margin, size))
-        for side, size in zip(box, shape, strict=True)
-    )
-    return rows, columns
 
 
 def _ramp(window: Window, shape: tuple[int, ...]) -> Pixels:
@@ -183,7 +160,27 @@ def _ramp_along(side: slice, size: int) -> Pixels:
     return np.asarray(np.broadcast_to(ramp, len(indices)))
 
 
-def _joined(results: list[Result], counts: list[float]) -> Result:
+def joined_stages(results: list[Result], counts: list[float]) -> Result:
+    """Return the result of several passes over an image, each of which restores other pixels.
+
+    Args:
+        results: Results of `restore_in_windows`; the last one has all restored pixels.
+        counts: Number of pixels that each pass restores.
+    """
+    if len(results) == 1:
+        return results[0]
+    errors = [result.error for result in results if result.error is not None]
+    error = sum(errors[1:], errors[0]) if errors else None
+    return replace(joined(results, counts), restored=results[-1].restored, error=error)
+
+
+def joined(results: Sequence[Result], counts: Sequence[float]) -> Result:
+    """Return the statistics of several windows, see `restore_in_windows`.
+
+    Args:
+        counts: Number of missing pixels of each.
+    """
+
     def mean(values: list[float]) -> float:
         return float(np.average(values, weights=counts))
 
@@ -202,7 +199,7 @@ def _joined(results: list[Result], counts: list[float]) -> Result:
     )
 
 
-def _joined_candidates(results: list[Result], counts: list[float]) -> tuple[Candidate, ...]:
+def _joined_candidates(results: Sequence[Result], counts: Sequence[float]) -> tuple[Candidate, ...]:
     joined = []
     for name in dict.fromkeys(candidate.name for result in results for candidate in result.candidates):
         weights = [result.mixture_weights.get(name, 0.0) for result in results]

@@ -15,7 +15,8 @@ from edlrr_cli.tasks.inpaint import auto, windows
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.fill import fill
 from edlrr_cli.tasks.inpaint.lowrank.completion import inpaint, inpaint_each
-from edlrr_cli.tasks.inpaint.restore import _factor, _quality, restore
+from edlrr_cli.tasks.inpaint.restore import restore
+from edlrr_cli.tasks.inpaint.stages import _factor, quality_of
 from edlrr_cli.tasks.inpaint.windows import restore_in_windows, windows_of
 
 
@@ -156,7 +157,7 @@ def test_the_time_budget_is_of_the_whole_image(monkeypatch, small_windows, strip
         return inpaint_each(images, config)
 
     monkeypatch.setattr(auto, "inpaint_each", slow_at_first)
-    monkeypatch.setattr("edlrr_cli.tasks.inpaint.restore._threads_for", lambda device, num_windows: 1)
+    monkeypatch.setattr("edlrr_cli.tasks.inpaint.restore.threads_for", lambda device, num_windows: 1)
     result = restore(image, known, Config(quality="fast", steps=20, time_budget=0.5))
     assert max(budgets[1:]) < 1e-6 < budgets[0]
     assert len(budgets) == len(windows.windows_of(known)) > 2
@@ -224,8 +225,8 @@ def test_after_ctrl_c_nobody_waits_for_calls_at_work(two_threads):
 )
 def test_the_quality_meant_falls_with_the_pixels_to_work_on(num_windows, quality):
     several = [(slice(0, 416), slice(0, 312))] * num_windows
-    assert _quality("auto", several) == quality
-    assert _quality("best", several) == "best"
+    assert quality_of("auto", windows.num_px(several)) == quality
+    assert quality_of("best", windows.num_px(several)) == "best"
 
 
 @pytest.mark.parametrize(("num_windows", "factor"), [(10, 1), (11, 2), (40, 2), (41, 4), (161, 8), (999, 8)])
@@ -256,7 +257,7 @@ def test_a_draft_by_a_smaller_image_fills_wide_holes(monkeypatch):
         image.shape[:2], *((top, left, 24) for top in range(60, 560, 90) for left in range(60, 480, 90))
     )
     damaged = np.where(hole[..., None], 0.0, image)
-    monkeypatch.setattr("edlrr_cli.tasks.inpaint.restore._DRAFT_PX", 1e5)
+    monkeypatch.setattr("edlrr_cli.tasks.inpaint.stages._DRAFT_PX", 1e5)
     result = restore(damaged, ~hole, Config(quality="draft"))
     weights = result.mixture_weights
     assert set(weights) == {"biharmonic", "smaller"}
@@ -270,7 +271,7 @@ def test_a_draft_by_a_smaller_image_fills_wide_holes(monkeypatch):
 
 @pytest.mark.parametrize("shape", [(600, 12), (600, 60)])
 def test_a_part_of_which_nothing_is_known_in_the_smaller_image_keeps_its_size(monkeypatch, shape):
-    monkeypatch.setattr("edlrr_cli.tasks.inpaint.restore._factor", lambda known, windows: 8)
+    monkeypatch.setattr("edlrr_cli.tasks.inpaint.stages._factor", lambda known, windows: 8)
     known = np.ones(shape, bool)
     known[:200:3, ::3] = False  # scattered in one window, and elsewhere not
     image = waves(*shape)
