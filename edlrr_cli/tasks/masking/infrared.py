@@ -34,7 +34,7 @@ _BLOCK_PX = 8
 _CORRELATED, _CONTRAST = 0.7, 0.4
 # Dust is stronger than so many deviations of the noise, smoothed finely or coarsely, and than this density,
 # which hides nothing.
-_FINE_PX, _COARSE_PX, _DEVIATIONS, _FAINTEST = 0.55, 1.2, 4.2, 0.02
+_FINE_PX, _COARSE_PX, _DEVIATIONS, _FAINTEST = 0.55, 1.2, 4.5, 0.02
 # Where its density falls below so many deviations it ends; half of its peak is within this radius.
 _FLOOR_DEVIATIONS, _REACH_PX = 2.0, 2
 # The blur of the plane, and the weight of smoothness in its deconvolution in units of the noise-to-signal ratio.

@@ -1,0 +1,100 @@
+"""The second search for scratches: all scratches of an image are of the paint of those that are certain.
+
+Where this paint would cover a pixel by nearly one, or by nothing, no texture is left that would hide a line,
+so that thin and short parts stand out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, binary_opening, binary_propagation, distance_transform_edt
+from scipy.ndimage import maximum_filter
+from skimage.morphology import disk
+
+from edlrr_cli.tasks.masking.continuation import gaps
+from edlrr_cli.tasks.masking.evidence import Evidence, Values
+from edlrr_cli.tasks.masking.found import Bools
+from edlrr_cli.tasks.masking.lines import line_contrast
+from edlrr_cli.tasks.masking.ridges import Labels, Paint, Pixels, Ridges, profiles, ridges_of, steps_from
+
+# What covers more than this is brighter than the paint.
+_MOST = 1.3
+# Lines of this length have at least this contrast of coverage.
+_LENGTH_PX, _NUM_ANGLES, _LEAST = 31, 24, 0.2
+# What is too wide has this fraction of its opacity beside it.
+_BESIDE = 0.25
+EVIDENCE = Evidence({"ratio": 2.08, "beside": -0.87, "unsteadiness": -0.58, "length": 0.43}, -5.19)
+# Lines are accepted beyond the first, and those that touch them, in a square of this side, or continue them,
+# beyond the second, directly or across so many others.
+_CERTAIN, _POSSIBLE, _TOUCH_PX, _ROUNDS = 0.4, -0.5, 9, 2
+# A line is as wide as the median coverage at a distance from its center is this fraction of that on it. Within,
+# and one pixel beyond, pixels belong to it that are covered by at least these fractions.
+_WIDTH, _WITHIN, _RIM = 0.2, 0.15, 0.3
+# Where lines meet, none has the image on both sides: pixels of about full coverage and of this contrast within
+# this distance of a line belong to it, too, unless a disk of this radius fits into them.
+_FULL, _CONTRAST, _NEAR_PX, _WIDE_PX = 0.75, 0.08, 8, 2
+
+
+def repainted(paint: Paint, usual: float) -> Bools:
+    """Return the pixels of all scratches of a paint, shape (h, w).
+
+    Args:
+        usual: Opacity of the paint.
+    """
+    coverage = paint.opacity / usual
+    contrast, _ = line_contrast(
+        np.where(coverage < _MOST, coverage.clip(0, 1), 0), length_px=_LENGTH_PX, num_angles=_NUM_ANGLES
+    )
+    ridges = ridges_of(contrast, _LEAST, paint)
+    is_narrow = ridges.features["beside"] < _BESIDE
+    logits = np.where(is_narrow, EVIDENCE.logits(ridges.features), -np.inf)
+    if not (logits > _CERTAIN).any():
+        return np.zeros(coverage.shape, bool)
+    return _with_meetings(_extent(ridges, logits, coverage), coverage, paint.contrast)
+
+
+def _extent(ridges: Ridges, logits: Values, coverage: Pixels) -> Bools:
+    """Return the pixels of lines, with the gaps between them."""
+    center, gap = _center_lines(ridges.skeletons, logits)
+    step, owner = steps_from(center)
+    of_distance = profiles(coverage, step, owner, len(logits) + 1)
+    full = np.maximum(of_distance[:, 0], _RIM)
+    is_wide = np.logical_and.accumulate(of_distance > _WIDTH * full[:, None], axis=1)
+    covered = coverage / full[owner]
+    within = is_wide[owner, step] & (covered > _WITHIN)
+    rim = is_wide[owner, np.maximum(step - 1, 0)] & (covered > _RIM)
+    extent: Bools = within | rim | maximum_filter(gap, 3)
+    return extent
+
+
+def _center_lines(skeletons: Labels, logits: Values) -> tuple[Labels, Bools]:
+    """Return the center lines of the scratches, of what continues or touches them, and of the gaps between.
+
+    Returns:
+        The labels of the lines and gaps, and where there are gaps, shape (h, w).
+    """
+    is_part = np.concatenate([[False], logits > _CERTAIN])
+    is_possible = np.concatenate([[False], logits > _POSSIBLE])
+    crossed = [each for each in gaps(skeletons) if is_possible[list(each.labels)].all()]
+    for _ in range(_ROUNDS):
+        for first, second in (each.labels for each in crossed):
+            is_part[first] = is_part[second] = is_part[first] | is_part[second]
+        touched = np.unique(skeletons[maximum_filter(is_part[skeletons], _TOUCH_PX)])
+        is_part[touched] |= is_possible[touched]
+    center, gap = np.where(is_part[skeletons], skeletons, 0), np.zeros(skeletons.shape, bool)
+    for each in crossed:
+        if is_part[each.labels[0]]:
+            center[each.pixels], gap[each.pixels] = each.labels[0], True
+    return center, gap
+
+
+def _with_meetings(lines: Bools, coverage: Pixels, contrast: Pixels) -> Bools:
+    """Return lines with the paint near them where they meet."""
+    is_paint = (coverage > _FULL) & (coverage < _MOST) & (contrast > _CONTRAST)
+    is_thin = is_paint & ~binary_opening(is_paint, disk(_WIDE_PX))  # type: ignore[no-untyped-call]
+    near = distance_transform_edt(~lines) <= _NEAR_PX
+    square = np.ones((3, 3), bool)
+    grown = binary_propagation(lines, square, mask=lines | (is_thin & near))
+    rim = binary_dilation(grown & ~lines, square) & (coverage > _RIM)
+    return np.asarray(grown | rim)
