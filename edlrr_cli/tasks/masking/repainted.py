@@ -13,10 +13,12 @@ from scipy.ndimage import maximum_filter
 from skimage.morphology import disk
 
 from edlrr_cli.tasks.masking.continuation import gaps
-from edlrr_cli.tasks.masking.evidence import Evidence, Values
+from edlrr_cli.tasks.masking.evidence import Evidence, Features, Values
 from edlrr_cli.tasks.masking.found import Bools
 from edlrr_cli.tasks.masking.lines import line_contrast
 from edlrr_cli.tasks.masking.ridges import Labels, Paint, Pixels, Ridges, profiles, ridges_of, steps_from
+
+Flags = NDArray[np.bool_]
 
 # What covers more than this is brighter than the paint.
 _MOST = 1.3
@@ -24,10 +26,11 @@ _MOST = 1.3
 _LENGTH_PX, _NUM_ANGLES, _LEAST = 31, 24, 0.2
 # What is too wide has this fraction of its opacity beside it.
 _BESIDE = 0.25
-EVIDENCE = Evidence({"ratio": 2.08, "beside": -0.87, "unsteadiness": -0.58, "length": 0.43}, -5.19)
+_LEAST_TINT = 0.02
+EVIDENCE = Evidence({"ratio": 3.2, "beside": -0.56, "length": 0.88, "tint": -0.61, "likeness": 5.4}, -7.6)
 # Lines are accepted beyond the first, and those that touch them, in a square of this side, or continue them,
 # beyond the second, directly or across so many others.
-_CERTAIN, _POSSIBLE, _TOUCH_PX, _ROUNDS = 0.4, -0.5, 9, 2
+_CERTAIN, _POSSIBLE, _TOUCH_PX, _ROUNDS = 0.6, -0.6, 9, 2
 # A line is as wide as the median coverage at a distance from its center is this fraction of that on it. Within,
 # and one pixel beyond, pixels belong to it that are covered by at least these fractions.
 _WIDTH, _WITHIN, _RIM = 0.2, 0.15, 0.3
@@ -36,29 +39,44 @@ _WIDTH, _WITHIN, _RIM = 0.2, 0.15, 0.3
 _FULL, _CONTRAST, _NEAR_PX, _WIDE_PX = 0.75, 0.08, 8, 2
 
 
-def repainted(paint: Paint, usual: float) -> Bools:
-    """Return the pixels of all scratches of a paint, shape (h, w).
+def repainted(paint: Paint, certain: Ridges, *, with_others: bool) -> Bools:
+    """Return the pixels of the scratches of a paint, shape (h, w).
 
     Args:
-        usual: Opacity of the paint.
+        certain: Scratches that show what the paint is, one or more.
+        with_others: Whether there may be others, which neither touch nor continue them.
     """
+    usual = float(np.median(certain.features["opacity"]))
     coverage = paint.opacity / usual
     contrast, _ = line_contrast(
         np.where(coverage < _MOST, coverage.clip(0, 1), 0), length_px=_LENGTH_PX, num_angles=_NUM_ANGLES
     )
     ridges = ridges_of(contrast, _LEAST, paint)
-    is_narrow = ridges.features["beside"] < _BESIDE
-    logits = np.where(is_narrow, EVIDENCE.logits(ridges.features), -np.inf)
-    if not (logits > _CERTAIN).any():
+    logits = _logits(ridges.features, usual)
+    is_part = logits > _CERTAIN
+    if not with_others:
+        known = np.unique(ridges.skeletons[maximum_filter(certain.skeletons > 0, _TOUCH_PX)])
+        is_part &= np.isin(np.arange(1, len(logits) + 1), known)
+    if not is_part.any():
         return np.zeros(coverage.shape, bool)
-    return _with_meetings(_extent(ridges, logits, coverage), coverage, paint.contrast)
+    return _with_meetings(_extent(ridges, is_part, logits > _POSSIBLE, coverage), coverage, paint.contrast)
 
 
-def _extent(ridges: Ridges, logits: Values, coverage: Pixels) -> Bools:
+def _logits(features: Features, usual: float) -> Values:
+    """Return the evidence that lines are of a paint of this opacity, none for those that are too wide."""
+    ratio = features["opacity"] / usual
+    more = {
+        "tint": np.maximum(features["chroma"], _LEAST_TINT),
+        "likeness": np.minimum(ratio, 1 / np.maximum(ratio, _LEAST_TINT)),
+    }
+    return np.where(features["beside"] < _BESIDE, EVIDENCE.logits({**features, **more}), -np.inf)
+
+
+def _extent(ridges: Ridges, is_part: Flags, is_possible: Flags, coverage: Pixels) -> Bools:
     """Return the pixels of lines, with the gaps between them."""
-    center, gap = _center_lines(ridges.skeletons, logits)
+    center, gap = _center_lines(ridges.skeletons, is_part, is_possible)
     step, owner = steps_from(center)
-    of_distance = profiles(coverage, step, owner, len(logits) + 1)
+    of_distance = profiles(coverage, step, owner, len(is_part) + 1)
     full = np.maximum(of_distance[:, 0], _RIM)
     is_wide = np.logical_and.accumulate(of_distance > _WIDTH * full[:, None], axis=1)
     covered = coverage / full[owner]
@@ -68,14 +86,14 @@ def _extent(ridges: Ridges, logits: Values, coverage: Pixels) -> Bools:
     return extent
 
 
-def _center_lines(skeletons: Labels, logits: Values) -> tuple[Labels, Bools]:
+def _center_lines(skeletons: Labels, is_part: Flags, is_possible: Flags) -> tuple[Labels, Bools]:
     """Return the center lines of the scratches, of what continues or touches them, and of the gaps between.
 
     Returns:
         The labels of the lines and gaps, and where there are gaps, shape (h, w).
     """
-    is_part = np.concatenate([[False], logits > _CERTAIN])
-    is_possible = np.concatenate([[False], logits > _POSSIBLE])
+    is_part = np.concatenate([[False], is_part])
+    is_possible = np.concatenate([[False], is_possible])
     crossed = [each for each in gaps(skeletons) if is_possible[list(each.labels)].all()]
     for _ in range(_ROUNDS):
         for first, second in (each.labels for each in crossed):

@@ -72,6 +72,12 @@ class Ridges:
     skeletons: Labels
     features: dict[str, Values]
 
+    def where(self, chosen: NDArray[np.bool_]) -> Ridges:
+        """Return those that are chosen, shape (n,), with labels from 1."""
+        labels = np.concatenate([[0], np.where(chosen, np.cumsum(chosen), 0)]).astype(np.int32)
+        features = {name: values[chosen] for name, values in self.features.items()}
+        return Ridges(labels[self.skeletons], features)
+
 
 def ridges_of(strength: NDArray[np.floating[Any]], least: Pixels | float, paint: Paint) -> Ridges:
     """Return the ridges of a map of lines with their features.

@@ -35,8 +35,12 @@ GRAY = Evidence({"length": 0.28, "opacity": 4.79, "balance": 0.92, "unsteadiness
 # A candidate is accepted beyond the threshold. Scratches seldom come alone and have one polarity, so it is
 # discounted down to where lines of the other polarity, plus so many pixels, reach a fraction of the length.
 # The discount is less if so little length is beyond the threshold itself.
-_THRESHOLD, _DISCOUNT, _OTHERS, _MARGIN_PX = 3.0, 4.5, 0.1, 50
-_UNSURE_DISCOUNT, _SURE_PX = 4.0, 30
+_THRESHOLD, _DISCOUNT, _OTHERS, _MARGIN_PX = 3.0, 4.0, 0.1, 50
+_UNSURE_DISCOUNT, _SURE_PX = 3.0, 30
+# Lines beyond the threshold minus one of these are of one paint if they have the same opacity up to this
+# fraction, and if they are long in total: this fraction of the diagonal, this one of all lines of the polarity,
+# and so many times those of the other polarity. Scratches are then many.
+_DISCOUNTS, _ALIKE, _MANY, _MOST, _TIMES = (1.0, 2.0, 3.0, 4.0), 0.05, 0.6, 0.5, 2.5
 # Lines that cover more of the image are those of the scene, such as a lattice.
 _MAX_FRACTION = 0.12
 
@@ -56,13 +60,16 @@ def find_scratches(pixels: Pixels, *, sensitivity: float = 1.0) -> Found:
     hole = np.zeros(pixels.shape[:2], bool)
     accepted: list[float] = []
     notes: tuple[str, ...] = ()
+    many_px = _MANY * float(np.hypot(*hole.shape))
     for own, other in ((0, 1), (1, 0)):
-        lengths = both[own].features["length"], both[other].features["length"]
-        discounted = _discounted(threshold, logits[own], lengths[0], logits[other], lengths[1])
-        is_scratch = logits[own] > discounted
+        ridges, lengths = both[own], both[own].features["length"]
+        others = logits[other], both[other].features["length"]
+        is_scratch = logits[own] > _discounted(threshold, logits[own], lengths, *others)
+        is_scratch |= _of_one_paint(threshold, logits[own], ridges, *others, many_px=many_px)
         if not is_scratch.any():
             continue
-        found = repainted(paints[own], float(np.median(both[own].features["opacity"][is_scratch])))
+        is_many = lengths[is_scratch].sum() >= many_px
+        found = repainted(paints[own], ridges.where(is_scratch), with_others=is_many)
         if found.mean() > _MAX_FRACTION:
             notes = ("lines that cover much of the image, as a lattice does, were not taken for scratches",)
         else:
@@ -84,6 +91,28 @@ def _discounted(
         if other + _MARGIN_PX <= _OTHERS * own:
             return float(np.nextafter(least, -np.inf))
     return threshold
+
+
+def _of_one_paint(
+    threshold: float,
+    logits: Values,
+    ridges: Ridges,
+    other_logits: Values,
+    other_lengths: Values,
+    *,
+    many_px: float,
+) -> NDArray[np.bool_]:
+    """Return the candidates that are many and have one opacity, shape (n,), as scratches of one paint have."""
+    opacity, length = ridges.features["opacity"], ridges.features["length"]
+    for discount in _DISCOUNTS:
+        near = logits > threshold - discount
+        alike = near & (np.abs(opacity[:, None] - opacity) < _ALIKE * opacity[:, None]) & near[:, None]
+        lengths = alike @ length
+        best = int(lengths.argmax()) if len(lengths) else -1
+        others = other_lengths[other_logits > threshold - discount].sum()
+        if best >= 0 and lengths[best] >= max(many_px, _MOST * length[near].sum(), _TIMES * others):
+            return np.asarray(alike[best])
+    return np.zeros(len(logits), bool)
 
 
 def is_clear(ridges: Ridges) -> NDArray[np.bool_]:
