@@ -48,18 +48,16 @@ _LEAST_ROOM = 0.08
 
 COLOR = Evidence(
     {
-        "ratio": -0.67,
-        "opacity": 3.86,
-        "area": -0.47,
-        "width": 0.57,
-        "chroma": 1.44,
-        "spread": -1.86,
-        "residual": -2.38,
-        "around": -2.11,
-        "counter": -0.3,
-        "unevenness": -0.24,
+        "opacity": 1.84,
+        "area": -0.66,
+        "width": 1.09,
+        "spread": -0.85,
+        "residual": -2.4,
+        "around": -1.9,
+        "counter": -0.45,
+        "unevenness": -0.2,
     },
-    -8.9,
+    -12.0,
 )
 GRAY = Evidence(
     {
@@ -71,7 +69,7 @@ GRAY = Evidence(
         "counter": -0.48,
         "unevenness": -1.33,
     },
-    -0.55,
+    -1.2,
 )
 _THRESHOLD = 3.0
 
@@ -150,9 +148,8 @@ def _features(
 ) -> dict[str, Values]:
     """Return the features of bright candidates by name, shape (n,) each.
 
-    ``ratio`` is their contrast over the texture; ``opacity`` that of white paint of this contrast; ``chroma``
-    the range of the channels at the peak; ``spread`` the range of the opacities of the channels, which is 0
-    for gray paint.
+    ``ratio`` is their contrast over the texture; ``opacity`` that of white paint of this contrast; ``spread``
+    the range of the opacities of the channels, which is 0 for gray paint.
     """
     count = len(lengths)
     area = np.bincount(labels.ravel(), minlength=count + 1)[1:].astype(float)
@@ -167,7 +164,6 @@ def _features(
         "opacity": contrast / np.maximum(1 - without[at], _LEAST_ROOM),
         "area": area,
         "width": area / (lengths + 1),
-        "chroma": np.ptp(peak, axis=1),
         "spread": np.ptp(opacities, axis=1),
     }
 

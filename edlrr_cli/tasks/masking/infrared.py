@@ -37,7 +37,8 @@ _CORRELATED, _CONTRAST = 0.7, 0.4
 _FINE_PX, _COARSE_PX, _DEVIATIONS, _FAINTEST = 0.55, 1.2, 4.5, 0.02
 # Where its density falls below so many deviations it ends; half of its peak is within this radius.
 _FLOOR_DEVIATIONS, _REACH_PX = 2.0, 2
-# The blur of the plane, and the weight of smoothness in its deconvolution in units of the noise-to-signal ratio.
+# The blur of the plane, and the weight of smoothness in its deconvolution, in units of the noise-to-signal
+# ratio.
 _BLUR_PX, _SMOOTHNESS, _KERNEL_PX = 0.5, 2.0, 15
 # Dust covers a pixel in part if its density is this fraction of that of the dust, plus so much of the noise.
 _EDGE, _EDGE_DEVIATIONS = 0.13, 0.6

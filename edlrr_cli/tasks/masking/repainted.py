@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, binary_opening, binary_propagation, distance_transform_edt
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import (
+    binary_dilation,
+    binary_opening,
+    binary_propagation,
+    distance_transform_edt,
+    maximum_filter,
+)
 from skimage.morphology import disk
 
 from edlrr_cli.tasks.masking.continuation import gaps
@@ -31,11 +36,11 @@ EVIDENCE = Evidence({"ratio": 3.2, "beside": -0.56, "length": 0.88, "tint": -0.6
 # Lines are accepted beyond the first, and those that touch them, in a square of this side, or continue them,
 # beyond the second, directly or across so many others.
 _CERTAIN, _POSSIBLE, _TOUCH_PX, _ROUNDS = 0.6, -0.6, 9, 2
-# A line is as wide as the median coverage at a distance from its center is this fraction of that on it. Within,
-# and one pixel beyond, pixels belong to it that are covered by at least these fractions.
+# A line ends where the median coverage at a distance from its center is below this fraction of that on it.
+# Within, and one pixel beyond, pixels belong to it that are covered by at least these fractions.
 _WIDTH, _WITHIN, _RIM = 0.2, 0.15, 0.3
-# Where lines meet, none has the image on both sides: pixels of about full coverage and of this contrast within
-# this distance of a line belong to it, too, unless a disk of this radius fits into them.
+# Where lines meet, none has the image on both sides: pixels of about full coverage and of this contrast
+# within this distance of a line belong to it, too, unless a disk of this radius fits into them.
 _FULL, _CONTRAST, _NEAR_PX, _WIDE_PX = 0.75, 0.08, 8, 2
 
 

@@ -22,8 +22,8 @@ from edlrr_cli.tasks.masking.texture import local_quantile
 _LENGTH_PX, _NUM_ANGLES = 31, 24
 # Texture is this quantile of the contrasts in blocks of this side; noise below the constant is no texture.
 _QUANTILE, _BLOCK_PX, _LEAST_TEXTURE = 0.8, 24, 0.006
-# A candidate is clear of the texture if it exceeds this multiple of it, has this length, and is so narrow that
-# its opacity beside it is less than this fraction.
+# A candidate is clear of the texture if it exceeds this multiple of it, has this length, and is so narrow
+# that its opacity beside it is less than this fraction.
 _CLEAR, _CLEAR_PX, _BESIDE = 1.8, 15, 0.35
 # Side of the square in which polarities are compared.
 _AROUND_PX = 31
@@ -38,9 +38,9 @@ GRAY = Evidence({"length": 0.28, "opacity": 4.79, "balance": 0.92, "unsteadiness
 _THRESHOLD, _DISCOUNT, _OTHERS, _MARGIN_PX = 3.0, 4.0, 0.1, 50
 _UNSURE_DISCOUNT, _SURE_PX = 3.0, 30
 # Lines beyond the threshold minus one of these are of one paint if they have the same opacity up to this
-# fraction, and if they are long in total: this fraction of the diagonal, this one of all lines of the polarity,
-# and so many times those of the other polarity. Scratches are then many.
-_DISCOUNTS, _ALIKE, _MANY, _MOST, _TIMES = (1.0, 2.0, 3.0, 4.0), 0.05, 0.6, 0.5, 2.5
+# fraction, and if they are long in total: this fraction of the diagonal, this one of all lines of the
+# polarity, and so many times those of the other polarity. Scenes with as many have both polarities.
+_DISCOUNTS, _ALIKE, _MANY, _MOST, _TIMES = (1.0, 2.0, 3.0, 4.0), 0.05, 0.8, 0.5, 8.0
 # Lines that cover more of the image are those of the scene, such as a lattice.
 _MAX_FRACTION = 0.12
 
@@ -102,7 +102,7 @@ def _of_one_paint(
     *,
     many_px: float,
 ) -> NDArray[np.bool_]:
-    """Return the candidates that are many and have one opacity, shape (n,), as scratches of one paint have."""
+    """Return the candidates that are many and have one opacity, as scratches of one paint, shape (n,)."""
     opacity, length = ridges.features["opacity"], ridges.features["length"]
     for discount in _DISCOUNTS:
         near = logits > threshold - discount
