@@ -1,8 +1,8 @@
 """Dust in an image itself: specks and hairs, brighter or darker than all that surrounds them.
 
 Candidates are peaks of a top-hat that exceed the texture around. A logistic model decides by what dust has
-and texture has not: it is small and alone, and it covers the image with one gray level, whatever the colors
-below.
+and texture has not: it is small and thin, it covers the image with one gray level, whatever the colors below,
+and it leaves the range of the values around it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import (
     find_objects,
     label,
+    maximum_filter,
     maximum_position,
+    minimum_filter,
     uniform_filter,
 )
 
@@ -22,7 +24,6 @@ from edlrr_cli.tasks.denoise.noise_level import estimate_noise_level
 from edlrr_cli.tasks.masking.evidence import Evidence, Values, is_gray
 from edlrr_cli.tasks.masking.extent import inside, with_rim
 from edlrr_cli.tasks.masking.found import Bools, Found, certainty
-from edlrr_cli.tasks.masking.surroundings import surroundings
 from edlrr_cli.tasks.masking.texture import bright_detail, local_quantile
 
 Pixels = NDArray[np.float64]
@@ -41,37 +42,25 @@ _NOISE = 8.0
 _EDGE = 0.25
 # Candidates with a longer side than this are parts of the image.
 _LONGEST_PX = 90
-# Side of the square in which the background is smoothed.
-_SMOOTH_PX = 6
+# Side of the square that is the surroundings of a pixel.
+_AROUND_PX = 13
 # No paint is seen on what is nearly white.
 _LEAST_ROOM = 0.08
 
 COLOR = Evidence(
     {
-        "opacity": 1.84,
-        "area": -0.66,
-        "width": 1.09,
-        "spread": -0.85,
-        "residual": -2.4,
-        "around": -1.9,
-        "counter": -0.45,
-        "unevenness": -0.2,
+        "ratio": 2.12,
+        "beyond": 0.13,
+        "opacity": 3.42,
+        "area": -0.38,
+        "width": -3.12,
+        "chroma": -0.72,
+        "spread": -0.74,
     },
-    -12.0,
+    -1.82,
 )
-GRAY = Evidence(
-    {
-        "ratio": 0.69,
-        "opacity": 2.93,
-        "area": -0.85,
-        "width": 1.07,
-        "around": -1.43,
-        "counter": -0.48,
-        "unevenness": -1.33,
-    },
-    -1.2,
-)
-_THRESHOLD = 3.0
+GRAY = Evidence({"ratio": 2.57, "beyond": 0.21, "opacity": 5.73, "area": -0.46, "width": -3.23}, 1.95)
+_THRESHOLD = 4.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,18 +108,14 @@ def candidates(pixels: Pixels) -> tuple[Specks, Specks]:
     polarities = pixels, 1 - pixels
     tophats = [bright_detail(values.mean(axis=2), _RADIUS_PX) for values in polarities]
     texture = local_quantile(np.maximum(*tophats), _QUANTILE, _BLOCK_PX) + _LEAST_TEXTURE
-    return (
-        _specks(polarities[0], tophats[0], tophats[1], texture),
-        _specks(polarities[1], tophats[1], tophats[0], texture),
+    bright, dark = (
+        _specks(values, tophat, texture) for values, tophat in zip(polarities, tophats, strict=True)
     )
+    return bright, dark
 
 
-def _specks(values: Pixels, tophat: Pixels, counter: Pixels, texture: Pixels) -> Specks:
-    """Return the bright candidates.
-
-    Args:
-        counter: Top-hat of the negative.
-    """
+def _specks(values: Pixels, tophat: Pixels, texture: Pixels) -> Specks:
+    """Return the bright candidates."""
     noise = estimate_noise_level(values.mean(axis=2, keepdims=True))
     core = tophat > np.maximum(_CORE * texture, _NOISE * noise)
     hole = inside(core, tophat, floor=_FLOOR * texture, reach_px=_REACH_PX)
@@ -139,7 +124,6 @@ def _specks(values: Pixels, tophat: Pixels, counter: Pixels, texture: Pixels) ->
     small = lengths <= _LONGEST_PX
     labels = np.concatenate([[0], np.where(small, np.cumsum(small), 0)]).astype(np.int32)[labels]
     features = _features(labels, lengths[small].astype(float), values, tophat, texture)
-    features |= surroundings(labels, values, tophat, counter)
     return Specks(labels, tophat, features)
 
 
@@ -148,27 +132,31 @@ def _features(
 ) -> dict[str, Values]:
     """Return the features of bright candidates by name, shape (n,) each.
 
-    ``ratio`` is their contrast over the texture; ``opacity`` that of white paint of this contrast; ``spread``
-    the range of the opacities of the channels, which is 0 for gray paint.
+    ``ratio`` is their contrast over the texture; ``beyond`` how far their peak is above the values around, in
+    units of the range of those; ``opacity`` that of white paint of this contrast; ``chroma`` the range of the
+    channels at the peak; ``spread`` the range of the opacities of the channels, which is 0 for gray paint.
     """
     count = len(lengths)
     area = np.bincount(labels.ravel(), minlength=count + 1)[1:].astype(float)
     peaks = maximum_position(tophat, labels, np.arange(1, count + 1)) if count else []
     at = tuple(np.array(peaks, int).reshape(count, 2).T)
     without = values.mean(axis=2) - tophat
+    highest, lowest = maximum_filter(without, _AROUND_PX)[at], minimum_filter(without, _AROUND_PX)[at]
     peak, contrast = values[at], tophat[at]
     below = np.stack([_background(values[..., channel])[at] for channel in range(values.shape[2])], axis=1)
     opacities = (peak - below) / np.maximum(1 - below, _LEAST_ROOM)
     return {
         "ratio": contrast / texture[at],
+        "beyond": (peak.mean(axis=1) - highest) / (highest - lowest + 0.02),
         "opacity": contrast / np.maximum(1 - without[at], _LEAST_ROOM),
         "area": area,
         "width": area / (lengths + 1),
+        "chroma": np.ptp(peak, axis=1),
         "spread": np.ptp(opacities, axis=1),
     }
 
 
 def _background(channel: Pixels) -> Pixels:
     """Return what a channel is without bright specks, smoothed."""
-    smooth: Pixels = uniform_filter(channel - bright_detail(channel, _RADIUS_PX), _SMOOTH_PX)
+    smooth: Pixels = uniform_filter(channel - bright_detail(channel, _RADIUS_PX), _AROUND_PX // 2)
     return smooth

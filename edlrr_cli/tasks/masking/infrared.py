@@ -103,7 +103,8 @@ def _deconvolution(noise_to_signal: float) -> Pixels:
     impulse = np.zeros((_KERNEL_PX, _KERNEL_PX))
     impulse[_KERNEL_PX // 2, _KERNEL_PX // 2] = 1
     blur = gaussian_filter(impulse, _BLUR_PX)
-    return np.asarray(wiener(impulse, blur, _SMOOTHNESS * noise_to_signal, clip=False))
+    kernel = wiener(impulse, blur, _SMOOTHNESS * noise_to_signal, clip=False)  # type: ignore[no-untyped-call]
+    return np.asarray(kernel)
 
 
 def _refuse_opaque_film(pixels: Pixels, plane: Pixels) -> None:

@@ -60,7 +60,7 @@ def find_scratches(pixels: Pixels, *, sensitivity: float = 1.0) -> Found:
     hole = np.zeros(pixels.shape[:2], bool)
     accepted: list[float] = []
     notes: tuple[str, ...] = ()
-    many_px = _MANY * float(np.hypot(*hole.shape))
+    many_px = _MANY * float(np.hypot(pixels.shape[0], pixels.shape[1]))
     for own, other in ((0, 1), (1, 0)):
         ridges, lengths = both[own], both[own].features["length"]
         others = logits[other], both[other].features["length"]
