@@ -21,7 +21,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 # Editable, so that it is made again only when the metadata, the pinned versions or the kernels change.
-$(STAMP): pyproject.toml constraints.txt hatch_build.py edlrr_cli/lrr/matrices/kernels.c
+$(STAMP): pyproject.toml constraints.txt hatch_build.py $(wildcard edlrr_cli/lrr/native/*.[ch])
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
