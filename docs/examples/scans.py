@@ -56,7 +56,7 @@ def write_slide(path: Path, size_px: tuple[int, int], seed: int = 0) -> None:
     specks, hairs = round(SPECKS * megapixels) + 10, round(HAIRS * megapixels) + 2
     cover = dust_cover(size_px, rng, specks=specks, hairs=hairs)
     damaged = painted(clean, cover, level=0.0)
-    plane = infrared_plane(damaged, clean, cover, rng, transmission=TRANSMISSION)
+    plane = infrared_plane(clean, cover, rng, transmission=TRANSMISSION)
     samples = np.rint(65535 * np.dstack([damaged.pixels, plane])).astype(np.uint16)
     layout = {"compression": "zlib", "predictor": 2}
     tifffile.imwrite(path, samples, photometric="rgb", extrasamples=["unspecified"], **layout)

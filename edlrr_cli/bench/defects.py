@@ -80,7 +80,6 @@ def painted(clean: Pixels, cover: Pixels, *, level: float, opacity: float = 1.0)
 
 
 def infrared_plane(
-    damaged: Damaged,
     clean: Pixels,
     cover: Pixels,
     rng: np.random.Generator,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
+from unittest.mock import patch
 
 import torch
 
@@ -103,16 +103,6 @@ def _products(batches: Sequence[Matrices], X: torch.Tensor, k: int, among_rows: 
         batch.add_product(total, X, torch.ones(len(batch.indices), k, k), among_rows=among_rows)
 
 
-@contextmanager
-def _without_kernels() -> Iterator[None]:
-    kernels = library.kernels
-    library.kernels = lambda: None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        library.kernels = kernels
-
-
 def _by_torch(call: Callable[[], object]) -> None:
-    with _without_kernels():
+    with patch.object(library, "kernels", lambda: None):
         call()

@@ -110,7 +110,6 @@ def _infrared_case(name: str, clean: Pixels, transmission: float, rng: Rng) -> C
     cover = dust_cover(size, rng, specks=20, hairs=3)
     damaged = painted(clean, cover, level=float(rng.integers(2)), opacity=min(1.0, 2 * (1 - transmission)))
     plane = infrared_plane(
-        damaged,
         clean,
         cover,
         rng,

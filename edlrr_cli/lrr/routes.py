@@ -132,29 +132,20 @@ class GramRoute:
         return int((self._sigma < _SMALL * self.sigma_max.unsqueeze(-1)).sum(-1).max())
 
 
-class SmoothedRoute:
+class SmoothedRoute(GramRoute):
     """Eigenvectors of the smaller Gram matrix in the dtype of S: for weights of a smoothed spectrum.
 
     Singular values, the lengths of the rows of U^T S, are accurate to rounding of sigma_1.
     """
 
     def __init__(self, S: Tensor, pieces: Pieces) -> None:
-        self._pieces = pieces
-
         def factors(group: slice) -> tuple[Tensor, Tensor]:
             U = eigenvectors(S[group] @ S[group].mT)
             return U, (U.mT @ S[group]).norm(dim=-1).double()
 
+        self._S, self._pieces = S, pieces
         self._U, self._sigma = (_joined(parts) for parts in zip(*pieces.of_groups(factors), strict=True))
         self.sigma_max = self._sigma.amax(-1)
-
-    def evaluate(self, h: Function, scale: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
-        """Not provided: the gradient of an unsmoothed h needs singular values that are not resolved."""
-        raise NotImplementedError
-
-    def weigh(self, h: Function, scale: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
-        """Reuse the left singular vectors."""
-        return _weights(h, self._U, self._sigma, scale, smoothing, self._pieces)
 
 
 class PolarRoute:

@@ -122,8 +122,8 @@ def factor(S: Tensor, h: Function, backend: str = "auto", *, smoothing: float = 
         S: Shape (..., m, n), float32 or float64. Not modified, not differentiated.
         h: The function to be evaluated, which determines whether matrix products are suitable.
         backend: One of `edlrr_cli.lrr.names.BACKENDS`.
-        smoothing: With ``auto``, singular values below this fraction of sigma_1 need not be resolved; then
-            only `Factored.weigh` is available, with at least this smoothing.
+        smoothing: Least smoothing of what is evaluated. With ``auto``, singular values below this fraction of
+            sigma_1 need not be resolved; then only `Factored.weigh` is accurate.
 
     Raises:
         UsageError: Unknown backend, or ``polar`` with an h that is not smooth.

@@ -120,7 +120,7 @@ def read_mask(
         polarity, reason = _decide(path, mask, image, threshold)
     else:
         polarity, reason = _read_as(path, mode, mask, threshold), "as requested"
-    _check_extent(path, polarity, mask, threshold)
+    _check_extent(path, polarity, mask)
     missing = dilated(polarity.missing, dilate)
     if missing.all():
         raise InputError(f"mask {path} leaves no pixel known after --dilate {dilate}", "dilate less")
@@ -199,7 +199,7 @@ def _check_size(path: Path, mask: StillImage, image: StillImage) -> None:
     raise InputError(problem, f"give --mask a file of {sizes[1]} pixels")
 
 
-def _check_extent(path: Path, polarity: Polarity, mask: StillImage, threshold: int | None) -> None:
+def _check_extent(path: Path, polarity: Polarity, mask: StillImage) -> None:
     other = f"--mask-mode {_OPPOSITE.get(polarity.mode, 'white')}"
     if not polarity.missing.any() and _distance(polarity.mode, mask).any():
         raise InputError(

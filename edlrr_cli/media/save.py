@@ -25,7 +25,7 @@ from edlrr_cli.media.streams import STANDARD_OUTPUT, write_standard_output
 from edlrr_cli.media.tags.keep import Carried, notes_on
 from edlrr_cli.media.tags.metadata import Chunks
 from edlrr_cli.media.tags.png import with_chunks
-from edlrr_cli.media.tiff_encoder import encode_page
+from edlrr_cli.media.tiff_encoder import encode_page, encode_tiff
 from edlrr_cli.media.tiff_pages import OtherPages, StoredPage, join_pages
 
 _KEEPS_ALPHA = frozenset({"PNG", "TIFF", "WEBP", "JPEG2000"})
@@ -294,8 +294,9 @@ def write_tiff(path: Path, pages: Sequence[Levels]) -> None:
         OutputError: Writing failed.
     """
     with encoding_errors(path, "TIFF"):
-        first, *others = map(encode_page, pages)
-    write_atomic(path, join_pages(first, OtherPages(dict(enumerate(others, start=1)))))
+        others = OtherPages({number: encode_page(page) for number, page in enumerate(pages[1:], start=1)})
+        content = encode_tiff(pages[0], others=others)
+    write_atomic(path, content)
 
 
 def encode_image(path: Path, image: Image.Image, file_format: str, **settings: Any) -> bytes:

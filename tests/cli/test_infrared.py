@@ -26,7 +26,7 @@ def scan(seed=0, *, transmission=0.62):
     photo = data.chelsea()[50:, 60:][: SIZE_PX[0], : SIZE_PX[1]] / 255.0
     cover = dust_cover(SIZE_PX, rng, specks=8, hairs=1)
     damaged = painted(photo, cover, level=0.0)
-    plane = infrared_plane(damaged, photo, cover, rng, transmission=transmission)
+    plane = infrared_plane(photo, cover, rng, transmission=transmission)
     return levels(damaged.pixels), levels(plane), cover > 0.5
 
 

@@ -77,7 +77,7 @@ def film(tmp_path):
     photo = data.chelsea()[50:178, 60:220] / 255.0
     cover = dust_cover(photo.shape[:2], rng, specks=10, hairs=1)
     damaged = painted(photo, cover, level=0.0)
-    plane = infrared_plane(damaged, photo, cover, rng, transmission=0.62)
+    plane = infrared_plane(photo, cover, rng, transmission=0.62)
     for name, pixels in {"a": damaged.pixels, "a_IR": plane}.items():
         tifffile.imwrite(folder / f"{name}.tif", np.rint(65535 * pixels).astype(np.uint16))
     silver = np.dstack([photo, photo.mean(axis=2)])

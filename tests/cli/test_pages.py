@@ -166,7 +166,7 @@ def test_edlrr_mask_searches_every_page(run, tmp_path, kind):
     for scan, cover in zip(scans, covers, strict=True):
         written.append(np.rint(65535 * scan.pixels).astype(np.uint16))
         if kind == "ir":
-            plane = infrared_plane(scan, clean, cover, rng, transmission=0.6)
+            plane = infrared_plane(clean, cover, rng, transmission=0.6)
             written.append(np.rint(65535 * plane).astype(np.uint16))
     folder, masks, out = tmp_path / "scans", tmp_path / "masks", tmp_path / "out"
     folder.mkdir()

@@ -99,7 +99,7 @@ class Batch:
         return pixels if problem.noise else np.where(problem.known[..., None], problem.image, pixels)
 
     def _mask_tensor(self, masks: Sequence[Bools]) -> Tensor:
-        return torch.from_numpy(np.stack(masks))[:, None].to(self.device)
+        return torch.from_numpy(np.ascontiguousarray(np.stack(masks)))[:, None].to(self.device)
 
 
 def _filled(problems: Sequence[InpaintProblem], observed: Sequence[Bools], method: str) -> list[Pixels]:
