@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from torch import Tensor
 
 from edlrr_cli.errors import UsageError
@@ -11,16 +13,27 @@ from edlrr_cli.lrr.series import Function
 from edlrr_cli.lrr.spectral import Scale, factor, resolve_scale
 
 
+class Filter(Protocol):
+    """A filter of the columns of a matrix, whose square may be cheaper than a product with a matrix."""
+
+    @property
+    def matrix(self) -> Tensor:
+        """The filter as a symmetric matrix A, shape (n, n)."""
+
+    def square(self, X: Tensor) -> Tensor:
+        """Return A A X, shape (..., n, k) like X."""
+
+
 class Majorizer:
     """The quadratic majorizer of X -> R(A X B) at X_0 (iteratively reweighted least squares).
 
         q(X) = R(S_0) + tr M (S S^T - S_0 S_0^T) / 2,   S = A X B,   M = h'(Q_0) Q_0^(-1),
-        dq/dX = (A^T M A) X (B B^T).
+        dq/dX = (A M A) X (B B).
 
     Every h of this package is concave and non-decreasing, so h(sqrt(a)) is concave in a, and q >= R
     everywhere with q(S_0) = R(S_0) (for a truncated series, up to its error). A step that lowers q lowers R,
-    and M need not be recomputed until S has moved far. Value and gradient take one product, two with A and B;
-    the backward pass takes none.
+    and M need not be recomputed until S has moved far. Value and gradient take one product, and that with the
+    square of a filter; the backward pass takes none.
 
     sigma is replaced by sqrt(sigma^2 + smoothing^2 sigma_1^2), since M is unbounded where sigma vanishes.
 
@@ -30,8 +43,8 @@ class Majorizer:
         scale: Scale of the singular values, as in `lowrank_penalty`.
         smoothing: Smoothing relative to sigma_1, more than 0.
         backend: One of `edlrr_cli.lrr.names.BACKENDS`.
-        left: A, shape (m, m); None for the identity.
-        right: B, shape (n, n); None for the identity.
+        left: A, symmetric, of side m; None for the identity.
+        right: B, symmetric, of side n; None for the identity.
 
     Attributes:
         scale: The resolved scale, shape (...).
@@ -62,8 +75,8 @@ class Majorizer:
         scale: Scale = None,
         smoothing: float = 1e-2,
         backend: str = "auto",
-        left: Tensor | None = None,
-        right: Tensor | None = None,
+        left: Filter | None = None,
+        right: Filter | None = None,
     ) -> None:
         if not smoothing > 0:
             raise UsageError(f"smoothing must be positive, got {smoothing}")
@@ -80,17 +93,17 @@ class Majorizer:
         scale: Scale,
         smoothing: float,
         backend: str,
-        left: Tensor | None,
-        right: Tensor | None,
+        left: Filter | None,
+        right: Filter | None,
     ) -> None:
-        S = start if left is None else left @ start
-        route = factor(S if right is None else S @ right, h, backend, smoothing=smoothing)
+        S = start if left is None else left.matrix @ start
+        route = factor(S if right is None else S @ right.matrix, h, backend, smoothing=smoothing)
         self.scale = resolve_scale(h, route.sigma_max, scale)
         self.value, M = route.weigh(h, self.scale, smoothing)
+        self._is_on_rows = start.shape[-2] <= start.shape[-1]
+        inner, self._outer = (left, right) if self._is_on_rows else (right, left)
         M = M.to(start.dtype)
-        on_rows = start.shape[-2] <= start.shape[-1]
-        self._left = _congruent(left, M if on_rows else None)
-        self._right = _congruent(None if right is None else right.mT, None if on_rows else M)
+        self._M = M if inner is None else inner.matrix @ M @ inner.matrix
 
     def __call__(self, X: Tensor) -> Tensor:
         """Return q(X), shape (...), differentiable in X; X has the shape of X_0."""
@@ -101,12 +114,8 @@ class Majorizer:
         return self._offset + (X * pull).sum((-2, -1)) - (current * pull).sum((-2, -1)) / 2
 
     def _pull(self, X: Tensor) -> Tensor:
-        X = X if self._left is None else self._left @ X
-        return X if self._right is None else X @ self._right
-
-
-def _congruent(A: Tensor | None, M: Tensor | None) -> Tensor | None:
-    """Return A^T M A; None stands for the identity, which is never stored: a side may be long."""
-    if A is None:
-        return M
-    return A.mT @ A if M is None else A.mT @ M @ A
+        if self._is_on_rows:
+            product = self._M @ X
+            return product if self._outer is None else self._outer.square(product.mT).mT
+        product = X @ self._M
+        return product if self._outer is None else self._outer.square(product)

@@ -93,8 +93,8 @@ class Objective:
 
     def _majorized(self, start: Tensor, *, smoothing: float) -> Callable[[Tensor], Tensor]:
         left, right = self._whitening.filters
-        majorizer = Majorizer(
-            self._whitening.centered(start),
+        return Majorizer(
+            start,
             self._h,
             scale=self._scale,
             smoothing=smoothing,
@@ -102,7 +102,6 @@ class Objective:
             left=left,
             right=right,
         )
-        return lambda X: majorizer(self._whitening.centered(X))
 
     def _exact(self, X: Tensor) -> Tensor:
         config = self._config

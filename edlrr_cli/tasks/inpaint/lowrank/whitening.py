@@ -3,18 +3,44 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 
+@dataclass(frozen=True)
+class AxisFilter:
+    """A = (I + strength L)^(1/2) C along the columns: L is the second difference, mirrored at the border.
+
+    C subtracts the mean, or is the identity; it commutes with L.
+
+    Attributes:
+        matrix: A, symmetric, shape (n, n).
+        strength: Strength of the whitening.
+        center: Whether the mean is subtracted.
+    """
+
+    matrix: Tensor
+    strength: float
+    center: bool
+
+    def square(self, X: Tensor) -> Tensor:
+        """Return A A X = (I + strength L) C X, shape (..., n, k) like X, by differences."""
+        Y = X - X.mean(-2, keepdim=True) if self.center else X.clone()
+        if self.strength > 0:
+            steps = self.strength * torch.diff(X, dim=-2)
+            Y[..., 1:, :] += steps
+            Y[..., :-1, :] -= steps
+        return Y
+
+
 class Whitening:
-    """S = A (X - row means - column means + mean) B, A = (I + strength L)^(1/2), B likewise.
+    """S = A X B, which subtracts the means of rows and columns and amplifies high frequencies.
 
     The means are a component of rank 2 that has most of the energy and should not be penalized: without them
-    sigma_1 of a photograph falls from about 150 to about 20. L is the second difference along an axis
-    (mirrored at the border), so that A and B amplify the high frequencies, which are weak in natural images:
-    errors of all frequencies then have similar cost.
+    sigma_1 of a photograph falls from about 150 to about 20. High frequencies are weak in natural images;
+    amplified, errors of all frequencies have similar cost.
 
     Args:
         height: Rows of X.
@@ -24,35 +50,35 @@ class Whitening:
         device: Device of X.
 
     Attributes:
-        filters: A and B, shapes (h, h) and (w, w), or None twice for the identity.
+        filters: A and B, of sides h and w, or None twice for the identity.
     """
+
+    filters: tuple[AxisFilter, AxisFilter] | tuple[None, None]
 
     def __init__(
         self, height: int, width: int, *, center: bool, dtype: torch.dtype, device: torch.device
     ) -> None:
         self._center = center
         self._modes = [_cosine_modes(n, dtype, device) for n in (height, width)]
-        self.filters: tuple[Tensor, Tensor] | tuple[None, None] = (None, None)
+        self.set_strength(0.0)
 
     def set_strength(self, strength: float) -> None:
         """Set the strength of the whitening, 0 for none."""
         self.filters = (None, None)
-        if strength > 0:
-            A, B = ((D.mT * (1 + strength * mu).sqrt()) @ D for D, mu in self._modes)
+        if strength > 0 or self._center:
+            A, B = (self._filter(D, mu, strength) for D, mu in self._modes)
             self.filters = (A, B)
-
-    def centered(self, X: Tensor) -> Tensor:
-        """Return X without its means, or X itself; differentiable."""
-        if not self._center:
-            return X
-        rows, columns = X.mean(-1, keepdim=True), X.mean(-2, keepdim=True)
-        return X - rows - columns + rows.mean(-2, keepdim=True)
 
     def __call__(self, X: Tensor) -> Tensor:
         """Return S, shape (..., h, w) like X; differentiable."""
-        S = self.centered(X)
         A, B = self.filters
-        return S if A is None or B is None else A @ S @ B
+        return X if A is None or B is None else A.matrix @ X @ B.matrix
+
+    def _filter(self, D: Tensor, mu: Tensor, strength: float) -> AxisFilter:
+        gain = (1 + strength * mu).sqrt()
+        if self._center:
+            gain[0] = 0.0  # the first mode is the mean
+        return AxisFilter((D.mT * gain) @ D, strength, self._center)
 
 
 def _cosine_modes(n: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
