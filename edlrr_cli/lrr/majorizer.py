@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor
@@ -18,17 +19,25 @@ class Filter(Protocol):
 
     @property
     def matrix(self) -> Tensor:
-        """The filter as a symmetric matrix A, shape (n, n)."""
+        """The filter as a matrix A, shape (n, n)."""
 
     def square(self, X: Tensor) -> Tensor:
-        """Return A A X, shape (..., n, k) like X."""
+        """Return A^T A X, shape (..., n, k) like X."""
+
+
+@dataclass(frozen=True)
+class _MatrixFilter:
+    matrix: Tensor
+
+    def square(self, X: Tensor) -> Tensor:
+        return self.matrix.mT @ (self.matrix @ X)
 
 
 class Majorizer:
     """The quadratic majorizer of X -> R(A X B) at X_0 (iteratively reweighted least squares).
 
         q(X) = R(S_0) + tr M (S S^T - S_0 S_0^T) / 2,   S = A X B,   M = h'(Q_0) Q_0^(-1),
-        dq/dX = (A M A) X (B B).
+        dq/dX = (A^T M A) X (B B^T).
 
     Every h of this package is concave and non-decreasing, so h(sqrt(a)) is concave in a, and q >= R
     everywhere with q(S_0) = R(S_0) (for a truncated series, up to its error). A step that lowers q lowers R,
@@ -43,8 +52,8 @@ class Majorizer:
         scale: Scale of the singular values, as in `lowrank_penalty`.
         smoothing: Smoothing relative to sigma_1, more than 0.
         backend: One of `edlrr_cli.lrr.names.BACKENDS`.
-        left: A, symmetric, of side m; None for the identity.
-        right: B, symmetric, of side n; None for the identity.
+        left: A, shape (m, m), or a filter of the columns of X; None for the identity.
+        right: B, shape (n, n), or a filter of the rows of X, which is B^T; None for the identity.
 
     Attributes:
         scale: The resolved scale, shape (...).
@@ -75,13 +84,15 @@ class Majorizer:
         scale: Scale = None,
         smoothing: float = 1e-2,
         backend: str = "auto",
-        left: Filter | None = None,
-        right: Filter | None = None,
+        left: Tensor | Filter | None = None,
+        right: Tensor | Filter | None = None,
     ) -> None:
         if not smoothing > 0:
             raise UsageError(f"smoothing must be positive, got {smoothing}")
         start = at_least_float32(X.detach())
         require_shape(start, name="X")
+        left = _MatrixFilter(left) if isinstance(left, Tensor) else left
+        right = _MatrixFilter(right.mT) if isinstance(right, Tensor) else right
         with without_autocast(start):
             self._fit(start, h, scale, smoothing, backend, left, right)
             self._offset = self.value.to(start.dtype) - (start * self._pull(start)).sum((-2, -1)) / 2
@@ -97,13 +108,13 @@ class Majorizer:
         right: Filter | None,
     ) -> None:
         S = start if left is None else left.matrix @ start
-        route = factor(S if right is None else S @ right.matrix, h, backend, smoothing=smoothing)
+        route = factor(S if right is None else S @ right.matrix.mT, h, backend, smoothing=smoothing)
         self.scale = resolve_scale(h, route.sigma_max, scale)
         self.value, M = route.weigh(h, self.scale, smoothing)
         self._is_on_rows = start.shape[-2] <= start.shape[-1]
         inner, self._outer = (left, right) if self._is_on_rows else (right, left)
         M = M.to(start.dtype)
-        self._M = M if inner is None else inner.matrix @ M @ inner.matrix
+        self._M = M if inner is None else inner.matrix.mT @ M @ inner.matrix
 
     def __call__(self, X: Tensor) -> Tensor:
         """Return q(X), shape (...), differentiable in X; X has the shape of X_0."""

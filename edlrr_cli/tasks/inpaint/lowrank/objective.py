@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from edlrr_cli.lrr.majorizer import Majorizer
 from edlrr_cli.lrr.regularizer import lowrank_penalty
 from edlrr_cli.lrr.series import make_function
 from edlrr_cli.lrr.spectral import Scale, factor, largest_singular_value, resolve_scale
+from edlrr_cli.parallel import run_single_threaded
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.lowrank.batch import Batch
 from edlrr_cli.tasks.inpaint.lowrank.whitening import Whitening
@@ -92,16 +94,27 @@ class Objective:
         return value.sum(-1), scale.mean(-1)
 
     def _majorized(self, start: Tensor, *, smoothing: float) -> Callable[[Tensor], Tensor]:
+        """Return the majorizers of the channels, which are computed in parallel on a CPU."""
         left, right = self._whitening.filters
-        return Majorizer(
-            start,
-            self._h,
+        majorize = partial(
+            Majorizer,
+            h=self._h,
             scale=self._scale,
             smoothing=smoothing,
             backend=self._config.backend,
             left=left,
             right=right,
         )
+        if start.is_cuda:
+            return majorize(start)
+        majorizers = run_single_threaded([partial(majorize, channel) for channel in start.unbind(1)])
+
+        def penalties(X: Tensor) -> Tensor:
+            channels = X.unbind(1)
+            calls = [partial(q, channel) for q, channel in zip(majorizers, channels, strict=True)]
+            return torch.stack(run_single_threaded(calls), dim=1)
+
+        return penalties
 
     def _exact(self, X: Tensor) -> Tensor:
         config = self._config

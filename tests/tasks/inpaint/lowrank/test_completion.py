@@ -272,6 +272,20 @@ def test_emphasis_is_the_stated_map():
     torch.testing.assert_close(emphasis(X), root(5) @ centred @ root(7))
 
 
+@pytest.mark.parametrize("center", [False, True])
+@pytest.mark.parametrize("strength", [0.0, 3.0])
+def test_the_square_of_a_filter_by_differences(strength, center):
+    X = torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    whitening = Whitening(5, 7, center=center, dtype=torch.float64, device=torch.device("cpu"))
+    whitening.set_strength(strength)
+    if not center and not strength:
+        assert whitening.filters == (None, None)
+        return
+    for axis_filter, columns in zip(whitening.filters, (X, X.mT), strict=True):
+        expected = axis_filter.matrix @ axis_filter.matrix @ columns
+        torch.testing.assert_close(axis_filter.square(columns), expected)
+
+
 @pytest.mark.parametrize("method", ["biharmonic", "mean", "zero"])
 def test_fills_keep_known_pixels_and_ignore_the_others(method):
     image = windows(12, 14)
