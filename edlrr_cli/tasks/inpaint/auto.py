@@ -14,7 +14,7 @@ from edlrr_cli.parallel import map_in_threads, num_workers
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.fill import fill
 from edlrr_cli.tasks.inpaint.holdout import held_out
-from edlrr_cli.tasks.inpaint.lowrank.completion import inpaint_each
+from edlrr_cli.tasks.inpaint.lowrank.completion import START_SMOOTHING, inpaint_each
 from edlrr_cli.tasks.inpaint.mixture import Mixture, mix
 from edlrr_cli.tasks.inpaint.problem import (
     Bools,
@@ -222,7 +222,9 @@ def _restore_global(problems: Sequence[InpaintProblem], config: Config) -> list[
         return []
     steps = min(config.steps, _DRAFT_STEPS) if config.quality == "draft" else config.steps
     config = replace(config, held_out=0.0, prior="global", steps=steps)
-    return inpaint_each([replace(problem, noise=0.0) for problem in problems], config)
+    return inpaint_each(
+        [replace(problem, noise=0.0) for problem in problems], config, smoothing=START_SMOOTHING
+    )
 
 
 def _fraction_to_hide(problem: InpaintProblem, wanted: float) -> float:

@@ -23,7 +23,12 @@ from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.inpaint.auto import restore_by_all
 from edlrr_cli.tasks.inpaint.config import Config
 from edlrr_cli.tasks.inpaint.geometry import Window
-from edlrr_cli.tasks.inpaint.lowrank.completion import effective_ranks, inpaint_each, noise_of
+from edlrr_cli.tasks.inpaint.lowrank.completion import (
+    START_SMOOTHING,
+    effective_ranks,
+    inpaint_each,
+    noise_of,
+)
 from edlrr_cli.tasks.inpaint.problem import (
     WINDOWS,
     Bools,
@@ -238,7 +243,8 @@ def _restore_whole(
     if config.prior == "auto":
         results = restore_by_all(problems, config, refine, factor=factor)
     else:
-        results = inpaint_each([replace(problem, noise=0.0) for problem in problems], config)
+        clean = [replace(problem, noise=0.0) for problem in problems]
+        results = inpaint_each(clean, config, smoothing=START_SMOOTHING)
         starts = [
             replace(problem, image=result.restored) for problem, result in zip(problems, results, strict=True)
         ]

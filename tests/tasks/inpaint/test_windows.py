@@ -150,11 +150,11 @@ def test_the_time_budget_is_of_the_whole_image(monkeypatch, small_windows, strip
     image, known = strip
     budgets = []
 
-    def slow_at_first(images, config):
+    def slow_at_first(images, config, **settings):
         budgets.append(config.time_budget)
         if len(budgets) == 1:
             time.sleep(config.time_budget)
-        return inpaint_each(images, config)
+        return inpaint_each(images, config, **settings)
 
     monkeypatch.setattr(auto, "inpaint_each", slow_at_first)
     monkeypatch.setattr("edlrr_cli.tasks.inpaint.restore.threads_for", lambda device, num_windows: 1)

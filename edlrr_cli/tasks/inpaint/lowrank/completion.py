@@ -34,6 +34,10 @@ from edlrr_cli.tasks.inpaint.problem import (
     psnr_of,
 )
 
+START_SMOOTHING = 0.02
+"""Smoothing where other priors start from the result: they gain 0.02 to 0.09 dB, for an objective that is
+higher by up to 2 %."""
+
 _log = logging.getLogger(__name__)
 
 # The continuation ends after this fraction of the steps. In the final phase after it, objectives compare
@@ -69,7 +73,9 @@ def inpaint(
     return inpaint_each([InpaintProblem(image, known, noise_of(image, known, config), callback)], config)[0]
 
 
-def inpaint_each(problems: Sequence[InpaintProblem], config: Config) -> list[Result]:
+def inpaint_each(
+    problems: Sequence[InpaintProblem], config: Config, *, smoothing: float = 0.0
+) -> list[Result]:
     """Restore the missing pixels of images as one batch.
 
     Up to rounding, the results do not depend on the batch; with probes they do, since each image has its own.
@@ -77,13 +83,14 @@ def inpaint_each(problems: Sequence[InpaintProblem], config: Config) -> list[Res
     Args:
         problems: At least one, all of one shape. Not modified.
         config: Settings, except the noise, which is that of each problem; the time budget is for the batch.
+        smoothing: Singular values below this fraction of sigma_1 are penalized like their squares.
 
     Raises:
         EdlrrError: As `inpaint`, if any of the images raises it.
     """
     started = time.perf_counter()
     batch = Batch(problems, config)
-    objective = Objective(batch, config)
+    objective = Objective(batch, config, smoothing)
     runs = _minimize(batch, objective, problems, config, started)
     best = torch.stack([run.best for run in runs])
     weights = batch.held_out_weight(best)

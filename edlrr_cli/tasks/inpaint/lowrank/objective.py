@@ -29,13 +29,18 @@ _TINY = 1e-12
 class Objective:
     """Objectives of a batch of b images.
 
+    Args:
+        batch: The images.
+        config: Settings.
+        smoothing: Least smoothing of the majorizers, relative to sigma_1.
+
     Attributes:
         lam: Weight lambda of the penalty for noisy images, shape (b,).
         losses: The objectives where the gradient was computed last, shape (b,).
     """
 
-    def __init__(self, batch: Batch, config: Config) -> None:
-        self._batch, self._config = batch, config
+    def __init__(self, batch: Batch, config: Config, smoothing: float = 0.0) -> None:
+        self._batch, self._config, self._smoothing = batch, config, smoothing
         self._reg, self._gamma = config.penalty("global")
         self._h = make_function(self._reg, self._gamma)
         self._generator = torch.Generator(batch.device).manual_seed(config.seed)
@@ -58,7 +63,7 @@ class Objective:
         self._scale = self._scale_at(fraction)
         self._constant = None
         if config.refresh > 1 and not config.probes:
-            self._penalty = self._majorized(X, smoothing=_SMOOTHING * refresh)
+            self._penalty = self._majorized(X, smoothing=max(_SMOOTHING * refresh, self._smoothing))
         if self._adaptive and refresh == config.refresh:
             self._adapt_lambda(X)
 
