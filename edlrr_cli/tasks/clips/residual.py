@@ -1,10 +1,11 @@
-"""What moves in front of the background of a clip, completed inside of the holes."""
+"""Frames completed from their background and from what moves in front of it."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from edlrr_cli.tasks.clips.details import with_visible_details
 from edlrr_cli.tasks.clips.motion import Carried, carry
 from edlrr_cli.tasks.clips.neighborhoods import largest_within, mean_within
 from edlrr_cli.tasks.clips.smooth import interpolate_smoothly
@@ -21,26 +22,31 @@ _INERTIA = 3e-3
 _TINY = 1e-7
 
 
-def complete_residual(residual: Tensor, known: Tensor, start: Tensor | None = None) -> Tensor:
-    """Complete the difference of consecutive frames from their background.
+def complete(frames: Tensor, base: Tensor, known: Tensor, start: Tensor | None = None) -> Tensor:
+    """Complete consecutive frames from their background.
 
     Moving objects are carried into the hole from the frames before and after, with a weight that falls where
-    the two disagree, and that fits the known pixels around the hole, which are held out for this. The rest,
-    such as changes of the light, is interpolated smoothly from all known pixels.
+    the two disagree, and that fits the known pixels around the hole, which are held out for this. Details of
+    background and objects count as far as they are visible around the hole. The rest, such as changes of the
+    light, is interpolated from all known pixels.
 
     Args:
-        residual: Shape (b, c, h, w), ignored where unknown.
+        frames: Shape (b, c, h, w), ignored where unknown.
+        base: Backgrounds, same shape.
         known: Shape (b, 1, h, w), 1 = known, 0 = missing.
-        start: Content of the first frame, shape (c, h, w), carried on where nothing else is; None: 0.
+        start: Difference of the first frame from its background, shape (c, h, w), carried on where nothing
+            else is, with all details; None: 0.
 
     Returns:
         Shape (b, c, h, w); known pixels unchanged.
     """
-    residual = residual * known
-    moved = torch.zeros_like(residual)
+    residual = (frames - base) * known
+    model = base
     if start is not None or _moves(residual, known):
-        moved = _carried(residual, known, start)
-    return moved + interpolate_smoothly((residual - moved) * known, known)
+        model = base + _carried(residual, known, start)
+    if start is None:
+        model = with_visible_details(model, frames, known)
+    return model + interpolate_smoothly((frames - model) * known, known)
 
 
 def _moves(residual: Tensor, known: Tensor) -> bool:

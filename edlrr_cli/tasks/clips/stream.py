@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from edlrr_cli.tasks.clips.background import Bools, Pixels, Region
-from edlrr_cli.tasks.clips.residual import complete_residual
+from edlrr_cli.tasks.clips.residual import complete
 from edlrr_cli.tasks.clips.steady import stand_still
 from edlrr_cli.tasks.clips.windows import Backgrounds, Frame, Source, WindowStatistics
 from edlrr_cli.tasks.device import resolve_device
@@ -146,13 +146,11 @@ class ClipFilling:
         frames = pixels[:, rows, columns].movedim(-1, 1).float() / self._source.info.peak
         mask = known[:, None, rows, columns].float()
         base = self._backgrounds.of_frames(pixels, known, index, (rows, columns)).movedim(-1, 1)
-        residual = (frames - base) * mask
-        moving = _is_unstable(residual, mask)
+        moving = _is_unstable((frames - base) * mask, mask)
         if moving:
             base = (frames * mask).sum((0, 2, 3), keepdim=True) / mask.sum().clamp_min(1)
-            residual = (frames - base) * mask
         start = self._content(frames[0], mask[0], index, (rows, columns)) - base[0] if moving else None
-        filled = (base + complete_residual(residual, mask, start)).clamp(0, 1)[inside]
+        filled = complete(frames, base, mask, start).clamp(0, 1)[inside]
         levels = (filled * self._source.info.peak).round().movedim(1, -1).cpu().numpy()
         for offset, frame in enumerate(chunk):
             whole = frame.pixels.copy()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from edlrr_cli.tasks.clips.motion import carry
-from edlrr_cli.tasks.clips.residual import complete_residual
+from edlrr_cli.tasks.clips.residual import complete
 
 NUM_FRAMES, SPEED_PX = 16, 4
 
@@ -45,20 +45,21 @@ def test_age_counts_the_frames_since_it_was_seen():
 
 def test_both_directions_are_better_than_nothing_and_smoothing():
     values, known = passing()
-    found = complete_residual(values, known)
+    found = complete(values, 0 * values, known)
     assert error(found, values, known) < 0.3 * error(0 * values, values, known)
 
 
 def test_what_does_not_move_is_only_smoothed():
     known = passing()[1]
-    found = complete_residual(torch.full((NUM_FRAMES, 3, 64, 128), 2 / 255), known)
+    values = torch.full((NUM_FRAMES, 3, 64, 128), 2 / 255)
+    found = complete(values, 0 * values, known)
     torch.testing.assert_close(found, torch.full_like(found, 2 / 255))
 
 
 @pytest.mark.parametrize("speed_px", [0, 6])
 def test_known_pixels_are_unchanged(speed_px):
     values, known = passing(speed_px)
-    found = complete_residual(values, known)
+    found = complete(values, 0 * values, known)
     kept = known.expand_as(values) > 0
     torch.testing.assert_close(found[kept], values[kept])
 
@@ -71,6 +72,6 @@ def test_what_the_frames_before_and_after_contradict_is_dropped():
     for t in range(NUM_FRAMES):
         known[t, :, 18:46, 20 + 4 * t : 44 + 4 * t] = 0
     values[0, :, 22:42, 44:60] = 0.3 + 0.4 * torch.rand(3, 20, 16, generator=generator)
-    found = complete_residual(values, known)
+    found = complete(values, 0 * values, known)
     hole = (known == 0).expand_as(values)
     assert float(found[6:][hole[6:]].abs().mean()) < 2 / 255
