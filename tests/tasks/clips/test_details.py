@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -12,32 +9,12 @@ from scipy import ndimage
 
 from edlrr_cli.tasks.clips.details import with_visible_details
 from edlrr_cli.tasks.clips.smooth import interpolate_smoothly
-from edlrr_cli.tasks.clips.steady import CanvasInfo
 from edlrr_cli.tasks.clips.stream import ClipFilling
 from edlrr_cli.tasks.inpaint.config import Config
 
+from .conftest import Clip
+
 HEIGHT, WIDTH, NUM_FRAMES = 64, 96, 24
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    pixels: Any
-    known: Any
-
-
-class Clip:
-    """Frames in memory with a hole; see `edlrr_cli.tasks.clips.windows.Source`."""
-
-    def __init__(self, truth, holes):
-        self.info = CanvasInfo(truth.shape[1:3], 255, len(truth))
-        self.may_be_missing = holes.any(0)
-        self._frames = [
-            Frame(np.where(hole[..., None], 255, pixels).astype(np.uint8), ~hole)
-            for pixels, hole in zip(truth, holes, strict=True)
-        ]
-
-    def frames(self, *, start=0, every=1):
-        return iter(self._frames[start::every])
 
 
 def texture():

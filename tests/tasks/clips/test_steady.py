@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,33 +10,14 @@ import torch
 from scipy import ndimage
 
 from edlrr_cli.tasks.clips import stream
-from edlrr_cli.tasks.clips.steady import CanvasInfo, stand_still
+from edlrr_cli.tasks.clips.steady import stand_still
 from edlrr_cli.tasks.clips.stream import ClipFilling
 from edlrr_cli.tasks.inpaint.config import Config
 
+from .conftest import Clip
+
 HEIGHT, WIDTH, NUM_FRAMES = 60, 80, 24
 CPU = torch.device("cpu")
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    pixels: Any
-    known: Any
-
-
-class Clip:
-    """Frames in memory with a hole; see `edlrr_cli.tasks.clips.windows.Source`."""
-
-    def __init__(self, truth, holes):
-        self.info = CanvasInfo(truth.shape[1:3], int(np.iinfo(truth.dtype).max), len(truth))
-        self.may_be_missing = holes.any(0)
-        self._frames = [
-            Frame(np.where(hole[..., None], self.info.peak, pixels).astype(pixels.dtype), ~hole)
-            for pixels, hole in zip(truth, holes, strict=True)
-        ]
-
-    def frames(self, *, start=0, every=1):
-        return iter(self._frames[start::every])
 
 
 def views(shake_px, dtype=np.uint8, num_frames=NUM_FRAMES):
