@@ -79,7 +79,8 @@ def _with_outline(hole: Bools, density: Pixels, fine: Pixels) -> Bools:
 
     Specks of a few pixels are mostly outline, so the blur of the plane is undone as far as its noise permits.
     A speck smaller than a pixel nowhere has the density of the dust, which is therefore estimated half from
-    its own peak and half from all dust of the image.
+    its own peak and half from all dust of the image. Where the noise exceeds the dust the filter would smooth
+    the dust away, so the outline only adds pixels.
 
     Args:
         hole: Dust up to half of its density, shape (h, w).
@@ -94,7 +95,7 @@ def _with_outline(hole: Bools, density: Pixels, fine: Pixels) -> Bools:
     peak = maximum_filter(np.where(hole, fine, 0), 2 * _REACH_PX + 3)
     least = (_EDGE + _EDGE_DEVIATIONS * noise / usual) * (peak + usual) / 2
     near = maximum_filter(hole, 2 * _REACH_PX + 1)
-    outlined: Bools = near & (sharp > least)
+    outlined: Bools = hole | (near & (sharp > least))
     return outlined
 
 

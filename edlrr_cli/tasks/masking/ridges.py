@@ -19,6 +19,7 @@ from scipy.ndimage import (
     minimum_filter,
 )
 from skimage.filters import apply_hysteresis_threshold
+from skimage.measure import regionprops_table
 from skimage.morphology import skeletonize
 
 from edlrr_cli.tasks.masking.evidence import Values
@@ -82,7 +83,8 @@ class Ridges:
 def ridges_of(strength: NDArray[np.floating[Any]], least: Pixels | float, paint: Paint) -> Ridges:
     """Return the ridges of a map of lines with their features.
 
-    ``ratio`` is their strength over the least; ``length`` the distance of the ends; ``beside`` the opacity
+    ``ratio`` is their strength over the least; ``length`` the distance of the ends; ``orientation`` the
+    angle to the columns in radians; ``beside`` the opacity
     3 pixels beside the line over that on it; ``unsteadiness`` how much the peak varies along the line,
     compared with what is below it; ``chroma`` and ``chroma_below`` the range of the channels on it and
     beside it.
@@ -108,6 +110,7 @@ def ridges_of(strength: NDArray[np.floating[Any]], least: Pixels | float, paint:
     beside = of_distance[:, _HALF_WIDTH_PX] / np.maximum(of_distance[:, 0], _LEAST_ROOM)
     features |= {
         "length": lengths,
+        "orientation": _orientations(skeletons),
         "beside": np.maximum(beside, _LEAST_BESIDE),
         "unsteadiness": _unsteadiness(skeletons, paint),
     }
@@ -153,6 +156,12 @@ def _long(skeleton: Bools) -> tuple[Labels, Values]:
     numbers = np.concatenate([[0], np.where(long, np.cumsum(long), 0)])
     spans = [np.hypot(*(part.stop - part.start for part in where)) for where in find_objects(labels)]
     return np.asarray(numbers[labels], np.int32), np.asarray(spans)[long]
+
+
+def _orientations(skeletons: Labels) -> Values:
+    """Return the direction of each skeleton, within half a turn, shape (n,)."""
+    table = regionprops_table(skeletons, properties=("orientation",))  # type: ignore[no-untyped-call]
+    return np.asarray(table["orientation"], float)
 
 
 def _unsteadiness(skeletons: Labels, paint: Paint) -> Values:

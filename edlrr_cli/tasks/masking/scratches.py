@@ -41,6 +41,9 @@ _UNSURE_DISCOUNT, _SURE_PX = 3.0, 30
 # fraction, and if they are long in total: this fraction of the diagonal, this one of all lines of the
 # polarity, and so many times those of the other polarity. Scenes with as many have both polarities.
 _DISCOUNTS, _ALIKE, _MANY, _MOST, _TIMES = (1.0, 2.0, 3.0, 4.0), 0.05, 0.8, 0.5, 8.0
+# Many lines are those of a grid, such as a facade, if their directions have more than this resultant length up
+# to right angles, and less up to half turns. Measured: 1.0 and 0.51 on a facade, at most 0.76 of arcs.
+_GRID = 0.9
 # Lines that cover more of the image are those of the scene, such as a lattice.
 _MAX_FRACTION = 0.12
 
@@ -68,9 +71,10 @@ def find_scratches(pixels: Pixels, *, sensitivity: float = 1.0) -> Found:
         is_scratch |= _of_one_paint(threshold, logits[own], ridges, *others, many_px=many_px)
         if not is_scratch.any():
             continue
+        certain = ridges.where(is_scratch)
         is_many = lengths[is_scratch].sum() >= many_px
-        found = repainted(paints[own], ridges.where(is_scratch), with_others=is_many)
-        if found.mean() > _MAX_FRACTION:
+        found = repainted(paints[own], certain, with_others=is_many)
+        if found.mean() > _MAX_FRACTION or (is_many and _is_grid(certain)):
             notes = ("lines that cover much of the image, as a lattice does, were not taken for scratches",)
         else:
             hole |= found
@@ -113,6 +117,13 @@ def _of_one_paint(
         if best >= 0 and lengths[best] >= max(many_px, _MOST * length[near].sum(), _TIMES * others):
             return np.asarray(alike[best])
     return np.zeros(len(logits), bool)
+
+
+def _is_grid(ridges: Ridges) -> bool:
+    """Whether lines have two directions, at right angles, which those of a facade have."""
+    orientation, length = ridges.features["orientation"], ridges.features["length"]
+    one, two = (abs(length @ np.exp(1j * folds * orientation)) / length.sum() for folds in (2, 4))
+    return bool(one < _GRID < two)
 
 
 def is_clear(ridges: Ridges) -> NDArray[np.bool_]:
