@@ -41,8 +41,8 @@ _UNSURE_DISCOUNT, _SURE_PX = 3.0, 30
 # fraction, and if they are long in total: this fraction of the diagonal, this one of all lines of the
 # polarity, and so many times those of the other polarity. Scenes with as many have both polarities.
 _DISCOUNTS, _ALIKE, _MANY, _MOST, _TIMES = (1.0, 2.0, 3.0, 4.0), 0.05, 0.8, 0.5, 8.0
-# Many lines are those of a grid, such as a facade, if their directions have more than this resultant length up
-# to right angles, and less up to half turns. Measured: 1.0 and 0.51 on a facade, at most 0.76 of arcs.
+# Many lines are those of a grid, such as a facade, if their directions have more than this resultant length
+# up to right angles, and less up to half turns. Measured: 1.0 and 0.51 on a facade, at most 0.76 of arcs.
 _GRID = 0.9
 # Lines that cover more of the image are those of the scene, such as a lattice.
 _MAX_FRACTION = 0.12
