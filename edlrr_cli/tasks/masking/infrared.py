@@ -9,11 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
-from scipy.ndimage import gaussian_filter, median_filter, zoom
+from scipy.ndimage import gaussian_filter, maximum_filter, median_filter, zoom
+from scipy.signal import oaconvolve
 from skimage.measure import block_reduce
+from skimage.restoration import wiener
 
 from edlrr_cli.errors import InputError
-from edlrr_cli.tasks.masking.extent import inside, with_rim
+from edlrr_cli.tasks.masking.extent import inside
 from edlrr_cli.tasks.masking.found import Bools, Found, certainty
 
 Pixels = NDArray[np.float64]
@@ -33,8 +35,13 @@ _CORRELATED, _CONTRAST = 0.7, 0.4
 # Dust is stronger than so many deviations of the noise, smoothed finely or coarsely, and than this density,
 # which hides nothing.
 _FINE_PX, _COARSE_PX, _DEVIATIONS, _FAINTEST = 0.55, 1.2, 4.5, 0.02
-# It extends to where its density falls below so many deviations, and its rim has this fraction of its peak.
-_FLOOR_DEVIATIONS, _EDGE, _REACH_PX = 2.0, 0.2, 2
+# Where its density falls below so many deviations it ends; half of its peak is within this radius.
+_FLOOR_DEVIATIONS, _REACH_PX = 2.0, 2
+# The blur of the plane, and the weight of smoothness in its deconvolution, in units of the noise-to-signal
+# ratio.
+_BLUR_PX, _SMOOTHNESS, _KERNEL_PX = 0.5, 2.0, 15
+# Dust covers a pixel in part if its density is this fraction of that of the dust, plus so much of the noise.
+_EDGE, _EDGE_DEVIATIONS = 0.13, 0.6
 
 
 def find_infrared(pixels: Pixels, plane: Pixels, *, sensitivity: float = 1.0) -> Found:
@@ -58,13 +65,47 @@ def find_infrared(pixels: Pixels, plane: Pixels, *, sensitivity: float = 1.0) ->
     ]
     core = (fine > thresholds[0]) | (coarse > thresholds[1])
     floor = _FLOOR_DEVIATIONS * deviation / sensitivity
-    hole = with_rim(inside(core, fine, floor=floor, reach_px=_REACH_PX), fine, edge=_EDGE)
+    hole = _with_outline(inside(core, fine, floor=floor, reach_px=_REACH_PX), density, fine)
     moved = f"the infrared plane was displaced by {shift[0]} rows, {shift[1]} columns"
     notes = (moved,) if any(shift) else ()
     if not hole.any():
         return Found(hole, 0.0, notes)
     strength = float(np.median((fine / thresholds[0])[hole & core]))
     return Found(hole, certainty(strength, 1.0), notes)
+
+
+def _with_outline(hole: Bools, density: Pixels, fine: Pixels) -> Bools:
+    """Return dust with the pixels that it covers in part.
+
+    Specks of a few pixels are mostly outline, so the blur of the plane is undone as far as its noise permits.
+    A speck smaller than a pixel nowhere has the density of the dust, which is therefore estimated half from
+    its own peak and half from all dust of the image. Where the noise exceeds the dust the filter would smooth
+    the dust away, so the outline only adds pixels.
+
+    Args:
+        hole: Dust up to half of its density, shape (h, w).
+        density: Shape (h, w).
+        fine: The smoothed density.
+    """
+    if not hole.any():
+        return hole
+    usual = float(np.median(fine[hole]))
+    noise = 1.4826 * float(np.median(np.abs(density)))
+    sharp = oaconvolve(density, _deconvolution((noise / usual) ** 2), mode="same")
+    peak = maximum_filter(np.where(hole, fine, 0), 2 * _REACH_PX + 3)
+    least = (_EDGE + _EDGE_DEVIATIONS * noise / usual) * (peak + usual) / 2
+    near = maximum_filter(hole, 2 * _REACH_PX + 1)
+    outlined: Bools = hole | (near & (sharp > least))
+    return outlined
+
+
+def _deconvolution(noise_to_signal: float) -> Pixels:
+    """Return the kernel of the Wiener filter against the blur of the plane, of a ratio of the energies."""
+    impulse = np.zeros((_KERNEL_PX, _KERNEL_PX))
+    impulse[_KERNEL_PX // 2, _KERNEL_PX // 2] = 1
+    blur = gaussian_filter(impulse, _BLUR_PX)
+    kernel = wiener(impulse, blur, _SMOOTHNESS * noise_to_signal, clip=False)  # type: ignore[no-untyped-call]
+    return np.asarray(kernel)
 
 
 def _refuse_opaque_film(pixels: Pixels, plane: Pixels) -> None:

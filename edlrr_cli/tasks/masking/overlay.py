@@ -33,7 +33,7 @@ _LEAST_NOISE = 1e-4
 # Weakest overlay on [0, 1]; an overlay is so many deviations stronger than what else was integrated.
 _FAINTEST, _CLEAR = 0.02, 6.0
 # The edge of an overlay is where its strength falls below this fraction of that within.
-_EDGE = 0.2
+_EDGE = 0.1
 # The outline of an overlay follows kept gradients along this fraction; that of integrated noise does not. A
 # gradient counts if it is this fraction of the strength within.
 _OUTLINED, _STEEP = 0.6, 0.15

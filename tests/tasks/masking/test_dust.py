@@ -7,7 +7,7 @@ import pytest
 from skimage import data
 
 from edlrr_cli.bench.defects import dust_cover, painted, scratch_cover
-from edlrr_cli.bench.mask import agreement
+from edlrr_cli.bench.mask import agreement, photographs
 from edlrr_cli.tasks.masking.dust import find_dust
 from edlrr_cli.tasks.masking.scratches import find_scratches
 
@@ -46,6 +46,34 @@ def test_scratches_across_a_photograph_are_found(photo, level):
     found = find_scratches(damaged.pixels)
     assert agreement(found.hole, damaged.hole)["f_measure"] >= 0.78
     assert 0.5 <= found.score <= 1
+
+
+def test_faint_scratches_of_one_paint_are_found():
+    photo = photographs()["chelsea"]
+    cover = scratch_cover(photo.shape[:2], np.random.default_rng(0), scratches=10)
+    damaged = painted(photo, cover, level=0.0, opacity=0.75)
+    assert agreement(find_scratches(damaged.pixels).hole, damaged.hole)["f_measure"] >= 0.8
+
+
+def test_a_lone_scratch_brings_no_others(photo):
+    cover = np.zeros(photo.shape[:2])
+    cover[40:160, 150:152] = 1.0
+    scores = agreement(find_scratches(painted(photo, cover, level=1.0).pixels).hole, cover > 0)
+    assert scores["recall"] >= 0.9
+    assert scores["false_fraction"] <= 0.002
+
+
+def test_many_lines_of_two_directions_are_a_facade_and_those_of_one_are_scratches(photo):
+    cover = np.zeros(photo.shape[:2])
+    for column in range(20, 290, 50):
+        cover[:, column : column + 2] = 1.0
+    parallel = find_scratches(painted(photo, cover, level=1.0, opacity=0.7).pixels)
+    assert agreement(parallel.hole, cover > 0)["recall"] >= 0.9
+    for row in range(30, 190, 50):
+        cover[row : row + 2] = 1.0
+    facade = find_scratches(painted(photo, cover, level=1.0, opacity=0.7).pixels)
+    assert not facade.hole.any()
+    assert "as a lattice does" in facade.notes[0]
 
 
 @BOTH

@@ -19,14 +19,14 @@ def scan(photo, *, transmission=0.62, shift_px=(0, 0), level=0.0, leak=0.15, noi
     return damaged, infrared_plane(photo, cover, rng, **settings)
 
 
-@pytest.mark.parametrize("transmission", [0.62, 0.92])
+@pytest.mark.parametrize(("transmission", "most_false"), [(0.62, 0.0005), (0.92, 0.001)])
 @pytest.mark.parametrize("level", [0.0, 1.0])
-def test_strong_and_weak_dust_is_found(large, transmission, level):
+def test_strong_and_weak_dust_is_found_up_to_its_outline(large, transmission, most_false, level):
     damaged, plane = scan(large, transmission=transmission, level=level, specks=30)
     found = find_infrared(damaged.pixels, plane)
     scores = agreement(found.hole, damaged.hole)
     assert scores["recall"] >= 0.95
-    assert scores["false_fraction"] <= 0.001
+    assert scores["false_fraction"] <= most_false
     assert 0.5 < found.score < 1
 
 

@@ -19,7 +19,9 @@ def planes(scenes, cover, *, level, opacity):
 def test_a_logo_is_found(scenes, level, opacity):
     cover = logo_cover((128, 160))
     found = find_overlay(planes(scenes, cover, level=level, opacity=opacity))
-    assert agreement(found.hole, cover >= 0.1)["iou"] >= 0.8
+    scores = agreement(found.hole, cover >= 0.1)
+    assert scores["iou"] >= 0.8
+    assert scores["recall"] >= 0.98
     assert found.score > 0.7
 
 
