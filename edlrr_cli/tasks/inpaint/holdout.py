@@ -29,11 +29,11 @@ def held_out(
     seen = seen_of(known, visible)
     candidates = np.flatnonzero(seen)
     budget = min(round(fraction * candidates.size), candidates.size - 1)
-    hidden = np.zeros_like(known)
+    hidden, left = np.zeros_like(known), budget
     for hole in _small_holes(known, budget, generator) if budget > 0 else ():
-        _hide_copy(hole, seen, hidden, budget - int(hidden.sum()), generator)
+        left -= _hide_copy(hole, seen, hidden, left, generator)
     rest = np.flatnonzero(seen & ~hidden)
-    single = generator.choice(rest, size=budget - int(hidden.sum()), replace=False)
+    single = generator.choice(rest, size=left, replace=False)
     hidden.flat[single] = True
     return hidden
 
@@ -49,14 +49,21 @@ def _small_holes(known: Bools, budget: int, generator: np.random.Generator) -> l
     return [hole for hole in holes if hole.sum() <= budget]
 
 
-def _hide_copy(hole: Bools, known: Bools, hidden: Bools, budget: int, generator: np.random.Generator) -> None:
-    """Hide a copy of a hole at one random position, if all its pixels are known and the budget allows."""
-    if hole.sum() > budget:
-        return
+def _hide_copy(hole: Bools, known: Bools, hidden: Bools, budget: int, generator: np.random.Generator) -> int:
+    """Hide a copy of a hole at one random position, if all its pixels are known and the budget allows.
+
+    Returns:
+        The number of pixels hidden.
+    """
+    num_px = int(hole.sum())
+    if num_px > budget:
+        return 0
     y, x = (
         int(generator.integers(size - extent + 1))
         for size, extent in zip(known.shape, hole.shape, strict=True)
     )
     box = np.s_[y : y + hole.shape[0], x : x + hole.shape[1]]
-    if (known[box] & ~hidden[box])[hole].all():
-        hidden[box] |= hole
+    if not (known[box] & ~hidden[box])[hole].all():
+        return 0
+    hidden[box] |= hole
+    return num_px
