@@ -16,7 +16,6 @@ from edlrr_cli.bench import runner
 from edlrr_cli.bench.bgsep_scores import PLAIN_THRESHOLDS, Scorer
 from edlrr_cli.bench.memory import measure_peak
 from edlrr_cli.bench.record import Row
-from edlrr_cli.bench.results_file import Benchmark
 from edlrr_cli.bench.sequences import Excerpt, Scene, choose, find_sequences, first_frames, read_scene
 from edlrr_cli.bench.table1_means import average
 from edlrr_cli.errors import UsageError
@@ -291,22 +290,3 @@ def _best_without(name: str, found: Mapping[str, Mapping[str, float]]) -> str:
     """Return the method with the largest mean over the other sequences."""
     others = [scores for other, scores in found.items() if other != name]
     return max(found[name], key=lambda method: sum(scores[method] for scores in others))
-
-
-def benchmark_of(
-    cases: Sequence[Case], streaming: Sequence[runner.Case], *, leave_one_out: bool
-) -> Benchmark[runner.Case]:
-    """Return what the results file of a run is about.
-
-    Args:
-        streaming: Cases in which memory is measured.
-        leave_one_out: Whether the cases are those of `left_out_cases`.
-    """
-    return Benchmark(
-        LEFT_OUT_NAME if leave_one_out else NAME,
-        {**PARAMETERS, **describe(cases)},
-        [*cases, *streaming],
-        same=("num_scored", "device"),
-        same_entries={"sequences": "sequence {}", "methods": "setting of {}"},
-        summary=lambda rows: [*(left_out(rows) if leave_one_out else ()), *means(rows)],
-    )

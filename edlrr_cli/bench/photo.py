@@ -24,6 +24,7 @@ from edlrr_cli.metrics import psnr, ssim
 from edlrr_cli.pipelines.denoisers import load_denoiser
 from edlrr_cli.tasks.denoise.config import Config
 from edlrr_cli.tasks.denoise.run import denoise
+from edlrr_cli.tasks.device import resolve_device
 from edlrr_cli.tasks.simulated_camera import Camera, photograph
 
 NAME, WHITE_NAME = "photo", "photo_white"
@@ -71,14 +72,32 @@ CAMERAS = {
 WHITE = {f"white {level}": level / 255 for level in (15, 25, 50)}
 
 
-def cases(data: Path, every: int, *, white: bool) -> list[tuple[str, Sequence[Path]]]:
-    """Return the cameras, or levels of white noise, with their images.
+class Comparison:
+    """Every method on the images of a folder.
+
+    Args:
+        every: Step between the images that are used.
+        white: Levels of white noise instead of cameras.
 
     Raises:
+        DeviceError: The device does not exist.
         InputError: There are no images.
     """
-    paths = require_images(data)[::every]
-    return [(name, paths) for name in (WHITE if white else CAMERAS)]
+
+    def __init__(self, data: Path, every: int, *, white: bool, device: str) -> None:
+        self._calls = _methods(str(resolve_device(device)))
+        self._paths = require_images(data)[::every]
+        self._cameras = tuple(WHITE if white else CAMERAS)
+
+    @property
+    def num_rows(self) -> int:
+        """Return the number of the rows."""
+        return len(self._cameras) * len(self._calls)
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows of each camera, or level of white noise."""
+        for camera in self._cameras:
+            yield from scores(camera, self._paths, self._calls)
 
 
 def describe() -> dict[str, object]:
@@ -86,7 +105,7 @@ def describe() -> dict[str, object]:
     return {**PARAMETERS, "cameras": {name: asdict(setting) for name, setting in CAMERAS.items()}}
 
 
-def methods(device: str) -> dict[str, Call]:
+def _methods(device: str) -> dict[str, Call]:
     """Return the denoisers: maps of pixels and the level of the error to clean pixels."""
     denoiser = load_denoiser()
     found: dict[str, Call] = {

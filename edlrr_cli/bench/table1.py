@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from edlrr_cli.bench.images import save_thumbnail
 from edlrr_cli.bench.memory import measure_peak
 from edlrr_cli.bench.record import Row
 from edlrr_cli.bench.results_file import Benchmark
+from edlrr_cli.bench.runner import run_cases
 from edlrr_cli.bench.table1_methods import Method, Problem, all_names, find_method
 from edlrr_cli.errors import UsageError
 from edlrr_cli.metrics import psnr, ssim
@@ -190,12 +191,9 @@ def has_thumbnail(case: CaseKey) -> bool:
     return thumbnail is None or thumbnail.is_file()
 
 
-def benchmark_of(plan: Plan, settings: Mapping[str, Any]) -> Benchmark[CaseKey]:
-    """Return what the results file of a plan is about.
-
-    Args:
-        settings: Further parameters of the run.
-    """
+def benchmark_of(plan: Plan, jobs: int) -> Benchmark[CaseKey]:
+    """Return what the results file of a plan is about; ``jobs`` processes run it."""
+    settings = {"jobs": jobs, "threads_per_job": _threads_per_job(jobs)}
     return Benchmark(
         NAME,
         {**PARAMETERS, **plan.as_parameters(), **settings},
@@ -207,7 +205,12 @@ def benchmark_of(plan: Plan, settings: Mapping[str, Any]) -> Benchmark[CaseKey]:
     )
 
 
-def threads_per_job(jobs: int) -> int:
+def run(cases: Sequence[CaseKey], jobs: int) -> Iterator[Row]:
+    """Run cases in ``jobs`` processes; see `edlrr_cli.bench.runner.run_cases`."""
+    return run_cases(run_case, cases, jobs=jobs, threads=_threads_per_job(jobs))
+
+
+def _threads_per_job(jobs: int) -> int:
     """Return the number of threads per process, such that all processes use as many as torch by default."""
     return max(torch.get_num_threads() // jobs, 1)
 

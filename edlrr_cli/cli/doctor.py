@@ -43,9 +43,7 @@ def doctor(*, as_json: bool) -> int:
 
     The exit code is 1 if the result of the test is wrong.
     """
-    from edlrr_cli.lrr.native import library
-    from edlrr_cli.media.images import readable_formats
-    from edlrr_cli.pipelines.self_test import devices, self_test
+    from edlrr_cli.pipelines.self_test import abilities, self_test
 
     record = {
         "edlrr": __version__,
@@ -53,9 +51,7 @@ def doctor(*, as_json: bool) -> int:
         "system": platform.platform(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "optional": {name: _version(package) for name, package in _OPTIONAL.items()},
-        "devices": list(devices()),
-        "kernels": library.processor() or "torch (installed without a C compiler)",
-        "formats": readable_formats(),
+        **abilities(),
         **self_test(),
     }
     print_record(record, _lines(record), as_json=as_json, quiet=False)

@@ -1,4 +1,4 @@
-"""A small restoration that shows whether the installation works."""
+"""What the installation can do, and a small restoration that shows whether it works."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from edlrr_cli.cores import available_cores
+from edlrr_cli.lrr.native import library
+from edlrr_cli.media.images import readable_formats
 from edlrr_cli.metrics import psnr
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.tasks.inpaint.config import Config
@@ -19,7 +21,16 @@ _SIDE_PX = 64
 _LEAST_PSNR = 35.0
 
 
-def devices() -> Iterator[str]:
+def abilities() -> Record:
+    """Return the devices, the kind of kernels and the readable formats."""
+    return {
+        "devices": list(_devices()),
+        "kernels": library.processor() or "torch (installed without a C compiler)",
+        "formats": readable_formats(),
+    }
+
+
+def _devices() -> Iterator[str]:
     """Yield the devices, with their cores or memory."""
     yield f"cpu ({available_cores()} cores, {torch.get_num_threads()} threads)"
     for index in range(torch.cuda.device_count()):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from edlrr_cli.bench.results_file import ResultsFile
 from edlrr_cli.cli.bench.common import (
     Measured,
     command_line,
@@ -66,32 +67,26 @@ def bgsep(
     --overwrite starts again. Failures are reported in the file and by exit code 1; the others continue.
     """
     check_target(output, overwrite=True)
-    from edlrr_cli.bench import bgsep as benchmark
-    from edlrr_cli.bench import bgsep_memory
-    from edlrr_cli.bench.results_file import ResultsFile
+    from edlrr_cli.bench import bgsep_runs as benchmark
 
     if leave_one_out:
-        cases = benchmark.left_out_cases(data, sequences=sequences, num_scored=frames, device=device)
-        streaming = []
+        planned = benchmark.plan_left_out(data, sequences=sequences, num_scored=frames, device=device)
     else:
-        cases = benchmark.make_cases(
-            data, sequences=sequences, methods=methods, num_scored=frames, device=device
+        planned = benchmark.plan(
+            data,
+            sequences=sequences,
+            methods=methods,
+            num_scored=frames,
+            with_memory=memory,
+            device=device,
         )
         if methods is None:
-            print_missing([name for name in benchmark.METHODS if name not in benchmark.methods_here()])
-        folders = {case.sequence: case.folder for case in cases}
-        streaming = bgsep_memory.make_cases(folders, device) if memory else []
-    planned = benchmark.benchmark_of(cases, streaming, leave_one_out=leave_one_out)
+            print_missing(benchmark.missing_methods())
     book = ResultsFile(output, planned, command=command_line(), device=device, anew=overwrite)
-    left = book.cases_left()
     with book:
-        todo = [case for case in left if isinstance(case, benchmark.Case)]
-        for row in counted(benchmark.run(todo), len(todo), "{sequence}: {method}"):
-            book.add(row)
-        measured = [case for case in left if isinstance(case, bgsep_memory.MemoryCase)]
-        found = map(bgsep_memory.run_case, measured)
-        for row in counted(found, len(measured), "{sequence}: memory for {num_frames} frames"):
-            book.add(row)
+        for stage in benchmark.stages(book.cases_left()):
+            for row in counted(stage.rows, stage.num_rows, stage.title):
+                book.add(row)
     rows = book.record["rows"]
     click.echo(f"{output}: {len(rows)} rows")
     require_complete(rows, output)

@@ -64,25 +64,19 @@ def denoise(
     for target in filter(None, (output, figure)):
         check_target(target, overwrite=overwrite)
     from edlrr_cli.bench import denoise as benchmark
-    from edlrr_cli.bench.denoise_data import read_data, shipped_data
-    from edlrr_cli.bench.denoise_figure import draw_figure
-    from edlrr_cli.bench.denoise_scores import list_denoisers, score, verdicts
-    from edlrr_cli.bench.denoise_training import ModelCache, train_all, trial_rows
-    from edlrr_cli.tasks.device import resolve_device
 
-    plan = benchmark.find_recipe(recipe)
-    where = str(resolve_device(device))
-    images = shipped_data() if data is None else read_data(data, plan.every)
-    sets = images.sets
-    cache = ModelCache(images, models, plan, where)
     with progress_bar() as advance:
-        networks, trials = train_all(cache, plan, seeds, lambda network: advance(network.name))
-    entered = list_denoisers(networks, cache, where, with_baselines=plan.with_baselines)
-    rows = [*trial_rows(networks, trials), *benchmark.times(entered, sets)]
-    todo = benchmark.cases(entered, sets, plan.levels)
-    scores = (score(denoiser, name, sets[name], level) for denoiser, name, level in todo)
-    rows += counted(scores, len(todo), "{method} at {level}")
-    rows += verdicts(rows, plan.levels)
+        comparison = benchmark.train(
+            data,
+            models,
+            recipe,
+            num_seeds=seeds,
+            device=device,
+            progress=lambda network: advance(network.name),
+        )
+    rows = [*comparison.trials, *comparison.times()]
+    rows += counted(comparison.scores(), len(comparison.cases), "{method} at {level}")
+    rows += comparison.verdicts(rows)
     if figure is not None:
-        write_atomic(figure, draw_figure(rows, next(iter(sets))))
+        write_atomic(figure, comparison.figure(rows))
     publish(output, benchmark.NAME, benchmark.describe(recipe, seeds), rows, device=device)

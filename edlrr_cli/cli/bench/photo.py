@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from edlrr_cli.bench.record import Row
 from edlrr_cli.cli.bench.common import POSITIVE, Measured, counted, device_option, output_options, publish
 from edlrr_cli.cli.options import FILE
 from edlrr_cli.media.files import check_target
@@ -32,15 +30,8 @@ def photo(*, data: Path, every: int, white: bool, device: str, output: Path, ove
     """
     check_target(output, overwrite=overwrite)
     from edlrr_cli.bench import photo as benchmark
-    from edlrr_cli.tasks.device import resolve_device
 
-    where = str(resolve_device(device))
-    calls, cases = benchmark.methods(where), benchmark.cases(data, every, white=white)
-
-    def rows() -> Iterator[Row]:
-        for camera, paths in cases:
-            yield from benchmark.scores(camera, paths, calls)
-
-    found = list(counted(rows(), len(cases) * len(calls), "{method}, {camera}"))
+    comparison = benchmark.Comparison(data, every, white=white, device=device)
+    rows = [*counted(comparison.rows(), comparison.num_rows, "{method}, {camera}")]
     name = benchmark.WHITE_NAME if white else benchmark.NAME
-    publish(output, name, benchmark.describe(), found, device=device)
+    publish(output, name, benchmark.describe(), rows, device=device)

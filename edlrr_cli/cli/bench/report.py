@@ -9,7 +9,6 @@ import click
 
 from edlrr_cli.bench.record import read_record
 from edlrr_cli.bench.report import blocks, insert_all
-from edlrr_cli.bench.table1_means import Means
 from edlrr_cli.cli.options import FILE, common_options
 from edlrr_cli.errors import InputError, OutputError, UsageError
 from edlrr_cli.media.files import check_target, write_atomic
@@ -51,21 +50,15 @@ def report(*, files: tuple[Path, ...], into: Path | None, plot: Path | None) -> 
 
 
 def _draw(path: Path, records: list[dict[str, Any]]) -> None:
-    """Draw the record of cost, or the methods of all records of table1; of one in several, the last."""
-    from edlrr_cli.bench import cost
-    from edlrr_cli.bench.table1_plot import document
+    """Draw records; see `edlrr_cli.bench.plots.plot`."""
+    from edlrr_cli.bench.plots import plot
 
     if path.suffix.lower() != ".svg":
         raise OutputError(f"plot {path}: expected the extension .svg, got {path.suffix!r}", "name it .svg")
     check_target(path, overwrite=True)
-    if [record["benchmark"] for record in records] == [cost.NAME]:
-        write_atomic(path, cost.plot(records[0]["rows"]).encode())
-        click.echo(f"{path}: {len(records[0]['rows'])} measurements")
-        return
-    rows = [row for record in records for row in record["rows"] if row["kind"] == "mean"]
-    means = Means({(row["method"], row["corruption"]): row for row in rows}.values())
-    write_atomic(path, document(means).encode())
-    click.echo(f"{path}: {len(means.methods)} methods")
+    svg, contents = plot(records)
+    write_atomic(path, svg.encode())
+    click.echo(f"{path}: {contents}")
 
 
 def _read(document: Path) -> str:

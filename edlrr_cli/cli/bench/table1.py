@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from edlrr_cli.baselines.registry import METHODS
+from edlrr_cli.bench.results_file import ResultsFile
 from edlrr_cli.cli.bench.common import (
     POSITIVE,
     Measured,
@@ -70,8 +71,6 @@ def table1(
     for target in filter(None, (output, html)):
         check_target(target, overwrite=True)
     from edlrr_cli.bench import table1 as benchmark
-    from edlrr_cli.bench.results_file import ResultsFile
-    from edlrr_cli.bench.runner import run_cases
 
     folder = None if html is None else html.with_name(f"{html.stem}_pictures")
     plan = benchmark.make_plan(
@@ -87,13 +86,11 @@ def table1(
     )
     if methods is None:
         print_missing([name for name, method in METHODS.items() if not method.installed])
-    settings = {"jobs": jobs, "threads_per_job": benchmark.threads_per_job(jobs)}
-    planned = benchmark.benchmark_of(plan, settings)
+    planned = benchmark.benchmark_of(plan, jobs)
     book = ResultsFile(output, planned, command=command_line(), device=device, anew=overwrite)
     left = book.cases_left()
-    rows = run_cases(benchmark.run_case, left, jobs=jobs, threads=settings["threads_per_job"])
     with book:
-        for row in counted(rows, len(left), "{corruption}, image {image}: {method}"):
+        for row in counted(benchmark.run(left, jobs), len(left), "{corruption}, image {image}: {method}"):
             book.add(row)
     click.echo(f"{output}: {len(book.rows)} cases")
     if html is not None:
