@@ -9,13 +9,18 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 
 import click
+from tqdm import tqdm
 
 from edlrr_cli.pipelines.job import Advance, Monitor
 
 _LABEL_WIDTH = 16
+
+# One process draws the bars; the lock that tqdm would make is of processes, and fixes how they start.
+tqdm.set_lock(RLock())
 
 
 @dataclass
@@ -60,12 +65,7 @@ def as_json_text(record: dict[str, Any]) -> str:
 
 def echo(text: str, *, err: bool = False) -> None:
     """Print a line above the progress bar, if there is one."""
-    if "tqdm" in sys.modules:
-        from tqdm import tqdm
-
-        with tqdm.external_write_mode(file=sys.stderr if err else sys.stdout):
-            click.echo(text, err=err)
-    else:
+    with tqdm.external_write_mode(file=sys.stderr if err else sys.stdout):
         click.echo(text, err=err)
 
 
@@ -93,8 +93,6 @@ class ConsoleMonitor(Monitor):
         if self._quiet or not shows_progress():
             yield None
             return
-        from tqdm import tqdm
-
         with tqdm(
             file=sys.stderr,
             unit=unit,

@@ -16,7 +16,7 @@ from edlrr_cli import __version__, errors
 from edlrr_cli.cli.app import reported
 from edlrr_cli.tasks.inpaint import restore as task
 
-HEAVY = {"torch", "numpy", "skimage", "scipy", "matplotlib", "PIL", "tqdm"}
+HEAVY = {"torch", "numpy", "skimage", "scipy", "matplotlib", "PIL"}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from tqdm import tqdm
 
 from edlrr_cli.bench.record import Row, encode, make_record
 from edlrr_cli.cli.console import shows_progress
@@ -73,8 +74,6 @@ def progress_bar() -> Iterator[Callable[[str], None]]:
     if not shows_progress():
         yield lambda text: None
         return
-    from tqdm import tqdm
-
     with tqdm(file=sys.stderr, leave=False, bar_format="{n_fmt} {elapsed} {desc}") as bar:
 
         def advance(text: str) -> None:
@@ -90,8 +89,6 @@ def counted(rows: Iterable[Row], total: int, title: str) -> Iterator[Row]:
     Args:
         title: What is shown of a row: a format of its columns.
     """
-    from tqdm import tqdm
-
     with tqdm(total=total, unit="case", dynamic_ncols=True, disable=not shows_progress()) as bar:
         started = shown = time.monotonic()
         for done, row in enumerate(rows, start=1):
