@@ -167,7 +167,7 @@ def inpaint(
     if error_map is not None:
         _check_error_map(settings)
     from edlrr_cli.pipelines.inpaint.job import InpaintJob
-    from edlrr_cli.pipelines.inpaint.large_job import LargeInpaintJob, inpaint_job
+    from edlrr_cli.pipelines.inpaint.large_job import LargeInpaintJob, fitting_job
 
     options, encoding = given.options, given.encoding
     select = scans if of_infrared else Selection
@@ -175,7 +175,7 @@ def inpaint(
     many = options.batch.is_batch(selection)
 
     def make_job(source: Input, target: Path) -> InpaintJob | LargeInpaintJob:
-        return inpaint_job(
+        job = InpaintJob(
             input=source.path,
             output=target,
             overwrite=options.overwrite,
@@ -190,6 +190,7 @@ def inpaint(
             skip_clean=skip_clean,
             encoding=encoding.for_batch(target) if many else encoding,
         )
+        return fitting_job(job)
 
     return run_jobs(
         InpaintJob,

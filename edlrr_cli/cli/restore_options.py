@@ -99,7 +99,7 @@ class RestoreOptions:
 
     def run_clips(
         self,
-        job_type: type[ClipJob],
+        job_type: type[ClipJob[Any, Any]],
         word: str,
         settings: Settings,
         *,
@@ -121,7 +121,7 @@ class RestoreOptions:
         refuse_streams((self.output, *read))
         selection = ClipSelection(self.images, recursive=self.recursive, leave_out=leave_out)
 
-        def make_job(source: Input, target: Path) -> ClipJob:
+        def make_job(source: Input, target: Path) -> ClipJob[Any, Any]:
             return job_type(
                 input=source.path,
                 output=target,

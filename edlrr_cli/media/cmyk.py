@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 NUM_INKS = 4
 
 
-def to_rgb(pixels: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+def to_rgb(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Convert CMYK to RGB; return anything else unchanged.
 
     Args:
@@ -22,5 +20,5 @@ def to_rgb(pixels: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """
     if pixels.shape[2:] != (NUM_INKS,):
         return pixels
-    light: NDArray[np.floating[Any]] = 1.0 - pixels
+    light: NDArray[np.float64] = 1.0 - pixels
     return light[..., :3] * light[..., 3:]

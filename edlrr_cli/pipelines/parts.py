@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, count, islice
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from edlrr_cli.errors import EdlrrError, OutputError
 from edlrr_cli.media.files import write_atomic, writing
@@ -27,6 +27,14 @@ PARTS, RUN = "parts", "run.json"
 _PART, _UNFINISHED = "part.json", "unfinished"
 
 
+class Timed(Protocol):
+    """A frame of the source."""
+
+    @property
+    def time(self) -> Fraction:
+        """Return the seconds since the first frame."""
+
+
 class Computed(Protocol):
     """What was computed for a frame."""
 
@@ -35,8 +43,8 @@ class Computed(Protocol):
         """Return the index of the frame."""
 
     @property
-    def frame(self) -> Any:
-        """Return the frame of the source, which has a ``time`` as `edlrr_cli.media.video.Frame`."""
+    def frame(self) -> Timed:
+        """Return the frame of the source."""
 
 
 FrameT = TypeVar("FrameT", bound=Computed)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
 
 from edlrr_cli import __version__
 from edlrr_cli.media.video import VideoInfo
@@ -17,10 +17,11 @@ from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.finished_video import FinishedVideo
 from edlrr_cli.pipelines.job import Job, Monitor, counted
 from edlrr_cli.pipelines.panel import Comparison, Panel
-from edlrr_cli.pipelines.parts import Parts, WritePart
+from edlrr_cli.pipelines.parts import Computed, Parts, WritePart
 from edlrr_cli.pipelines.preview_frames import PreviewFrame
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from typing_extensions import Self
 
 
@@ -30,13 +31,11 @@ class OpenedVideo:
 
     Attributes:
         started: When the job was started, of `time.perf_counter`.
-        source: What the frames are computed from: the video, perhaps with more.
         info: Properties of the video, with notes on what the outputs cannot keep.
         first: Index of the first frame that is not in the parts.
     """
 
     started: float
-    source: Any
     info: VideoInfo
     parts: Parts
     first: int
@@ -49,7 +48,11 @@ class Settings(Protocol):
         """Return all settings by name."""
 
 
-class Frames(Protocol):
+ComputedT = TypeVar("ComputedT", bound=Computed)
+ComputedT_co = TypeVar("ComputedT_co", bound=Computed, covariant=True)
+
+
+class Frames(Protocol[ComputedT_co]):
     """Frames that are computed one after another."""
 
     @property
@@ -57,10 +60,10 @@ class Frames(Protocol):
         """Return the device that computes them."""
 
     @property
-    def windows(self) -> Sequence[Any]:
-        """Return the statistics of the windows so far, dataclasses with the index ``start`` of a frame."""
+    def windows(self) -> Sequence[DataclassInstance]:
+        """Return the statistics of the windows so far, with the index ``start`` of a frame."""
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[ComputedT_co]:
         """Yield the frames that are not in the parts."""
 
 
@@ -68,7 +71,7 @@ InputsT = TypeVar("InputsT", bound=OpenedVideo)
 
 
 @dataclass(frozen=True, kw_only=True)
-class VideoJob(Job[InputsT, str]):
+class VideoJob(Job[InputsT, str], Generic[InputsT, ComputedT]):
     """A video whose frames are computed; a subclass computes, writes and publishes them.
 
     Attributes:
@@ -94,7 +97,7 @@ class VideoJob(Job[InputsT, str]):
         """Return the parts of a run; see `Parts`."""
 
     @abstractmethod
-    def start(self, inputs: InputsT) -> tuple[Frames, WritePart[Any]]:
+    def start(self, inputs: InputsT) -> tuple[Frames[ComputedT], WritePart[ComputedT]]:
         """Return the frames that are not in the parts yet, and what writes them."""
 
     @abstractmethod
@@ -158,11 +161,11 @@ class VideoJob(Job[InputsT, str]):
         return Panel(lambda: record["comparisons"], list(cls.lines(record)))
 
 
-def _with_windows(write: WritePart[Any], frames: Frames) -> WritePart[Any]:
+def _with_windows(write: WritePart[ComputedT], frames: Frames[ComputedT]) -> WritePart[ComputedT]:
     """Add the windows that were computed during a part to its statistics."""
     num_recorded = 0
 
-    def write_with_windows(folder: Path, part: Iterator[Any], begin: Fraction) -> Record:
+    def write_with_windows(folder: Path, part: Iterator[ComputedT], begin: Fraction) -> Record:
         nonlocal num_recorded
         statistics = write(folder, part, begin)
         windows = [asdict(window) for window in frames.windows[num_recorded:]]

@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
+from edlrr_cli.media.video import Video
 from edlrr_cli.media.video_cut import excerpt_suffix
 from edlrr_cli.media.video_sources import open_video
 from edlrr_cli.media.video_streams import copying_losses
@@ -25,7 +25,7 @@ from edlrr_cli.pipelines.panel import Comparison, Panel
 from edlrr_cli.pipelines.parts import PARTS, Parts, WritePart
 from edlrr_cli.pipelines.preview_frames import PreviewFrame
 from edlrr_cli.pipelines.video_job import OpenedVideo, VideoJob
-from edlrr_cli.tasks.bgsep.stream import Separation
+from edlrr_cli.tasks.bgsep.stream import Separation, Split
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +37,7 @@ class Inputs(OpenedVideo):
         background: The empty scene; None to estimate it.
     """
 
+    source: Video
     ignored: Bools | None
     background: Floats | None
 
@@ -47,7 +48,7 @@ class Inputs(OpenedVideo):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BgsepJob(VideoJob[Inputs]):
+class BgsepJob(VideoJob[Inputs, Split]):
     """A video to split; ``output`` is the folder of its results, made if its parent exists.
 
     Attributes:
@@ -90,9 +91,9 @@ class BgsepJob(VideoJob[Inputs]):
         info = replace(info, notes=(*info.notes, *lost))
         ignored, background = self.scene.read_ignored(info), self.scene.read_background(info)
         parts = self.start_parts(self.scene.fingerprints())
-        return Inputs(started, video, info, *parts, ignored, background)
+        return Inputs(started, info, *parts, video, ignored, background)
 
-    def start(self, inputs: Inputs) -> tuple[Separation, WritePart[Any]]:
+    def start(self, inputs: Inputs) -> tuple[Separation, WritePart[Split]]:
         """See `VideoJob.start`."""
         separation = Separation(
             inputs.source,

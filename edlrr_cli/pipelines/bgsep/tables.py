@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from edlrr_cli.media.files import write_atomic, write_pieces, writing
 from edlrr_cli.media.video import VideoInfo
@@ -100,7 +99,7 @@ def events_of(parts: Sequence[Part], tables: Tables, info: VideoInfo) -> list[Ev
     )
 
 
-def _event_rows(events: Sequence[Event]) -> Iterator[Sequence[Any]]:
+def _event_rows(events: Sequence[Event]) -> Iterator[Sequence[object]]:
     for number, event in enumerate(events, start=1):
         measures = (event.start_s, event.stop_s, event.largest_fraction)
         yield number, event.first, event.last, *map(_rounded, measures)
@@ -120,7 +119,7 @@ def _rounded(value: float | Fraction) -> float:
     return value if isinstance(value, int) else round(float(value), 6)
 
 
-def _encoded(rows: Sequence[Sequence[Any]]) -> bytes:
+def _encoded(rows: Sequence[Sequence[object]]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode()

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from edlrr_cli import __version__
 from edlrr_cli.media.files import check_target
@@ -24,7 +24,7 @@ from edlrr_cli.pipelines.clips.reference import Reference
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.finished_video import FinishedVideo
 from edlrr_cli.pipelines.job import Monitor
-from edlrr_cli.pipelines.parts import Parts, WritePart
+from edlrr_cli.pipelines.parts import Computed, Parts, WritePart
 from edlrr_cli.pipelines.preview_frames import (
     PreviewFrame,
     load_preview_frames,
@@ -34,14 +34,29 @@ from edlrr_cli.pipelines.preview_frames import (
 from edlrr_cli.pipelines.video_job import Frames, OpenedVideo, VideoJob
 
 
+class ComputedFrame(Computed, Protocol):
+    """A frame of the output."""
+
+    @property
+    def pixels(self) -> Levels:
+        """Return the pixels, shape (h, w, c)."""
+
+
+SourceT = TypeVar("SourceT")
+FrameT = TypeVar("FrameT", bound=ComputedFrame)
+FrameT_contra = TypeVar("FrameT_contra", bound=ComputedFrame, contravariant=True)
+
+
 @dataclass(frozen=True, eq=False)
-class OpenedClip(OpenedVideo):
+class OpenedClip(OpenedVideo, Generic[SourceT]):
     """An opened clip.
 
     Attributes:
+        source: What the frames are computed from: the video, perhaps with more.
         reference: The clean frames; None without any.
     """
 
+    source: SourceT
     reference: Reference | None
 
 
@@ -53,10 +68,10 @@ class Settings(video_job.Settings, Protocol):
         """Return the encoding of the output."""
 
 
-class Statistics(Protocol):
+class Statistics(Protocol[FrameT_contra]):
     """The statistics of a part, collected while its frames are written."""
 
-    def add(self, computed: Any, truth: Levels | None) -> None:
+    def add(self, computed: FrameT_contra, truth: Levels | None) -> None:
         """Add a frame, as it was computed and as it is in the reference."""
 
     def as_record(self) -> Record:
@@ -64,7 +79,7 @@ class Statistics(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipJob(VideoJob[OpenedClip]):
+class ClipJob(VideoJob[OpenedClip[SourceT], FrameT]):
     """A clip of which each frame is replaced; a subclass computes the frames.
 
     Attributes:
@@ -82,21 +97,21 @@ class ClipJob(VideoJob[OpenedClip]):
         """Return what only this command is given, by name: files that it reads, or None, and values."""
 
     @abstractmethod
-    def open_source(self, video: Video) -> tuple[Any, tuple[str, ...]]:
+    def open_source(self, video: Video) -> tuple[SourceT, tuple[str, ...]]:
         """Return what the frames are computed from, and notes on how it was read."""
 
     @abstractmethod
-    def frames(self, inputs: OpenedClip) -> Frames:
-        """Return the frames that are not in the parts yet, with their ``pixels``."""
+    def frames(self, inputs: OpenedClip[SourceT]) -> Frames[FrameT]:
+        """Return the frames that are not in the parts yet."""
 
     @staticmethod
     @abstractmethod
-    def layers(computed: Any) -> dict[str, Levels]:
+    def layers(computed: FrameT) -> dict[str, Levels]:
         """Return a frame before and after, for its preview."""
 
     @staticmethod
     @abstractmethod
-    def statistics(frames: Any, /) -> Statistics:
+    def statistics(frames: Any, /) -> Statistics[FrameT]:
         """Return empty statistics of a part of the frames."""
 
     @abstractmethod
@@ -119,7 +134,7 @@ class ClipJob(VideoJob[OpenedClip]):
         """See `VideoJob.parts`."""
         return Parts(self.output.with_name(f"{self.output.name}.parts"), run)
 
-    def read(self, monitor: Monitor) -> OpenedClip:
+    def read(self, monitor: Monitor) -> OpenedClip[SourceT]:
         """See `Job.read`."""
         started = time.perf_counter()
         self.check()
@@ -136,16 +151,16 @@ class ClipJob(VideoJob[OpenedClip]):
             {name: fingerprint(each) if isinstance(each, Path) else each for name, each in given.items()}
         )
         info = replace(info, notes=(*info.notes, *lost, *notes))
-        return OpenedClip(started, source, info, *parts, reference)
+        return OpenedClip(started, info, *parts, source, reference)
 
-    def start(self, inputs: OpenedClip) -> tuple[Frames, WritePart[Any]]:
+    def start(self, inputs: OpenedClip[SourceT]) -> tuple[Frames[FrameT], WritePart[FrameT]]:
         """See `VideoJob.start`."""
         info, encoding = inputs.info, self.settings.encoding
         frames = self.frames(inputs)
         truth = None if inputs.reference is None else inputs.reference.frames(start=inputs.first)
         previews = preview_indices(info.num_frames)
 
-        def write(folder: Path, part: Iterator[Any], begin: Fraction) -> Record:
+        def write(folder: Path, part: Iterator[FrameT], begin: Fraction) -> Record:
             statistics = self.statistics(frames)
             with write_video(
                 folder / self.frames_name,
@@ -166,7 +181,7 @@ class ClipJob(VideoJob[OpenedClip]):
 
         return frames, write
 
-    def publish(self, inputs: OpenedClip, device: str) -> tuple[Record, list[PreviewFrame]]:
+    def publish(self, inputs: OpenedClip[SourceT], device: str) -> tuple[Record, list[PreviewFrame]]:
         """See `VideoJob.publish`."""
         parts = inputs.parts.finished
         join_videos(

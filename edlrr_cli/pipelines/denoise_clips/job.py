@@ -50,7 +50,7 @@ class _Statistics:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenoiseClipJob(ClipJob):
+class DenoiseClipJob(ClipJob[Video, Denoised]):
     """A clip whose noise is removed.
 
     Attributes:
@@ -78,7 +78,7 @@ class DenoiseClipJob(ClipJob):
         self._denoiser()
         return video, ()
 
-    def frames(self, inputs: OpenedClip) -> ClipDenoising:
+    def frames(self, inputs: OpenedClip[Video]) -> ClipDenoising:
         """See `ClipJob.frames`."""
         return ClipDenoising(inputs.source, self.settings.config, self._denoiser(), start=inputs.first)
 

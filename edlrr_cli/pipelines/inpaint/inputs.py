@@ -137,7 +137,7 @@ def _infrared_hole(
 
     plane = read_infrared(path, image, page)
     try:
-        colors = to_rgb(image.pixels).astype(np.float64, copy=False)
+        colors = to_rgb(image.pixels)
         found = find_infrared(colors, plane.pixels, sensitivity=sensitivity)
     except InputError as error:
         raise InputError(f"{path}: {error.message}", error.remedy) from None

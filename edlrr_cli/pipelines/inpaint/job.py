@@ -28,11 +28,11 @@ from edlrr_cli.media.save import (
 from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.media.tiff_pages import StoredPage
 from edlrr_cli.metrics import psnr
-from edlrr_cli.pipelines.denoisers import load_denoiser
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.inpaint.any_job import AnyInpaintJob
 from edlrr_cli.pipelines.inpaint.history import History
 from edlrr_cli.pipelines.inpaint.inputs import Inputs, read_hole
+from edlrr_cli.pipelines.inpaint.method import denoiser_of, restore_image
 from edlrr_cli.pipelines.inpaint.record import inpaint_record, quality_of
 from edlrr_cli.pipelines.job import Advance, Monitor
 from edlrr_cli.pipelines.noise_levels import NOISE_LEVELS
@@ -142,36 +142,19 @@ class InpaintJob(AnyInpaintJob[Inputs, Restored]):
 
     def _restored(self, inputs: Inputs, monitor: Monitor) -> Restored:
         """Fill the hole of a page."""
-        from edlrr_cli.tasks.inpaint import baseline, restore
+        from edlrr_cli.tasks.inpaint.baseline import unchanged
 
         if inputs.is_clean:
-            return Restored(baseline.unchanged(inputs.image.pixels), History())
-        config, choice = self.settings.config, self.settings.choice
-        image, known, visible = inputs.image.pixels, inputs.mask.known, inputs.image.visible
-        result: Result | BaselineResult
+            return Restored(unchanged(inputs.image.pixels), History())
         with monitor.progress("step") as advance:
             history = History(None if advance is None else _reported(advance, inputs.reference))
-            if self.settings.is_ours:
-                result = restore.restore(
-                    image,
-                    known,
-                    config,
-                    denoiser=load_denoiser() if config.needs_denoiser else None,
-                    callback=history,
-                    visible=visible,
-                )
-            else:
-                result = baseline.inpaint_by_baseline(
-                    choice.method,
-                    image,
-                    known,
-                    params=choice.params,
-                    tuned=choice.tune,
-                    device=config.device,
-                    seed=config.seed,
-                    callback=history,
-                    visible=visible,
-                )
+            result = restore_image(
+                inputs.image,
+                inputs.mask.known,
+                self.settings,
+                denoiser=denoiser_of(self.settings),
+                callback=history,
+            )
         return Restored(result, history)
 
     def compute_each(self, inputs: Sequence[Inputs]) -> list[Restored]:
@@ -179,13 +162,12 @@ class InpaintJob(AnyInpaintJob[Inputs, Restored]):
         from edlrr_cli.tasks.inpaint.problem import InpaintProblem
         from edlrr_cli.tasks.inpaint.restore import restore_each
 
-        config = self.settings.config
         histories = [History() for _ in inputs]
         problems = [
             InpaintProblem(each.image.pixels, each.mask.known, callback=history, visible=each.image.visible)
             for each, history in zip(inputs, histories, strict=True)
         ]
-        results = restore_each(problems, config, denoiser=load_denoiser() if config.needs_denoiser else None)
+        results = restore_each(problems, self.settings.config, denoiser=denoiser_of(self.settings))
         return list(map(Restored, results, histories))
 
     def write(self, inputs: Inputs, result: Restored, monitor: Monitor) -> Record:

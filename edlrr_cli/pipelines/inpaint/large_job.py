@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
 from edlrr_cli.errors import UsageError
 from edlrr_cli.media.formats import INFRARED
@@ -169,15 +169,10 @@ class LargeInpaintJob(AnyInpaintJob[LargeInputs, LargeRestored]):
         )
 
 
-def inpaint_job(**options: Any) -> InpaintJob | LargeInpaintJob:
-    """Return the job of an image, which is read whole if it fits into the memory.
-
-    Args:
-        **options: Those of `AnyInpaintJob`.
-    """
-    job = InpaintJob(**options)
+def fitting_job(job: InpaintJob) -> InpaintJob | LargeInpaintJob:
+    """Return a job if its image fits into the memory, else the same one of an image that does not."""
     page = job.page or 1
     if not is_large(job.input, page):
         return job
-    large = LargeInpaintJob(**options)
+    large = LargeInpaintJob(**{entry.name: getattr(job, entry.name) for entry in fields(AnyInpaintJob)})
     return job if large.obstacle and fits_whole(job.input, page) else large

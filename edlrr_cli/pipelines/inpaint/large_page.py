@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +16,14 @@ from edlrr_cli.media.large_image import LargeImage
 from edlrr_cli.media.large_masks import LargeHole
 from edlrr_cli.media.large_writer import Patch
 from edlrr_cli.media.save import stored_values
-from edlrr_cli.media.still_image import StillImage
-from edlrr_cli.pipelines.denoisers import load_denoiser
+from edlrr_cli.pipelines.inpaint.method import denoiser_of, restore_image
 from edlrr_cli.pipelines.inpaint.settings import Settings
 from edlrr_cli.pipelines.job import Monitor, counted
 
 if TYPE_CHECKING:
+    from edlrr_cli.pipelines.inpaint.history import Callback
     from edlrr_cli.tasks.inpaint.baseline import BaselineResult
-    from edlrr_cli.tasks.inpaint.config import Config
-    from edlrr_cli.tasks.inpaint.problem import Bools, Callback, Result
+    from edlrr_cli.tasks.inpaint.problem import Result
     from edlrr_cli.tasks.inpaint.regions import Region
 
     AnyResult = Result | BaselineResult
@@ -93,7 +92,7 @@ class _Restorer:
         self._image, self._is_opaque, self._settings = image, mode == ALPHA, settings
         budget_s = settings.config.time_budget
         self._deadline = None if budget_s is None else started + budget_s
-        self._denoiser = load_denoiser() if settings.is_ours and settings.config.needs_denoiser else None
+        self._denoiser = denoiser_of(settings)
 
     def __call__(self, region: Region, callback: Callback) -> _RestoredRegion:
         num_owned, known = int(region.owned.sum()), ~region.missing
@@ -103,43 +102,21 @@ class _Restorer:
         if self._is_opaque:
             image = image.opaque(region.missing)
         image = image.within(known)
-        result = self._restored(image, known, callback)
+        result = restore_image(image, known, self._settings_now(), denoiser=self._denoiser, callback=callback)
         error = getattr(result, "error", None)
         squared_error = None if error is None else float(np.square(error[region.owned]).sum())
         patch = _patch(region, stored_values(result.restored, image))
         return _RestoredRegion(patch, _statistics(result), squared_error, num_owned, region.is_cut)
 
-    def _restored(self, image: StillImage, known: Bools, callback: Callback) -> AnyResult:
-        from edlrr_cli.tasks.inpaint import baseline, restore
-
-        config, choice = self._settings.config, self._settings.choice
-        if self._settings.is_ours:
-            return restore.restore(
-                image.pixels,
-                known,
-                self._within_budget(config),
-                denoiser=self._denoiser,
-                callback=callback,
-                visible=image.visible,
-            )
-        return baseline.inpaint_by_baseline(
-            choice.method,
-            image.pixels,
-            known,
-            params=choice.params,
-            tuned=choice.tune,
-            device=config.device,
-            seed=config.seed,
-            visible=image.visible,
-        )
-
-    def _within_budget(self, config: Config) -> Config:
+    def _settings_now(self) -> Settings:
+        """Return the settings, with what is left of the time budget."""
         if self._deadline is None:
-            return config
-        return replace(config, time_budget=max(self._deadline - time.perf_counter(), _NO_TIME_S))
+            return self._settings
+        left_s = max(self._deadline - time.perf_counter(), _NO_TIME_S)
+        return replace(self._settings, config=replace(self._settings.config, time_budget=left_s))
 
 
-def _patch(region: Region, values: NDArray[Any]) -> Patch:
+def _patch(region: Region, values: NDArray[np.generic]) -> Patch:
     rows, columns = np.nonzero(region.owned)
     top, left = region.window[0].start, region.window[1].start
     return Patch((rows + top).astype(np.int32), (columns + left).astype(np.int32), values[rows, columns])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, get_args
+from typing import get_args
 
 from edlrr_cli.baselines.registry import Params, param_types
 from edlrr_cli.errors import UsageError
@@ -80,8 +80,12 @@ def _typed(method: str, name: str, value: object, hint: object) -> object:
     raise UsageError(f"method {method}: {name} must be {expected}, got {value!r}")
 
 
-def _finite(value: str | float) -> float:
-    number = float(value)
+def _whole(value: object) -> int:
+    return int(str(value))
+
+
+def _finite(value: object) -> float:
+    number = float(str(value))
     if not math.isfinite(number):
         raise ValueError(value)
     return number
@@ -92,9 +96,9 @@ def _truth(value: object) -> bool:
 
 
 # Of each type: what may stand for a value of it, and how that is read.
-_PARSERS: dict[type, tuple[tuple[type, ...], Callable[[Any], object]]] = {
+_PARSERS: dict[type, tuple[tuple[type, ...], Callable[[object], object]]] = {
     str: ((str,), str),
-    int: ((str, int), int),
+    int: ((str, int), _whole),
     float: ((str, int, float), _finite),
     bool: ((str, bool), _truth),
 }

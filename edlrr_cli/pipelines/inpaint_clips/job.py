@@ -53,7 +53,7 @@ class _Statistics:
 
 
 @dataclass(frozen=True, kw_only=True)
-class InpaintClipJob(ClipJob):
+class InpaintClipJob(ClipJob[DamagedClip, Filled]):
     """A clip whose missing pixels are filled.
 
     Attributes:
@@ -79,7 +79,7 @@ class InpaintClipJob(ClipJob):
         clip = damaged_clip(self.input, video, self.mask, self.boxes, self.settings.inpaint.mask)
         return clip, (f"mask: {clip.evidence}",) if clip.evidence else ()
 
-    def frames(self, inputs: OpenedClip) -> ClipFilling:
+    def frames(self, inputs: OpenedClip[DamagedClip]) -> ClipFilling:
         """See `ClipJob.frames`."""
         return ClipFilling(inputs.source, self.settings.inpaint.config, start=inputs.first)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from edlrr_cli.parallel import map_in_threads
 from edlrr_cli.tasks.inpaint.geometry import Window, box_of, cells_of, grown
-from edlrr_cli.tasks.inpaint.problem import Bools, Callback, Progress
+from edlrr_cli.tasks.inpaint.problem import Bools
 from edlrr_cli.tasks.inpaint.restore import threads_for
 from edlrr_cli.tasks.inpaint.stages import quality_of
 from edlrr_cli.tasks.inpaint.windows import num_px, windows_of
@@ -118,7 +118,7 @@ def _edge(window: Window, size_px: tuple[int, int]) -> Bools:
 
 
 def restore_in_regions(
-    hole: Hole, restore: Callable[[Region, Callback], R], *, device: str
+    hole: Hole, restore: Callable[[Region, Callable[[object], None]], R], *, device: str
 ) -> tuple[int, Iterator[R]]:
     """Restore the regions of an image, on a CPU several in parallel.
 
@@ -131,7 +131,7 @@ def restore_in_regions(
     """
     cells, stop = list(cells_with_holes(hole)), Event()
 
-    def check(progress: Progress) -> None:
+    def check(progress: object) -> None:
         if stop.is_set():
             raise CancelledError
 
