@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -158,6 +159,22 @@ def test_pipelines_know_no_command_line():
 
 def test_files_are_short():
     assert [path.name for path in FILES if len(path.read_text(encoding="utf-8").splitlines()) > 400] == []
+
+
+def lines_with(pattern, folder):
+    """Return the lines of a folder's files that have a pattern, as ``git grep`` counts them."""
+    inside = [path for path in FILES if path.is_relative_to(PACKAGE / folder)]
+    lines = [line for path in inside for line in path.read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if re.search(pattern, line)]
+
+
+def test_commands_import_little_in_functions():
+    """What a command computes with is one import; work of several modules belongs into another room."""
+    assert len(lines_with(r"^\s+(from|import) ", "cli")) <= 30
+
+
+def test_pipelines_name_their_types():
+    assert len(lines_with(r"\bAny\b", "pipelines")) < 20
 
 
 def test_the_walk_sees_the_package():

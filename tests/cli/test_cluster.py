@@ -16,13 +16,27 @@ from PIL import Image
 from edlrr_cli import __version__
 from edlrr_cli.errors import EXIT_DEVICE, EXIT_FAILURE, EXIT_USAGE
 
-pytest.importorskip("distributed")
+Client = pytest.importorskip("distributed").Client
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 NUM_IMAGES = 8
-TIMEOUT_S = 40
+# Far more than anything here takes: it only ends a test that would never end.
+TIMEOUT_S = 120
 # In a process of its own, and in one thread as on a worker.
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+# Loaded by a worker before it takes tasks: it begins one, leaves a file, and never finishes.
+HANGING = """
+from pathlib import Path
+from threading import Event
+from edlrr_cli.pipelines import cluster
+
+def hang(*_):
+    Path({begun!r}).touch()
+    Event().wait()
+
+cluster._run = hang
+"""
 
 
 def start(*arguments, **settings):
@@ -35,6 +49,7 @@ class Cluster:
 
     def __init__(self, folder):
         self._folder, self.workers = folder, []
+        folder.mkdir(exist_ok=True)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
@@ -42,10 +57,21 @@ class Cluster:
         self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", self._port)
         wait_for(self._answers)
 
-    def add_worker(self, **settings):
+    def add_worker(self, *options, **settings):
         single = ("--nthreads", 1, "--no-nanny", "--local-directory", self._folder)
-        self.workers.append(self._start("worker", self.address, *single, **settings))
+        self.workers.append(self._start("worker", self.address, *single, *options, **settings))
         return self.workers[-1]
+
+    def add_hanging_worker(self):
+        """Add a worker that never finishes a task, and return the file that it leaves when it begins one."""
+        module, begun = self._folder / "hanging.py", self._folder / "begun"
+        module.write_text(HANGING.format(begun=str(begun)))
+        self.add_worker("--preload", module)
+        return begun
+
+    def wait_for_workers(self):
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(len(self.workers), timeout=TIMEOUT_S)
 
     def kill(self):
         for process in (self.scheduler, *self.workers):
@@ -124,10 +150,14 @@ def comparable(stdout, out):
 
 def test_a_killed_worker_costs_nothing(cluster, images, tmp_path):
     out, local = tmp_path / "out", tmp_path / "local"
-    worker = cluster.add_worker()
+    begun = cluster.add_hanging_worker()
+    cluster.wait_for_workers()
     running = denoise(images, out, "--cluster", cluster.address)
-    wait_for(lambda: len(list(out.glob("*.png"))) >= 2 or running.poll() is not None)
+    wait_for(begun.exists)
+    assert running.poll() is None
+    worker = cluster.workers.pop()
     worker.kill()
+    worker.wait()
     code, stdout, stderr = ended(running)
     error, summary = stderr.splitlines()
     assert code == EXIT_FAILURE
@@ -141,14 +171,21 @@ def test_a_killed_worker_costs_nothing(cluster, images, tmp_path):
     }
 
 
-def test_ctrl_c_a_single_image_and_an_existing_output(cluster, images, tmp_path):
+def test_a_single_image(cluster, images, tmp_path):
+    output = tmp_path / "own.png"
+    code, stdout, stderr = ended(denoise(images / "0.png", output, "--cluster", cluster.address))
+    assert (code, json.loads(stdout)["output"]) == (0, str(output)), stderr
+
+
+def test_ctrl_c_and_an_existing_output(empty_cluster, images, tmp_path):
     out = tmp_path / "out"
-    code, stdout, stderr = ended(denoise(images / "0.png", out / "own.png", "--cluster", cluster.address))
-    assert (code, json.loads(stdout)["output"]) == (0, str(out / "own.png")), stderr
+    out.mkdir()
     (out / "1.png").write_bytes(b"precious")
-    running = denoise(images, out, "--cluster", cluster.address)
-    first, _ = running.stdout.readline(), running.stdout.readline()
-    assert f"output {out / '1.png'} exists already" in json.loads(first)["error"]
+    begun = empty_cluster.add_hanging_worker()
+    empty_cluster.wait_for_workers()
+    running = denoise(images, out, "--cluster", empty_cluster.address)
+    assert f"output {out / '1.png'} exists already" in json.loads(running.stdout.readline())["error"]
+    wait_for(begun.exists)
     running.send_signal(signal.SIGINT)
     code, _, stderr = ended(running)
     assert code in (130, -signal.SIGINT)

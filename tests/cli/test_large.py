@@ -248,6 +248,21 @@ def test_an_interruption_leaves_the_output_before(run, tmp_path, large, monkeypa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.tif", "mask.png", "out.tif"]
 
 
+def test_a_baseline_ends_where_it_is_canceled(run, tmp_path, large, monkeypatch):
+    """As after Ctrl-C, when the regions that are being restored are told to stop."""
+
+    def canceled(call, items, *, num_threads, stop):
+        stop.set()
+        return map(call, items)
+
+    monkeypatch.setattr(regions, "map_in_threads", canceled)
+    image, output = write(tmp_path / "in.tif", photo(), **TILED), tmp_path / "out.tif"
+    mask = save_mask(tmp_path / "mask.png", dust())
+    result = run("inpaint", image, "--mask", mask, "--method", "irnn", "-o", output)
+    assert "CancelledError" in result.stderr
+    assert not output.exists()
+
+
 def test_all_pages_of_one_kind_are_restored(run, tmp_path, large):
     first, second = photo("gray16"), photo("gray16")[::-1]
     image, hole = tmp_path / "in.tif", dust()
