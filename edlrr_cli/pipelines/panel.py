@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from edlrr_cli.media.preview import KIND, Preview
 from edlrr_cli.pages.render import data_uri
 from edlrr_cli.pipelines.curve import Curve
+from edlrr_cli.pipelines.failures import Record
 
 # An image narrower than this is enlarged by a whole factor.
 _MIN_WIDTH_PX = 320
@@ -85,3 +86,15 @@ def flat(record: Mapping[str, object]) -> list[tuple[str, str]]:
         else:
             rows.append((name, "none" if value is None else str(value)))
     return rows
+
+
+def compare_pages(record: Record, compare: Callable[[int, str], Comparison]) -> list[Comparison]:
+    """Return the comparison of each page of a record.
+
+    Args:
+        compare: Called with the number of the page, and what the names of its layers begin with: the page
+            if there are several.
+    """
+    pages = record["pages"] or [record]
+    numbers = [page.get("page", 1) for page in pages]
+    return [compare(number, f"page {number}, " if len(pages) > 1 else "") for number in numbers]

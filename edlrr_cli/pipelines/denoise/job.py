@@ -27,7 +27,7 @@ from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.job import Job, Monitor
 from edlrr_cli.pipelines.noise_levels import NOISE_LEVELS, to_levels
 from edlrr_cli.pipelines.pages import merged, page_of, read_further_page, refuse_files_of_one_page
-from edlrr_cli.pipelines.panel import Comparison, Layer, Panel
+from edlrr_cli.pipelines.panel import Comparison, Layer, Panel, compare_pages
 from edlrr_cli.pipelines.targets import check_images
 from edlrr_cli.tasks.denoise.config import Config
 
@@ -244,7 +244,9 @@ class DenoiseJob(Job[Inputs, Denoised]):
     @classmethod
     def panel(cls, record: Record, side_px: int) -> Panel:
         """See `Job.panel`."""
-        return Panel(partial(_comparisons, record, side_px), list(cls.lines(record)))
+        return Panel(
+            partial(compare_pages, record, partial(_comparison, record, side_px)), list(cls.lines(record))
+        )
 
 
 def _with_noise(
@@ -272,19 +274,9 @@ def _quality(
     return measured
 
 
-def _comparisons(record: Record, side_px: int) -> list[Comparison]:
-    """Read the images of each page; the noise of an experiment is drawn again."""
-    pages = record["pages"] or [record]
-    return [_comparison(record, page["page"], side_px, named=len(pages) > 1) for page in pages]
-
-
-def _comparison(record: Record, page: int, side_px: int, *, named: bool) -> Comparison:
-    """Read the images of one page.
-
-    Args:
-        named: Name the page, one of several.
-    """
-    settings, prefix = record["settings"], f"page {page}, " if named else ""
+def _comparison(record: Record, side_px: int, page: int, prefix: str) -> Comparison:
+    """Read the images of a page; the noise of an experiment is drawn again."""
+    settings = record["settings"]
     image, reference = read_image(record["input"], page), None
     if record["reference"] is not None:
         at = page_of(record["reference"], "reference", record["input"], page)

@@ -17,7 +17,7 @@ from edlrr_cli.pipelines.inpaint.inputs import read_hole
 from edlrr_cli.pipelines.inpaint.record import inpaint_lines
 from edlrr_cli.pipelines.inpaint.settings import MaskSettings
 from edlrr_cli.pipelines.pages import page_of
-from edlrr_cli.pipelines.panel import Comparison, Layer, Panel
+from edlrr_cli.pipelines.panel import Comparison, Layer, Panel, compare_pages
 
 _ROUNDS = "The penalty changes from round to round, so values do not compare."
 # What the values of a stage are, the unit of its steps, and a note; every other stage is a baseline.
@@ -39,29 +39,19 @@ _FEWEST_POINTS = 3
 def inpaint_panel(record: Record, *, side_px: int) -> Panel:
     """Return the panel of a record, with images of at most ``side_px`` pixels a side."""
     # A large image is not in memory, and its page has the numbers only.
-    read = tuple if record.get("is_large") else partial(_images, record, side_px)
+    compare = partial(_comparison, record, side_px)
+    read = tuple if record.get("is_large") else partial(compare_pages, record, compare)
     return Panel(read, list(inpaint_lines(record)), list(_curves(record["history"])))
 
 
-def _images(record: Record, side_px: int) -> list[Comparison]:
-    """Read the images of each page, floats on the range of the computation."""
-    pages = record["pages"] or [record]
-    return [_comparison(record, page["page"], side_px, named=len(pages) > 1) for page in pages]
-
-
-def _comparison(record: Record, page: int, side_px: int, *, named: bool) -> Comparison:
-    """Read the images of one page.
-
-    Args:
-        named: Name the page, one of several.
-    """
+def _comparison(record: Record, side_px: int, page: int, prefix: str) -> Comparison:
+    """Read the images of a page, floats on the range of the computation."""
     image = read_image(record["input"], page)
     settings = record["settings"]
     reading = {field.name: settings[field.name] for field in fields(MaskSettings)}
     boxes = list(map(parse_box, record["boxes"]))
     mask = read_hole(record["input"], image, record["mask"], boxes, MaskSettings(**reading), page)
     image = image.within(mask.known)
-    prefix = f"page {page}, " if named else ""
 
     def layer(name: str, path: Path, page: int = 1) -> Layer:
         return Layer(prefix + name, preview(image.pixels_of(read_image(path, page)), side_px))

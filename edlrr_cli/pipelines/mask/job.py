@@ -23,7 +23,7 @@ from edlrr_cli.media.still_image import StillImage
 from edlrr_cli.pipelines.failures import Record
 from edlrr_cli.pipelines.job import Job, Monitor
 from edlrr_cli.pipelines.mask.overlay import overlay_of
-from edlrr_cli.pipelines.panel import Comparison, Layer, Panel
+from edlrr_cli.pipelines.panel import Comparison, Layer, Panel, compare_pages
 from edlrr_cli.tasks.masking.config import Config
 from edlrr_cli.tasks.masking.dust import find_dust
 from edlrr_cli.tasks.masking.found import Found
@@ -167,7 +167,9 @@ class MaskJob(Job[Page, Masked]):
     @classmethod
     def panel(cls, record: Record, side_px: int) -> Panel:
         """See `Job.panel`."""
-        return Panel(partial(_images, record, side_px), list(cls.lines(record)))
+        return Panel(
+            partial(compare_pages, record, partial(_comparison, record, side_px)), list(cls.lines(record))
+        )
 
 
 def _page_record(number: int, found: Found) -> Record:
@@ -191,15 +193,9 @@ def _found_line(record: Record) -> str:
     )
 
 
-def _images(record: Record, side_px: int) -> list[Comparison]:
-    """Read each page and its mask."""
-    pages = record["pages"] or ({"page": 1},)
-    return [_comparison(record, page["page"], side_px, named=len(pages) > 1) for page in pages]
-
-
-def _comparison(record: Record, page: int, side_px: int, *, named: bool) -> Comparison:
+def _comparison(record: Record, side_px: int, page: int, prefix: str) -> Comparison:
+    """Read a page and its mask."""
     pixels = to_rgb(read_image(record["input"], page).pixels)
-    hole = read_image(record["output"], page if named else 1).pixels[..., 0] > 0
-    prefix = f"page {page}, " if named else ""
+    hole = read_image(record["output"], page if record["pages"] else 1).pixels[..., 0] > 0
     marked = Layer(f"{prefix}mask", marked_preview(pixels, hole, side_px))
     return Comparison([Layer(f"{prefix}image", preview(pixels, side_px))], [marked])
