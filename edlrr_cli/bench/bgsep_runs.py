@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,45 +36,33 @@ def plan(
     data: Path,
     *,
     sequences: list[str] | None,
-    methods: Sequence[str] | None,
+    methods: list[str] | None,
     num_scored: int,
+    leave_one_out: bool,
     with_memory: bool,
     device: str,
 ) -> Benchmark[Case]:
-    """Return the comparison of methods; see `edlrr_cli.bench.bgsep.make_cases`.
+    """Return what the results file of a run is about; see `edlrr_cli.bench.bgsep.make_cases`.
 
     Args:
-        with_memory: Also measure the memory of streaming.
+        leave_one_out: Compare constants instead of methods; see `edlrr_cli.bench.bgsep.left_out_cases`.
+        with_memory: Also measure the memory of streaming, unless constants are compared.
     """
-    cases = bgsep.make_cases(data, sequences=sequences, methods=methods, num_scored=num_scored, device=device)
+    if leave_one_out:
+        cases = bgsep.left_out_cases(data, sequences=sequences, num_scored=num_scored, device=device)
+    else:
+        cases = bgsep.make_cases(
+            data, sequences=sequences, methods=methods, num_scored=num_scored, device=device
+        )
     folders = {case.sequence: case.folder for case in cases}
-    streaming = bgsep_memory.make_cases(folders, device) if with_memory else []
-    return _benchmark(bgsep.NAME, cases, streaming, bgsep.means)
-
-
-def plan_left_out(
-    data: Path, *, sequences: list[str] | None, num_scored: int, device: str
-) -> Benchmark[Case]:
-    """Return the comparison of constants; see `edlrr_cli.bench.bgsep.left_out_cases`."""
-    cases = bgsep.left_out_cases(data, sequences=sequences, num_scored=num_scored, device=device)
-    return _benchmark(
-        bgsep.LEFT_OUT_NAME, cases, [], lambda rows: [*bgsep.left_out(rows), *bgsep.means(rows)]
-    )
-
-
-def _benchmark(
-    name: str,
-    cases: Sequence[bgsep.Case],
-    streaming: Sequence[bgsep_memory.MemoryCase],
-    summary: Callable[[Sequence[Row]], list[Row]],
-) -> Benchmark[Case]:
+    streaming = bgsep_memory.make_cases(folders, device) if with_memory and not leave_one_out else []
     return Benchmark(
-        name,
+        bgsep.LEFT_OUT_NAME if leave_one_out else bgsep.NAME,
         {**bgsep.PARAMETERS, **bgsep.describe(cases)},
         [*cases, *streaming],
         same=("num_scored", "device"),
         same_entries={"sequences": "sequence {}", "methods": "setting of {}"},
-        summary=summary,
+        summary=lambda rows: [*(bgsep.left_out(rows) if leave_one_out else ()), *bgsep.means(rows)],
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from edlrr_cli.bench.denoise_data import read_data, shipped_data
 from edlrr_cli.bench.denoise_figure import draw_figure
-from edlrr_cli.bench.denoise_networks import KINDS, MAX_COST_DB, RECIPES, Network, Recipe
+from edlrr_cli.bench.denoise_networks import KINDS, MAX_COST_DB, RECIPES, Network
 from edlrr_cli.bench.denoise_scores import (
     COMMAND,
     SHIPPED,
@@ -44,20 +44,9 @@ PARAMETERS = {
 }
 
 
-def _find_recipe(name: str) -> Recipe:
-    """Return a recipe by name.
-
-    Raises:
-        UsageError: The name is unknown; the message suggests the closest one.
-    """
-    require_choice("recipe", name, tuple(RECIPES))
-    return RECIPES[name]
-
-
 def describe(recipe_name: str, num_seeds: int) -> dict[str, Any]:
     """Return the parameters of the run."""
-    recipe = asdict(_find_recipe(recipe_name))
-    return {**PARAMETERS, "recipe": recipe_name, **recipe, "num_seeds": num_seeds}
+    return {**PARAMETERS, "recipe": recipe_name, **asdict(RECIPES[recipe_name]), "num_seeds": num_seeds}
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +137,8 @@ def train(
         DeviceError: The device does not exist.
         InputError: A set of images is missing, or a network is of another recipe.
     """
-    recipe = _find_recipe(recipe_name)
+    require_choice("recipe", recipe_name, tuple(RECIPES))
+    recipe = RECIPES[recipe_name]
     where = str(resolve_device(device))
     images = shipped_data() if data is None else read_data(data, recipe.every)
     cache = ModelCache(images, models, recipe, where)

@@ -69,19 +69,17 @@ def bgsep(
     check_target(output, overwrite=True)
     from edlrr_cli.bench import bgsep_runs as benchmark
 
-    if leave_one_out:
-        planned = benchmark.plan_left_out(data, sequences=sequences, num_scored=frames, device=device)
-    else:
-        planned = benchmark.plan(
-            data,
-            sequences=sequences,
-            methods=methods,
-            num_scored=frames,
-            with_memory=memory,
-            device=device,
-        )
-        if methods is None:
-            print_missing(benchmark.missing_methods())
+    planned = benchmark.plan(
+        data,
+        sequences=sequences,
+        methods=methods,
+        num_scored=frames,
+        leave_one_out=leave_one_out,
+        with_memory=memory,
+        device=device,
+    )
+    if methods is None and not leave_one_out:
+        print_missing(benchmark.missing_methods())
     book = ResultsFile(output, planned, command=command_line(), device=device, anew=overwrite)
     with book:
         for stage in benchmark.stages(book.cases_left()):
