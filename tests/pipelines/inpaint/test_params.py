@@ -42,6 +42,7 @@ def test_parameters_get_their_types(declared, given, typed):
         ({"a": True}, "method m: a must be a whole number, got True"),
         ({"a": "none"}, "method m: a must be a whole number, got 'none'"),
         ({"b": "nan"}, "method m: b must be a number, got 'nan'"),
+        ({"b": 10**400}, "method m: b must be a number, got 1000"),
         ({"b": []}, r"method m: b must be a number, got \[\]"),
         ({"c": "1"}, "method m: c must be true or false, got '1'"),
         ({"d": 1}, "method m: d must be a text, got 1"),
