@@ -44,4 +44,4 @@ def with_visible_details(expected: Tensor, frames: Tensor, known: Tensor) -> Ten
 
 
 def _nearby(values: Tensor) -> Tensor:
-    return mean_within(values, _REACH_PX, rounds=2)
+    return mean_within(values, _REACH_PX)

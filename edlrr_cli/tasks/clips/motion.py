@@ -149,7 +149,7 @@ def _shrunk(values: Tensor, factor: int) -> Tensor:
 
 def _blurred(values: Tensor) -> Tensor:
     """Return means over windows, (n, h, w), two box filters one after the other."""
-    return mean_within(values[None], _WINDOW_PX, rounds=2)[0]
+    return mean_within(values[None], _WINDOW_PX)[0]
 
 
 def _warped(values: Tensor, flow: Tensor) -> Tensor:

@@ -6,15 +6,14 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
 
-def mean_within(values: Tensor, radius_px: int, *, rounds: int = 1) -> Tensor:
-    """Return the means of squares of ``2 radius_px + 1`` pixels, absent ones as zero, shape (b, c, h, w).
+def mean_within(values: Tensor, radius_px: int) -> Tensor:
+    """Return the means of squares of ``2 radius_px + 1`` pixels, taken twice, about as a Gaussian blur.
 
     Args:
-        values: Shape (b, c, h, w). Not modified.
-        rounds: How often they are taken; the result approaches a Gaussian blur.
+        values: Shape (b, c, h, w), absent pixels as zero. Not modified.
     """
     size = 2 * radius_px + 1
-    for _ in range(rounds):
+    for _ in range(2):
         values = avg_pool2d(values, (size, 1), stride=1, padding=(radius_px, 0))
         values = avg_pool2d(values, (1, size), stride=1, padding=(0, radius_px))
     return values

@@ -86,4 +86,4 @@ def _agreement(forward: Carried, backward: Carried, values: Tensor) -> Tensor:
 
 
 def _blurred(values: Tensor) -> Tensor:
-    return mean_within(values, _REACH_PX, rounds=2)
+    return mean_within(values, _REACH_PX)
